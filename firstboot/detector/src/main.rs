@@ -1,0 +1,3 @@
+//! Reads the machine's hardware and chooses the language model tier.
+
+fn main() {}

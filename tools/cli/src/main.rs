@@ -1,0 +1,3 @@
+//! The administrator's command on a SigmaVault NAS.
+
+fn main() {}

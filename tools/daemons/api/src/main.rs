@@ -1,0 +1,3 @@
+//! REST interface of SigmaVault on the loopback address.
+
+fn main() {}

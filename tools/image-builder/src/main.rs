@@ -1,0 +1,3 @@
+//! Builds, boots, flashes and inspects SigmaVault images.
+
+fn main() {}
