@@ -2,6 +2,8 @@
 
 pub mod cli;
 pub mod gpt;
+pub mod inspect;
+pub mod iso9660;
 pub mod manifest;
 pub mod profile;
 pub mod progress;
