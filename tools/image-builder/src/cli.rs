@@ -1,0 +1,344 @@
+//! The command line of `sigmavault-image`: help, completions and man pages all come from these definitions.
+#![allow(clippy::struct_excessive_bools, reason = "flags are booleans")]
+#![allow(clippy::doc_markdown, reason = "these comments are the help text")]
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::profile::Arch;
+
+/// Builds, boots, flashes and inspects SigmaVault images.
+#[derive(Debug, Parser)]
+#[command(
+    name = "sigmavault-image",
+    version,
+    propagate_version = true,
+    max_term_width = 110
+)]
+pub struct Cli {
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// Source tree; by default the nearest folder above this one that holds image/ and profiles/
+    #[arg(long, global = true, value_name = "DIR")]
+    pub source: Option<PathBuf>,
+    /// When to use colours; NO_COLOR is respected
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = Color::Auto)]
+    pub color: Color,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Where results of stages are kept.
+#[derive(Debug, Clone, Default, Args)]
+pub struct CacheArgs {
+    /// Cache of stages and packages [default: $XDG_CACHE_HOME/sigmavault or ~/.cache/sigmavault]
+    #[arg(long, value_name = "DIR")]
+    pub cache: Option<PathBuf>,
+}
+
+impl CacheArgs {
+    /// The folder: as given, or the user's cache folder.
+    pub fn folder(&self) -> PathBuf {
+        self.cache.clone().unwrap_or_else(default_cache)
+    }
+}
+
+/// `$XDG_CACHE_HOME/sigmavault`, or `~/.cache/sigmavault`.
+pub fn default_cache() -> PathBuf {
+    cache_from(
+        std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from),
+        std::env::home_dir(),
+    )
+}
+
+fn cache_from(xdg: Option<PathBuf>, home: Option<PathBuf>) -> PathBuf {
+    // The XDG specification says to ignore a relative path.
+    let xdg = xdg.filter(|path| path.is_absolute());
+    let home = home.filter(|path| path.is_absolute());
+    let base = xdg.or_else(|| Some(home?.join(".cache")));
+    base.unwrap_or_else(|| PathBuf::from("/var/cache"))
+        .join("sigmavault")
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Build an ISO and its reports from a profile
+    Build(BuildArgs),
+    /// Boot an ISO in a virtual machine and check what comes up
+    Smoke(SmokeArgs),
+    /// Write an ISO to a disk and verify it
+    Flash(FlashArgs),
+    /// Print what an ISO is, from the file alone
+    Inspect(InspectArgs),
+    /// List, show and check hardware profiles
+    Profiles(ProfilesArgs),
+    /// Say what this host lacks for building, with the command that fixes it
+    Doctor(DoctorArgs),
+    /// Renew image/image.lock, which names every package of an image
+    Lock(LockArgs),
+    /// Remove what builds have left
+    Clean(CleanArgs),
+    /// Print completions for a shell
+    Completions(CompletionsArgs),
+    /// Write man pages to a folder
+    #[command(hide = true)]
+    Man(ManArgs),
+}
+
+/// `build`.
+#[derive(Debug, Clone, Args)]
+pub struct BuildArgs {
+    /// Profile, as `profiles list` names it
+    #[arg(long, value_name = "NAME", default_value = "pc-gnome")]
+    pub profile: String,
+    /// Debian architecture
+    #[arg(long, value_enum, default_value_t = Arch::Amd64)]
+    pub arch: Arch,
+    /// Folder for the ISO and its reports
+    #[arg(long, value_name = "DIR", default_value = "out")]
+    pub out: PathBuf,
+    /// Use exactly the packages of image/image.lock, and refuse to differ
+    #[arg(long)]
+    pub locked: bool,
+    /// Say for each stage which input made it run again
+    #[arg(long)]
+    pub explain: bool,
+    /// Print the build report as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Debian archive to take packages from
+    #[arg(long, value_name = "URL")]
+    pub mirror: Option<String>,
+    /// Where results of stages are kept.
+    #[command(flatten)]
+    pub cache: CacheArgs,
+    /// Use only packages already in the cache
+    #[arg(long, conflicts_with = "mirror")]
+    pub offline: bool,
+}
+
+/// `smoke`.
+#[derive(Debug, Clone, Args)]
+pub struct SmokeArgs {
+    /// The ISO
+    pub iso: PathBuf,
+    /// What the machine sees it as
+    #[arg(long = "as", value_name = "MEDIUM", value_enum, default_value_t = crate::profile::Medium::Usb)]
+    pub medium: crate::profile::Medium,
+    /// Firmware that starts it
+    #[arg(long, value_enum, default_value_t = crate::profile::BootFirmware::Uefi)]
+    pub firmware: crate::profile::BootFirmware,
+    /// Memory of the machine, like 16G; by default what the profile says
+    #[arg(long, value_name = "SIZE", value_parser = memory)]
+    pub memory: Option<String>,
+    /// QEMU CPU model; by default what the profile says
+    #[arg(long, value_name = "MODEL")]
+    pub cpu: Option<String>,
+    /// Folder for serial log, journal and screenshot
+    #[arg(long, value_name = "DIR")]
+    pub artifacts: Option<PathBuf>,
+    /// Acceleration; auto boots with KVM when that truly works
+    #[arg(long, value_enum, default_value_t = Accel::Auto)]
+    pub accel: Accel,
+    /// Longest time for the whole run, in seconds
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub timeout: Option<u64>,
+    /// Print the results as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How a virtual machine's CPU is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Accel {
+    /// KVM when it boots, else TCG.
+    Auto,
+    /// The host's CPU.
+    Kvm,
+    /// Emulation.
+    Tcg,
+}
+
+/// `flash`.
+#[derive(Debug, Clone, Args)]
+pub struct FlashArgs {
+    /// The ISO
+    pub iso: PathBuf,
+    /// The disk, like /dev/sdb
+    pub device: PathBuf,
+    /// Serial number of the disk: allows one that is not removable (for a loop device, its name)
+    #[arg(long)]
+    pub serial: Option<String>,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+    /// Print what would happen, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not read the disk back
+    #[arg(long)]
+    pub no_verify: bool,
+    /// Print the plan and the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `inspect`.
+#[derive(Debug, Clone, Args)]
+pub struct InspectArgs {
+    /// The ISO
+    pub iso: PathBuf,
+    /// Name every package
+    #[arg(long)]
+    pub packages: bool,
+    /// Print JSON, packages included
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `profiles`.
+#[derive(Debug, Clone, Args)]
+pub struct ProfilesArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: ProfilesAction,
+}
+
+/// What `profiles` does.
+#[derive(Debug, Clone, Subcommand)]
+pub enum ProfilesAction {
+    /// List every profile
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show a profile with its parents merged in, and where each value was set
+    Show {
+        /// The profile
+        name: String,
+        /// How to print it
+        #[arg(long, value_enum, default_value_t = ShowFormat::Text)]
+        format: ShowFormat,
+        /// Same as --format json
+        #[arg(long, conflicts_with_all = ["format", "toml"])]
+        json: bool,
+        /// Same as --format toml
+        #[arg(long, conflicts_with = "format")]
+        toml: bool,
+    },
+    /// Check one profile or all
+    Check {
+        /// The profile
+        name: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// How `profiles show` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ShowFormat {
+    /// A table with the origin of each value.
+    Text,
+    /// JSON.
+    Json,
+    /// A TOML file without parents.
+    Toml,
+}
+
+/// `doctor`.
+#[derive(Debug, Clone, Args)]
+pub struct DoctorArgs {
+    /// Folder where the ISO would go
+    #[arg(long, value_name = "DIR", default_value = "out")]
+    pub out: PathBuf,
+    /// Where results of stages are kept.
+    #[command(flatten)]
+    pub cache: CacheArgs,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `lock`.
+#[derive(Debug, Clone, Args)]
+pub struct LockArgs {
+    /// Take the newest packages and write the lock anew
+    #[arg(long, required = true)]
+    pub update: bool,
+    /// Profile to renew, repeatable; by default all that can be built
+    #[arg(long, value_name = "NAME")]
+    pub profile: Vec<String>,
+    /// Debian archive to take packages from
+    #[arg(long, value_name = "URL")]
+    pub mirror: Option<String>,
+    /// Where results of stages are kept.
+    #[command(flatten)]
+    pub cache: CacheArgs,
+    /// Print what changed as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `clean`.
+#[derive(Debug, Clone, Args)]
+pub struct CleanArgs {
+    /// Folder of build results
+    #[arg(long, value_name = "DIR", default_value = "out")]
+    pub out: PathBuf,
+    /// Remove the cache too: the default one, or the one named
+    #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true)]
+    pub cache: Option<Option<PathBuf>>,
+}
+
+impl CleanArgs {
+    /// The cache to remove, when one is to be.
+    pub fn cache_folder(&self) -> Option<PathBuf> {
+        self.cache
+            .clone()
+            .map(|named| named.unwrap_or_else(default_cache))
+    }
+}
+
+/// `completions`.
+#[derive(Debug, Clone, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+/// `man`.
+#[derive(Debug, Clone, Args)]
+pub struct ManArgs {
+    /// Folder to write to
+    pub folder: PathBuf,
+}
+
+fn memory(text: &str) -> Result<String, String> {
+    match crate::profile::schema::memory_mib(text) {
+        Some(_) => Ok(text.to_owned()),
+        None => Err("use an amount like 512M or 16G".to_owned()),
+    }
+}

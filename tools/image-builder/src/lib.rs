@@ -1,0 +1,10 @@
+//! Builds, boots, flashes and inspects SigmaVault images. The program `sigmavault-image` is a thin shell over this.
+
+pub mod cli;
+pub mod gpt;
+pub mod inspect;
+pub mod iso9660;
+pub mod manifest;
+pub mod profile;
+pub mod progress;
+pub mod source;

@@ -1,0 +1,417 @@
+//! Every key a profile may have: its section, what it holds and how it is inherited.
+
+use super::{Arch, BootFirmware, Desktop, KernelSource, Medium, Tier};
+
+/// Whether a key holds one value or a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// One value.
+    One,
+    /// A list.
+    Many,
+}
+
+/// What happens to a parent's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inherit {
+    /// It stays with the parent.
+    Own,
+    /// The child's value takes its place.
+    Replace,
+    /// The child's entries come after the parent's.
+    Append,
+}
+
+/// The grammar of one value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// One line of text.
+    Text,
+    /// `true` or `false`.
+    Flag,
+    /// A whole number above zero.
+    Number,
+    /// An amount of memory like `512M` or `16G`.
+    Memory,
+    /// A profile's name.
+    Profile,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// Debian package, `name` or `name/suite`.
+    Package,
+    /// Debian package, `name` only.
+    PackageName,
+    /// Kernel module name.
+    Module,
+    /// Kernel module name or a path pattern under the module tree.
+    ModulePattern,
+    /// Absolute path, `*` and `?` allowed.
+    Path,
+    /// One kernel argument.
+    Argument,
+    /// A host name label.
+    Host,
+    /// A word without spaces.
+    Word,
+}
+
+/// One key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    /// Section, empty at the top.
+    pub section: &'static str,
+    /// Name within the section.
+    pub name: &'static str,
+    /// Grammar of a value.
+    pub kind: Kind,
+    /// One or many.
+    pub shape: Shape,
+    /// What happens to a parent's value.
+    pub inherit: Inherit,
+}
+
+impl Key {
+    /// `section.name`, or the name alone at the top.
+    pub fn path(&self) -> String {
+        path(self.section, self.name)
+    }
+}
+
+/// Joins a section and a name.
+pub fn path(section: &str, name: &str) -> String {
+    if section.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{section}.{name}")
+    }
+}
+
+const fn one(section: &'static str, name: &'static str, kind: Kind, inherit: Inherit) -> Key {
+    Key {
+        section,
+        name,
+        kind,
+        shape: Shape::One,
+        inherit,
+    }
+}
+
+const fn many(section: &'static str, name: &'static str, kind: Kind, inherit: Inherit) -> Key {
+    Key {
+        section,
+        name,
+        kind,
+        shape: Shape::Many,
+        inherit,
+    }
+}
+
+/// Every key, in the order in which they are shown.
+pub const KEYS: &[Key] = &[
+    one("", "description", Kind::Text, Inherit::Own),
+    one("", "abstract", Kind::Flag, Inherit::Own),
+    one("", "extends", Kind::Profile, Inherit::Own),
+    many("", "arch", Kind::Choice(Arch::NAMES), Inherit::Replace),
+    one(
+        "kernel",
+        "source",
+        Kind::Choice(KernelSource::NAMES),
+        Inherit::Replace,
+    ),
+    many("kernel", "command-line", Kind::Argument, Inherit::Append),
+    many("kernel", "modules-exclude", Kind::ModulePattern, Inherit::Append),
+    one(
+        "system",
+        "desktop",
+        Kind::Choice(Desktop::NAMES),
+        Inherit::Replace,
+    ),
+    one("system", "hostname", Kind::Host, Inherit::Replace),
+    many("system", "packages", Kind::Package, Inherit::Append),
+    many("system", "packages-remove", Kind::PackageName, Inherit::Append),
+    many("system", "remove-files", Kind::Path, Inherit::Append),
+    many("firmware", "packages", Kind::Package, Inherit::Append),
+    many("drivers", "required", Kind::Module, Inherit::Append),
+    many("boot", "media", Kind::Choice(Medium::NAMES), Inherit::Replace),
+    many(
+        "boot",
+        "firmware",
+        Kind::Choice(BootFirmware::NAMES),
+        Inherit::Replace,
+    ),
+    one("model", "min-tier", Kind::Choice(Tier::NAMES), Inherit::Replace),
+    one("model", "max-tier", Kind::Choice(Tier::NAMES), Inherit::Replace),
+    one("budget", "iso-mib", Kind::Number, Inherit::Replace),
+    one("budget", "root-mib", Kind::Number, Inherit::Replace),
+    one("vm", "memory", Kind::Memory, Inherit::Replace),
+    one("vm", "cpu", Kind::Word, Inherit::Replace),
+];
+
+/// The key of this section and name.
+pub fn find(section: &str, name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.section == section && key.name == name)
+}
+
+/// Whether there is a section of this name.
+pub fn is_section(name: &str) -> bool {
+    !name.is_empty() && KEYS.iter().any(|key| key.section == name)
+}
+
+/// The valid key or section most like an unknown one. The same name elsewhere wins over a similar one here.
+pub fn nearest_key(section: &str, name: &str) -> Option<String> {
+    if let Some(key) = KEYS.iter().find(|key| key.name == name) {
+        return Some(key.path());
+    }
+    let here = KEYS
+        .iter()
+        .filter(|key| key.section == section)
+        .map(|key| key.name);
+    let near = if section.is_empty() {
+        let mut sections: Vec<_> = KEYS
+            .iter()
+            .map(|key| key.section)
+            .filter(|name| !name.is_empty())
+            .collect();
+        sections.dedup();
+        nearest(name, here.chain(sections))
+    } else {
+        nearest(name, here)
+    };
+    near.map(|near| path(section, &near))
+        .or_else(|| nearest(&path(section, name), KEYS.iter().map(Key::path)))
+}
+
+/// The candidate most like `word`, when one is like it at all.
+pub fn nearest<S: AsRef<str>>(word: &str, candidates: impl IntoIterator<Item = S>) -> Option<String> {
+    // Longer words are compared by their beginning: the distance is quadratic in the length.
+    let word: String = word.chars().take(64).collect();
+    let scored = candidates.into_iter().map(|candidate| {
+        let score = strsim::normalized_damerau_levenshtein(&word, candidate.as_ref())
+            .max(strsim::jaro_winkler(&word, candidate.as_ref()) - 0.2);
+        (score, candidate)
+    });
+    let best = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    (best.0 >= 0.5).then(|| best.1.as_ref().to_owned())
+}
+
+impl Kind {
+    /// Why this text is no such value, or `None` when it is.
+    pub fn objection(self, text: &str) -> Option<String> {
+        let (good, allowed) = match self {
+            Self::Text => (is_line(text), "one line of text, not empty"),
+            Self::Flag | Self::Number => (true, ""),
+            Self::Memory => (
+                memory_mib(text).is_some(),
+                "an amount of memory like `512M` or `16G`",
+            ),
+            Self::Profile => (is_profile_name(text), "a profile's name: a-z, 0-9 and '-'"),
+            Self::Choice(names) => {
+                return (!names.contains(&text)).then(|| format!("use one of {}", names.join(", ")));
+            }
+            Self::Package => {
+                let (name, suite) = text.split_once('/').unwrap_or((text, "trixie"));
+                (
+                    is_package(name) && is_word(suite, "-"),
+                    "a Debian package name, or `name/suite`",
+                )
+            }
+            Self::PackageName => (is_package(text), "a Debian package name"),
+            Self::Module => {
+                let good = text.len() <= 55 && is_word(text, "_-");
+                (good, "a kernel module name: a-z, 0-9, '_' and '-'")
+            }
+            Self::ModulePattern => {
+                let good = chars_in(text, "_-./*?+") && !text.starts_with('/') && no_dots(text);
+                (
+                    good,
+                    "a module name or a path pattern under the module tree, like `drivers/media/*`",
+                )
+            }
+            Self::Path => {
+                let deep = text
+                    .strip_prefix('/')
+                    .is_some_and(|rest| rest.chars().any(|c| c.is_ascii_alphanumeric()));
+                let good = deep && no_dots(text) && is_line(text) && !text.contains("//");
+                (good, "an absolute path without `..`, `*` and `?` allowed")
+            }
+            Self::Argument => {
+                let plain = text
+                    .chars()
+                    .all(|c| c.is_ascii_graphic() && c != '"' && c != '\'');
+                (
+                    !text.is_empty() && plain,
+                    "one kernel argument without spaces or quotes",
+                )
+            }
+            Self::Host => {
+                let good = text.len() <= 63 && is_word(text, "-") && !text.ends_with('-');
+                (good, "a host name: a-z, 0-9 and '-', at most 63 characters")
+            }
+            Self::Word => (
+                !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic()),
+                "a word without spaces",
+            ),
+        };
+        (!good).then(|| format!("use {allowed}"))
+    }
+}
+
+/// Memory like `512M` or `16G` in MiB.
+pub fn memory_mib(text: &str) -> Option<u64> {
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let number: u64 = digits.parse().ok()?;
+    let mib = match unit {
+        "M" => number,
+        "G" => number.checked_mul(1024)?,
+        "T" => number.checked_mul(1024 * 1024)?,
+        _ => return None,
+    };
+    // More than an exbibyte is a slip of the finger.
+    (1..=1 << 40).contains(&mib).then_some(mib)
+}
+
+/// Whether this can be the name of a profile, and so of a file.
+pub fn is_profile_name(text: &str) -> bool {
+    text.len() <= 63 && text.starts_with(|c: char| c.is_ascii_lowercase()) && is_word(text, "-")
+}
+
+/// Debian policy 5.6.1: at least two of `a-z0-9+.-`, beginning with a letter or digit.
+fn is_package(text: &str) -> bool {
+    text.len() >= 2 && is_word(text, "+.-")
+}
+
+/// Lower-case letters, digits and `extra`, not beginning with one of `extra`.
+fn is_word(text: &str, extra: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    text.starts_with(plain) && text.chars().all(|c| plain(c) || extra.contains(c))
+}
+
+fn chars_in(text: &str, extra: &str) -> bool {
+    !text.is_empty()
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || extra.contains(c))
+}
+
+fn no_dots(path: &str) -> bool {
+    path.split('/').all(|part| part != ".." && part != ".")
+}
+
+fn is_line(text: &str) -> bool {
+    !text.trim().is_empty() && !text.chars().any(char::is_control)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nearest_valid_key() {
+        let cases = [
+            ("system", "pakages", Some("system.packages")),
+            ("system", "packages_remove", Some("system.packages-remove")),
+            ("", "packages", Some("system.packages")),
+            ("", "extend", Some("extends")),
+            ("", "kernal", Some("kernel")),
+            ("kernel", "cmdline", Some("kernel.command-line")),
+            ("model", "min-teir", Some("model.min-tier")),
+            ("budget", "iso-mb", Some("budget.iso-mib")),
+            ("", "zzzzzz", None),
+        ];
+        for (section, name, expected) in cases {
+            assert_eq!(
+                nearest_key(section, name).as_deref(),
+                expected,
+                "{section}.{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn grammars() {
+        let accepts: &[(Kind, &[&str], &[&str])] = &[
+            (
+                Kind::Package,
+                &["zfsutils-linux", "g++", "libc6", "7zip", "rustc/trixie-backports"],
+                &[
+                    "",
+                    "x",
+                    "Samba",
+                    "a b",
+                    "foo_bar",
+                    "-x",
+                    "foo/",
+                    "foo/Bar",
+                    "foo=1.2",
+                    "foo:arm64",
+                ],
+            ),
+            (Kind::PackageName, &["samba"], &["samba/trixie"]),
+            (
+                Kind::Module,
+                &["virtio_pci", "r8169", "8139too", "snd-hda-intel"],
+                &["", "a.ko", "a/b", "e1000 e", "_x"],
+            ),
+            (
+                Kind::ModulePattern,
+                &["drivers/media/*", "snd_hda", "sound/"],
+                &["", "/etc", "../x", "a b"],
+            ),
+            (
+                Kind::Path,
+                &["/usr/share/doc", "/usr/share/man/*/*.gz"],
+                &["", "/", "usr", "/..", "/usr/../etc", "/*", "//usr"],
+            ),
+            (
+                Kind::Argument,
+                &["quiet", "console=ttyS0,115200"],
+                &["", "a b", "x=\"y\""],
+            ),
+            (
+                Kind::Host,
+                &["sigmavault", "nas-1"],
+                &["", "Nas", "a.b", "a-", "-a"],
+            ),
+            (
+                Kind::Memory,
+                &["512M", "16G", "1T"],
+                &[
+                    "",
+                    "G",
+                    "16",
+                    "16g",
+                    "0G",
+                    "-1G",
+                    "+1G",
+                    "99999999999999999999G",
+                    "1€",
+                ],
+            ),
+            (Kind::Choice(Tier::NAMES), &["bitnet-7b+mamba"], &["bitnet", ""]),
+        ];
+        for (kind, good, bad) in accepts {
+            for text in *good {
+                assert_eq!(kind.objection(text), None, "{kind:?} {text}");
+            }
+            for text in *bad {
+                assert!(kind.objection(text).is_some(), "{kind:?} {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn memory_in_mib() {
+        let cases = [
+            ("512M", Some(512)),
+            ("16G", Some(16384)),
+            ("2T", Some(2_097_152)),
+            ("1K", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(memory_mib(text), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Sample profiles: the good ones resolve to what they say, and each bad one gives exactly the faults that its
+//! first lines announce as `# expect LINE: message` (`# expect-in PROFILE LINE: message` for another file).
+
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+use sigmavault_image_builder::profile::{
+    Arch, BootFirmware, Desktop, KernelSource, Library, Medium, ProfileError, Tier,
+};
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/profiles")
+        .join(name)
+}
+
+fn texts(name: &str) -> Vec<(PathBuf, String)> {
+    let entries = std::fs::read_dir(folder(name))
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    entries
+        .map(|path| (path.clone(), std::fs::read_to_string(path).unwrap()))
+        .collect()
+}
+
+fn valid() -> Library {
+    Library::open(&folder("valid")).unwrap()
+}
+
+#[test]
+fn the_products_own_profiles_are_good() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../profiles");
+    let library = Library::open(&root).unwrap();
+    assert_eq!(library.check(None).unwrap(), []);
+    for name in ["pc-gnome", "vm-test"] {
+        let profile = library.buildable(name, Arch::Amd64).unwrap();
+        assert!(profile.iso_budget().unwrap() <= 1_100_000_000, "{name}");
+    }
+    assert!(
+        matches!(library.buildable("common", Arch::Amd64), Err(ProfileError::Abstract(name)) if name == "common")
+    );
+}
+
+#[test]
+fn a_child_appends_replaces_and_narrows() {
+    let profile = valid().resolve("child").unwrap().profile;
+    assert_eq!(profile.lineage, ["child", "base"]);
+    assert_eq!(profile.description, "Everything a profile can say");
+    assert!(!profile.is_abstract);
+    assert_eq!(profile.arch, [Arch::Arm64]);
+    assert_eq!(profile.kernel.source, KernelSource::Backports);
+    assert_eq!(profile.command_line(), "console=tty0 quiet console=ttyS0,115200");
+    assert_eq!(profile.kernel.modules_exclude, ["drivers/media/*", "sound/"]);
+    assert_eq!(profile.system.desktop, Desktop::Gnome);
+    assert_eq!(profile.system.hostname, "pi");
+    assert_eq!(
+        profile.system.packages,
+        ["systemd", "samba", "nano", "gdm3", "rustc/trixie-backports"]
+    );
+    assert_eq!(
+        profile.packages(),
+        [
+            "systemd",
+            "nano",
+            "gdm3",
+            "rustc/trixie-backports",
+            "firmware-brcm80211"
+        ]
+    );
+    assert_eq!(profile.drivers.required, ["nvme", "8139too"]);
+    assert_eq!(profile.boot.media, [Medium::Usb, Medium::Cd]);
+    assert_eq!(profile.boot.firmware, [BootFirmware::Uefi]);
+    assert_eq!(
+        (profile.model.min_tier, profile.model.max_tier),
+        (Tier::Draft350m, Tier::Bitnet7b)
+    );
+    assert_eq!(profile.iso_budget(), Some(943_718_400));
+    assert_eq!(profile.root_budget(), Some(805_306_368));
+    assert_eq!(profile.vm.memory.as_deref(), Some("4G"));
+    assert_eq!(profile.vm.cpu.as_deref(), Some("cortex-a72"));
+}
+
+#[test]
+fn a_grandchild_inherits_through_two_steps() {
+    let library = valid();
+    let resolved = library.resolve("grandchild").unwrap();
+    let mut expected = library.resolve("child").unwrap().profile;
+    expected.name = "grandchild".into();
+    expected.lineage = vec!["grandchild".into(), "child".into(), "base".into()];
+    expected.description = "Two steps from the base".into();
+    expected.budget.iso_mib = Some(1000);
+    assert_eq!(resolved.profile, expected);
+}
+
+#[test]
+fn bios_is_for_amd64() {
+    let profile = valid().resolve("base").unwrap().profile;
+    assert!(profile.is_abstract);
+    assert_eq!(
+        profile.boot_firmware(Arch::Amd64),
+        [BootFirmware::Uefi, BootFirmware::Bios]
+    );
+    assert_eq!(profile.boot_firmware(Arch::Arm64), [BootFirmware::Uefi]);
+}
+
+#[test]
+fn values_tell_where_they_were_set() {
+    let resolved = valid().resolve("child").unwrap();
+    let place = |text: &str| {
+        let origin = resolved
+            .origins
+            .values()
+            .flatten()
+            .find(|origin| origin.text == text)
+            .unwrap();
+        format!(
+            "{}:{}",
+            origin.file.file_name().unwrap().to_str().unwrap(),
+            origin.line
+        )
+    };
+    assert_eq!(place("samba"), "base.toml:12");
+    assert_eq!(place("gdm3"), "child.toml:13");
+    assert_eq!(place("backports"), "child.toml:6");
+}
+
+#[test]
+fn toml_of_a_resolved_profile_resolves_to_the_same() {
+    let library = valid();
+    for name in ["base", "child", "grandchild"] {
+        let profile = library.resolve(name).unwrap().profile;
+        let text = profile.to_toml().unwrap();
+        let alone = Library::from_texts(Path::new("."), [(PathBuf::from(format!("{name}.toml")), text)]);
+        let mut again = alone.resolve(name).unwrap().profile;
+        again.lineage.clone_from(&profile.lineage);
+        assert_eq!(again, profile);
+    }
+}
+
+#[test]
+fn each_bad_file_gives_the_faults_it_announces() {
+    let bad = texts("invalid");
+    let library = Library::from_texts(
+        Path::new("profiles"),
+        texts("valid").into_iter().chain(bad.clone()),
+    );
+    assert!(bad.len() >= 16);
+    for (path, text) in bad {
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let expected: Vec<String> = text
+            .lines()
+            .filter_map(|line| {
+                if let Some(rest) = line.strip_prefix("# expect ") {
+                    return Some(format!("{name} {rest}"));
+                }
+                line.strip_prefix("# expect-in ").map(str::to_owned)
+            })
+            .collect();
+        let found: Vec<String> = library
+            .check(Some(name))
+            .unwrap()
+            .iter()
+            .map(|fault| {
+                format!(
+                    "{} {}: {}",
+                    fault.file.file_stem().unwrap().to_str().unwrap(),
+                    fault.line,
+                    fault.kind
+                )
+            })
+            .collect();
+        assert_eq!(found, expected, "{name}");
+    }
+}
+
+#[test]
+fn an_unknown_profile_is_named_with_the_nearest() {
+    let error = valid().resolve("chlid").unwrap_err().to_string();
+    assert!(error.starts_with("there is no profile `chlid` in "), "{error}");
+    assert!(error.contains("did you mean `child`?"), "{error}");
+}
+
+#[test]
+fn a_profile_is_refused_for_another_architecture() {
+    let error = valid().buildable("child", Arch::Amd64).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "profile `child` is not built for amd64; it is for arm64"
+    );
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_resolution_panic(a in "(?s).{0,200}", parent in "(a|b|c|base)") {
+        let b = format!("extends = \"{parent}\"\n{a}");
+        let library = Library::from_texts(
+            Path::new("."),
+            texts("valid").into_iter().chain([(PathBuf::from("a.toml"), a), (PathBuf::from("b.toml"), b)]),
+        );
+        let _ = library.check(None);
+    }
+}
