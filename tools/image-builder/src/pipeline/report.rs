@@ -1,0 +1,260 @@
+//! What a build leaves beside the ISO: manifest, SBOM, package lock, timings and checksums.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::context::Context;
+use super::error::Problem;
+use super::key::{digest, digest_file};
+use super::lock::write_whole;
+use crate::manifest::{Manifest, Package};
+
+/// What one stage took.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StageTime {
+    /// The stage.
+    pub stage: String,
+    /// Seconds.
+    pub seconds: f64,
+    /// Whether its result came from the cache.
+    pub cached: bool,
+    /// Bytes of its result.
+    pub bytes: u64,
+}
+
+/// Times of all stages so far; clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct Timings(Arc<Mutex<Vec<StageTime>>>);
+
+impl Timings {
+    /// Adds a stage.
+    pub fn add(&self, stage: &str, took: Duration, cached: bool, bytes: u64) {
+        let seconds = (took.as_secs_f64() * 10.0).round() / 10.0;
+        let entry = StageTime { stage: stage.to_owned(), seconds, cached, bytes };
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
+    }
+
+    /// All of them, in the order they ended.
+    pub fn all(&self) -> Vec<StageTime> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The build report, `NAME.build.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct BuildReport {
+    /// The ISO's path.
+    pub iso: String,
+    /// Its bytes.
+    pub iso_bytes: u64,
+    /// Its SHA-256.
+    pub iso_sha256: String,
+    /// Digest of everything that went into it.
+    pub iso_key: String,
+    /// dm-verity root hash.
+    pub root_hash: String,
+    /// Seconds of the whole build.
+    pub seconds: f64,
+    /// Stages.
+    pub stages: Vec<StageTime>,
+}
+
+/// SPDX 2.3 document (ISO/IEC 5962) of Debian packages, firmware packages among them, and crates.
+pub fn sbom(context: &Context, manifest: &Manifest, crates: &[CrateEntry]) -> Result<String, Problem> {
+    let debian = manifest.packages.iter().map(|package| debian_package(package, &manifest.arch));
+    let packages = debian.chain(crates.iter().map(crate_package)).collect::<Vec<_>>();
+    let name = context.name();
+    let related = packages.iter().map(|package| {
+        json!({"spdxElementId": "SPDXRef-Image", "relationshipType": "CONTAINS", "relatedSpdxElement": package["SPDXID"]})
+    });
+    let describes = json!({"spdxElementId": "SPDXRef-DOCUMENT", "relationshipType": "DESCRIBES", "relatedSpdxElement": "SPDXRef-Image"});
+    let relationships = std::iter::once(describes).chain(related).collect::<Vec<_>>();
+    let image = json!({
+        "SPDXID": "SPDXRef-Image", "name": name, "versionInfo": manifest.version, "downloadLocation": "NOASSERTION",
+        "filesAnalyzed": false, "licenseConcluded": "NOASSERTION", "licenseDeclared": "NOASSERTION", "copyrightText": "NOASSERTION",
+        "primaryPackagePurpose": "OPERATING-SYSTEM",
+        "checksums": [{"algorithm": "SHA256", "checksumValue": manifest.root_hash}],
+        "comment": "the checksum is the dm-verity root hash of the root file system",
+    });
+    let all = std::iter::once(image).chain(packages).collect::<Vec<_>>();
+    let document = json!({
+        "spdxVersion": "SPDX-2.3", "dataLicense": "CC0-1.0", "SPDXID": "SPDXRef-DOCUMENT", "name": name,
+        "documentNamespace": format!("urn:sigmavault:sbom:{name}:{}", manifest.root_hash),
+        "creationInfo": {"created": rfc3339(manifest.source_date_epoch), "creators": [format!("Tool: sigmavault-image-{}", manifest.version)]},
+        "packages": all, "relationships": relationships,
+    });
+    let text = serde_json::to_string_pretty(&document).map_err(|error| Problem::Unmet(error.to_string()))?;
+    Ok(format!("{text}\n"))
+}
+
+fn debian_package(package: &Package, arch: &str) -> Value {
+    let own = package.name.starts_with("sigmavault-");
+    let arch = if package.arch == "all" { arch } else { &package.arch };
+    json!({
+        "SPDXID": spdx_id("deb", &package.name, &package.version), "name": package.name, "versionInfo": package.version,
+        "downloadLocation": "NOASSERTION", "filesAnalyzed": false, "licenseConcluded": "NOASSERTION",
+        "licenseDeclared": if own { "MIT" } else { "NOASSERTION" }, "copyrightText": "NOASSERTION",
+        "supplier": if own { "Organization: SigmaVault NAS OS authors" } else { "Organization: Debian" },
+        "checksums": [{"algorithm": "SHA256", "checksumValue": package.sha256}],
+        "externalRefs": [{"referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl",
+            "referenceLocator": format!("pkg:deb/debian/{}@{}?arch={arch}", package.name, escape(&package.version))}],
+    })
+}
+
+fn crate_package(entry: &CrateEntry) -> Value {
+    let mut package = json!({
+        "SPDXID": spdx_id("crate", &entry.name, &entry.version), "name": entry.name, "versionInfo": entry.version,
+        "downloadLocation": "NOASSERTION", "filesAnalyzed": false, "licenseConcluded": "NOASSERTION",
+        "licenseDeclared": "NOASSERTION", "copyrightText": "NOASSERTION",
+        "externalRefs": [{"referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl",
+            "referenceLocator": format!("pkg:cargo/{}@{}", entry.name, escape(&entry.version))}],
+    });
+    if let Some(checksum) = &entry.checksum {
+        package["checksums"] = json!([{"algorithm": "SHA256", "checksumValue": checksum}]);
+    }
+    package
+}
+
+/// A crate of `Cargo.lock`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct CrateEntry {
+    /// Crate name.
+    pub name: String,
+    /// Version.
+    pub version: String,
+    /// SHA-256 of the crate file; none for our own.
+    pub checksum: Option<String>,
+    /// Registry; none for our own.
+    pub source: Option<String>,
+    #[serde(default)]
+    dependencies: Vec<String>,
+}
+
+/// Crates of `Cargo.lock` that the named packages reach.
+pub fn crates(lock: &str, roots: &[&str]) -> Result<Vec<CrateEntry>, Problem> {
+    #[derive(Deserialize)]
+    struct CargoLock {
+        package: Vec<CrateEntry>,
+    }
+    let lock: CargoLock = toml::from_str(lock).map_err(|error| Problem::Unmet(format!("Cargo.lock: {error}")))?;
+    let mut reached = vec![false; lock.package.len()];
+    let mut open = roots.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    while let Some(wanted) = open.pop() {
+        let mut words = wanted.split(' ');
+        let (name, version) = (words.next().unwrap_or_default(), words.next());
+        for (entry, reached) in lock.package.iter().zip(&mut reached) {
+            if entry.name == name && version.is_none_or(|version| version == entry.version) && !*reached {
+                *reached = true;
+                open.extend(entry.dependencies.iter().cloned());
+            }
+        }
+    }
+    let entries = lock.package.into_iter().zip(reached).filter(|(entry, reached)| *reached && entry.source.is_some());
+    Ok(entries.map(|(entry, _)| entry).collect())
+}
+
+/// An SPDX identifier: letters, digits, `.` and `-` only, unique by its digest.
+fn spdx_id(kind: &str, name: &str, version: &str) -> String {
+    let plain = name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' || c == '.' { c } else { '-' });
+    format!("SPDXRef-{kind}-{}-{}", plain.collect::<String>(), &digest(&format!("{name} {version}"))[..8])
+}
+
+/// Percent-encoding of what a package URL does not allow in a version.
+fn escape(version: &str) -> String {
+    version.replace('+', "%2B").replace(':', "%3A").replace('~', "~")
+}
+
+/// A time in RFC 3339, UTC (days to civil date: Howard Hinnant's algorithm).
+fn rfc3339(epoch: u64) -> String {
+    let (days, rest) = (epoch / 86_400, epoch % 86_400);
+    let z = days + 719_468;
+    let (era, day_of_era) = (z / 146_097, z % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", rest / 3600, rest / 60 % 60, rest % 60)
+}
+
+/// Writes `SHA256SUMS` over the ISO, whose digest is known, and the reports; other builds' lines are kept.
+pub fn checksums(out: &Path, iso: &str, iso_sha256: &str, reports: &[String]) -> Result<(), Problem> {
+    let path = out.join("SHA256SUMS");
+    let old = std::fs::read_to_string(&path).unwrap_or_default();
+    let mut lines = old
+        .lines()
+        .filter(|line| line.split_once("  ").is_some_and(|(_, name)| name != iso && !reports.iter().any(|new| new == name) && out.join(name).exists()))
+        .map(str::to_owned)
+        .collect::<Vec<_>>();
+    lines.push(format!("{iso_sha256}  {iso}"));
+    for name in reports {
+        lines.push(format!("{}  {name}", digest_file(&out.join(name))?));
+    }
+    lines.sort_by(|a, b| a.split_once("  ").map(|x| x.1).cmp(&b.split_once("  ").map(|x| x.1)));
+    write_whole(&path, format!("{}\n", lines.join("\n")).as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_rfc_3339() {
+        for (epoch, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (1_795_132_800, "2026-11-20T00:00:00Z"),
+            (4_102_444_799, "2099-12-31T23:59:59Z"),
+        ] {
+            assert_eq!(rfc3339(epoch), text);
+        }
+    }
+
+    #[test]
+    fn only_crates_that_are_reached_count() {
+        let lock = r#"
+            version = 4
+            [[package]]
+            name = "ours"
+            version = "0.1.0"
+            dependencies = ["a", "b 2.0.0"]
+            [[package]]
+            name = "a"
+            version = "1.0.0"
+            source = "registry"
+            checksum = "00"
+            [[package]]
+            name = "b"
+            version = "1.0.0"
+            source = "registry"
+            [[package]]
+            name = "b"
+            version = "2.0.0"
+            source = "registry"
+            [[package]]
+            name = "builder"
+            version = "0.1.0"
+            dependencies = ["b 1.0.0"]
+        "#;
+        let found = crates(lock, &["ours"]).unwrap();
+        let names = found.iter().map(|entry| format!("{} {}", entry.name, entry.version)).collect::<Vec<_>>();
+        assert_eq!(names, ["a 1.0.0", "b 2.0.0"]);
+    }
+
+    #[test]
+    fn checksums_of_other_results_stay() {
+        let out = tempfile::tempdir().unwrap();
+        for name in ["a", "b"] {
+            std::fs::write(out.path().join(name), name).unwrap();
+            checksums(out.path(), name, &digest(name), &[]).unwrap();
+        }
+        let text = std::fs::read_to_string(out.path().join("SHA256SUMS")).unwrap();
+        assert_eq!(text, format!("{}  a\n{}  b\n", digest("a"), digest("b")));
+    }
+}

@@ -1,0 +1,102 @@
+//! The initrd: mkosi's user space, the kernel modules that `initramfs-hooks/modules` names with all they
+//! depend on, our hooks, and CPU microcode in front where the image has it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::base::Tree;
+use super::tools::Tools;
+use crate::pipeline::archive::DebSet;
+use crate::pipeline::context::Context;
+use crate::pipeline::error::{BuildError, Problem};
+use crate::pipeline::key::Inputs;
+use crate::pipeline::sandbox::inside;
+
+/// Packages of the initrd's user space.
+pub const PACKAGES: &[&str] =
+    &["systemd", "systemd-cryptsetup", "systemd-repart", "udev", "bash", "kmod", "util-linux", "dmsetup", "e2fsprogs", "less"];
+
+/// What the initrd does not need of them.
+const CONTENT: &str = "MakeInitrd=yes\nCleanPackageMetadata=yes\nRemovePackages=dpkg\nRemoveFiles=\n    \
+    /usr/lib/systemd/catalog\n    /etc/udev/hwdb.d\n    /usr/lib/udev/hwdb.d\n    /etc/services\n    /var/cache\n    /var/log\n    \
+    /usr/share/locale\n    /usr/share/doc\n    /usr/share/perl5\n    /usr/share/bash-completion\n    /usr/share/common-licenses\n    \
+    /usr/share/zoneinfo\n    /usr/share/keyrings\n    /usr/lib/x86_64-linux-gnu/gconv\n    /usr/lib/aarch64-linux-gnu/gconv\n    \
+    /usr/lib/x86_64-linux-gnu/perl-base\n    /usr/lib/aarch64-linux-gnu/perl-base\n    /usr/bin/perl\n    /usr/bin/perl5*\n";
+
+/// The user space, to be made by [`super::base::make`].
+pub fn tree(context: &Context, debs: DebSet) -> Tree<'static> {
+    Tree { stage: "initrd-base", variant: context.arch.name().to_owned(), wanted: PACKAGES.to_vec(), debs, content: CONTENT }
+}
+
+/// Assembles `initrd.img` in the folder returned.
+pub fn make(
+    context: &Context,
+    tools: &Tools,
+    user_space: &Path,
+    base: &Path,
+    kernel: &str,
+) -> Result<PathBuf, BuildError> {
+    let key = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let inputs = Inputs::recipe(1)
+        .with("tools", &tools.key)
+        .with("initrd-base", &key(user_space))
+        .with("base", &key(base))
+        .with("kernel", kernel)
+        .with_path("hooks", &context.source.join("initramfs-hooks"))
+        .map_err(BuildError::Setup)?;
+    context.stage("initrd", &context.profile.name, &inputs, |runner, folder| {
+        let sandbox = context
+            .sandbox(&tools.root)
+            .show(&user_space.join("tree"), "/tree")
+            .show(&base.join("tree"), inside::POOL)
+            .give(folder, inside::WORK);
+        runner.run(&mut sandbox.env("KERNEL", kernel).script(ASSEMBLE))?;
+        let image = folder.join("initrd.img");
+        let about = image.metadata().map_err(Problem::io("read", &image))?;
+        fs::copy(base.join("tree/usr/lib/modules").join(kernel).join("vmlinuz"), folder.join("vmlinuz"))
+            .map_err(Problem::io("copy the kernel to", folder))?;
+        Ok(format!("{} MiB", about.len() >> 20))
+    })
+}
+
+/// Runs in the tools tree: user space in /tree, the base in /pool, the source in /src, results to /work.
+const ASSEMBLE: &str = r#"
+base=/pool; modules=/work/extra/usr/lib/modules/$KERNEL
+mkdir -p "$modules"
+for name in $(sed 's/#.*//' /src/initramfs-hooks/modules); do
+    modprobe --dirname "$base" --set-version "$KERNEL" --show-depends "$name" >/tmp/depends || {
+        echo "initramfs-hooks/modules: kernel $KERNEL has no module '$name'" >&2
+        exit 1
+    }
+    sed -n 's/^insmod \([^ ]*\).*/\1/p' /tmp/depends
+done | sort -u | while read -r file; do
+    file=${file#"$base"}; file=usr/lib/${file#*lib/}
+    mkdir -p "/work/extra/${file%/*}"
+    cp "$base/$file" "/work/extra/$file"
+done
+cp "$base/usr/lib/modules/$KERNEL"/modules.builtin "$base/usr/lib/modules/$KERNEL"/modules.builtin.modinfo \
+    "$base/usr/lib/modules/$KERNEL"/modules.order "$modules/"
+ln -s usr/lib /work/extra/lib
+depmod --basedir /work/extra "$KERNEL"
+rm /work/extra/lib
+cp -R /src/initramfs-hooks/tree/. /work/extra/
+find /work/extra -type d -exec chmod 755 {} +
+find /work/extra -type f ! -perm -100 -exec chmod 644 {} + -o -type f -exec chmod 755 {} +
+
+archive() { # FOLDER: a cpio of it, the same for the same content
+    (cd "$1" && find . -mindepth 1 -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} + && find . -mindepth 1 | LC_ALL=C sort |
+        cpio --quiet --reproducible --create --format=newc --owner=0:0)
+}
+mkdir /work/user && cp -a /tree/. /work/user/
+{ archive /work/user; archive /work/extra; } >/work/initrd.cpio
+zstd --quiet --rm -10 -T0 /work/initrd.cpio -o /work/initrd.zst
+
+# Microcode must stand in front, uncompressed (Documentation/arch/x86/microcode.rst).
+early=/work/early/kernel/x86/microcode
+mkdir -p "$early"
+[ -d "$base/usr/lib/firmware/intel-ucode" ] && find "$base/usr/lib/firmware/intel-ucode" -type f | LC_ALL=C sort | xargs cat >"$early/GenuineIntel.bin"
+[ -d "$base/usr/lib/firmware/amd-ucode" ] && find "$base/usr/lib/firmware/amd-ucode" -name '*.bin' | LC_ALL=C sort | xargs cat >"$early/AuthenticAMD.bin"
+if [ -n "$(ls "$early")" ]; then archive /work/early >/work/initrd.img; fi
+cat /work/initrd.zst >>/work/initrd.img
+rm -rf /work/initrd.zst /work/extra /work/early /work/user
+"#;

@@ -1,0 +1,172 @@
+//! The hybrid ISO: El Torito for CDs (UEFI and, on amd64, BIOS), a GPT for sticks, and a tree for people.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use uuid::{Uuid, uuid};
+
+use super::tools::Tools;
+use crate::gpt::{self, PartitionEdit};
+use crate::manifest::Manifest;
+use crate::pipeline::context::Context;
+use crate::pipeline::error::{BuildError, Problem};
+use crate::pipeline::run::Runner;
+use crate::pipeline::sandbox::inside;
+use crate::pipeline::store::remove;
+use crate::profile::{Arch, BootFirmware};
+
+/// The disk's GUID: fixed, so that the same input makes the same bytes.
+const DISK: Uuid = uuid!("5369676d-6156-4175-8c74-6d656469756d");
+/// The ESP's partition GUID.
+const ESP: Uuid = uuid!("5369676d-6156-4175-8c74-65737061727d");
+
+/// What goes on the medium.
+#[derive(Debug)]
+pub struct Parts<'a> {
+    /// Folder with `root.erofs` and `root.verity`.
+    pub root: &'a Path,
+    /// Folder with `esp.img`.
+    pub boot: &'a Path,
+    /// Folder with `vmlinuz` and `initrd.img`, for BIOS.
+    pub initrd: &'a Path,
+    /// The image's manifest.
+    pub manifest: &'a Manifest,
+    /// SPDX document.
+    pub sbom: &'a str,
+    /// Kernel command line, for BIOS.
+    pub command_line: &'a str,
+}
+
+/// Writes the ISO to `target`; the name stands for a complete file only.
+pub fn write(context: &Context, tools: &Tools, parts: &Parts, target: &Path) -> Result<(), BuildError> {
+    let began = std::time::Instant::now();
+    let runner = context.runner("iso")?;
+    let wrap = |problem| context.failed(&runner, "iso", problem);
+    let folder = target.parent().unwrap_or(Path::new(".")).join(format!(".{}.unfinished", context.name()));
+    let result = assemble(context, tools, parts, &runner, &folder, target);
+    remove(&folder).map_err(wrap)?;
+    result.map_err(wrap)?;
+    let size = target.metadata().map_or(0, |about| about.len());
+    runner.bar().done(&format!("{} MiB", size >> 20));
+    context.timings.add("iso", began.elapsed(), false, size);
+    Ok(())
+}
+
+fn assemble(context: &Context, tools: &Tools, parts: &Parts, runner: &Runner, folder: &Path, target: &Path) -> Result<(), Problem> {
+    remove(folder)?;
+    fs::create_dir_all(folder).map_err(Problem::io("make the folder", folder))?;
+    let bios = context.profile.boot_firmware(context.arch).contains(&BootFirmware::Bios);
+    write_tree(context, parts, bios, &folder.join("tree"))?;
+    let (root_type, verity_type) = match context.arch {
+        Arch::Amd64 => (gpt::ROOT_X86_64, gpt::ROOT_X86_64_VERITY),
+        Arch::Arm64 => (gpt::ROOT_ARM64, gpt::ROOT_ARM64_VERITY),
+    };
+    let sandbox = context
+        .sandbox(&tools.root)
+        .show(parts.root, inside::POOL)
+        .show(parts.boot, inside::TREE)
+        .give(folder, inside::WORK)
+        .env("VOLUME", &parts.manifest.volume_id)
+        .env("ESP_TYPE", gpt::ESP.to_string())
+        .env("ROOT_TYPE", root_type.to_string())
+        .env("VERITY_TYPE", verity_type.to_string());
+    if bios {
+        runner.run(&mut sandbox.script(GRUB))?;
+    }
+    runner.run(&mut sandbox.script(&xorriso(bios)))?;
+    runner.bar().message("writing the partition table");
+    let image = folder.join("image.iso");
+    let (root_guid, verity_guid) = gpt::root_hash_guids(&parts.manifest.root_hash)?;
+    let edit = |index, type_guid, guid, name: &str, attributes| PartitionEdit { index, type_guid, guid, name: name.to_owned(), attributes };
+    gpt::rewrite(
+        &image,
+        DISK,
+        &[
+            edit(2, gpt::ESP, ESP, "esp", None),
+            edit(3, root_type, root_guid, "root-a", Some(READ_ONLY)),
+            edit(4, verity_type, verity_guid, "root-a-verity", Some(READ_ONLY)),
+        ],
+    )?;
+    budget(context, &image)?;
+    let file = fs::File::open(&image).map_err(Problem::io("open", &image))?;
+    file.sync_all().map_err(Problem::io("write", &image))?;
+    fs::rename(&image, target).map_err(Problem::io("rename to", target))
+}
+
+/// Attribute bit 60 of the Discoverable Partitions Specification: read-only.
+const READ_ONLY: u64 = 1 << 60;
+
+fn budget(context: &Context, image: &Path) -> Result<(), Problem> {
+    let size = image.metadata().map_err(Problem::io("read", image))?.len();
+    match context.profile.iso_budget() {
+        Some(budget) if size > budget => Err(Problem::Unmet(format!(
+            "the ISO has {} MiB, its budget (budget.iso-mib of profile {}) is {} MiB",
+            size >> 20,
+            context.profile.name,
+            budget >> 20
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// The ISO 9660 tree: what a person sees who opens the medium, and what BIOS boots.
+fn write_tree(context: &Context, parts: &Parts, bios: bool, tree: &Path) -> Result<(), Problem> {
+    let put = |name: &str, bytes: &[u8]| {
+        let path = tree.join(name);
+        let parent = path.parent().unwrap_or(tree);
+        fs::create_dir_all(parent).map_err(Problem::io("make the folder", parent))?;
+        fs::write(&path, bytes).map_err(Problem::io("write", &path))
+    };
+    let json = serde_json::to_string_pretty(parts.manifest).map_err(|error| Problem::Unmet(error.to_string()))?;
+    put("sigmavault/manifest.json", format!("{json}\n").as_bytes())?;
+    put("sigmavault/sbom.spdx.json", parts.sbom.as_bytes())?;
+    let read_me = fs::read_to_string(context.image_path("medium/README.txt"))
+        .map_err(Problem::io("read", &context.image_path("medium/README.txt")))?;
+    put("README.txt", read_me.as_bytes())?;
+    if bios {
+        for name in ["vmlinuz", "initrd.img"] {
+            let (from, to) = (parts.initrd.join(name), tree.join("boot").join(name));
+            fs::create_dir_all(tree.join("boot")).map_err(Problem::io("make the folder", tree))?;
+            fs::copy(&from, &to).map_err(Problem::io("copy to", &to))?;
+        }
+        let menu = format!(
+            "set timeout=0\nlinux /boot/vmlinuz {}\ninitrd /boot/initrd.img\nboot\n",
+            parts.command_line
+        );
+        put("boot/grub/grub.cfg", menu.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// GRUB for BIOS: one image for CDs and, behind the hybrid boot sector, for sticks.
+const GRUB: &str = r#"
+printf 'search --no-floppy --set=root --label %s\nset prefix=($root)/boot/grub\n' "$VOLUME" >/tmp/load.cfg
+mkdir -p /work/tree/boot/grub/i386-pc
+grub-mkimage --format=i386-pc-eltorito --prefix=/boot/grub --config=/tmp/load.cfg --output=/work/tree/boot/grub/i386-pc/eltorito.img \
+    biosdisk iso9660 part_gpt part_msdos search search_label linux normal configfile boot echo
+"#;
+
+fn xorriso(bios: bool) -> String {
+    let (bios_boot, next) = if bios {
+        (
+            "-b boot/grub/i386-pc/eltorito.img -no-emul-boot -boot-load-size 4 -boot-info-table --grub2-boot-info \
+             --grub2-mbr /usr/lib/grub/i386-pc/boot_hybrid.img",
+            "-eltorito-alt-boot",
+        )
+    } else {
+        ("", "")
+    };
+    format!(
+        "find /work/tree -type f -exec chmod 644 {{}} +; find /work/tree -type d -exec chmod 755 {{}} +
+        find /work/tree -exec touch --no-dereference --date=\"@$SOURCE_DATE_EPOCH\" {{}} +
+        xorriso -as mkisofs -r -J -V \"$VOLUME\" -o /work/image.iso {bios_boot} \\
+            -partition_offset 16 -appended_part_as_gpt -append_partition 2 \"$ESP_TYPE\" /tree/esp.img \\
+            -append_partition 3 \"$ROOT_TYPE\" /pool/root.erofs -append_partition 4 \"$VERITY_TYPE\" /pool/root.verity \\
+            {next} -e --interval:appended_partition_2:all:: -no-emul-boot /work/tree"
+    )
+}
+
+/// The path of the ISO in the output folder.
+pub fn path(context: &Context, out: &Path) -> PathBuf {
+    out.join(format!("{}.iso", context.name()))
+}

@@ -1,0 +1,136 @@
+//! The tools tree: Debian 13 with mkosi, cargo, xorriso, QEMU and the rest, made by `image/tools-tree/make`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::manifest::Package;
+use crate::pipeline::archive::Deb;
+use crate::pipeline::context::Context;
+use crate::pipeline::error::{BuildError, Problem};
+use crate::pipeline::key::{digest, digest_file};
+use crate::pipeline::lock::write_whole;
+use crate::pipeline::run::Runner;
+use crate::pipeline::sandbox::Sandbox;
+
+/// A tools tree that is ready.
+#[derive(Debug, Clone)]
+pub struct Tools {
+    /// Its folder.
+    pub root: PathBuf,
+    /// What it was made from; part of the key of every stage that uses it.
+    pub key: String,
+    /// Its packages.
+    pub packages: Vec<Package>,
+}
+
+/// The tree for this source and lock; made when the cache does not hold it.
+pub fn ensure(context: &Context, locked: Option<&[Package]>) -> Result<Tools, BuildError> {
+    let began = std::time::Instant::now();
+    let runner = context.runner("tools")?;
+    let wrap = |problem| context.failed(&runner, "tools", problem);
+    let mut key = recipe(&context.source).map_err(wrap)?;
+    if let Some(packages) = locked {
+        let lines = packages.iter().map(|package| format!("{} {}\n", package.name, package.sha256)).collect::<String>();
+        key = format!("{key}-{}", &digest(&lines)[..8]);
+    }
+    let root = context.cache.join("tools").join(&key);
+    let cached = root.exists();
+    if !cached {
+        make(context, &runner, &root, locked).map_err(wrap)?;
+    }
+    let packages = installed(context, &runner, &root).map_err(wrap)?;
+    if cached { runner.bar().cached("") } else { runner.bar().done(&format!("{} packages", packages.len())) }
+    context.timings.add("tools", began.elapsed(), cached, 0);
+    Ok(Tools { root, key, packages })
+}
+
+/// The tree as `ci/setup` has left it, for commands that need tools but no build.
+pub fn existing(source: &Path, cache: &Path) -> Result<PathBuf, Problem> {
+    let root = cache.join("tools").join(recipe(source)?);
+    if root.exists() {
+        return Ok(root);
+    }
+    Err(Problem::Unmet(format!("there is no tools tree in {}: run ./ci/setup, or build an image", root.display())))
+}
+
+/// What the tree is made from. `ci/setup` computes the same from the same bytes.
+fn recipe(source: &Path) -> Result<String, Problem> {
+    let folder = source.join("image/tools-tree");
+    let mut text = String::new();
+    for name in ["make", "packages"] {
+        let path = folder.join(name);
+        text += &fs::read_to_string(&path).map_err(Problem::io("read", &path))?;
+    }
+    Ok(digest(&text)[..16].to_owned())
+}
+
+fn make(context: &Context, runner: &Runner, root: &Path, locked: Option<&[Package]>) -> Result<(), Problem> {
+    if context.offline && locked.is_none() {
+        return Err(Problem::Unmet("--offline, but the cache holds no tools tree: build once with a network".to_owned()));
+    }
+    let debs = context.cache.join("debs");
+    let mut command = Command::new(context.image_path("tools-tree/make"));
+    command.arg(root).arg(&debs);
+    let pool = context.cache.join("tools-pool");
+    if let Some(packages) = locked {
+        crate::pipeline::store::remove(&pool)?;
+        write_bare_pool(context, runner, packages, &debs, &pool)?;
+        command.arg("--pool").arg(&pool);
+    } else if let Some(mirror) = &context.mirror {
+        command.args(["--mirror", mirror]);
+    }
+    runner.run(&mut command)
+}
+
+/// A local archive for mmdebstrap, indexed without the tools tree that it is there to make.
+fn write_bare_pool(context: &Context, runner: &Runner, packages: &[Package], debs: &Path, pool: &Path) -> Result<(), Problem> {
+    let files = pool.join("debs");
+    fs::create_dir_all(&files).map_err(Problem::io("make the folder", &files))?;
+    for package in packages {
+        let file = Deb::from(package).file;
+        let (from, to) = (debs.join(&file), files.join(&file));
+        fs::hard_link(&from, &to).or_else(|_| fs::copy(&from, &to).map(drop)).map_err(Problem::io("link", &from))?;
+    }
+    let (suite, arch) = (&context.image.suite, "amd64");
+    let lists = format!("dists/{suite}/main/binary-{arch}");
+    let script = format!(
+        "cd \"$1\"; mkdir -p {lists}
+        for deb in debs/*.deb; do
+            dpkg-deb -f \"$deb\" | sed '/^$/d'
+            printf 'Filename: %s\\nSize: %s\\nSHA256: %s\\n\\n' \"$deb\" \"$(stat -c %s \"$deb\")\" \"$(sha256sum \"$deb\" | cut -d' ' -f1)\"
+        done >{lists}/Packages
+        printf 'Suite: {suite}\\nCodename: {suite}\\nComponents: main\\nArchitectures: {arch}\\nSHA256:\\n %s %s main/binary-{arch}/Packages\\n' \\
+            \"$(sha256sum {lists}/Packages | cut -d' ' -f1)\" \"$(stat -c %s {lists}/Packages)\" >dists/{suite}/Release"
+    );
+    runner.run(Command::new("sh").args(["-euc", &script, "sh"]).arg(pool))
+}
+
+/// What is installed in the tree, with the SHA-256 of each .deb; worked out once per tree.
+fn installed(context: &Context, runner: &Runner, root: &Path) -> Result<Vec<Package>, Problem> {
+    let list = root.with_extension("packages.json");
+    if let Ok(text) = fs::read_to_string(&list)
+        && let Ok(packages) = serde_json::from_str(&text)
+    {
+        return Ok(packages);
+    }
+    runner.bar().message("listing packages");
+    let format = "${Package} ${Version} ${Architecture}\\n";
+    let text = runner.read(&mut Sandbox::new(root).command("dpkg-query", ["-W", "-f", format]))?;
+    let debs = context.cache.join("debs");
+    let mut packages = Vec::new();
+    for line in text.lines() {
+        let words = line.split(' ').collect::<Vec<_>>();
+        let [name, version, arch] = words[..] else {
+            return Err(Problem::Unmet(format!("dpkg-query printed a line that is not understood: {line}")));
+        };
+        let mut package =
+            Package { name: name.to_owned(), version: version.to_owned(), arch: arch.to_owned(), sha256: String::new() };
+        package.sha256 = digest_file(&debs.join(Deb::from(&package).file))?;
+        packages.push(package);
+    }
+    packages.sort();
+    let text = serde_json::to_string(&packages).map_err(|error| Problem::Unmet(error.to_string()))?;
+    write_whole(&list, text.as_bytes())?;
+    Ok(packages)
+}

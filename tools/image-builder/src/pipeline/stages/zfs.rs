@@ -1,0 +1,155 @@
+//! The ZFS kernel modules as one .deb, compiled once per kernel and ZFS version.
+//!
+//! Debian ships OpenZFS as source (zfs-dkms). It is compiled here against the headers of the image's
+//! kernel, so that neither headers nor compiler are in the image.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::deb::{self, DebSource};
+use super::tools::Tools;
+use crate::pipeline::archive::{Deb, DebSet};
+use crate::pipeline::context::Context;
+use crate::pipeline::error::{BuildError, Problem};
+use crate::pipeline::key::Inputs;
+use crate::pipeline::run::Runner;
+use crate::pipeline::sandbox::inside;
+
+/// What the modules are made from.
+#[derive(Debug)]
+pub struct ZfsSource {
+    /// Kernel release, as `uname -r` prints it.
+    pub kernel: String,
+    /// Headers, kbuild and zfs-dkms.
+    pub debs: DebSet,
+}
+
+impl ZfsSource {
+    /// Picks the packages out of what `linux-headers-ARCH` and `zfs-dkms` bring.
+    pub fn pick(resolved: &DebSet, arch: &str) -> Result<Self, Problem> {
+        let needed = |deb: &&Deb| {
+            let name = deb.package.name.as_str();
+            name.starts_with("linux-headers-") || name.starts_with("linux-kbuild-") || name == "zfs-dkms"
+        };
+        let debs = resolved.0.iter().filter(needed).cloned().collect::<Vec<_>>();
+        let meta = format!("linux-headers-{arch}");
+        let release = |deb: &Deb| {
+            let name = deb.package.name.strip_prefix("linux-headers-")?;
+            (name.ends_with(&format!("-{arch}")) && deb.package.name != meta).then(|| name.to_owned())
+        };
+        let kernel = debs.iter().find_map(release).ok_or_else(|| {
+            Problem::Unmet(format!("the archive has no kernel headers for {arch} to compile the ZFS module with"))
+        })?;
+        Ok(Self { kernel, debs: DebSet(debs) })
+    }
+
+    /// Upstream version of OpenZFS.
+    pub fn version(&self) -> Option<&str> {
+        let version = &self.debs.find("zfs-dkms")?.package.version;
+        version.split('-').next()
+    }
+}
+
+/// The .deb's path.
+pub fn make(context: &Context, tools: &Tools, source: &ZfsSource) -> Result<PathBuf, BuildError> {
+    let inputs = Inputs::recipe(1)
+        .with("tools", &tools.key)
+        .with("packages", &source.debs.digest())
+        .with("kernel", &source.kernel);
+    let folder = context.stage("zfs", context.arch.name(), &inputs, |runner, folder| {
+        compile(context, tools, source, runner, folder)?;
+        Ok(format!("OpenZFS {} for Linux {}", source.version().unwrap_or("?"), source.kernel))
+    })?;
+    Ok(folder)
+}
+
+fn compile(context: &Context, tools: &Tools, source: &ZfsSource, runner: &Runner, folder: &Path) -> Result<(), Problem> {
+    let work = folder.join("work");
+    fs::create_dir(&work).map_err(Problem::io("make the folder", &work))?;
+    let debs = context.cache.join("debs");
+    let unpack = source.debs.0.iter().map(|deb| format!("dpkg-deb -x {}/{} /work/t\n", inside::CACHE, deb.file)).collect::<String>();
+    let sandbox = context
+        .sandbox(&tools.root)
+        .show(&debs, inside::CACHE)
+        .give(&work, inside::WORK)
+        .env("KBUILD_BUILD_TIMESTAMP", format!("@{}", context.image.source_date_epoch))
+        .env("KBUILD_BUILD_USER", "sigmavault")
+        .env("KBUILD_BUILD_HOST", "sigmavault");
+    runner.bar().message("unpacking kernel headers and source");
+    runner.run(&mut sandbox.script(&format!("mkdir -p /work/t\n{unpack}")))?;
+    let version = source.version().unwrap_or_default();
+    check_kernel(&source.kernel, &work.join(format!("t/usr/src/zfs-{version}/META")))?;
+    let script = format!(
+        "kernel={kernel}; src=/work/t/usr/src
+        # The headers name their common part by the path they are installed under.
+        sed -i \"s,^include /usr/src/,include $src/,\" $src/linux-headers-$kernel/Makefile
+        common=$(ls -d $src/linux-headers-*-common)
+        cd $src/zfs-{version}
+        ./configure --disable-dependency-tracking --prefix=/usr --with-config=kernel \\
+            --with-linux=\"$common\" --with-linux-obj=$src/linux-headers-$kernel
+        make -j$(nproc) -C module
+        mkdir -p /work/modules
+        for name in spl zfs; do
+            strip --strip-debug -o /work/modules/$name.ko module/$name.ko
+        done
+        cp COPYRIGHT LICENSE /work/modules/",
+        kernel = source.kernel
+    );
+    runner.run(&mut sandbox.script(&script))?;
+    let modules = format!("usr/lib/modules/{}/updates", source.kernel);
+    let package = DebSource {
+        name: "sigmavault-zfs".to_owned(),
+        version: format!("{version}+{}", source.kernel.replace('-', "+")),
+        arch: context.arch.name().to_owned(),
+        fields: vec![
+            ("Section", "kernel".to_owned()),
+            ("Provides", "zfs-modules".to_owned()),
+            ("Description", format!("OpenZFS kernel modules for Linux {}", source.kernel)),
+        ],
+        files: ["spl.ko", "zfs.ko"]
+            .into_iter()
+            .map(|name| (work.join("modules").join(name), format!("{modules}/{name}"), 0o644))
+            .chain(["COPYRIGHT", "LICENSE"].into_iter().map(|name| {
+                (work.join("modules").join(name), format!("usr/share/doc/sigmavault-zfs/{name}"), 0o644)
+            }))
+            .collect(),
+    };
+    deb::pack(context, tools, runner, &package, folder)?;
+    crate::pipeline::store::remove(&work)
+}
+
+/// Refuses a kernel newer than the newest that this OpenZFS release says it supports.
+fn check_kernel(kernel: &str, meta: &Path) -> Result<(), Problem> {
+    let text = fs::read_to_string(meta).map_err(Problem::io("read", meta))?;
+    let maximum = text.lines().find_map(|line| line.strip_prefix("Linux-Maximum:")).map(str::trim);
+    let Some(maximum) = maximum else {
+        return Err(Problem::Unmet(format!("{}: no Linux-Maximum line", meta.display())));
+    };
+    if release(kernel) > release(maximum) {
+        return Err(Problem::Unmet(format!(
+            "this OpenZFS supports Linux up to {maximum}, the kernel is {kernel}: choose `kernel.source = \"stable\"` in the profile"
+        )));
+    }
+    Ok(())
+}
+
+/// Major and minor number of a kernel release.
+fn release(text: &str) -> (u32, u32) {
+    let mut numbers = text.split(|c: char| !c.is_ascii_digit()).map(|word| word.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_past_the_maximum_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let meta = folder.path().join("META");
+        fs::write(&meta, "Name: zfs\nLinux-Maximum: 6.15\nLinux-Minimum: 4.18\n").unwrap();
+        for (kernel, fits) in [("6.12.117+deb13-amd64", true), ("6.15.9-x", true), ("6.16.0", false), ("7.2.12+deb14-amd64", false)] {
+            assert_eq!(check_kernel(kernel, &meta).is_ok(), fits, "{kernel}");
+        }
+    }
+}
