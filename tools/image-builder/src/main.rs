@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use sigmavault_image_builder::cli::{Cli, Color, Command};
-use sigmavault_image_builder::{inspect, profile};
+use sigmavault_image_builder::{flash, inspect, profile};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -16,6 +16,7 @@ fn main() -> ExitCode {
         Color::Never => console::set_colors_enabled_stderr(false),
     }
     match &cli.command {
+        Command::Flash(args) => report(flash::run(args)),
         Command::Inspect(args) => report(inspect::run(args)),
         Command::Profiles(args) => report(profile::show::run(args, &cli.global)),
         Command::Completions(args) => {
