@@ -122,10 +122,27 @@ impl Disk {
             return Err(DiskError::Lsblk { path: real, message });
         }
         let mut disk = Self::parse(&String::from_utf8_lossy(&output.stdout), &real)?;
+        disk.probe();
         if disk.serial.is_none() {
             disk.serial = serial_from_sysfs(&disk.name);
         }
         Ok(disk)
+    }
+
+    /// Asks blkid where lsblk says nothing: without udev's database it knows no contents.
+    fn probe(&mut self) {
+        let unknown = |content: &Content| content.file_system.is_none();
+        if unknown(&self.content) && self.partition_table.is_none() {
+            let found = probe(&self.path);
+            self.content.file_system = found.kind;
+            self.content.label = found.label;
+            self.partition_table = found.table;
+        }
+        for part in self.parts.iter_mut().filter(|part| unknown(&part.content)) {
+            let found = probe(&format!("/dev/{}", part.name));
+            part.content.file_system = found.kind;
+            part.content.label = found.label;
+        }
     }
 
     /// The disk in lsblk's JSON.
@@ -225,6 +242,50 @@ impl Content {
                 .as_ref()
                 .map_or_else(|| kind.clone(), |label| format!("{kind} \"{label}\"")),
         )
+    }
+}
+
+/// What blkid finds on a device.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Found {
+    kind: Option<String>,
+    label: Option<String>,
+    table: Option<String>,
+}
+
+fn probe(path: &str) -> Found {
+    match Command::new("blkid").args(["-p", "-o", "export", path]).output() {
+        Ok(output) if output.status.success() => found(&String::from_utf8_lossy(&output.stdout)),
+        // 8: signatures of several kinds.
+        Ok(output) if output.status.code() == Some(8) => Found {
+            kind: Some("several kinds of content".to_owned()),
+            ..Found::default()
+        },
+        _ => Found::default(),
+    }
+}
+
+/// Reads blkid's `NAME=value` lines, in which a backslash stands before special characters.
+fn found(export: &str) -> Found {
+    let value = |name: &str| {
+        let line = export
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix('='))?;
+        let mut plain = String::new();
+        let mut letters = line.chars();
+        while let Some(letter) = letters.next() {
+            plain.extend(if letter == '\\' {
+                letters.next()
+            } else {
+                Some(letter)
+            });
+        }
+        text(Some(plain))
+    };
+    Found {
+        kind: value("TYPE"),
+        label: value("LABEL"),
+        table: value("PTTYPE"),
     }
 }
 
@@ -395,6 +456,25 @@ mod tests {
         let disk = Disk::parse(json, Path::new("/dev/loop3")).unwrap();
         assert_eq!(disk.serial.as_deref(), Some("loop3"));
         assert!(!disk.removable);
+    }
+
+    #[test]
+    fn blkid_is_understood() {
+        let export = "DEVNAME=/dev/loop0\nLABEL=ke\\ ep\\\"x\nBLOCK_SIZE=1024\nTYPE=ext4\nUSAGE=filesystem\n";
+        let expected = Found {
+            kind: Some("ext4".into()),
+            label: Some("ke ep\"x".into()),
+            table: None,
+        };
+        assert_eq!(found(export), expected);
+        assert_eq!(
+            found("PTTYPE=gpt\nPTUUID=1\n"),
+            Found {
+                table: Some("gpt".into()),
+                ..Found::default()
+            }
+        );
+        assert_eq!(found(""), Found::default());
     }
 
     #[test]
