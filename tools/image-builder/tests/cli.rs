@@ -169,3 +169,22 @@ fn completions_and_man_pages_name_every_command() {
     pages.sort();
     assert_eq!(pages.len(), 13);
 }
+
+#[test]
+fn the_doctor_tells_what_was_found() {
+    let output = program(&["doctor", "--json"]);
+    let report: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(output.status.code(), Some(i32::from(report["ready"] != true)));
+    let checks = report["checks"].as_array().unwrap();
+    for check in checks
+        .iter()
+        .filter(|check| check["required"] == true && check["good"] == false)
+    {
+        assert!(check["fix"].is_string(), "{check}");
+    }
+    let text = stdout(&program(&["doctor"]));
+    assert!(
+        text.contains("mmdebstrap") && !text.contains('\u{1b}'),
+        "no colours in a pipe: {text}"
+    );
+}
