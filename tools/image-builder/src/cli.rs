@@ -342,3 +342,82 @@ fn memory(text: &str) -> Result<String, String> {
         None => Err("use an amount like 512M or 16G".to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(line: &str) -> Command {
+        Cli::try_parse_from(line.split(' ')).unwrap().command
+    }
+
+    #[test]
+    fn definitions_are_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn defaults() {
+        let Command::Build(build) = parse("x build") else {
+            panic!()
+        };
+        assert_eq!(
+            (build.profile.as_str(), build.arch, build.out.to_str()),
+            ("pc-gnome", Arch::Amd64, Some("out"))
+        );
+        assert!(!build.locked && !build.explain && !build.offline && build.mirror.is_none());
+        let Command::Smoke(smoke) = parse("x smoke a.iso") else {
+            panic!()
+        };
+        assert_eq!(
+            (smoke.medium.name(), smoke.firmware.name(), smoke.accel),
+            ("usb", "uefi", Accel::Auto)
+        );
+        let Command::Smoke(smoke) = parse("x smoke a.iso --as cd --firmware bios --memory 16G --timeout 60")
+        else {
+            panic!()
+        };
+        assert_eq!(
+            (smoke.medium.name(), smoke.firmware.name(), smoke.timeout),
+            ("cd", "bios", Some(60))
+        );
+    }
+
+    #[test]
+    fn the_source_is_named_before_or_after_the_command() {
+        for line in ["x --source /s build", "x build --source /s"] {
+            let cli = Cli::try_parse_from(line.split(' ')).unwrap();
+            assert_eq!(cli.global.source, Some(PathBuf::from("/s")), "{line}");
+        }
+    }
+
+    #[test]
+    fn clean_leaves_the_cache_unless_told() {
+        let cases = [
+            ("x clean", None),
+            ("x clean --cache", Some(default_cache())),
+            ("x clean --cache=/c", Some(PathBuf::from("/c"))),
+        ];
+        for (line, expected) in cases {
+            let Command::Clean(clean) = parse(line) else {
+                panic!()
+            };
+            assert_eq!(clean.cache_folder(), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_cache_follows_the_xdg_specification() {
+        let path = |text: &str| Some(PathBuf::from(text));
+        let cases = [
+            (path("/x"), path("/home/a"), "/x/sigmavault"),
+            (None, path("/home/a"), "/home/a/.cache/sigmavault"),
+            (path("relative"), path("/home/a"), "/home/a/.cache/sigmavault"),
+            (path(""), None, "/var/cache/sigmavault"),
+        ];
+        for (xdg, home, expected) in cases {
+            assert_eq!(cache_from(xdg, home), PathBuf::from(expected));
+        }
+    }
+}

@@ -1,6 +1,8 @@
 //! Builds, boots, flashes and inspects SigmaVault images. The program `sigmavault-image` is a thin shell over this.
 
 pub mod cli;
+pub mod doctor;
+pub mod flash;
 pub mod gpt;
 pub mod inspect;
 pub mod iso9660;

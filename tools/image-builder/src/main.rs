@@ -6,16 +6,18 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use sigmavault_image_builder::cli::{Cli, Color, Command};
-use sigmavault_image_builder::{inspect, profile};
+use sigmavault_image_builder::{doctor, flash, inspect, profile};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match cli.global.color {
         Color::Auto => {}
-        Color::Always => console::set_colors_enabled_stderr(true),
-        Color::Never => console::set_colors_enabled_stderr(false),
+        Color::Always => colours(true),
+        Color::Never => colours(false),
     }
     match &cli.command {
+        Command::Doctor(args) => report(doctor::run(args)),
+        Command::Flash(args) => report(flash::run(args)),
         Command::Inspect(args) => report(inspect::run(args)),
         Command::Profiles(args) => report(profile::show::run(args, &cli.global)),
         Command::Completions(args) => {
@@ -35,17 +37,27 @@ fn main() -> ExitCode {
     }
 }
 
+fn colours(on: bool) {
+    console::set_colors_enabled(on);
+    console::set_colors_enabled_stderr(on);
+}
+
 /// The exit code, after the error and its causes have been told.
-fn report<E: Error>(result: Result<ExitCode, E>) -> ExitCode {
+fn report<E: Error + 'static>(result: Result<ExitCode, E>) -> ExitCode {
     let error = match result {
         Ok(code) => return code,
         Err(error) => error,
     };
-    eprintln!("error: {error}");
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        eprintln!("  because: {error}");
-        cause = error.source();
+    let first: &(dyn Error + 'static) = &error;
+    let chain: Vec<_> = std::iter::successors(Some(first), |error| (*error).source()).collect();
+    let mut io = chain
+        .iter()
+        .filter_map(|error| error.downcast_ref::<std::io::Error>());
+    // Whoever closed the pipe, like `head`, has seen enough.
+    if !io.any(|error| error.kind() == std::io::ErrorKind::BrokenPipe) {
+        for (nth, error) in chain.iter().enumerate() {
+            eprintln!("{}{error}", if nth == 0 { "error: " } else { "  because: " });
+        }
     }
     ExitCode::FAILURE
 }

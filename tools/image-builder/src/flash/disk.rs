@@ -1,0 +1,493 @@
+//! What a disk is and what it holds, as lsblk tells.
+
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use indicatif::BinaryBytes;
+use serde::{Deserialize, Deserializer, Serialize};
+
+const COLUMNS: &str =
+    "NAME,KNAME,PATH,TYPE,SIZE,RO,RM,TRAN,VENDOR,MODEL,SERIAL,WWN,FSTYPE,LABEL,PTTYPE,PKNAME,MOUNTPOINTS";
+
+/// Why a disk could not be looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum DiskError {
+    /// No such path.
+    #[error("there is no {}; `lsblk` shows the disks of this machine", path.display())]
+    Missing {
+        /// The path.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file or folder.
+    #[error("{} is not a block device; name a whole disk like /dev/sdb", .0.display())]
+    NotBlock(PathBuf),
+    /// lsblk is not there.
+    #[error("cannot run lsblk; install util-linux")]
+    NoLsblk(#[source] std::io::Error),
+    /// lsblk failed.
+    #[error("lsblk {} failed: {message}", path.display())]
+    Lsblk {
+        /// The device.
+        path: PathBuf,
+        /// Its error output.
+        message: String,
+    },
+    /// lsblk printed something else than it does.
+    #[error("lsblk printed what this program does not understand")]
+    Json(#[from] serde_json::Error),
+    /// lsblk does not know it.
+    #[error("lsblk does not list {}", .0.display())]
+    NotListed(PathBuf),
+}
+
+/// A disk, and everything on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Disk {
+    /// Kernel name, like `sdb`.
+    pub name: String,
+    /// Device node.
+    pub path: String,
+    /// What lsblk calls it: `disk`, `part`, `loop`, `rom`, `crypt`, ...
+    pub kind: String,
+    /// The disk that a partition is on.
+    pub parent: Option<String>,
+    /// Vendor and model.
+    pub model: Option<String>,
+    /// Serial number, else WWN; a loop device's name.
+    pub serial: Option<String>,
+    /// Transport: `usb`, `sata`, `nvme`, ...
+    pub bus: Option<String>,
+    /// Size in bytes.
+    pub size: u64,
+    /// Cannot be written.
+    pub read_only: bool,
+    /// Its medium or itself can be taken out.
+    pub removable: bool,
+    /// Kind of partition table.
+    pub partition_table: Option<String>,
+    /// What is directly on it.
+    pub content: Content,
+    /// Partitions and what is built on them, from the outside in.
+    pub parts: Vec<Part>,
+}
+
+/// What stands on a disk or a partition.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Content {
+    /// Kind of file system, or of membership.
+    pub file_system: Option<String>,
+    /// Its label.
+    pub label: Option<String>,
+    /// Where it is mounted; `[SWAP]` for swap in use.
+    pub mounted: Vec<String>,
+}
+
+/// A partition, or a device built on one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Part {
+    /// Kernel name.
+    pub name: String,
+    /// `part`, `crypt`, `lvm`, `raid1`, ...
+    pub kind: String,
+    /// Size in bytes.
+    pub size: u64,
+    /// What stands on it.
+    pub content: Content,
+}
+
+impl Disk {
+    /// Looks at a disk; a link like those in /dev/disk/by-id is followed.
+    pub fn look(path: &Path) -> Result<Self, DiskError> {
+        let missing = |source| DiskError::Missing {
+            path: path.to_owned(),
+            source,
+        };
+        let real = path.canonicalize().map_err(missing)?;
+        if !real.metadata().map_err(missing)?.file_type().is_block_device() {
+            return Err(DiskError::NotBlock(path.to_owned()));
+        }
+        let output = Command::new("lsblk")
+            .args(["-J", "-b", "-o", COLUMNS])
+            .arg(&real)
+            .output();
+        let output = output.map_err(DiskError::NoLsblk)?;
+        if !output.status.success() {
+            let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            return Err(DiskError::Lsblk { path: real, message });
+        }
+        let mut disk = Self::parse(&String::from_utf8_lossy(&output.stdout), &real)?;
+        disk.probe();
+        if disk.serial.is_none() {
+            disk.serial = serial_from_sysfs(&disk.name);
+        }
+        Ok(disk)
+    }
+
+    /// Asks blkid where lsblk says nothing: without udev's database it knows no contents.
+    fn probe(&mut self) {
+        let unknown = |content: &Content| content.file_system.is_none();
+        if unknown(&self.content) && self.partition_table.is_none() {
+            let found = probe(&self.path);
+            self.content.file_system = found.kind;
+            self.content.label = found.label;
+            self.partition_table = found.table;
+        }
+        for part in self.parts.iter_mut().filter(|part| unknown(&part.content)) {
+            let found = probe(&format!("/dev/{}", part.name));
+            part.content.file_system = found.kind;
+            part.content.label = found.label;
+        }
+    }
+
+    /// The disk in lsblk's JSON.
+    pub fn parse(json: &str, path: &Path) -> Result<Self, DiskError> {
+        let list: Lsblk = serde_json::from_str(json)?;
+        let node = list
+            .blockdevices
+            .into_iter()
+            .find(|node| Path::new(&node.path) == path);
+        let node = node.ok_or_else(|| DiskError::NotListed(path.to_owned()))?;
+        let mut parts = Vec::new();
+        collect(&node.children, &mut parts);
+        let words = [&node.vendor, &node.model]
+            .into_iter()
+            .flatten()
+            .map(|word| word.trim());
+        let model = words
+            .filter(|word| !word.is_empty())
+            .collect::<Vec<_>>()
+            .join(" ");
+        let serial = if node.kind == "loop" {
+            Some(node.kname.clone())
+        } else {
+            text(node.serial).or(text(node.wwn))
+        };
+        Ok(Self {
+            content: content(node.fstype, node.label, node.mountpoints),
+            name: node.kname,
+            path: node.path,
+            kind: node.kind,
+            parent: text(node.pkname),
+            model: text(Some(model)),
+            serial,
+            // An external disk says that it is fixed; its bus says otherwise.
+            removable: node.rm || node.tran.as_deref() == Some("usb"),
+            bus: text(node.tran),
+            size: node.size,
+            read_only: node.ro,
+            partition_table: text(node.pttype),
+            parts,
+        })
+    }
+
+    /// What it is, in one line.
+    pub fn summary(&self) -> String {
+        let serial = self.serial.as_ref().map_or_else(
+            || "no serial number".to_owned(),
+            |serial| format!("serial {serial}"),
+        );
+        let words = [
+            self.model.clone().unwrap_or_else(|| "unnamed disk".to_owned()),
+            serial,
+            self.bus.clone().unwrap_or_else(|| self.kind.clone()),
+            BinaryBytes(self.size).to_string(),
+            if self.removable {
+                "removable"
+            } else {
+                "not removable"
+            }
+            .to_owned(),
+        ];
+        words.join(", ")
+    }
+
+    /// What would be lost, a line each.
+    pub fn losses(&self) -> Vec<String> {
+        let table = self
+            .partition_table
+            .iter()
+            .map(|table| format!("partition table {table}"));
+        let whole = self
+            .content
+            .describe()
+            .map(|content| format!("{}: {content}", self.name));
+        let parts = self.parts.iter().map(|part| {
+            let content = part
+                .content
+                .describe()
+                .unwrap_or_else(|| "nothing recognised".to_owned());
+            format!("{}: {content}, {}", part.name, BinaryBytes(part.size))
+        });
+        table.chain(whole).chain(parts).collect()
+    }
+
+    /// Every content on it, with the device it is on.
+    pub fn contents(&self) -> impl Iterator<Item = (&str, &Content)> {
+        let parts = self.parts.iter().map(|part| (part.name.as_str(), &part.content));
+        std::iter::once((self.name.as_str(), &self.content)).chain(parts)
+    }
+}
+
+impl Content {
+    fn describe(&self) -> Option<String> {
+        let kind = self.file_system.clone()?;
+        Some(
+            self.label
+                .as_ref()
+                .map_or_else(|| kind.clone(), |label| format!("{kind} \"{label}\"")),
+        )
+    }
+}
+
+/// What blkid finds on a device.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Found {
+    kind: Option<String>,
+    label: Option<String>,
+    table: Option<String>,
+}
+
+fn probe(path: &str) -> Found {
+    match Command::new("blkid").args(["-p", "-o", "export", path]).output() {
+        Ok(output) if output.status.success() => found(&String::from_utf8_lossy(&output.stdout)),
+        // 8: signatures of several kinds.
+        Ok(output) if output.status.code() == Some(8) => Found {
+            kind: Some("several kinds of content".to_owned()),
+            ..Found::default()
+        },
+        _ => Found::default(),
+    }
+}
+
+/// Reads blkid's `NAME=value` lines, in which a backslash stands before special characters.
+fn found(export: &str) -> Found {
+    let value = |name: &str| {
+        let line = export
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix('='))?;
+        let mut plain = String::new();
+        let mut letters = line.chars();
+        while let Some(letter) = letters.next() {
+            plain.extend(if letter == '\\' {
+                letters.next()
+            } else {
+                Some(letter)
+            });
+        }
+        text(Some(plain))
+    };
+    Found {
+        kind: value("TYPE"),
+        label: value("LABEL"),
+        table: value("PTTYPE"),
+    }
+}
+
+fn serial_from_sysfs(name: &str) -> Option<String> {
+    let places = ["serial", "device/serial"];
+    places
+        .iter()
+        .find_map(|place| text(std::fs::read_to_string(format!("/sys/block/{name}/{place}")).ok()))
+}
+
+fn collect(nodes: &[Node], into: &mut Vec<Part>) {
+    for node in nodes {
+        into.push(Part {
+            name: node.kname.clone(),
+            kind: node.kind.clone(),
+            size: node.size,
+            content: content(node.fstype.clone(), node.label.clone(), node.mountpoints.clone()),
+        });
+        collect(&node.children, into);
+    }
+}
+
+fn content(file_system: Option<String>, label: Option<String>, mounted: Vec<Option<String>>) -> Content {
+    Content {
+        file_system: text(file_system),
+        label: text(label),
+        mounted: mounted.into_iter().flatten().collect(),
+    }
+}
+
+fn text(value: Option<String>) -> Option<String> {
+    value
+        .map(|text| text.trim().to_owned())
+        .filter(|text| !text.is_empty())
+}
+
+#[derive(Deserialize)]
+struct Lsblk {
+    blockdevices: Vec<Node>,
+}
+
+#[derive(Deserialize)]
+struct Node {
+    kname: String,
+    path: String,
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default, deserialize_with = "number")]
+    size: u64,
+    #[serde(default, deserialize_with = "flag")]
+    ro: bool,
+    #[serde(default, deserialize_with = "flag")]
+    rm: bool,
+    tran: Option<String>,
+    vendor: Option<String>,
+    model: Option<String>,
+    serial: Option<String>,
+    wwn: Option<String>,
+    fstype: Option<String>,
+    label: Option<String>,
+    pttype: Option<String>,
+    pkname: Option<String>,
+    #[serde(default)]
+    mountpoints: Vec<Option<String>>,
+    #[serde(default)]
+    children: Vec<Node>,
+}
+
+/// Versions of lsblk print numbers and flags as themselves or as strings.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Loose {
+    Flag(bool),
+    Number(u64),
+    Text(String),
+    Nothing(()),
+}
+
+fn number<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+    Ok(match Loose::deserialize(from)? {
+        Loose::Number(number) => number,
+        Loose::Text(text) => text.parse().unwrap_or(0),
+        Loose::Flag(_) | Loose::Nothing(()) => 0,
+    })
+}
+
+fn flag<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
+    Ok(match Loose::deserialize(from)? {
+        Loose::Flag(flag) => flag,
+        Loose::Number(number) => number != 0,
+        Loose::Text(text) => text == "1",
+        Loose::Nothing(()) => false,
+    })
+}
+
+/// A removable disk with one partition, for tests.
+#[cfg(test)]
+pub fn sample(name: &str) -> Disk {
+    Disk {
+        name: name.to_owned(),
+        path: format!("/dev/{name}"),
+        kind: "disk".to_owned(),
+        parent: None,
+        model: Some("SanDisk Ultra".to_owned()),
+        serial: Some("4C53".to_owned()),
+        bus: Some("usb".to_owned()),
+        size: 30_752_636_928,
+        read_only: false,
+        removable: true,
+        partition_table: Some("gpt".to_owned()),
+        content: Content::default(),
+        parts: vec![Part {
+            name: format!("{name}1"),
+            kind: "part".to_owned(),
+            size: 512 << 20,
+            content: Content {
+                file_system: Some("vfat".to_owned()),
+                label: Some("BOOT".to_owned()),
+                mounted: Vec::new(),
+            },
+        }],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lsblk_of_a_stick() {
+        let json = r#"{"blockdevices": [{"name":"sdb", "kname":"sdb", "path":"/dev/sdb", "type":"disk", "size":30752636928,
+            "ro":false, "rm":true, "tran":"usb", "vendor":"SanDisk ", "model":"Ultra", "serial":"4C53", "wwn":null,
+            "fstype":null, "label":null, "pttype":"gpt", "pkname":null, "mountpoints":[null],
+            "children":[{"name":"sdb1", "kname":"sdb1", "path":"/dev/sdb1", "type":"part", "size":536870912, "ro":false,
+            "rm":true, "fstype":"vfat", "label":"BOOT", "mountpoints":[null]}]}]}"#;
+        assert_eq!(Disk::parse(json, Path::new("/dev/sdb")).unwrap(), sample("sdb"));
+    }
+
+    #[test]
+    fn older_lsblk_prints_strings() {
+        let json = r#"{"blockdevices": [{"name":"sdb", "kname":"sdb", "path":"/dev/sdb", "type":"disk", "size":"1024",
+            "ro":"1", "rm":"0", "tran":"usb", "mountpoints":["/mnt"]}]}"#;
+        let disk = Disk::parse(json, Path::new("/dev/sdb")).unwrap();
+        assert_eq!((disk.size, disk.read_only, disk.removable), (1024, true, true));
+        assert_eq!(disk.content.mounted, ["/mnt"]);
+        assert_eq!(disk.serial, None);
+    }
+
+    #[test]
+    fn what_is_built_on_a_partition_is_found() {
+        let json = r#"{"blockdevices": [{"kname":"nvme0n1", "path":"/dev/nvme0n1", "type":"disk", "size":1, "wwn":"eui.1",
+            "children":[{"kname":"nvme0n1p2", "path":"/dev/nvme0n1p2", "type":"part", "fstype":"crypto_LUKS",
+            "children":[{"kname":"dm-0", "path":"/dev/mapper/x", "type":"crypt", "fstype":"ext4", "mountpoints":["/"]}]}]}]}"#;
+        let disk = Disk::parse(json, Path::new("/dev/nvme0n1")).unwrap();
+        assert_eq!(disk.serial.as_deref(), Some("eui.1"));
+        let kinds: Vec<_> = disk
+            .parts
+            .iter()
+            .map(|part| (part.name.as_str(), part.kind.as_str()))
+            .collect();
+        assert_eq!(kinds, [("nvme0n1p2", "part"), ("dm-0", "crypt")]);
+        assert_eq!(disk.parts[1].content.mounted, ["/"]);
+    }
+
+    #[test]
+    fn a_loop_device_is_named_by_its_serial() {
+        let json = r#"{"blockdevices": [{"kname":"loop3", "path":"/dev/loop3", "type":"loop", "size":1024, "serial":null}]}"#;
+        let disk = Disk::parse(json, Path::new("/dev/loop3")).unwrap();
+        assert_eq!(disk.serial.as_deref(), Some("loop3"));
+        assert!(!disk.removable);
+    }
+
+    #[test]
+    fn blkid_is_understood() {
+        let export = "DEVNAME=/dev/loop0\nLABEL=ke\\ ep\\\"x\nBLOCK_SIZE=1024\nTYPE=ext4\nUSAGE=filesystem\n";
+        let expected = Found {
+            kind: Some("ext4".into()),
+            label: Some("ke ep\"x".into()),
+            table: None,
+        };
+        assert_eq!(found(export), expected);
+        assert_eq!(
+            found("PTTYPE=gpt\nPTUUID=1\n"),
+            Found {
+                table: Some("gpt".into()),
+                ..Found::default()
+            }
+        );
+        assert_eq!(found(""), Found::default());
+    }
+
+    #[test]
+    fn files_are_not_disks() {
+        let error = Disk::look(Path::new("/etc/hostname")).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "/etc/hostname is not a block device; name a whole disk like /dev/sdb"
+        );
+        let error = Disk::look(Path::new("/dev/none")).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "there is no /dev/none; `lsblk` shows the disks of this machine"
+        );
+    }
+}

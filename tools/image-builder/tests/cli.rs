@@ -1,0 +1,190 @@
+//! The program as a user meets it: exit codes and what is printed where.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use common::{iso, program, stderr, stdout};
+
+#[test]
+fn wrong_usage_exits_2() {
+    let cases: &[&[&str]] = &[
+        &[],
+        &["frobnicate"],
+        &["build", "--arch", "sparc"],
+        &["build", "--offline", "--mirror", "http://x"],
+        &["smoke", "x.iso", "--memory", "lots"],
+        &["smoke", "x.iso", "--timeout", "0"],
+        &["lock"],
+        &["flash", "x.iso"],
+        &["clean", "--cache", "folder"],
+        &["profiles", "show", "x", "--json", "--toml"],
+    ];
+    for args in cases {
+        let output = program(args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {}", stderr(&output));
+        assert!(
+            stderr(&output).contains("Usage:") || stderr(&output).contains("--help"),
+            "{args:?}"
+        );
+    }
+}
+
+#[test]
+fn failures_exit_1_and_say_why() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let source = source.to_str().unwrap();
+    let cases: &[(&[&str], &str)] = &[
+        (
+            &["inspect", "/none.iso"],
+            "error: cannot open /none.iso\n  because: No such file or directory",
+        ),
+        (
+            &["inspect", "/etc/passwd"],
+            "error: /etc/passwd is not a SigmaVault ISO\n  because: not an ISO 9660 file",
+        ),
+        (
+            &["profiles", "--source", source, "show", "pc-gnom"],
+            "did you mean `pc-gnome`?",
+        ),
+        (
+            &["profiles", "--source", "/", "list"],
+            "error: --source /: no Cargo.toml there",
+        ),
+    ];
+    for (args, expected) in cases {
+        let output = program(args);
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+        assert!(
+            stderr(&output).contains(expected),
+            "{args:?}: {}",
+            stderr(&output)
+        );
+        assert_eq!(stdout(&output), "");
+    }
+}
+
+#[test]
+fn profiles_are_listed_shown_and_checked() {
+    let source = tempfile::tempdir().unwrap();
+    let folder = source.path().join("profiles");
+    fs::create_dir(&folder).unwrap();
+    fs::create_dir(source.path().join("image")).unwrap();
+    fs::write(source.path().join("Cargo.toml"), "").unwrap();
+    for name in ["base", "child"] {
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/profiles/valid/{name}.toml"));
+        fs::copy(from, folder.join(format!("{name}.toml"))).unwrap();
+    }
+    let run =
+        |args: &[&str]| program(&[&["--source", source.path().to_str().unwrap(), "profiles"], args].concat());
+    assert_eq!(
+        stdout(&run(&["list"])),
+        "base   amd64,arm64  Base of the tests (abstract)\nchild  arm64        Everything a profile can say\n"
+    );
+    let list: serde_json::Value = serde_json::from_str(&stdout(&run(&["list", "--json"]))).unwrap();
+    assert_eq!(list[1]["lineage"], serde_json::json!(["child", "base"]));
+    let shown: serde_json::Value = serde_json::from_str(&stdout(&run(&["show", "child", "--json"]))).unwrap();
+    assert_eq!(
+        shown["drivers"]["required"],
+        serde_json::json!(["nvme", "8139too"])
+    );
+    assert_eq!(
+        shown["origins"]["drivers.required"],
+        serde_json::json!(["base.toml:23", "child.toml:21"])
+    );
+    let text = stdout(&run(&["show", "child"]));
+    assert!(
+        text.lines().any(|line| line
+            .split_whitespace()
+            .eq(["system.hostname", "pi", "child.toml:12"])),
+        "{text}"
+    );
+    assert!(stdout(&run(&["show", "child", "--toml"])).starts_with("# child < base\n"));
+    assert_eq!(stdout(&run(&["check"])), "2 profiles are good: base, child\n");
+
+    fs::write(
+        folder.join("bad.toml"),
+        "description = \"x\"\nextends = \"base\"\n[system]\npakages = []\n",
+    )
+    .unwrap();
+    let bad = run(&["check"]);
+    assert_eq!(bad.status.code(), Some(1));
+    assert_eq!(
+        stderr(&bad),
+        "profiles/bad.toml:4: unknown key `system.pakages`; the nearest valid key is `system.packages`\n"
+    );
+    assert_eq!(run(&["check", "child"]).status.code(), Some(0));
+    let json: serde_json::Value = serde_json::from_str(&stdout(&run(&["check", "--json"]))).unwrap();
+    assert_eq!(
+        (&json["faults"][0]["file"], &json["faults"][0]["line"]),
+        (&"profiles/bad.toml".into(), &4.into())
+    );
+    // The good ones are still listed.
+    let list = run(&["list"]);
+    assert_eq!((list.status.code(), stdout(&list).lines().count()), (Some(1), 2));
+}
+
+#[test]
+fn an_iso_is_inspected() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = iso(folder.path(), 100);
+    let good = program(&["inspect", path.to_str().unwrap(), "--json"]);
+    assert_eq!(good.status.code(), Some(0), "{}", stderr(&good));
+    let json: serde_json::Value = serde_json::from_str(&stdout(&good)).unwrap();
+    assert_eq!(json["manifest"]["root-hash"], common::ROOT_HASH);
+    assert_eq!(
+        json["table"]["partitions"][1]["guid"],
+        "c0e4e57b-a6a2-c0f2-d0f1-c6cfa0b2e6e1"
+    );
+    let whole = fs::read(&path).unwrap();
+    fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    let cut = program(&["inspect", path.to_str().unwrap()]);
+    assert_eq!(cut.status.code(), Some(1));
+    let expected = format!("truncated: {} bytes of {}", whole.len() / 2, whole.len());
+    assert!(stderr(&cut).contains(&expected), "{}", stderr(&cut));
+}
+
+#[test]
+fn completions_and_man_pages_name_every_command() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = stdout(&program(&["completions", shell]));
+        for word in [
+            "build", "smoke", "flash", "inspect", "profiles", "doctor", "lock", "clean", "dry-run",
+        ] {
+            assert!(script.contains(word), "{shell} {word}");
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let man = folder.path().join("man");
+    assert_eq!(program(&["man", man.to_str().unwrap()]).status.code(), Some(0));
+    let page = fs::read_to_string(man.join("sigmavault-image-flash.1")).unwrap();
+    assert!(page.contains("Write an ISO to a disk and verify it"), "{page}");
+    let mut pages: Vec<_> = fs::read_dir(&man)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    pages.sort();
+    assert_eq!(pages.len(), 13);
+}
+
+#[test]
+fn the_doctor_tells_what_was_found() {
+    let output = program(&["doctor", "--json"]);
+    let report: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(output.status.code(), Some(i32::from(report["ready"] != true)));
+    let checks = report["checks"].as_array().unwrap();
+    for check in checks
+        .iter()
+        .filter(|check| check["required"] == true && check["good"] == false)
+    {
+        assert!(check["fix"].is_string(), "{check}");
+    }
+    let text = stdout(&program(&["doctor"]));
+    assert!(
+        text.contains("mmdebstrap") && !text.contains('\u{1b}'),
+        "no colours in a pipe: {text}"
+    );
+}
