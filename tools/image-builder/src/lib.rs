@@ -7,6 +7,7 @@ pub mod gpt;
 pub mod inspect;
 pub mod iso9660;
 pub mod manifest;
+pub mod pipeline;
 pub mod profile;
 pub mod progress;
 pub mod source;

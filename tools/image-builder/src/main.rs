@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use sigmavault_image_builder::cli::{Cli, Color, Command};
-use sigmavault_image_builder::{doctor, flash, inspect, profile};
+use sigmavault_image_builder::{doctor, flash, inspect, pipeline, profile};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -16,6 +16,9 @@ fn main() -> ExitCode {
         Color::Never => colours(false),
     }
     match &cli.command {
+        Command::Build(args) => report(pipeline::build(args, &cli.global)),
+        Command::Lock(args) => report(pipeline::lock(args, &cli.global)),
+        Command::Clean(args) => report(pipeline::clean(args)),
         Command::Doctor(args) => report(doctor::run(args)),
         Command::Flash(args) => report(flash::run(args)),
         Command::Inspect(args) => report(inspect::run(args)),

@@ -39,7 +39,10 @@ pub struct DebSet(pub Vec<Deb>);
 impl DebSet {
     /// A digest of names, versions and contents.
     pub fn digest(&self) -> String {
-        let lines = self.0.iter().map(|deb| format!("{} {}\n", deb.file, deb.package.sha256));
+        let lines = self
+            .0
+            .iter()
+            .map(|deb| format!("{} {}\n", deb.file, deb.package.sha256));
         digest(&lines.collect::<BTreeSet<_>>().into_iter().collect::<String>())
     }
 
@@ -50,15 +53,28 @@ impl DebSet {
 
     /// All packages, sorted.
     pub fn packages(&self) -> Vec<Package> {
-        let all = self.0.iter().map(|deb| deb.package.clone()).collect::<BTreeSet<_>>();
+        let all = self
+            .0
+            .iter()
+            .map(|deb| deb.package.clone())
+            .collect::<BTreeSet<_>>();
         all.into_iter().collect()
     }
 }
 
 impl From<&Package> for Deb {
     fn from(package: &Package) -> Self {
-        let file = format!("{}_{}_{}.deb", package.name, package.version.replace(':', "%3a"), package.arch);
-        Self { package: package.clone(), file, size: 0 }
+        let file = format!(
+            "{}_{}_{}.deb",
+            package.name,
+            package.version.replace(':', "%3a"),
+            package.arch
+        );
+        Self {
+            package: package.clone(),
+            file,
+            size: 0,
+        }
     }
 }
 
@@ -96,7 +112,12 @@ impl<'a> Archive<'a> {
         Self::open(context, tools, sources, Some(pool.to_owned()))
     }
 
-    fn open(context: &'a Context, tools: &'a Path, sources: String, pool: Option<PathBuf>) -> Result<Self, Problem> {
+    fn open(
+        context: &'a Context,
+        tools: &'a Path,
+        sources: String,
+        pool: Option<PathBuf>,
+    ) -> Result<Self, Problem> {
         let id = digest(&format!("{sources}{}{pool:?}", context.arch));
         let state = context.cache.join("apt").join(&id[..16]);
         for folder in ["lists/partial", "archives/partial", "state", "provided"] {
@@ -113,11 +134,21 @@ impl<'a> Archive<'a> {
         write("preferences", BACKPORTS)?;
         write("provided/Packages", &provided_packages(context))?;
         write("apt.conf", &configuration(context))?;
-        Ok(Self { context, tools, state, pool, sources })
+        Ok(Self {
+            context,
+            tools,
+            state,
+            pool,
+            sources,
+        })
     }
 
     fn sandbox(&self) -> Sandbox {
-        let sandbox = self.context.sandbox(self.tools).give(&self.state, inside::WORK).env("APT_CONFIG", "/work/apt.conf");
+        let sandbox = self
+            .context
+            .sandbox(self.tools)
+            .give(&self.state, inside::WORK)
+            .env("APT_CONFIG", "/work/apt.conf");
         match &self.pool {
             Some(pool) => sandbox.show(pool, inside::POOL),
             None => sandbox.network(),
@@ -128,7 +159,9 @@ impl<'a> Archive<'a> {
     pub fn update(&self, runner: &Runner) -> Result<(), Problem> {
         let stamp = self.state.join("updated");
         let age = stamp.metadata().and_then(|about| about.modified()).ok();
-        let fresh = age.and_then(|at| SystemTime::now().duration_since(at).ok()).is_some_and(|age| age < FRESH);
+        let fresh = age
+            .and_then(|at| SystemTime::now().duration_since(at).ok())
+            .is_some_and(|age| age < FRESH);
         let known = age.is_some() && self.pool.is_none();
         if known && (fresh || self.context.offline) {
             return Ok(());
@@ -143,7 +176,12 @@ impl<'a> Archive<'a> {
         match runner.run(&mut self.sandbox().command("apt-get", update)) {
             Ok(()) => fs::write(&stamp, &self.sources).map_err(Problem::io("write", &stamp)),
             Err(Problem::Tool { tail, .. }) if known => {
-                let why = tail.iter().rev().find(|line| line.starts_with("E:")).cloned().unwrap_or_default();
+                let why = tail
+                    .iter()
+                    .rev()
+                    .find(|line| line.starts_with("E:"))
+                    .cloned()
+                    .unwrap_or_default();
                 self.context.progress.note(&format!(
                     "warning: the Debian archive cannot be reached; building with the package lists of the last build ({})",
                     why.trim_start_matches("E: ")
@@ -156,10 +194,20 @@ impl<'a> Archive<'a> {
 
     /// Everything that installing `packages` on an empty system takes.
     pub fn resolve(&self, runner: &Runner, packages: &[&str]) -> Result<DebSet, Problem> {
-        let mut args = vec!["-qq", "-o", "Acquire::ForceHash=SHA256", "--print-uris", "install"];
+        let mut args = vec![
+            "-qq",
+            "-o",
+            "Acquire::ForceHash=SHA256",
+            "--print-uris",
+            "install",
+        ];
         args.extend(packages);
         let text = runner.read(&mut self.sandbox().command("apt-get", args))?;
-        let mut debs = text.lines().filter(|line| line.starts_with('\'')).map(parse_uri).collect::<Result<Vec<_>, _>>()?;
+        let mut debs = text
+            .lines()
+            .filter(|line| line.starts_with('\''))
+            .map(parse_uri)
+            .collect::<Result<Vec<_>, _>>()?;
         debs.retain(|deb| !PROVIDED.contains(&deb.package.name.as_str()));
         debs.sort();
         debs.dedup();
@@ -174,8 +222,16 @@ impl<'a> Archive<'a> {
         }
         let total = missing.iter().map(|deb| deb.size).sum::<u64>();
         if self.context.offline {
-            let names = missing.iter().take(8).map(|deb| deb.file.as_str()).collect::<Vec<_>>().join(", ");
-            return Err(Problem::Unmet(format!("--offline, but the cache lacks {} packages: {names}", missing.len())));
+            let names = missing
+                .iter()
+                .take(8)
+                .map(|deb| deb.file.as_str())
+                .collect::<Vec<_>>()
+                .join(", ");
+            return Err(Problem::Unmet(format!(
+                "--offline, but the cache lacks {} packages: {names}",
+                missing.len()
+            )));
         }
         let incoming = store.join(format!("incoming-{}", std::process::id()));
         remove(&incoming)?;
@@ -185,15 +241,39 @@ impl<'a> Archive<'a> {
         result.map(|()| total)
     }
 
-    fn fetch_into(&self, runner: &Runner, debs: &[&Deb], incoming: &Path, total: u64, store: &Path) -> Result<(), Problem> {
+    fn fetch_into(
+        &self,
+        runner: &Runner,
+        debs: &[&Deb],
+        incoming: &Path,
+        total: u64,
+        store: &Path,
+    ) -> Result<(), Problem> {
         runner.bar().bytes(total);
-        let exact = debs.iter().map(|deb| format!("{}:{}={}", deb.package.name, apt_arch(self.context, deb), deb.package.version));
-        let args = ["-q", "download"].into_iter().map(str::to_owned).chain(exact).collect::<Vec<_>>();
-        let mut command = self.sandbox().give(incoming, inside::CACHE).chdir(inside::CACHE).command("apt-get", args);
+        let exact = debs.iter().map(|deb| {
+            format!(
+                "{}:{}={}",
+                deb.package.name,
+                apt_arch(self.context, deb),
+                deb.package.version
+            )
+        });
+        let args = ["-q", "download"]
+            .into_iter()
+            .map(str::to_owned)
+            .chain(exact)
+            .collect::<Vec<_>>();
+        let mut command = self
+            .sandbox()
+            .give(incoming, inside::CACHE)
+            .chdir(inside::CACHE)
+            .command("apt-get", args);
         std::thread::scope(|scope| {
             let (done, finished) = std::sync::mpsc::channel::<()>();
             scope.spawn(move || {
-                while finished.recv_timeout(Duration::from_millis(500)) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+                while finished.recv_timeout(Duration::from_millis(500))
+                    == Err(std::sync::mpsc::RecvTimeoutError::Timeout)
+                {
                     runner.bar().position(super::context::size_of(incoming));
                 }
             });
@@ -219,12 +299,19 @@ impl<'a> Archive<'a> {
 
 /// Whether the folder of packages has this one, by name and size.
 fn held(store: &Path, deb: &Deb) -> bool {
-    store.join(&deb.file).metadata().is_ok_and(|about| deb.size == 0 || about.len() == deb.size)
+    store
+        .join(&deb.file)
+        .metadata()
+        .is_ok_and(|about| deb.size == 0 || about.len() == deb.size)
 }
 
 fn apt_arch(context: &Context, deb: &Deb) -> String {
     // An `all` package is reached through the image's own architecture.
-    if deb.package.arch == "all" { context.arch.name().to_owned() } else { deb.package.arch.clone() }
+    if deb.package.arch == "all" {
+        context.arch.name().to_owned()
+    } else {
+        deb.package.arch.clone()
+    }
 }
 
 /// Our own packages, which the archive does not have: what depends on them must find them.
@@ -265,25 +352,40 @@ fn configuration(context: &Context) -> String {
 /// Addresses of the main and the security archive: `--mirror`, else what the host's apt uses.
 fn mirrors(context: &Context, runner: &Runner) -> Result<(String, String), Problem> {
     let mut command = std::process::Command::new("sh");
-    command.arg(context.image_path("tools-tree/mirror")).args(&context.mirror);
+    command
+        .arg(context.image_path("tools-tree/mirror"))
+        .args(&context.mirror);
     let text = runner.read(&mut command)?;
     let mut lines = text.lines().map(str::to_owned);
     match (lines.next(), lines.next()) {
         (Some(main), Some(security)) => Ok((main, security)),
-        _ => Err(Problem::Unmet("no Debian archive is known here; name one with --mirror URL".to_owned())),
+        _ => Err(Problem::Unmet(
+            "no Debian archive is known here; name one with --mirror URL".to_owned(),
+        )),
     }
 }
 
 /// One line of `apt-get --print-uris`: `'URI' FILE SIZE SHA256:HASH`.
 fn parse_uri(line: &str) -> Result<Deb, Problem> {
     let bad = || Problem::Unmet(format!("apt printed a line that is not understood: {line}"));
-    let rest = line.strip_prefix('\'').and_then(|rest| rest.split_once("' ")).ok_or_else(bad)?.1;
+    let rest = line
+        .strip_prefix('\'')
+        .and_then(|rest| rest.split_once("' "))
+        .ok_or_else(bad)?
+        .1;
     let words = rest.split_whitespace().collect::<Vec<_>>();
-    let [file, size, hash] = words[..] else { return Err(bad()) };
-    let sha256 = hash.strip_prefix("SHA256:").filter(|hash| hash.len() == 64).ok_or_else(bad)?;
+    let [file, size, hash] = words[..] else {
+        return Err(bad());
+    };
+    let sha256 = hash
+        .strip_prefix("SHA256:")
+        .filter(|hash| hash.len() == 64)
+        .ok_or_else(bad)?;
     let stem = file.strip_suffix(".deb").ok_or_else(bad)?;
     let parts = stem.split('_').collect::<Vec<_>>();
-    let [name, version, arch] = parts[..] else { return Err(bad()) };
+    let [name, version, arch] = parts[..] else {
+        return Err(bad());
+    };
     Ok(Deb {
         package: Package {
             name: name.to_owned(),
@@ -297,7 +399,14 @@ fn parse_uri(line: &str) -> Result<Deb, Problem> {
 }
 
 /// Makes a Debian archive in `folder` that holds exactly these packages, linked from `store`.
-pub fn write_pool(context: &Context, runner: &Runner, tools: &Path, debs: &[Deb], store: &Path, folder: &Path) -> Result<(), Problem> {
+pub fn write_pool(
+    context: &Context,
+    runner: &Runner,
+    tools: &Path,
+    debs: &[Deb],
+    store: &Path,
+    folder: &Path,
+) -> Result<(), Problem> {
     let files = folder.join("debs");
     fs::create_dir_all(&files).map_err(Problem::io("make the folder", &files))?;
     for deb in debs {
@@ -327,7 +436,9 @@ mod tests {
     #[test]
     fn a_line_of_apt_is_read() {
         let hash = digest("");
-        let line = format!("'http://deb.example/pool/u/usbutils_018-2_amd64.deb' usbutils_1%3a018-2_amd64.deb 78880 SHA256:{hash}");
+        let line = format!(
+            "'http://deb.example/pool/u/usbutils_018-2_amd64.deb' usbutils_1%3a018-2_amd64.deb 78880 SHA256:{hash}"
+        );
         let deb = parse_uri(&line).unwrap();
         assert_eq!(deb.package.name, "usbutils");
         assert_eq!(deb.package.version, "1:018-2");
@@ -338,7 +449,12 @@ mod tests {
 
     #[test]
     fn other_lines_are_refused() {
-        for line in ["'x' a_1_amd64.deb 1 MD5Sum:00", "'x' a.deb 1", "x", "'x' a_1.deb 1 SHA256:00"] {
+        for line in [
+            "'x' a_1_amd64.deb 1 MD5Sum:00",
+            "'x' a.deb 1",
+            "x",
+            "'x' a_1.deb 1 SHA256:00",
+        ] {
             assert!(parse_uri(line).is_err(), "{line}");
         }
     }
@@ -346,9 +462,17 @@ mod tests {
     #[test]
     fn a_digest_does_not_depend_on_order() {
         let deb = |name: &str| {
-            Deb::from(&Package { name: name.into(), version: "1".into(), arch: "all".into(), sha256: digest(name) })
+            Deb::from(&Package {
+                name: name.into(),
+                version: "1".into(),
+                arch: "all".into(),
+                sha256: digest(name),
+            })
         };
-        assert_eq!(DebSet(vec![deb("a"), deb("b")]).digest(), DebSet(vec![deb("b"), deb("a")]).digest());
+        assert_eq!(
+            DebSet(vec![deb("a"), deb("b")]).digest(),
+            DebSet(vec![deb("b"), deb("a")]).digest()
+        );
         assert_ne!(DebSet(vec![deb("a")]).digest(), DebSet(vec![deb("b")]).digest());
     }
 }

@@ -33,8 +33,17 @@ const CHECKS: &[(&str, Check)] = &[
 ];
 
 /// Runs all of them; an error names every fault.
-pub fn run(context: &Context, tools: &Tools, runner: &Runner, root: &Path, kernel: &str) -> Result<(), Problem> {
-    let tree = Tree { root, golden: context.image_path("checks") };
+pub fn run(
+    context: &Context,
+    tools: &Tools,
+    runner: &Runner,
+    root: &Path,
+    kernel: &str,
+) -> Result<(), Problem> {
+    let tree = Tree {
+        root,
+        golden: context.image_path("checks"),
+    };
     let mut faults = Vec::new();
     for (name, check) in CHECKS {
         let found = check(&tree)?;
@@ -45,9 +54,18 @@ pub fn run(context: &Context, tools: &Tools, runner: &Runner, root: &Path, kerne
     if faults.is_empty() {
         return Ok(());
     }
-    faults.iter().for_each(|fault| runner.note(&format!("fault: {fault}")));
-    let shown = faults.iter().take(20).map(|fault| format!("\n    - {fault}")).collect::<String>();
-    Err(Problem::Unmet(format!("the root tree has {} faults:{shown}", faults.len())))
+    faults
+        .iter()
+        .for_each(|fault| runner.note(&format!("fault: {fault}")));
+    let shown = faults
+        .iter()
+        .take(20)
+        .map(|fault| format!("\n    - {fault}"))
+        .collect::<String>();
+    Err(Problem::Unmet(format!(
+        "the root tree has {} faults:{shown}",
+        faults.len()
+    )))
 }
 
 /// No machine-id, host key or random seed: every machine makes its own.
@@ -57,7 +75,12 @@ fn no_identity(tree: &Tree) -> Result<Vec<String>, Problem> {
     if fs::read(&id).map_err(Problem::io("read", &id))? != b"" {
         faults.push("etc/machine-id is not empty".to_owned());
     }
-    for (folder, prefix) in [("etc/ssh", "ssh_host_"), ("var/lib/systemd", "random-seed"), ("etc/ssl/private", ""), ("etc/wireguard", "")] {
+    for (folder, prefix) in [
+        ("etc/ssh", "ssh_host_"),
+        ("var/lib/systemd", "random-seed"),
+        ("etc/ssl/private", ""),
+        ("etc/wireguard", ""),
+    ] {
         for name in names(&tree.root.join(folder))? {
             if name.starts_with(prefix) {
                 faults.push(format!("{folder}/{name} must not be in an image"));
@@ -71,7 +94,10 @@ fn no_identity(tree: &Tree) -> Result<Vec<String>, Problem> {
 fn no_passwords(tree: &Tree) -> Result<Vec<String>, Problem> {
     let path = tree.root.join("etc/shadow");
     let text = fs::read_to_string(&path).map_err(Problem::io("read", &path))?;
-    Ok(unlocked(&text).into_iter().map(|name| format!("account {name} has a password or needs none")).collect())
+    Ok(unlocked(&text)
+        .into_iter()
+        .map(|name| format!("account {name} has a password or needs none"))
+        .collect())
 }
 
 /// Accounts of a shadow file (shadow(5)) that can log in.
@@ -80,18 +106,40 @@ fn unlocked(shadow: &str) -> Vec<&str> {
         let mut fields = line.split(':');
         Some((fields.next()?, fields.next().unwrap_or_default()))
     });
-    accounts.filter(|(_, hash)| !hash.starts_with(['!', '*'])).map(|(name, _)| name).collect()
+    accounts
+        .filter(|(_, hash)| !hash.starts_with(['!', '*']))
+        .map(|(name, _)| name)
+        .collect()
 }
 
 /// Nothing that only served to make the image.
 fn nothing_of_the_making(tree: &Tree) -> Result<Vec<String>, Problem> {
     let mut faults = Vec::new();
-    for path in ["usr/bin/gcc", "usr/bin/cc", "usr/bin/cpp", "usr/bin/ld", "usr/bin/rustc", "usr/sbin/dkms", "usr/sbin/policy-rc.d", "usr/share/man/man3"] {
+    for path in [
+        "usr/bin/gcc",
+        "usr/bin/cc",
+        "usr/bin/cpp",
+        "usr/bin/ld",
+        "usr/bin/rustc",
+        "usr/sbin/dkms",
+        "usr/sbin/policy-rc.d",
+        "usr/share/man/man3",
+    ] {
         if tree.root.join(path).symlink_metadata().is_ok() {
             faults.push(path.to_owned());
         }
     }
-    for folder in ["usr/src", "usr/include", "etc/apt/sources.list.d", "boot", "var/lib/apt", "var/cache", "var/log", "var/tmp", "tmp"] {
+    for folder in [
+        "usr/src",
+        "usr/include",
+        "etc/apt/sources.list.d",
+        "boot",
+        "var/lib/apt",
+        "var/cache",
+        "var/log",
+        "var/tmp",
+        "tmp",
+    ] {
         for name in names(&tree.root.join(folder))? {
             faults.push(format!("{folder}/{name}"));
         }
@@ -107,12 +155,24 @@ fn set_id_programs(tree: &Tree) -> Result<Vec<String>, Problem> {
         let mode = about.permissions().mode();
         if about.is_file() && mode & 0o6000 != 0 {
             let inside = path.strip_prefix(tree.root).unwrap_or(path).display();
-            found.push(format!("/{inside} {:04o} {}:{}", mode & 0o7777, about.uid(), about.gid()));
+            found.push(format!(
+                "/{inside} {:04o} {}:{}",
+                mode & 0o7777,
+                about.uid(),
+                about.gid()
+            ));
         }
     })?;
     // Group numbers depend on the order of installation: what counts is the program, its mode and its owner.
-    let without_group = |line: &str| line.rsplit_once(':').map_or_else(|| line.to_owned(), |(rest, _)| rest.to_owned());
-    Ok(found.into_iter().filter(|line| !allowed.contains(&without_group(line))).map(|line| format!("{line} is not in image/checks/set-id.txt")).collect())
+    let without_group = |line: &str| {
+        line.rsplit_once(':')
+            .map_or_else(|| line.to_owned(), |(rest, _)| rest.to_owned())
+    };
+    Ok(found
+        .into_iter()
+        .filter(|line| !allowed.contains(&without_group(line)))
+        .map(|line| format!("{line} is not in image/checks/set-id.txt"))
+        .collect())
 }
 
 /// Units that start by themselves are those that a preset names.
@@ -122,7 +182,10 @@ fn enabled_units(tree: &Tree) -> Result<Vec<String>, Problem> {
     for name in names(&presets)? {
         let path = presets.join(name);
         let text = fs::read_to_string(&path).map_err(Problem::io("read", &path))?;
-        enabled.extend(text.lines().filter_map(|line| Some(line.strip_prefix("enable ")?.trim().to_owned())));
+        enabled.extend(
+            text.lines()
+                .filter_map(|line| Some(line.strip_prefix("enable ")?.trim().to_owned())),
+        );
     }
     let system = tree.root.join("etc/systemd/system");
     let mut faults = Vec::new();
@@ -152,7 +215,9 @@ fn named(enabled: &BTreeSet<String>, unit: &str) -> bool {
 fn brought_along(tree: &Tree, enabled: &BTreeSet<String>, unit: &str) -> Result<bool, Problem> {
     for name in enabled {
         let path = tree.root.join("usr/lib/systemd/system").join(name);
-        let Ok(text) = fs::read_to_string(&path) else { continue };
+        let Ok(text) = fs::read_to_string(&path) else {
+            continue;
+        };
         let also = text.lines().filter_map(|line| line.strip_prefix("Also="));
         if also.flat_map(str::split_whitespace).any(|also| also == unit) {
             return Ok(true);
@@ -172,24 +237,40 @@ fn state(tree: &Tree) -> Result<Vec<String>, Problem> {
         }
         walk(&folder, &mut |path, about| {
             if !about.is_dir() {
-                faults.push(format!("/{}", path.strip_prefix(tree.root).unwrap_or(path).display()));
+                faults.push(format!(
+                    "/{}",
+                    path.strip_prefix(tree.root).unwrap_or(path).display()
+                ));
             }
         })?;
     }
     for name in names(&tree.root.join("var/lib"))? {
         let line = format!("/var/lib/{name}");
         let mut files = 0;
-        walk(&tree.root.join("var/lib").join(&name), &mut |_, about| files += usize::from(!about.is_dir()))?;
+        walk(&tree.root.join("var/lib").join(&name), &mut |_, about| {
+            files += usize::from(!about.is_dir())
+        })?;
         if files > 0 && !allowed.contains(&line) {
-            faults.push(format!("{line}: {files} files, and it is not in image/checks/state.txt"));
+            faults.push(format!(
+                "{line}: {files} files, and it is not in image/checks/state.txt"
+            ));
         }
     }
     Ok(faults)
 }
 
 /// Every driver that the profile promises is there, with the firmware it asks for where that exists in Debian.
-fn drivers(context: &Context, tools: &Tools, runner: &Runner, root: &Path, kernel: &str) -> Result<Vec<String>, Problem> {
-    let sandbox = context.sandbox(&tools.root).show(root, inside::TREE).env("KERNEL", kernel);
+fn drivers(
+    context: &Context,
+    tools: &Tools,
+    runner: &Runner,
+    root: &Path,
+    kernel: &str,
+) -> Result<Vec<String>, Problem> {
+    let sandbox = context
+        .sandbox(&tools.root)
+        .show(root, inside::TREE)
+        .env("KERNEL", kernel);
     let required = context.profile.drivers.required.join(" ");
     let text = runner.read(&mut sandbox.env("DRIVERS", required).script(
         r#"for name in $DRIVERS; do
@@ -215,7 +296,12 @@ fn drivers(context: &Context, tools: &Tools, runner: &Runner, root: &Path, kerne
 /// Lines of a golden list, without comments.
 fn list(path: &Path) -> Result<BTreeSet<String>, Problem> {
     let text = fs::read_to_string(path).map_err(Problem::io("read", path))?;
-    Ok(text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect())
+    Ok(text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .map(str::to_owned)
+        .collect())
 }
 
 /// Names in a folder, sorted; none when there is no such folder.
@@ -227,7 +313,13 @@ fn names(folder: &Path) -> Result<Vec<String>, Problem> {
     };
     let mut names = Vec::new();
     for entry in entries {
-        names.push(entry.map_err(Problem::io("list", folder))?.file_name().to_string_lossy().into_owned());
+        names.push(
+            entry
+                .map_err(Problem::io("list", folder))?
+                .file_name()
+                .to_string_lossy()
+                .into_owned(),
+        );
     }
     names.sort();
     Ok(names)
@@ -258,7 +350,12 @@ mod tests {
     #[test]
     fn a_unit_is_named_by_itself_or_its_template() {
         let enabled = BTreeSet::from(["getty@.service".to_owned(), "a.timer".to_owned()]);
-        for (unit, expected) in [("getty@tty1.service", true), ("a.timer", true), ("a.service", false), ("b@x.timer", false)] {
+        for (unit, expected) in [
+            ("getty@tty1.service", true),
+            ("a.timer", true),
+            ("a.service", false),
+            ("b@x.timer", false),
+        ] {
             assert_eq!(named(&enabled, unit), expected, "{unit}");
         }
     }
@@ -267,7 +364,14 @@ mod tests {
     fn tree() -> (tempfile::TempDir, PathBuf, PathBuf) {
         let folder = tempfile::tempdir().unwrap();
         let (root, golden) = (folder.path().join("root"), folder.path().join("golden"));
-        for path in ["etc/ssh", "etc/systemd/system", "usr/lib/systemd/system-preset", "usr/bin", "var/lib", "var/log"] {
+        for path in [
+            "etc/ssh",
+            "etc/systemd/system",
+            "usr/lib/systemd/system-preset",
+            "usr/bin",
+            "var/lib",
+            "var/log",
+        ] {
             fs::create_dir_all(root.join(path)).unwrap();
         }
         fs::create_dir_all(&golden).unwrap();
@@ -279,8 +383,14 @@ mod tests {
     }
 
     fn faults(root: &Path, golden: &Path) -> Vec<String> {
-        let tree = Tree { root, golden: golden.to_owned() };
-        CHECKS.iter().flat_map(|(_, check)| check(&tree).unwrap()).collect()
+        let tree = Tree {
+            root,
+            golden: golden.to_owned(),
+        };
+        CHECKS
+            .iter()
+            .flat_map(|(_, check)| check(&tree).unwrap())
+            .collect()
     }
 
     #[test]
@@ -288,13 +398,33 @@ mod tests {
         let (_keep, root, golden) = tree();
         assert_eq!(faults(&root, &golden), [""; 0]);
         let spoil: &[(&str, &str, &str)] = &[
-            ("etc/machine-id", "b08dfa6083e7567a1921a715000001fb", "etc/machine-id is not empty"),
-            ("etc/ssh/ssh_host_rsa_key", "x", "etc/ssh/ssh_host_rsa_key must not be in an image"),
-            ("etc/shadow", "root::1\n", "account root has a password or needs none"),
+            (
+                "etc/machine-id",
+                "b08dfa6083e7567a1921a715000001fb",
+                "etc/machine-id is not empty",
+            ),
+            (
+                "etc/ssh/ssh_host_rsa_key",
+                "x",
+                "etc/ssh/ssh_host_rsa_key must not be in an image",
+            ),
+            (
+                "etc/shadow",
+                "root::1\n",
+                "account root has a password or needs none",
+            ),
             ("usr/bin/gcc", "x", "usr/bin/gcc"),
             ("var/log/x", "x", "var/log/x"),
-            ("var/lib/odd/file", "x", "/var/lib/odd: 1 files, and it is not in image/checks/state.txt"),
-            ("etc/systemd/system/multi-user.target.wants/ssh.service", "x", "multi-user.target.wants/ssh.service: no preset enables it"),
+            (
+                "var/lib/odd/file",
+                "x",
+                "/var/lib/odd: 1 files, and it is not in image/checks/state.txt",
+            ),
+            (
+                "etc/systemd/system/multi-user.target.wants/ssh.service",
+                "x",
+                "multi-user.target.wants/ssh.service: no preset enables it",
+            ),
         ];
         for (path, content, expected) in spoil {
             let (_keep, root, golden) = tree();
@@ -302,13 +432,20 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(&path, content).unwrap();
             let found = faults(&root, &golden);
-            assert!(found.iter().any(|fault| fault == expected), "{expected}: {found:?}");
+            assert!(
+                found.iter().any(|fault| fault == expected),
+                "{expected}: {found:?}"
+            );
         }
         let program = root.join("usr/bin/tool");
         fs::write(&program, "x").unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o4755)).unwrap();
         let about = program.metadata().unwrap();
-        let expected = format!("/usr/bin/tool 4755 {}:{} is not in image/checks/set-id.txt", about.uid(), about.gid());
+        let expected = format!(
+            "/usr/bin/tool 4755 {}:{} is not in image/checks/set-id.txt",
+            about.uid(),
+            about.gid()
+        );
         assert_eq!(faults(&root, &golden), [expected]);
     }
 }

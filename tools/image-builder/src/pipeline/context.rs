@@ -92,14 +92,19 @@ impl Context {
 
     /// A runner for work that is not kept in the stage cache.
     pub fn runner(&self, name: &'static str) -> Result<Runner, BuildError> {
-        let log = self.cache.join("log").join(format!("{}-{name}.log", self.profile.name));
+        let log = self
+            .cache
+            .join("log")
+            .join(format!("{}-{name}.log", self.profile.name));
         Runner::new(log, self.progress.stage(name), self.interrupt.clone()).map_err(BuildError::Setup)
     }
 
     /// The error of a stage, its bar ended; everything else is asked to stop.
     pub fn failed(&self, runner: &Runner, stage: &'static str, problem: Problem) -> BuildError {
         let interrupted = matches!(problem, Problem::Interrupted);
-        runner.bar().failed(if interrupted { "interrupted" } else { "see below" });
+        runner
+            .bar()
+            .failed(if interrupted { "interrupted" } else { "see below" });
         self.interrupt.raise();
         BuildError::Stage {
             stage,
@@ -138,10 +143,16 @@ impl Context {
 
 /// Bytes of a file, or of the files directly in a folder.
 pub fn size_of(path: &Path) -> u64 {
-    let Ok(about) = path.symlink_metadata() else { return 0 };
+    let Ok(about) = path.symlink_metadata() else {
+        return 0;
+    };
     if !about.is_dir() {
         return about.len();
     }
     let entries = path.read_dir().into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.metadata().ok()).filter(std::fs::Metadata::is_file).map(|file| file.len()).sum()
+    entries
+        .filter_map(|entry| entry.metadata().ok())
+        .filter(std::fs::Metadata::is_file)
+        .map(|file| file.len())
+        .sum()
 }

@@ -104,22 +104,66 @@ fn io_hint(error: &io::Error) -> &'static str {
 pub fn hint(lines: &[String]) -> Option<String> {
     /// Text in the output, and what helps.
     const HINTS: &[(&str, &str)] = &[
-        ("No space left on device", "free space, `sigmavault-image clean --cache`, or name another place with --cache and --out"),
-        ("Temporary failure resolving", "check the network and name resolution, or build with --offline from what the cache holds"),
-        ("Could not resolve", "check the network and name resolution, or build with --offline from what the cache holds"),
-        ("Could not connect", "check the network, or name another Debian archive with --mirror URL"),
-        ("Network is unreachable", "check the network, or build with --offline from what the cache holds"),
-        ("Connection timed out", "check the network, or name another Debian archive with --mirror URL"),
-        ("Hash Sum mismatch", "the archive is being updated: wait some minutes and build again, or name another with --mirror URL"),
-        ("not signed", "install the package debian-archive-keyring of Debian 12 or later"),
-        ("Unable to locate package", "check the package's name in the profile with `sigmavault-image profiles show`"),
-        ("has no installation candidate", "check the package's name in the profile with `sigmavault-image profiles show`"),
-        ("Operation not permitted", "run as root, outside of an unprivileged container"),
-        ("Cannot allocate memory", "close other programs: a build needs 4 GiB of memory"),
-        ("Killed", "the kernel may have ended it for lack of memory: a build needs 4 GiB"),
-        ("failed to get `", "check the network: the crates of Cargo.lock are fetched once and then kept in the cache"),
+        (
+            "No space left on device",
+            "free space, `sigmavault-image clean --cache`, or name another place with --cache and --out",
+        ),
+        (
+            "Temporary failure resolving",
+            "check the network and name resolution, or build with --offline from what the cache holds",
+        ),
+        (
+            "Could not resolve",
+            "check the network and name resolution, or build with --offline from what the cache holds",
+        ),
+        (
+            "Could not connect",
+            "check the network, or name another Debian archive with --mirror URL",
+        ),
+        (
+            "Network is unreachable",
+            "check the network, or build with --offline from what the cache holds",
+        ),
+        (
+            "Connection timed out",
+            "check the network, or name another Debian archive with --mirror URL",
+        ),
+        (
+            "Hash Sum mismatch",
+            "the archive is being updated: wait some minutes and build again, or name another with --mirror URL",
+        ),
+        (
+            "not signed",
+            "install the package debian-archive-keyring of Debian 12 or later",
+        ),
+        (
+            "Unable to locate package",
+            "check the package's name in the profile with `sigmavault-image profiles show`",
+        ),
+        (
+            "has no installation candidate",
+            "check the package's name in the profile with `sigmavault-image profiles show`",
+        ),
+        (
+            "Operation not permitted",
+            "run as root, outside of an unprivileged container",
+        ),
+        (
+            "Cannot allocate memory",
+            "close other programs: a build needs 4 GiB of memory",
+        ),
+        (
+            "Killed",
+            "the kernel may have ended it for lack of memory: a build needs 4 GiB",
+        ),
+        (
+            "failed to get `",
+            "check the network: the crates of Cargo.lock are fetched once and then kept in the cache",
+        ),
     ];
-    let (_, hint) = HINTS.iter().find(|(text, _)| lines.iter().any(|line| line.contains(text)))?;
+    let (_, hint) = HINTS
+        .iter()
+        .find(|(text, _)| lines.iter().any(|line| line.contains(text)))?;
     Some((*hint).to_owned())
 }
 

@@ -51,10 +51,15 @@ impl Inputs {
     }
 
     /// Names of the inputs that differ from an earlier run's.
-    pub fn changed_since(&self, earlier: &Self) -> Vec<&str> {
-        let mine = self.0.iter().filter(|(name, value)| earlier.0.get(*name) != Some(value));
+    pub fn changed_since<'a>(&'a self, earlier: &'a Self) -> Vec<&'a str> {
+        let mine = self
+            .0
+            .iter()
+            .filter(|(name, value)| earlier.0.get(*name) != Some(value));
         let gone = earlier.0.keys().filter(|name| !self.0.contains_key(*name));
-        mine.map(|(name, _)| name.as_str()).chain(gone.map(String::as_str)).collect()
+        mine.map(|(name, _)| name.as_str())
+            .chain(gone.map(String::as_str))
+            .collect()
     }
 }
 
@@ -73,10 +78,12 @@ pub fn digest_file(path: &Path) -> Result<String, Problem> {
 /// Lower-case hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 fn hash_file(hash: &mut Sha256, path: &Path) -> io::Result<()> {
@@ -92,7 +99,11 @@ fn hash_file(hash: &mut Sha256, path: &Path) -> io::Result<()> {
 
 fn hash_path(hash: &mut Sha256, top: &Path, path: &Path) -> Result<(), Problem> {
     let about = path.symlink_metadata().map_err(Problem::io("read", path))?;
-    let name = path.strip_prefix(top).unwrap_or(path).as_os_str().as_encoded_bytes();
+    let name = path
+        .strip_prefix(top)
+        .unwrap_or(path)
+        .as_os_str()
+        .as_encoded_bytes();
     hash.update((name.len() as u64).to_le_bytes());
     hash.update(name);
     // Only whether it can be executed: a checkout's umask must not change the key.
@@ -130,14 +141,23 @@ mod tests {
         let file = folder.path().join("a");
         std::fs::write(&file, "one").unwrap();
         let first = Inputs::recipe(1).with_path("tree", folder.path()).unwrap();
-        assert_eq!(first.key(), Inputs::recipe(1).with_path("tree", folder.path()).unwrap().key());
-        assert_ne!(first.key(), Inputs::recipe(2).with_path("tree", folder.path()).unwrap().key());
+        assert_eq!(
+            first.key(),
+            Inputs::recipe(1).with_path("tree", folder.path()).unwrap().key()
+        );
+        assert_ne!(
+            first.key(),
+            Inputs::recipe(2).with_path("tree", folder.path()).unwrap().key()
+        );
         std::fs::write(&file, "two").unwrap();
         let second = Inputs::recipe(1).with_path("tree", folder.path()).unwrap();
         assert_ne!(first.key(), second.key());
         assert_eq!(second.changed_since(&first), ["tree"]);
         std::fs::rename(&file, folder.path().join("b")).unwrap();
-        assert_ne!(second.key(), Inputs::recipe(1).with_path("tree", folder.path()).unwrap().key());
+        assert_ne!(
+            second.key(),
+            Inputs::recipe(1).with_path("tree", folder.path()).unwrap().key()
+        );
     }
 
     #[test]
@@ -145,6 +165,9 @@ mod tests {
         let one = Inputs::default().with("a", "bc").with("d", "");
         let other = Inputs::default().with("a", "b").with("cd", "");
         assert_ne!(one.key(), other.key());
-        assert_eq!(digest(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+        assert_eq!(
+            digest(""),
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
     }
 }

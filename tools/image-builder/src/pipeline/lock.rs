@@ -85,7 +85,9 @@ impl Lock {
     /// Packages of a profile's image; `None` when the lock does not have it.
     pub fn image(&self, name: &str) -> Result<Option<Vec<Package>>, Problem> {
         let section = self.image.get(name);
-        section.map(|section| section.packages.iter().map(|line| parse(line)).collect()).transpose()
+        section
+            .map(|section| section.packages.iter().map(|line| parse(line)).collect())
+            .transpose()
     }
 
     /// Replaces the packages of the tools tree.
@@ -103,7 +105,12 @@ impl Section {
     fn of(packages: &[Package]) -> Self {
         let mut packages = packages
             .iter()
-            .map(|package| format!("{} {} {} {}", package.name, package.version, package.arch, package.sha256))
+            .map(|package| {
+                format!(
+                    "{} {} {} {}",
+                    package.name, package.version, package.arch, package.sha256
+                )
+            })
             .collect::<Vec<_>>();
         packages.sort();
         packages.dedup();
@@ -114,7 +121,9 @@ impl Section {
 /// What differs, by package name.
 pub fn moved(from: &[Package], to: &[Package]) -> Vec<Moved> {
     let index = |packages: &[Package]| {
-        let pairs = packages.iter().map(|package| ((package.name.clone(), package.arch.clone()), package.clone()));
+        let pairs = packages
+            .iter()
+            .map(|package| ((package.name.clone(), package.arch.clone()), package.clone()));
         pairs.collect::<BTreeMap<_, _>>()
     };
     let (from, to) = (index(from), index(to));
@@ -122,11 +131,18 @@ pub fn moved(from: &[Package], to: &[Package]) -> Vec<Moved> {
     for (name, old) in &from {
         match to.get(name) {
             None => moved.push(Moved::Removed(old.clone())),
-            Some(new) if new != old => moved.push(Moved::Changed { from: old.clone(), to: new.clone() }),
+            Some(new) if new != old => moved.push(Moved::Changed {
+                from: old.clone(),
+                to: new.clone(),
+            }),
             Some(_) => {}
         }
     }
-    moved.extend(to.iter().filter(|(name, _)| !from.contains_key(*name)).map(|(_, new)| Moved::Added(new.clone())));
+    moved.extend(
+        to.iter()
+            .filter(|(name, _)| !from.contains_key(*name))
+            .map(|(_, new)| Moved::Added(new.clone())),
+    );
     moved
 }
 
@@ -142,10 +158,14 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
 fn parse(line: &str) -> Result<Package, Problem> {
     let words = line.split(' ').collect::<Vec<_>>();
     let [name, version, arch, sha256] = words[..] else {
-        return Err(Problem::Unmet(format!("not a lock entry: `{line}`; it is `name version arch sha256`")));
+        return Err(Problem::Unmet(format!(
+            "not a lock entry: `{line}`; it is `name version arch sha256`"
+        )));
     };
     if sha256.len() != 64 || !sha256.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(Problem::Unmet(format!("lock entry of {name}: `{sha256}` is not a SHA-256")));
+        return Err(Problem::Unmet(format!(
+            "lock entry of {name}: `{sha256}` is not a SHA-256"
+        )));
     }
     Ok(Package {
         name: name.to_owned(),
@@ -179,7 +199,10 @@ mod tests {
         lock.write(&path).unwrap();
         let read = Lock::read(&path).unwrap();
         assert_eq!(read.tools().unwrap(), [package("a", "1:1-1"), package("b", "2")]);
-        assert_eq!(read.image("vm-test").unwrap(), Some(vec![package("zfs", "2.3.9")]));
+        assert_eq!(
+            read.image("vm-test").unwrap(),
+            Some(vec![package("zfs", "2.3.9")])
+        );
         assert_eq!(read.image("pc-gnome").unwrap(), None);
     }
 
@@ -187,7 +210,10 @@ mod tests {
     fn differences_are_named() {
         let from = [package("a", "1"), package("b", "1"), package("c", "1")];
         let to = [package("a", "1"), package("b", "2"), package("d", "1")];
-        let lines = moved(&from, &to).iter().map(ToString::to_string).collect::<Vec<_>>();
+        let lines = moved(&from, &to)
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>();
         assert_eq!(lines, ["~ b 1 -> 2", "- c 1", "+ d 1"]);
     }
 

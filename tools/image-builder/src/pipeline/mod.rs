@@ -55,13 +55,25 @@ struct Resolved {
 /// `build`: the ISO and its reports.
 pub fn build(args: &BuildArgs, global: &Global) -> Result<ExitCode, BuildError> {
     let began = Instant::now();
-    let mut context = open(global, &args.profile, args.arch, args.cache.folder(), args.mirror.clone(), args.json)?;
+    let mut context = open(
+        global,
+        &args.profile,
+        args.arch,
+        args.cache.folder(),
+        args.mirror.clone(),
+        args.json,
+    )?;
     context.offline = args.offline;
     context.locked = args.locked;
     context.explain = args.explain;
     let out = args.out.clone();
-    fs::create_dir_all(&out).map_err(Problem::io("make the folder", &out)).map_err(BuildError::Setup)?;
-    let out = out.canonicalize().map_err(Problem::io("find", &out)).map_err(BuildError::Setup)?;
+    fs::create_dir_all(&out)
+        .map_err(Problem::io("make the folder", &out))
+        .map_err(BuildError::Setup)?;
+    let out = out
+        .canonicalize()
+        .map_err(Problem::io("find", &out))
+        .map_err(BuildError::Setup)?;
     let report = build_image(&context, &out, began)?;
     if args.json {
         print_json(&report)?;
@@ -81,7 +93,11 @@ pub fn build(args: &BuildArgs, global: &Global) -> Result<ExitCode, BuildError> 
 fn build_image(context: &Context, out: &Path, began: Instant) -> Result<BuildReport, BuildError> {
     let lock_path = context.image_path("image.lock");
     let lock = Lock::read(&lock_path).map_err(BuildError::Setup)?;
-    let locked = if context.locked { Some(locked_packages(context, &lock).map_err(BuildError::Setup)?) } else { None };
+    let locked = if context.locked {
+        Some(locked_packages(context, &lock).map_err(BuildError::Setup)?)
+    } else {
+        None
+    };
     let (tools, resolved) = match &locked {
         Some((tools, image)) => {
             // The tools of the lock need packages of the lock; fetching them needs tools. Any tree can fetch.
@@ -114,10 +130,15 @@ fn open(
     json: bool,
 ) -> Result<Context, BuildError> {
     let source = source::find(global.source.as_deref())?;
-    let source = source.canonicalize().map_err(Problem::io("find", &source)).map_err(BuildError::Setup)?;
+    let source = source
+        .canonicalize()
+        .map_err(Problem::io("find", &source))
+        .map_err(BuildError::Setup)?;
     let profile = Library::open(&source.join("profiles"))?.buildable(profile, arch)?;
     if arch == Arch::Arm64 {
-        return Err(BuildError::Setup(Problem::Unmet("images for arm64 cannot be built yet; build --arch amd64".to_owned())));
+        return Err(BuildError::Setup(Problem::Unmet(
+            "images for arm64 cannot be built yet; build --arch amd64".to_owned(),
+        )));
     }
     if !nix::unistd::geteuid().is_root() {
         return Err(BuildError::Setup(Problem::Unmet(
@@ -125,12 +146,19 @@ fn open(
         )));
     }
     let path = source.join("image/image.toml");
-    let text = fs::read_to_string(&path).map_err(Problem::io("read", &path)).map_err(BuildError::Setup)?;
+    let text = fs::read_to_string(&path)
+        .map_err(Problem::io("read", &path))
+        .map_err(BuildError::Setup)?;
     let image: ImageConfig = toml::from_str(&text)
         .map_err(|error| BuildError::Setup(Problem::Unmet(format!("{}: {error}", path.display()))))?;
     let debs = cache.join("debs");
-    fs::create_dir_all(&debs).map_err(Problem::io("make the folder", &debs)).map_err(BuildError::Setup)?;
-    let cache = cache.canonicalize().map_err(Problem::io("find", &cache)).map_err(BuildError::Setup)?;
+    fs::create_dir_all(&debs)
+        .map_err(Problem::io("make the folder", &debs))
+        .map_err(BuildError::Setup)?;
+    let cache = cache
+        .canonicalize()
+        .map_err(Problem::io("find", &cache))
+        .map_err(BuildError::Setup)?;
     private_mounts().map_err(BuildError::Setup)?;
     let interrupt = Interrupt::listen()
         .map_err(|error| BuildError::Setup(Problem::Unmet(format!("cannot listen for Ctrl-C: {error}"))))?;
@@ -154,9 +182,20 @@ fn open(
 /// Mounts made from here on are seen by this process only and end with it, however it ends.
 fn private_mounts() -> Result<(), Problem> {
     use nix::mount::{MsFlags, mount};
-    let failed = |error| Problem::Unmet(format!("cannot make a mount namespace: {error}\n  try: run as root, outside of an unprivileged container"));
+    let failed = |error| {
+        Problem::Unmet(format!(
+            "cannot make a mount namespace: {error}\n  try: run as root, outside of an unprivileged container"
+        ))
+    };
     nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS).map_err(failed)?;
-    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>).map_err(failed)
+    mount(
+        None::<&str>,
+        "/",
+        None::<&str>,
+        MsFlags::MS_REC | MsFlags::MS_PRIVATE,
+        None::<&str>,
+    )
+    .map_err(failed)
 }
 
 /// Packages to ask for: the base without the late ones, and the late ones.
@@ -165,7 +204,11 @@ fn wanted(context: &Context) -> (Vec<&str>, Vec<&str>) {
         Arch::Amd64 => &["linux-image-amd64"],
         Arch::Arm64 => &["linux-image-arm64"],
     };
-    let names = context.profile.packages().into_iter().chain(kernel.iter().copied());
+    let names = context
+        .profile
+        .packages()
+        .into_iter()
+        .chain(kernel.iter().copied());
     names.partition(|name| !LATE.contains(name))
 }
 
@@ -176,30 +219,67 @@ fn resolve(context: &Context, tools: &Tools) -> Result<Resolved, BuildError> {
     let archive = Archive::network(context, &tools.root, &runner).map_err(wrap)?;
     archive.update(&runner).map_err(wrap)?;
     let resolved = resolve_in(context, &archive, &runner).map_err(wrap)?;
-    let fetched = archive.fetch(&runner, &resolved.all.0, &context.cache.join("debs")).map_err(wrap)?;
-    runner.bar().done(&format!("{} packages, {} MiB fetched", resolved.all.0.len(), fetched >> 20));
-    context.timings.add("resolve", began.elapsed(), fetched == 0, fetched);
+    let fetched = archive
+        .fetch(&runner, &resolved.all.0, &context.cache.join("debs"))
+        .map_err(wrap)?;
+    runner.bar().done(&format!(
+        "{} packages, {} MiB fetched",
+        resolved.all.0.len(),
+        fetched >> 20
+    ));
+    context
+        .timings
+        .add("resolve", began.elapsed(), fetched == 0, fetched);
     Ok(resolved)
 }
 
 fn resolve_in(context: &Context, archive: &Archive, runner: &run::Runner) -> Result<Resolved, Problem> {
     runner.bar().message("resolving packages");
     let (base, late) = wanted(context);
-    let with = |names: &[&'static str]| ["?essential", "base-files"].into_iter().chain(names.iter().copied()).collect::<Vec<_>>();
+    let with = |names: &[&'static str]| {
+        ["?essential", "base-files"]
+            .into_iter()
+            .chain(names.iter().copied())
+            .collect::<Vec<_>>()
+    };
     let everything = with(&[]).into_iter().chain(base.iter().copied());
     let base_set = archive.resolve(runner, &everything.clone().collect::<Vec<_>>())?;
-    let late_set = archive.resolve(runner, &everything.chain(late).chain(["sigmavault-zfs"]).collect::<Vec<_>>())?;
-    let late = late_set.0.iter().filter(|deb| !base_set.0.contains(deb)).cloned().collect::<Vec<_>>();
+    let late_set = archive.resolve(
+        runner,
+        &everything
+            .chain(late)
+            .chain(["sigmavault-zfs"])
+            .collect::<Vec<_>>(),
+    )?;
+    let late = late_set
+        .0
+        .iter()
+        .filter(|deb| !base_set.0.contains(deb))
+        .cloned()
+        .collect::<Vec<_>>();
     let initrd_set = archive.resolve(runner, &with(initrd::PACKAGES))?;
     let headers: &str = match context.arch {
         Arch::Amd64 => "linux-headers-amd64",
         Arch::Arm64 => "linux-headers-arm64",
     };
-    let zfs = ZfsSource::pick(&archive.resolve(runner, &[headers, "zfs-dkms"])?, context.arch.name())?;
-    let mut all = [&base_set.0, &late, &initrd_set.0, &zfs.debs.0].into_iter().flatten().cloned().collect::<Vec<_>>();
+    let zfs = ZfsSource::pick(
+        &archive.resolve(runner, &[headers, "zfs-dkms"])?,
+        context.arch.name(),
+    )?;
+    let mut all = [&base_set.0, &late, &initrd_set.0, &zfs.debs.0]
+        .into_iter()
+        .flatten()
+        .cloned()
+        .collect::<Vec<_>>();
     all.sort();
     all.dedup();
-    Ok(Resolved { base: base_set, initrd: initrd_set, zfs, late, all: DebSet(all) })
+    Ok(Resolved {
+        base: base_set,
+        initrd: initrd_set,
+        zfs,
+        late,
+        all: DebSet(all),
+    })
 }
 
 /// Tools and image of the lock.
@@ -214,7 +294,12 @@ fn locked_packages(context: &Context, lock: &Lock) -> Result<(Vec<Package>, Vec<
 }
 
 /// Brings every package of the lock into the cache, checked; names those that are no longer to be had.
-fn fetch_locked(context: &Context, tools: &Tools, tools_lock: &[Package], image: &[Package]) -> Result<(), BuildError> {
+fn fetch_locked(
+    context: &Context,
+    tools: &Tools,
+    tools_lock: &[Package],
+    image: &[Package],
+) -> Result<(), BuildError> {
     let runner = context.runner("lock")?;
     let wrap = |problem| context.failed(&runner, "lock", problem);
     runner.bar().message("checking packages of the lock");
@@ -235,14 +320,18 @@ fn fetch_locked(context: &Context, tools: &Tools, tools_lock: &[Package], image:
         archive.update(&runner).map_err(wrap)?;
         if let Err(problem) = archive.fetch(&runner, &missing, &store) {
             let names = missing.iter().filter(|deb| !store.join(&deb.file).exists());
-            let names = names.map(|deb| format!("\n    - {} {}", deb.package.name, deb.package.version)).collect::<String>();
+            let names = names
+                .map(|deb| format!("\n    - {} {}", deb.package.name, deb.package.version))
+                .collect::<String>();
             return Err(wrap(Problem::Unmet(format!(
                 "packages of image/image.lock that the archive no longer has, or has with other content:{names}\n  \
                  try: `sigmavault-image lock --update`, or --mirror with an archive that keeps old versions\n  {problem}"
             ))));
         }
     }
-    runner.bar().done(&format!("{} packages as locked", tools_lock.len() + image.len()));
+    runner
+        .bar()
+        .done(&format!("{} packages as locked", tools_lock.len() + image.len()));
     Ok(())
 }
 
@@ -252,13 +341,24 @@ fn resolve_locked(context: &Context, tools: &Tools, image: &[Package]) -> Result
     let debs = image.iter().map(Deb::from).collect::<Vec<_>>();
     let pool = context.cache.join("locked").join(&context.profile.name);
     remove(&pool).map_err(wrap)?;
-    archive::write_pool(context, &runner, &tools.root, &debs, &context.cache.join("debs"), &pool).map_err(wrap)?;
+    archive::write_pool(
+        context,
+        &runner,
+        &tools.root,
+        &debs,
+        &context.cache.join("debs"),
+        &pool,
+    )
+    .map_err(wrap)?;
     let archive = Archive::pool(context, &tools.root, &pool).map_err(wrap)?;
     archive.update(&runner).map_err(wrap)?;
     let resolved = resolve_in(context, &archive, &runner).map_err(wrap)?;
     let differs = moved(image, &resolved.all.packages());
     if !differs.is_empty() {
-        let lines = differs.iter().map(|line| format!("\n    {line}")).collect::<String>();
+        let lines = differs
+            .iter()
+            .map(|line| format!("\n    {line}"))
+            .collect::<String>();
         return Err(wrap(Problem::Unmet(format!(
             "the image would differ from image/image.lock:{lines}\n  try: `sigmavault-image lock --update --profile {}`",
             context.profile.name
@@ -295,7 +395,10 @@ fn make_parts(context: &Context, tools: &Tools, resolved: &Resolved) -> Result<P
     let (ours, zfs, trees) = std::thread::scope(|scope| {
         let ours = scope.spawn(|| packages::make(context, tools));
         let trees = scope.spawn(|| {
-            Ok::<_, BuildError>((base::make(context, tools, &base_tree)?, base::make(context, tools, &initrd_tree)?))
+            Ok::<_, BuildError>((
+                base::make(context, tools, &base_tree)?,
+                base::make(context, tools, &initrd_tree)?,
+            ))
         });
         let zfs = zfs::make(context, tools, &resolved.zfs);
         (join(ours), zfs, join(trees))
@@ -324,11 +427,22 @@ fn make_parts(context: &Context, tools: &Tools, resolved: &Resolved) -> Result<P
     let volume_id = boot::volume_id(env!("CARGO_PKG_VERSION"), &root_hash);
     let command_line = boot::command_line(context, &root_hash, &volume_id);
     let boot = boot::make(context, tools, &initrd, kernel, &command_line)?;
-    Ok(Parts { ours, zfs, root, initrd, boot, root_hash, volume_id, command_line })
+    Ok(Parts {
+        ours,
+        zfs,
+        root,
+        initrd,
+        boot,
+        root_hash,
+        volume_id,
+        command_line,
+    })
 }
 
 fn join<T>(handle: std::thread::ScopedJoinHandle<'_, T>) -> T {
-    handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    handle
+        .join()
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// All three, or the error that came first: one that is not the stopping of a neighbour.
@@ -337,11 +451,22 @@ fn first_cause<A, B, C>(
     b: Result<B, BuildError>,
     c: Result<C, BuildError>,
 ) -> Result<(A, B, C), BuildError> {
-    let stopped = |error: &BuildError| matches!(error, BuildError::Stage { problem: Problem::Interrupted, .. });
+    let stopped = |error: &BuildError| {
+        matches!(
+            error,
+            BuildError::Stage {
+                problem: Problem::Interrupted,
+                ..
+            }
+        )
+    };
     match (a, b, c) {
         (Ok(a), Ok(b), Ok(c)) => Ok((a, b, c)),
         (a, b, c) => {
-            let mut errors = [a.err(), b.err(), c.err()].into_iter().flatten().collect::<Vec<_>>();
+            let mut errors = [a.err(), b.err(), c.err()]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>();
             errors.sort_by_key(stopped);
             Err(errors.swap_remove(0))
         }
@@ -358,13 +483,20 @@ fn write_results(
 ) -> Result<BuildReport, BuildError> {
     let manifest = manifest(context, resolved, parts).map_err(BuildError::Setup)?;
     let cargo_lock = context.source.join("Cargo.lock");
-    let text = fs::read_to_string(&cargo_lock).map_err(Problem::io("read", &cargo_lock)).map_err(BuildError::Setup)?;
+    let text = fs::read_to_string(&cargo_lock)
+        .map_err(Problem::io("read", &cargo_lock))
+        .map_err(BuildError::Setup)?;
     let crates = report::crates(&text, &IMAGE_CRATES).map_err(BuildError::Setup)?;
     let sbom = report::sbom(context, &manifest, &crates).map_err(BuildError::Setup)?;
     let target = iso::path(context, out);
-    let json = serde_json::to_string_pretty(&manifest).map_err(|error| BuildError::Setup(Problem::Unmet(error.to_string())))?;
+    let json = serde_json::to_string_pretty(&manifest)
+        .map_err(|error| BuildError::Setup(Problem::Unmet(error.to_string())))?;
     let read_me = digest_file(&context.image_path("medium/README.txt")).map_err(BuildError::Setup)?;
-    let key = digest(&format!("1 {} {json} {sbom} {read_me} {}", tools.key, parts.boot.display()));
+    let key = digest(&format!(
+        "1 {} {json} {sbom} {read_me} {}",
+        tools.key,
+        parts.boot.display()
+    ));
     let name = context.name();
     let report_path = out.join(format!("{name}.build.json"));
     let sha256 = match unchanged(&report_path, &target, &key) {
@@ -395,11 +527,20 @@ fn write_results(
         stages: context.timings.all(),
     };
     let reports = || -> Result<(), Problem> {
-        write_whole(&out.join(format!("{name}.manifest.json")), format!("{json}\n").as_bytes())?;
+        write_whole(
+            &out.join(format!("{name}.manifest.json")),
+            format!("{json}\n").as_bytes(),
+        )?;
         write_whole(&out.join(format!("{name}.spdx.json")), sbom.as_bytes())?;
-        let text = serde_json::to_string_pretty(&report).map_err(|error| Problem::Unmet(error.to_string()))?;
+        let text =
+            serde_json::to_string_pretty(&report).map_err(|error| Problem::Unmet(error.to_string()))?;
         write_whole(&report_path, format!("{text}\n").as_bytes())?;
-        report::checksums(out, &format!("{name}.iso"), &sha256, &["manifest.json", "spdx.json"].map(|end| format!("{name}.{end}")))
+        report::checksums(
+            out,
+            &format!("{name}.iso"),
+            &sha256,
+            &["manifest.json", "spdx.json"].map(|end| format!("{name}.{end}")),
+        )
     };
     reports().map_err(BuildError::Setup)?;
     Ok(report)
@@ -415,7 +556,11 @@ fn unchanged(report: &Path, iso: &Path, key: &str) -> Option<String> {
 }
 
 fn manifest(context: &Context, resolved: &Resolved, parts: &Parts) -> Result<Manifest, Problem> {
-    let size = |path: PathBuf| path.metadata().map(|about| about.len()).map_err(Problem::io("read", &path));
+    let size = |path: PathBuf| {
+        path.metadata()
+            .map(|about| about.len())
+            .map_err(Problem::io("read", &path))
+    };
     let debian = resolved.all.packages();
     Ok(Manifest {
         schema: 1,
@@ -439,7 +584,14 @@ fn manifest(context: &Context, resolved: &Resolved, parts: &Parts) -> Result<Man
 }
 
 /// Writes the lock of this build beside the ISO, and into the source tree where that has none yet.
-fn record(context: &Context, tools: &Tools, resolved: &Resolved, mut lock: Lock, path: &Path, out: &Path) -> Result<(), Problem> {
+fn record(
+    context: &Context,
+    tools: &Tools,
+    resolved: &Resolved,
+    mut lock: Lock,
+    path: &Path,
+    out: &Path,
+) -> Result<(), Problem> {
     let name = &context.profile.name;
     let used = resolved.all.packages();
     let mut own = Lock::default();
@@ -469,13 +621,24 @@ pub fn lock(args: &LockArgs, global: &Global) -> Result<ExitCode, BuildError> {
     let names = if args.profile.is_empty() {
         let source = source::find(global.source.as_deref())?;
         let library = Library::open(&source.join("profiles"))?;
-        library.buildable_names(Arch::Amd64)?
+        let names = library.names().map(str::to_owned).collect::<Vec<_>>();
+        names
+            .into_iter()
+            .filter(|name| library.buildable(name, Arch::Amd64).is_ok())
+            .collect()
     } else {
         args.profile.clone()
     };
     let mut changes = serde_json::Map::new();
     for name in names {
-        let context = open(global, &name, Arch::Amd64, args.cache.folder(), args.mirror.clone(), args.json)?;
+        let context = open(
+            global,
+            &name,
+            Arch::Amd64,
+            args.cache.folder(),
+            args.mirror.clone(),
+            args.json,
+        )?;
         let path = context.image_path("image.lock");
         let mut lock = Lock::read(&path).map_err(BuildError::Setup)?;
         let tools = tools::ensure(&context, None)?;
@@ -502,9 +665,21 @@ pub fn lock(args: &LockArgs, global: &Global) -> Result<ExitCode, BuildError> {
 pub fn clean(args: &CleanArgs) -> Result<ExitCode, BuildError> {
     let mut gone = 0;
     if args.out.is_dir() {
-        for entry in args.out.read_dir().map_err(Problem::io("list", &args.out)).map_err(BuildError::Setup)? {
-            let path = entry.map_err(Problem::io("list", &args.out)).map_err(BuildError::Setup)?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        for entry in args
+            .out
+            .read_dir()
+            .map_err(Problem::io("list", &args.out))
+            .map_err(BuildError::Setup)?
+        {
+            let path = entry
+                .map_err(Problem::io("list", &args.out))
+                .map_err(BuildError::Setup)?
+                .path();
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             if name.starts_with("sigmavault-") || name.starts_with(".sigmavault-") || name == "SHA256SUMS" {
                 remove(&path).map_err(BuildError::Setup)?;
                 gone += 1;
@@ -514,7 +689,18 @@ pub fn clean(args: &CleanArgs) -> Result<ExitCode, BuildError> {
     println!("{}: {gone} results removed", args.out.display());
     if let Some(cache) = args.cache_folder() {
         // Only what a build has made: a folder named by mistake keeps everything else.
-        for name in ["stages", "tools", "debs", "apt", "locked", "tools-pool", "cargo-target", "cargo-home", "log", "host"] {
+        for name in [
+            "stages",
+            "tools",
+            "debs",
+            "apt",
+            "locked",
+            "tools-pool",
+            "cargo-target",
+            "cargo-home",
+            "log",
+            "host",
+        ] {
             remove(&cache.join(name)).map_err(BuildError::Setup)?;
         }
         println!("{}: cache removed", cache.display());
@@ -523,7 +709,8 @@ pub fn clean(args: &CleanArgs) -> Result<ExitCode, BuildError> {
 }
 
 fn print_json<T: serde::Serialize>(value: &T) -> Result<(), BuildError> {
-    let text = serde_json::to_string_pretty(value).map_err(|error| BuildError::Setup(Problem::Unmet(error.to_string())))?;
+    let text = serde_json::to_string_pretty(value)
+        .map_err(|error| BuildError::Setup(Problem::Unmet(error.to_string())))?;
     println!("{text}");
     Ok(())
 }

@@ -34,7 +34,12 @@ impl Timings {
     /// Adds a stage.
     pub fn add(&self, stage: &str, took: Duration, cached: bool, bytes: u64) {
         let seconds = (took.as_secs_f64() * 10.0).round() / 10.0;
-        let entry = StageTime { stage: stage.to_owned(), seconds, cached, bytes };
+        let entry = StageTime {
+            stage: stage.to_owned(),
+            seconds,
+            cached,
+            bytes,
+        };
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
     }
 
@@ -66,7 +71,10 @@ pub struct BuildReport {
 
 /// SPDX 2.3 document (ISO/IEC 5962) of Debian packages, firmware packages among them, and crates.
 pub fn sbom(context: &Context, manifest: &Manifest, crates: &[CrateEntry]) -> Result<String, Problem> {
-    let debian = manifest.packages.iter().map(|package| debian_package(package, &manifest.arch));
+    let debian = manifest
+        .packages
+        .iter()
+        .map(|package| debian_package(package, &manifest.arch));
     let packages = debian.chain(crates.iter().map(crate_package)).collect::<Vec<_>>();
     let name = context.name();
     let related = packages.iter().map(|package| {
@@ -94,7 +102,11 @@ pub fn sbom(context: &Context, manifest: &Manifest, crates: &[CrateEntry]) -> Re
 
 fn debian_package(package: &Package, arch: &str) -> Value {
     let own = package.name.starts_with("sigmavault-");
-    let arch = if package.arch == "all" { arch } else { &package.arch };
+    let arch = if package.arch == "all" {
+        arch
+    } else {
+        &package.arch
+    };
     json!({
         "SPDXID": spdx_id("deb", &package.name, &package.version), "name": package.name, "versionInfo": package.version,
         "downloadLocation": "NOASSERTION", "filesAnalyzed": false, "licenseConcluded": "NOASSERTION",
@@ -141,7 +153,8 @@ pub fn crates(lock: &str, roots: &[&str]) -> Result<Vec<CrateEntry>, Problem> {
     struct CargoLock {
         package: Vec<CrateEntry>,
     }
-    let lock: CargoLock = toml::from_str(lock).map_err(|error| Problem::Unmet(format!("Cargo.lock: {error}")))?;
+    let lock: CargoLock =
+        toml::from_str(lock).map_err(|error| Problem::Unmet(format!("Cargo.lock: {error}")))?;
     let mut reached = vec![false; lock.package.len()];
     let mut open = roots.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     while let Some(wanted) = open.pop() {
@@ -154,14 +167,28 @@ pub fn crates(lock: &str, roots: &[&str]) -> Result<Vec<CrateEntry>, Problem> {
             }
         }
     }
-    let entries = lock.package.into_iter().zip(reached).filter(|(entry, reached)| *reached && entry.source.is_some());
+    let entries = lock
+        .package
+        .into_iter()
+        .zip(reached)
+        .filter(|(entry, reached)| *reached && entry.source.is_some());
     Ok(entries.map(|(entry, _)| entry).collect())
 }
 
 /// An SPDX identifier: letters, digits, `.` and `-` only, unique by its digest.
 fn spdx_id(kind: &str, name: &str, version: &str) -> String {
-    let plain = name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' || c == '.' { c } else { '-' });
-    format!("SPDXRef-{kind}-{}-{}", plain.collect::<String>(), &digest(&format!("{name} {version}"))[..8])
+    let plain = name.chars().map(|c| {
+        if c.is_ascii_alphanumeric() || c == '-' || c == '.' {
+            c
+        } else {
+            '-'
+        }
+    });
+    format!(
+        "SPDXRef-{kind}-{}-{}",
+        plain.collect::<String>(),
+        &digest(&format!("{name} {version}"))[..8]
+    )
 }
 
 /// Percent-encoding of what a package URL does not allow in a version.
@@ -180,7 +207,12 @@ fn rfc3339(epoch: u64) -> String {
     let day = day_of_year - (153 * shifted + 2) / 5 + 1;
     let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
     let year = era * 400 + year_of_era + u64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", rest / 3600, rest / 60 % 60, rest % 60)
+    format!(
+        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z",
+        rest / 3600,
+        rest / 60 % 60,
+        rest % 60
+    )
 }
 
 /// Writes `SHA256SUMS` over the ISO, whose digest is known, and the reports; other builds' lines are kept.
@@ -189,14 +221,22 @@ pub fn checksums(out: &Path, iso: &str, iso_sha256: &str, reports: &[String]) ->
     let old = std::fs::read_to_string(&path).unwrap_or_default();
     let mut lines = old
         .lines()
-        .filter(|line| line.split_once("  ").is_some_and(|(_, name)| name != iso && !reports.iter().any(|new| new == name) && out.join(name).exists()))
+        .filter(|line| {
+            line.split_once("  ").is_some_and(|(_, name)| {
+                name != iso && !reports.iter().any(|new| new == name) && out.join(name).exists()
+            })
+        })
         .map(str::to_owned)
         .collect::<Vec<_>>();
     lines.push(format!("{iso_sha256}  {iso}"));
     for name in reports {
         lines.push(format!("{}  {name}", digest_file(&out.join(name))?));
     }
-    lines.sort_by(|a, b| a.split_once("  ").map(|x| x.1).cmp(&b.split_once("  ").map(|x| x.1)));
+    lines.sort_by(|a, b| {
+        a.split_once("  ")
+            .map(|x| x.1)
+            .cmp(&b.split_once("  ").map(|x| x.1))
+    });
     write_whole(&path, format!("{}\n", lines.join("\n")).as_bytes())
 }
 
@@ -243,7 +283,10 @@ mod tests {
             dependencies = ["b 1.0.0"]
         "#;
         let found = crates(lock, &["ours"]).unwrap();
-        let names = found.iter().map(|entry| format!("{} {}", entry.name, entry.version)).collect::<Vec<_>>();
+        let names = found
+            .iter()
+            .map(|entry| format!("{} {}", entry.name, entry.version))
+            .collect::<Vec<_>>();
         assert_eq!(names, ["a 1.0.0", "b 2.0.0"]);
     }
 

@@ -26,7 +26,11 @@ impl Interrupt {
     /// Listens for SIGINT, SIGTERM and SIGHUP from now on.
     pub fn listen() -> Result<Self, std::io::Error> {
         let flag = Arc::new(AtomicBool::new(false));
-        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
+        for signal in [
+            signal_hook::consts::SIGINT,
+            signal_hook::consts::SIGTERM,
+            signal_hook::consts::SIGHUP,
+        ] {
             // A second signal ends the program at once.
             signal_hook::flag::register_conditional_shutdown(signal, 1, flag.clone())?;
             signal_hook::flag::register(signal, flag.clone())?;
@@ -41,7 +45,11 @@ impl Interrupt {
 
     /// An error when somebody asked to stop.
     pub fn check(&self) -> Result<(), Problem> {
-        if self.0.load(Ordering::Relaxed) { Err(Problem::Interrupted) } else { Ok(()) }
+        if self.0.load(Ordering::Relaxed) {
+            Err(Problem::Interrupted)
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -61,7 +69,12 @@ impl Runner {
             std::fs::create_dir_all(folder).map_err(Problem::io("make the folder", folder))?;
         }
         let log = File::create(&log_path).map_err(Problem::io("write", &log_path))?;
-        Ok(Self { log: Mutex::new(log), log_path, bar, interrupt })
+        Ok(Self {
+            log: Mutex::new(log),
+            log_path,
+            bar,
+            interrupt,
+        })
     }
 
     /// The stage's bar.
@@ -110,9 +123,15 @@ impl Runner {
         };
         let (reader, writer) =
             std::io::pipe().map_err(|error| failed(format!("cannot be started: {error}"), Vec::new()))?;
-        let stdout = if keep { Stdio::piped() } else { writer_clone(&writer)? };
+        let stdout = if keep {
+            Stdio::piped()
+        } else {
+            writer_clone(&writer)?
+        };
         command.stdin(Stdio::null()).stdout(stdout).stderr(writer);
-        let mut child = command.spawn().map_err(|error| failed(format!("cannot be started: {error}"), Vec::new()))?;
+        let mut child = command
+            .spawn()
+            .map_err(|error| failed(format!("cannot be started: {error}"), Vec::new()))?;
         // The command keeps copies of the pipe's writing end: without this the reader never sees the end.
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let kept = child.stdout.take().map(|mut out| {
@@ -136,7 +155,9 @@ impl Runner {
                 return Err(stop);
             }
         }
-        let status = child.wait().map_err(|error| failed(format!("was lost: {error}"), Vec::new()))?;
+        let status = child
+            .wait()
+            .map_err(|error| failed(format!("was lost: {error}"), Vec::new()))?;
         self.check()?;
         if !status.success() {
             return Err(failed(ending(status), tail.into()));
@@ -146,7 +167,8 @@ impl Runner {
             None => Vec::new(),
             Some(_) => return Err(failed("closed its output early".to_owned(), tail.into())),
         };
-        String::from_utf8(bytes).map_err(|_| failed("printed something that is not UTF-8".to_owned(), tail.into()))
+        String::from_utf8(bytes)
+            .map_err(|_| failed("printed something that is not UTF-8".to_owned(), tail.into()))
     }
 
     fn take(&self, line: String, tail: &mut VecDeque<String>) {
@@ -164,7 +186,9 @@ impl Runner {
 }
 
 fn writer_clone(writer: &std::io::PipeWriter) -> Result<Stdio, Problem> {
-    let clone = writer.try_clone().map_err(|error| Problem::Unmet(format!("cannot open a pipe: {error}")))?;
+    let clone = writer
+        .try_clone()
+        .map_err(|error| Problem::Unmet(format!("cannot open a pipe: {error}")))?;
     Ok(clone.into())
 }
 
@@ -204,13 +228,20 @@ fn ending(status: ExitStatus) -> String {
 fn tool_name(command: &Command) -> String {
     let mut args = command.get_args().skip_while(|arg| *arg != "--").skip(1);
     let program = args.next().unwrap_or_else(|| command.get_program());
-    Path::new(program).file_name().unwrap_or(program).to_string_lossy().into_owned()
+    Path::new(program)
+        .file_name()
+        .unwrap_or(program)
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// The command as one would type it.
 fn command_text(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
-    words.map(|word| quote(&word.to_string_lossy())).collect::<Vec<_>>().join(" ")
+    words
+        .map(|word| quote(&word.to_string_lossy()))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn quote(word: &str) -> String {
@@ -245,7 +276,10 @@ mod tests {
         assert_eq!(runner.read(&mut sh("echo out; echo err >&2")).unwrap(), "out\n");
         runner.run(&mut sh("printf 'one\\rtwo\\n'")).unwrap();
         let log = std::fs::read_to_string(runner.log_path()).unwrap();
-        assert_eq!(log, "$ sh -c 'echo out; echo err >&2'\nerr\n$ sh -c 'printf '\\''one\\rtwo\\n'\\'''\none\ntwo\n");
+        assert_eq!(
+            log,
+            "$ sh -c 'echo out; echo err >&2'\nerr\n$ sh -c 'printf '\\''one\\rtwo\\n'\\'''\none\ntwo\n"
+        );
     }
 
     #[test]
@@ -253,7 +287,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let runner = runner(folder.path(), Interrupt::default());
         let error = runner.run(&mut sh("seq 100; exit 3")).unwrap_err();
-        let Problem::Tool { tool, status, tail, .. } = error else { panic!("{error}") };
+        let Problem::Tool {
+            tool, status, tail, ..
+        } = error
+        else {
+            panic!("{error}")
+        };
         assert_eq!((tool.as_str(), status.as_str()), ("sh", "ended with exit code 3"));
         assert_eq!(tail.len(), 15);
         assert_eq!(tail.last().map(String::as_str), Some("100"));
@@ -280,6 +319,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let runner = runner(folder.path(), Interrupt::default());
         let error = runner.run(&mut Command::new("/nonexistent/tool")).unwrap_err();
-        assert!(error.to_string().starts_with("tool cannot be started: No such file"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .starts_with("tool cannot be started: No such file"),
+            "{error}"
+        );
     }
 }

@@ -88,7 +88,8 @@ impl Sandbox {
     /// An environment variable.
     #[must_use]
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
-        self.env.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self.env
+            .push((name.as_ref().to_owned(), value.as_ref().to_owned()));
         self
     }
 
@@ -106,15 +107,39 @@ impl Sandbox {
         S: AsRef<OsStr>,
     {
         let mut bwrap = Command::new("bwrap");
-        bwrap.args(["--die-with-parent", "--new-session", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]);
+        bwrap.args([
+            "--die-with-parent",
+            "--new-session",
+            "--unshare-pid",
+            "--unshare-ipc",
+            "--unshare-uts",
+        ]);
         if !self.network {
             bwrap.arg("--unshare-net");
         }
-        bwrap.arg(if self.writable_root { "--bind" } else { "--ro-bind" }).arg(&self.root).arg("/");
-        bwrap.args(if self.devices { ["--dev-bind", "/dev", "/dev"].as_slice() } else { &["--dev", "/dev"] });
-        bwrap.args(["--proc", "/proc", "--perms", "1777", "--tmpfs", "/tmp", "--perms", "1777", "--tmpfs", "/var/tmp"]);
-        bwrap.args(["--tmpfs", "/run", "--clearenv", "--setenv", "PATH", "/usr/sbin:/usr/bin:/sbin:/bin"]);
-        bwrap.args(["--setenv", "HOME", "/tmp", "--setenv", "LANG", "C.UTF-8", "--setenv", "LC_ALL", "C.UTF-8"]);
+        bwrap
+            .arg(if self.writable_root { "--bind" } else { "--ro-bind" })
+            .arg(&self.root)
+            .arg("/");
+        bwrap.args(if self.devices {
+            ["--dev-bind", "/dev", "/dev"].as_slice()
+        } else {
+            &["--dev", "/dev"]
+        });
+        bwrap.args([
+            "--proc", "/proc", "--perms", "1777", "--tmpfs", "/tmp", "--perms", "1777", "--tmpfs", "/var/tmp",
+        ]);
+        bwrap.args([
+            "--tmpfs",
+            "/run",
+            "--clearenv",
+            "--setenv",
+            "PATH",
+            "/usr/sbin:/usr/bin:/sbin:/bin",
+        ]);
+        bwrap.args([
+            "--setenv", "HOME", "/tmp", "--setenv", "LANG", "C.UTF-8", "--setenv", "LC_ALL", "C.UTF-8",
+        ]);
         bwrap.args(["--setenv", "TERM", "dumb"]);
         if self.network {
             network_settings(&mut bwrap);
@@ -125,7 +150,9 @@ impl Sandbox {
         for (name, value) in &self.env {
             bwrap.arg("--setenv").arg(name).arg(value);
         }
-        bwrap.arg("--chdir").arg(self.chdir.as_deref().unwrap_or(Path::new("/")));
+        bwrap
+            .arg("--chdir")
+            .arg(self.chdir.as_deref().unwrap_or(Path::new("/")));
         bwrap.arg("--").arg(program).args(args);
         bwrap
     }
@@ -141,12 +168,24 @@ fn network_settings(bwrap: &mut Command) {
     for file in ["/etc/resolv.conf", "/etc/hosts", "/etc/ssl/certs"] {
         bwrap.args(["--ro-bind-try", file, file]);
     }
-    for name in ["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"] {
+    for name in [
+        "http_proxy",
+        "https_proxy",
+        "no_proxy",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "NO_PROXY",
+        "ALL_PROXY",
+    ] {
         if let Some(value) = std::env::var_os(name) {
             bwrap.arg("--setenv").arg(name).arg(value);
         }
     }
-    bwrap.args(["--setenv", "CARGO_HTTP_CAINFO", "/etc/ssl/certs/ca-certificates.crt"]);
+    bwrap.args([
+        "--setenv",
+        "CARGO_HTTP_CAINFO",
+        "/etc/ssl/certs/ca-certificates.crt",
+    ]);
 }
 
 #[cfg(test)]
@@ -154,7 +193,10 @@ mod tests {
     use super::*;
 
     fn words(command: &Command) -> Vec<String> {
-        command.get_args().map(|arg| arg.to_string_lossy().into_owned()).collect()
+        command
+            .get_args()
+            .map(|arg| arg.to_string_lossy().into_owned())
+            .collect()
     }
 
     #[test]
@@ -175,7 +217,9 @@ mod tests {
             .command("cargo", ["build"]);
         let words = words(&command).join(" ");
         assert!(
-            words.ends_with("--ro-bind /home/a /src --bind /home/b /out --setenv A b --chdir /src -- cargo build"),
+            words.ends_with(
+                "--ro-bind /home/a /src --bind /home/b /out --setenv A b --chdir /src -- cargo build"
+            ),
             "{words}"
         );
     }

@@ -37,7 +37,9 @@ pub struct Claim {
 impl Store {
     /// In this folder of the cache.
     pub fn new(cache: &Path) -> Self {
-        Self { root: cache.join("stages") }
+        Self {
+            root: cache.join("stages"),
+        }
     }
 
     /// The result of `stage` for these inputs, or the right to make it. Waits while another process makes it.
@@ -59,7 +61,11 @@ impl Store {
         let work = folder.join("unfinished");
         remove(&work)?;
         fs::create_dir(&work).map_err(Problem::io("make the folder", &work))?;
-        Ok(Lookup::Missing(Claim { work, target, _lock: lock }))
+        Ok(Lookup::Missing(Claim {
+            work,
+            target,
+            _lock: lock,
+        }))
     }
 
     /// The inputs of the last finished run of this stage, for `--explain`.
@@ -136,7 +142,9 @@ mod tests {
     use super::*;
 
     fn make(store: &Store, inputs: &Inputs) -> PathBuf {
-        let Lookup::Missing(claim) = store.lookup("s", "v", inputs).unwrap() else { panic!("already there") };
+        let Lookup::Missing(claim) = store.lookup("s", "v", inputs).unwrap() else {
+            panic!("already there")
+        };
         fs::write(claim.folder().join("file"), "x").unwrap();
         let path = claim.finish().unwrap();
         store.finished("s", "v", inputs).unwrap();
@@ -148,7 +156,9 @@ mod tests {
         let cache = tempfile::tempdir().unwrap();
         let store = Store::new(cache.path());
         let inputs = Inputs::recipe(1);
-        let Lookup::Missing(claim) = store.lookup("s", "v", &inputs).unwrap() else { panic!("already there") };
+        let Lookup::Missing(claim) = store.lookup("s", "v", &inputs).unwrap() else {
+            panic!("already there")
+        };
         let begun = claim.folder().to_owned();
         fs::write(begun.join("file"), "x").unwrap();
         drop(claim);

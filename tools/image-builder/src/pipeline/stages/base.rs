@@ -53,7 +53,14 @@ fn run_mkosi(
     folder: &Path,
 ) -> Result<(), Problem> {
     let pool = folder.join("pool");
-    archive::write_pool(context, runner, &tools.root, &tree.debs.0, &context.cache.join("debs"), &pool)?;
+    archive::write_pool(
+        context,
+        runner,
+        &tools.root,
+        &tree.debs.0,
+        &context.cache.join("debs"),
+        &pool,
+    )?;
     let work = folder.join("work");
     for name in ["mkosi", "cache", "workspace"] {
         let path = work.join(name);

@@ -12,14 +12,26 @@ use crate::profile::Arch;
 /// What the kernel of this image is told.
 pub fn command_line(context: &Context, root_hash: &str, volume_id: &str) -> String {
     let live = "systemd.volatile=overlay systemd.gpt_auto=no sigmavault.live";
-    format!("roothash={root_hash} {live} sigmavault.medium={volume_id} {}", context.profile.command_line())
+    format!(
+        "roothash={root_hash} {live} sigmavault.medium={volume_id} {}",
+        context.profile.command_line()
+    )
 }
 
 /// ISO 9660 volume id: 32 characters at most of A-Z, 0-9 and `_`. It names the root too, so that two media
 /// in one machine are told apart.
 pub fn volume_id(version: &str, root_hash: &str) -> String {
     let text = format!("SIGMAVAULT_{version}_{}", root_hash.get(..8).unwrap_or(root_hash));
-    text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).take(32).collect()
+    text.chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() {
+                c.to_ascii_uppercase()
+            } else {
+                '_'
+            }
+        })
+        .take(32)
+        .collect()
 }
 
 /// Makes `uki.efi` and `esp.img` in the folder returned.
@@ -33,7 +45,10 @@ pub fn make(
     let os_release = super::root::os_release(context);
     let inputs = Inputs::recipe(1)
         .with("tools", &tools.key)
-        .with("initrd", &initrd.file_name().unwrap_or_default().to_string_lossy())
+        .with(
+            "initrd",
+            &initrd.file_name().unwrap_or_default().to_string_lossy(),
+        )
         .with("command line", command_line)
         .with("os-release", &os_release);
     context.stage("boot", &context.profile.name, &inputs, |runner, folder| {

@@ -28,7 +28,13 @@ pub struct DebSource {
 }
 
 /// Writes `NAME_VERSION_ARCH.deb` to `folder`.
-pub fn pack(context: &Context, tools: &Tools, runner: &Runner, source: &DebSource, folder: &Path) -> Result<PathBuf, Problem> {
+pub fn pack(
+    context: &Context,
+    tools: &Tools,
+    runner: &Runner,
+    source: &DebSource,
+    folder: &Path,
+) -> Result<PathBuf, Problem> {
     runner.bar().message(&format!("packing {}", source.name));
     let tree = folder.join(format!("{}.tree", source.name));
     remove(&tree)?;
@@ -42,16 +48,29 @@ pub fn pack(context: &Context, tools: &Tools, runner: &Runner, source: &DebSourc
         fs::write(&path, text).map_err(Problem::io("write", &path))
     };
     write("control", &control_text(source))?;
-    let mut conffiles = source.files.iter().map(|(_, to, _)| to).filter(|to| to.starts_with("etc/")).collect::<Vec<_>>();
+    let mut conffiles = source
+        .files
+        .iter()
+        .map(|(_, to, _)| to)
+        .filter(|to| to.starts_with("etc/"))
+        .collect::<Vec<_>>();
     conffiles.sort();
     if !conffiles.is_empty() {
-        write("conffiles", &conffiles.into_iter().map(|path| format!("/{path}\n")).collect::<String>())?;
+        write(
+            "conffiles",
+            &conffiles
+                .into_iter()
+                .map(|path| format!("/{path}\n"))
+                .collect::<String>(),
+        )?;
     }
     let name = format!("{}_{}_{}.deb", source.name, source.version, source.arch);
     let sandbox = context.sandbox(&tools.root).give(folder, inside::WORK);
     let (from, to) = (format!("/work/{}.tree", source.name), format!("/work/{name}"));
     // Names and modes only: a checkout's umask must not reach the image.
-    let script = format!("find {from} -type d -exec chmod 755 {{}} +; dpkg-deb --root-owner-group -Zzstd -z1 --build {from} {to}");
+    let script = format!(
+        "find {from} -type d -exec chmod 755 {{}} +; dpkg-deb --root-owner-group -Zzstd -z1 --build {from} {to}"
+    );
     runner.run(&mut sandbox.script(&script))?;
     remove(&tree)?;
     Ok(folder.join(name))
@@ -97,7 +116,11 @@ fn collect(top: &Path, folder: &Path, files: &mut Vec<(PathBuf, String, u32)>) -
             collect(top, &path, files)?;
         } else {
             let executable = about.permissions().mode() & 0o100 != 0;
-            let inside = path.strip_prefix(top).unwrap_or(&path).to_string_lossy().into_owned();
+            let inside = path
+                .strip_prefix(top)
+                .unwrap_or(&path)
+                .to_string_lossy()
+                .into_owned();
             files.push((path, inside, if executable { 0o755 } else { 0o644 }));
         }
     }
@@ -118,7 +141,10 @@ mod tests {
             files: Vec::new(),
         };
         let text = control_text(&source);
-        assert!(text.starts_with("Package: a\nVersion: 1\nArchitecture: all\n"), "{text}");
+        assert!(
+            text.starts_with("Package: a\nVersion: 1\nArchitecture: all\n"),
+            "{text}"
+        );
         assert!(text.ends_with("Description: short\n long\n"), "{text}");
     }
 }

@@ -13,8 +13,18 @@ use crate::pipeline::key::Inputs;
 use crate::pipeline::sandbox::inside;
 
 /// Packages of the initrd's user space.
-pub const PACKAGES: &[&str] =
-    &["systemd", "systemd-cryptsetup", "systemd-repart", "udev", "bash", "kmod", "util-linux", "dmsetup", "e2fsprogs", "less"];
+pub const PACKAGES: &[&str] = &[
+    "systemd",
+    "systemd-cryptsetup",
+    "systemd-repart",
+    "udev",
+    "bash",
+    "kmod",
+    "util-linux",
+    "dmsetup",
+    "e2fsprogs",
+    "less",
+];
 
 /// What the initrd does not need of them.
 const CONTENT: &str = "MakeInitrd=yes\nCleanPackageMetadata=yes\nRemovePackages=dpkg\nRemoveFiles=\n    \
@@ -25,7 +35,13 @@ const CONTENT: &str = "MakeInitrd=yes\nCleanPackageMetadata=yes\nRemovePackages=
 
 /// The user space, to be made by [`super::base::make`].
 pub fn tree(context: &Context, debs: DebSet) -> Tree<'static> {
-    Tree { stage: "initrd-base", variant: context.arch.name().to_owned(), wanted: PACKAGES.to_vec(), debs, content: CONTENT }
+    Tree {
+        stage: "initrd-base",
+        variant: context.arch.name().to_owned(),
+        wanted: PACKAGES.to_vec(),
+        debs,
+        content: CONTENT,
+    }
 }
 
 /// Assembles `initrd.img` in the folder returned.
@@ -36,7 +52,12 @@ pub fn make(
     base: &Path,
     kernel: &str,
 ) -> Result<PathBuf, BuildError> {
-    let key = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let key = |path: &Path| {
+        path.file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned()
+    };
     let inputs = Inputs::recipe(1)
         .with("tools", &tools.key)
         .with("initrd-base", &key(user_space))
@@ -53,8 +74,11 @@ pub fn make(
         runner.run(&mut sandbox.env("KERNEL", kernel).script(ASSEMBLE))?;
         let image = folder.join("initrd.img");
         let about = image.metadata().map_err(Problem::io("read", &image))?;
-        fs::copy(base.join("tree/usr/lib/modules").join(kernel).join("vmlinuz"), folder.join("vmlinuz"))
-            .map_err(Problem::io("copy the kernel to", folder))?;
+        fs::copy(
+            base.join("tree/usr/lib/modules").join(kernel).join("vmlinuz"),
+            folder.join("vmlinuz"),
+        )
+        .map_err(Problem::io("copy the kernel to", folder))?;
         Ok(format!("{} MiB", about.len() >> 20))
     })
 }

@@ -42,7 +42,10 @@ pub fn write(context: &Context, tools: &Tools, parts: &Parts, target: &Path) -> 
     let began = std::time::Instant::now();
     let runner = context.runner("iso")?;
     let wrap = |problem| context.failed(&runner, "iso", problem);
-    let folder = target.parent().unwrap_or(Path::new(".")).join(format!(".{}.unfinished", context.name()));
+    let folder = target
+        .parent()
+        .unwrap_or(Path::new("."))
+        .join(format!(".{}.unfinished", context.name()));
     let result = assemble(context, tools, parts, &runner, &folder, target);
     remove(&folder).map_err(wrap)?;
     result.map_err(wrap)?;
@@ -52,10 +55,20 @@ pub fn write(context: &Context, tools: &Tools, parts: &Parts, target: &Path) -> 
     Ok(())
 }
 
-fn assemble(context: &Context, tools: &Tools, parts: &Parts, runner: &Runner, folder: &Path, target: &Path) -> Result<(), Problem> {
+fn assemble(
+    context: &Context,
+    tools: &Tools,
+    parts: &Parts,
+    runner: &Runner,
+    folder: &Path,
+    target: &Path,
+) -> Result<(), Problem> {
     remove(folder)?;
     fs::create_dir_all(folder).map_err(Problem::io("make the folder", folder))?;
-    let bios = context.profile.boot_firmware(context.arch).contains(&BootFirmware::Bios);
+    let bios = context
+        .profile
+        .boot_firmware(context.arch)
+        .contains(&BootFirmware::Bios);
     write_tree(context, parts, bios, &folder.join("tree"))?;
     let (root_type, verity_type) = match context.arch {
         Arch::Amd64 => (gpt::ROOT_X86_64, gpt::ROOT_X86_64_VERITY),
@@ -77,7 +90,13 @@ fn assemble(context: &Context, tools: &Tools, parts: &Parts, runner: &Runner, fo
     runner.bar().message("writing the partition table");
     let image = folder.join("image.iso");
     let (root_guid, verity_guid) = gpt::root_hash_guids(&parts.manifest.root_hash)?;
-    let edit = |index, type_guid, guid, name: &str, attributes| PartitionEdit { index, type_guid, guid, name: name.to_owned(), attributes };
+    let edit = |index, type_guid, guid, name: &str, attributes| PartitionEdit {
+        index,
+        type_guid,
+        guid,
+        name: name.to_owned(),
+        attributes,
+    };
     gpt::rewrite(
         &image,
         DISK,
@@ -117,7 +136,8 @@ fn write_tree(context: &Context, parts: &Parts, bios: bool, tree: &Path) -> Resu
         fs::create_dir_all(parent).map_err(Problem::io("make the folder", parent))?;
         fs::write(&path, bytes).map_err(Problem::io("write", &path))
     };
-    let json = serde_json::to_string_pretty(parts.manifest).map_err(|error| Problem::Unmet(error.to_string()))?;
+    let json =
+        serde_json::to_string_pretty(parts.manifest).map_err(|error| Problem::Unmet(error.to_string()))?;
     put("sigmavault/manifest.json", format!("{json}\n").as_bytes())?;
     put("sigmavault/sbom.spdx.json", parts.sbom.as_bytes())?;
     let read_me = fs::read_to_string(context.image_path("medium/README.txt"))

@@ -15,8 +15,17 @@ use crate::pipeline::sandbox::{Sandbox, inside};
 use crate::profile::{Arch, Desktop};
 
 /// What of the source tree goes into our packages. The image builder itself does not.
-const SOURCES: &[&str] =
-    &["Cargo.toml", "Cargo.lock", "firstboot", "tools/cli", "tools/daemons", "tools/libs", "units", "image/overlay", "image/overlay-gnome"];
+const SOURCES: &[&str] = &[
+    "Cargo.toml",
+    "Cargo.lock",
+    "firstboot",
+    "tools/cli",
+    "tools/daemons",
+    "tools/libs",
+    "units",
+    "image/overlay",
+    "image/overlay-gnome",
+];
 
 #[derive(Debug, Deserialize)]
 struct Metadata {
@@ -49,7 +58,9 @@ struct DebTable {
 
 /// The .debs' folder.
 pub fn make(context: &Context, tools: &Tools) -> Result<PathBuf, BuildError> {
-    let mut inputs = Inputs::recipe(1).with("tools", &tools.key).with("desktop", context.profile.system.desktop.name());
+    let mut inputs = Inputs::recipe(1)
+        .with("tools", &tools.key)
+        .with("desktop", context.profile.system.desktop.name());
     for name in SOURCES {
         let path = context.source.join(name);
         if path.exists() {
@@ -76,7 +87,11 @@ fn build(context: &Context, tools: &Tools, runner: &Runner, folder: &Path) -> Re
         .env("CARGO_HOME", inside::CACHE)
         .env("CARGO_TARGET_DIR", inside::OUT)
         .chdir(inside::SOURCE);
-    let sandbox = if context.offline { sandbox.env("CARGO_NET_OFFLINE", "true") } else { sandbox.network() };
+    let sandbox = if context.offline {
+        sandbox.env("CARGO_NET_OFFLINE", "true")
+    } else {
+        sandbox.network()
+    };
     let crates = packaged_crates(runner, &sandbox)?;
     let triple = match context.arch {
         Arch::Amd64 => "x86_64-unknown-linux-gnu",
@@ -92,16 +107,27 @@ fn build(context: &Context, tools: &Tools, runner: &Runner, folder: &Path) -> Re
         let source = crate_package(context, package, table, &release)?;
         deb::pack(context, tools, runner, &source, folder)?;
     }
-    let mut overlays = vec![("sigmavault-os", "overlay", "Settings, units and names of the SigmaVault NAS OS")];
+    let mut overlays = vec![(
+        "sigmavault-os",
+        "overlay",
+        "Settings, units and names of the SigmaVault NAS OS",
+    )];
     if context.profile.system.desktop == Desktop::Gnome {
-        overlays.push(("sigmavault-desktop", "overlay-gnome", "Look and defaults of the SigmaVault desktop"));
+        overlays.push((
+            "sigmavault-desktop",
+            "overlay-gnome",
+            "Look and defaults of the SigmaVault desktop",
+        ));
     }
     for (name, overlay, description) in &overlays {
         let source = DebSource {
             name: (*name).to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             arch: "all".to_owned(),
-            fields: vec![("Section", "admin".to_owned()), ("Description", (*description).to_owned())],
+            fields: vec![
+                ("Section", "admin".to_owned()),
+                ("Description", (*description).to_owned()),
+            ],
             files: deb::overlay_files(&context.image_path(overlay))?,
         };
         deb::pack(context, tools, runner, &source, folder)?;
@@ -111,8 +137,12 @@ fn build(context: &Context, tools: &Tools, runner: &Runner, folder: &Path) -> Re
 
 /// The workspace's crates that say what they install.
 fn packaged_crates(runner: &Runner, sandbox: &Sandbox) -> Result<Vec<(Crate, DebTable)>, Problem> {
-    let text = runner.read(&mut sandbox.command("cargo", ["metadata", "--no-deps", "--locked", "--format-version", "1"]))?;
-    let metadata: Metadata = serde_json::from_str(&text).map_err(|error| Problem::Unmet(format!("cargo metadata: {error}")))?;
+    let text = runner.read(&mut sandbox.command(
+        "cargo",
+        ["metadata", "--no-deps", "--locked", "--format-version", "1"],
+    ))?;
+    let metadata: Metadata =
+        serde_json::from_str(&text).map_err(|error| Problem::Unmet(format!("cargo metadata: {error}")))?;
     let mut crates = Vec::new();
     for mut package in metadata.packages {
         if let Some(table) = package.metadata.take().and_then(|metadata| metadata.deb) {
@@ -122,16 +152,39 @@ fn packaged_crates(runner: &Runner, sandbox: &Sandbox) -> Result<Vec<(Crate, Deb
     Ok(crates)
 }
 
-fn crate_package(context: &Context, package: &Crate, table: &DebTable, release: &Path) -> Result<DebSource, Problem> {
+fn crate_package(
+    context: &Context,
+    package: &Crate,
+    table: &DebTable,
+    release: &Path,
+) -> Result<DebSource, Problem> {
     let inside_source = package.manifest_path.parent().unwrap_or(Path::new("/"));
-    let folder = context.source.join(inside_source.strip_prefix(inside::SOURCE).unwrap_or(inside_source));
+    let folder = context.source.join(
+        inside_source
+            .strip_prefix(inside::SOURCE)
+            .unwrap_or(inside_source),
+    );
     let mut files = Vec::new();
     for (from, to, mode) in &table.assets {
-        let source = from.strip_prefix("target/release/").map_or_else(|| folder.join(from), |name| release.join(name));
-        let name = source.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let target = if to.ends_with('/') { format!("{to}{name}") } else { to.clone() };
-        let mode = u32::from_str_radix(mode, 8)
-            .map_err(|_| Problem::Unmet(format!("{}: `{mode}` is not a file mode", package.manifest_path.display())))?;
+        let source = from
+            .strip_prefix("target/release/")
+            .map_or_else(|| folder.join(from), |name| release.join(name));
+        let name = source
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let target = if to.ends_with('/') {
+            format!("{to}{name}")
+        } else {
+            to.clone()
+        };
+        let mode = u32::from_str_radix(mode, 8).map_err(|_| {
+            Problem::Unmet(format!(
+                "{}: `{mode}` is not a file mode",
+                package.manifest_path.display()
+            ))
+        })?;
         files.push((source, target.trim_start_matches('/').to_owned(), mode));
     }
     let short = package.description.clone().unwrap_or_default();
@@ -141,8 +194,14 @@ fn crate_package(context: &Context, package: &Crate, table: &DebTable, release: 
         version: package.version.clone(),
         arch: context.arch.name().to_owned(),
         fields: vec![
-            ("Section", table.section.clone().unwrap_or_else(|| "admin".to_owned())),
-            ("Depends", table.depends.clone().unwrap_or_else(|| "libc6".to_owned())),
+            (
+                "Section",
+                table.section.clone().unwrap_or_else(|| "admin".to_owned()),
+            ),
+            (
+                "Depends",
+                table.depends.clone().unwrap_or_else(|| "libc6".to_owned()),
+            ),
             ("Description", format!("{short}\n{long}")),
         ],
         files,

@@ -23,7 +23,10 @@ use crate::pipeline::store::remove;
 /// Salt of the verity tree. It needs no secrecy: it only separates this tree's hashes from others'.
 const SALT: &str = "5369676d615661756c74204e4153204f53207665726974792073616c74203031";
 /// UUID of the erofs file system and of the verity tree.
-const UUIDS: [&str; 2] = ["5369676d-6156-4175-8c74-000000000001", "5369676d-6156-4175-8c74-000000000002"];
+const UUIDS: [&str; 2] = [
+    "5369676d-6156-4175-8c74-000000000001",
+    "5369676d-6156-4175-8c74-000000000002",
+];
 
 /// What the root is made from.
 #[derive(Debug)]
@@ -59,15 +62,35 @@ fn inputs(context: &Context, tools: &Tools, source: &RootSource) -> Result<Input
     let profile = &context.profile;
     let mut inputs = Inputs::recipe(1)
         .with("tools", &tools.key)
-        .with("base", &source.base.file_name().unwrap_or_default().to_string_lossy())
-        .with("late packages", &source.late.iter().map(|deb| deb.package.sha256.as_str()).collect::<String>())
-        .with("profile", &format!("{:?} {:?} {:?} {:?} {:?}", profile.system, profile.kernel, profile.drivers, profile.model, profile.budget))
+        .with(
+            "base",
+            &source.base.file_name().unwrap_or_default().to_string_lossy(),
+        )
+        .with(
+            "late packages",
+            &source
+                .late
+                .iter()
+                .map(|deb| deb.package.sha256.as_str())
+                .collect::<String>(),
+        )
+        .with(
+            "profile",
+            &format!(
+                "{:?} {:?} {:?} {:?} {:?}",
+                profile.system, profile.kernel, profile.drivers, profile.model, profile.budget
+            ),
+        )
         .with("image.toml", &format!("{:?}", context.image))
         .with("os-release", &os_release(context))
         .with_path("checks", &context.image_path("checks"))?;
     for folder in &source.ours {
         for path in debs_in(folder)? {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             inputs = inputs.with_path(&name, &path)?;
         }
     }
@@ -86,8 +109,12 @@ impl Overlay {
         for path in [&upper, &work, &merged] {
             fs::create_dir_all(path).map_err(Problem::io("make the folder", path))?;
         }
-        let options =
-            format!("lowerdir={},upperdir={},workdir={}", lower.display(), upper.display(), work.display());
+        let options = format!(
+            "lowerdir={},upperdir={},workdir={}",
+            lower.display(),
+            upper.display(),
+            work.display()
+        );
         mount(Some("overlay"), &merged, Some("overlay"), MsFlags::empty(), Some(options.as_str())).map_err(|error| {
             Problem::Unmet(format!(
                 "cannot mount an overlay on {}: {error}\n  try: a cache on ext4, xfs or btrfs with --cache, outside of a container",
@@ -108,12 +135,23 @@ impl Drop for Overlay {
     }
 }
 
-fn install(context: &Context, tools: &Tools, source: &RootSource, runner: &Runner, tree: &Path) -> Result<(), Problem> {
+fn install(
+    context: &Context,
+    tools: &Tools,
+    source: &RootSource,
+    runner: &Runner,
+    tree: &Path,
+) -> Result<(), Problem> {
     let debs = context.cache.join("debs");
     for folder in &source.ours {
         dpkg(runner, tree, folder, &file_names(&debs_in(folder)?))?;
     }
-    dpkg(runner, tree, &debs, &source.late.iter().map(|deb| deb.file.clone()).collect::<Vec<_>>())?;
+    dpkg(
+        runner,
+        tree,
+        &debs,
+        &source.late.iter().map(|deb| deb.file.clone()).collect::<Vec<_>>(),
+    )?;
     let removed = &context.profile.system.packages_remove;
     if !removed.is_empty() {
         let mut args = vec!["--force-depends".to_owned(), "--purge".to_owned()];
@@ -130,7 +168,14 @@ fn install(context: &Context, tools: &Tools, source: &RootSource, runner: &Runne
         .env("KERNEL", source.kernel)
         .env("EXCLUDE", exclude)
         .env("REMOVE", globs)
-        .env("MODE", if context.profile.system.desktop == crate::profile::Desktop::None { "multi-user" } else { "graphical" });
+        .env(
+            "MODE",
+            if context.profile.system.desktop == crate::profile::Desktop::None {
+                "multi-user"
+            } else {
+                "graphical"
+            },
+        );
     runner.run(&mut sandbox.script(FINISH))?;
     runner.run(&mut chroot(tree).script(CATALOGUES))?;
     Ok(())
@@ -138,7 +183,9 @@ fn install(context: &Context, tools: &Tools, source: &RootSource, runner: &Runne
 
 /// The tree as the root of a process, without network.
 fn chroot(tree: &Path) -> Sandbox {
-    Sandbox::new(tree).writable().env("DEBIAN_FRONTEND", "noninteractive")
+    Sandbox::new(tree)
+        .writable()
+        .env("DEBIAN_FRONTEND", "noninteractive")
 }
 
 fn dpkg(runner: &Runner, tree: &Path, folder: &Path, files: &[String]) -> Result<(), Problem> {
@@ -150,7 +197,14 @@ fn dpkg(runner: &Runner, tree: &Path, folder: &Path, files: &[String]) -> Result
     fs::write(&policy, "#!/bin/sh\nexit 101\n").map_err(Problem::io("write", &policy))?;
     let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     fs::set_permissions(&policy, executable).map_err(Problem::io("set the mode of", &policy))?;
-    let mut args = ["--force-unsafe-io", "--force-confnew", "--force-overwrite", "--install"].map(str::to_owned).to_vec();
+    let mut args = [
+        "--force-unsafe-io",
+        "--force-confnew",
+        "--force-overwrite",
+        "--install",
+    ]
+    .map(str::to_owned)
+    .to_vec();
     args.extend(files.iter().map(|file| format!("/mnt/{file}")));
     runner.run(&mut chroot(tree).show(folder, "/mnt").command("dpkg", args))?;
     remove(&policy)
@@ -167,11 +221,17 @@ fn write_identity(context: &Context, tree: &Path) -> Result<(), Problem> {
     let files = [
         ("usr/lib/os-release", os_release(context)),
         ("etc/hostname", format!("{host}\n")),
-        ("etc/hosts", format!("127.0.0.1 localhost\n127.0.1.1 {host}\n::1 localhost ip6-localhost ip6-loopback\n")),
+        (
+            "etc/hosts",
+            format!("127.0.0.1 localhost\n127.0.1.1 {host}\n::1 localhost ip6-localhost ip6-loopback\n"),
+        ),
         ("usr/lib/sigmavault/image.json", format!("{image:#}\n")),
         (
             "usr/lib/sigmavault/profile.json",
-            format!("{:#}\n", serde_json::json!({"min-tier": profile.model.min_tier, "max-tier": profile.model.max_tier})),
+            format!(
+                "{:#}\n",
+                serde_json::json!({"min-tier": profile.model.min_tier, "max-tier": profile.model.max_tier})
+            ),
         ),
         // The earliest time a machine without a clock believes (systemd reads the file's time stamp).
         ("usr/lib/clock-epoch", String::new()),
@@ -239,7 +299,13 @@ if [ -x /usr/bin/gtk-update-icon-cache ]; then gtk-update-icon-cache --quiet --f
 rm -rf /var/cache/* /var/log/*
 "#;
 
-fn seal(context: &Context, tools: &Tools, runner: &Runner, tree: &Path, folder: &Path) -> Result<u64, Problem> {
+fn seal(
+    context: &Context,
+    tools: &Tools,
+    runner: &Runner,
+    tree: &Path,
+    folder: &Path,
+) -> Result<u64, Problem> {
     let image = &context.image;
     let sandbox = context
         .sandbox(&tools.root)
@@ -276,24 +342,43 @@ pub fn root_hash(folder: &Path) -> Result<String, Problem> {
 }
 
 /// Packages of a finished root, with the SHA-256 of each .deb, ours included.
-pub fn packages(context: &Context, folder: &Path, ours: &[&Path], debian: &[Package]) -> Result<Vec<Package>, Problem> {
+pub fn packages(
+    context: &Context,
+    folder: &Path,
+    ours: &[&Path],
+    debian: &[Package],
+) -> Result<Vec<Package>, Problem> {
     let path = folder.join("packages.txt");
     let text = fs::read_to_string(&path).map_err(Problem::io("read", &path))?;
     let mut own = Vec::new();
     for folder in ours {
         for path in debs_in(folder)? {
             let sha256 = crate::pipeline::key::digest_file(&path)?;
-            own.push((path.file_name().unwrap_or_default().to_string_lossy().into_owned(), sha256));
+            own.push((
+                path.file_name()
+                    .unwrap_or_default()
+                    .to_string_lossy()
+                    .into_owned(),
+                sha256,
+            ));
         }
     }
     let mut packages = Vec::new();
     for line in text.lines() {
         let words = line.split(' ').collect::<Vec<_>>();
-        let [name, version, arch] = words[..] else { continue };
-        let mut package =
-            Package { name: name.to_owned(), version: version.to_owned(), arch: arch.to_owned(), sha256: String::new() };
+        let [name, version, arch] = words[..] else {
+            continue;
+        };
+        let mut package = Package {
+            name: name.to_owned(),
+            version: version.to_owned(),
+            arch: arch.to_owned(),
+            sha256: String::new(),
+        };
         let file = Deb::from(&package).file;
-        let known = debian.iter().find(|known| known.name == name && known.version == version && known.arch == arch);
+        let known = debian
+            .iter()
+            .find(|known| known.name == name && known.version == version && known.arch == arch);
         package.sha256 = match (known, own.iter().find(|(own, _)| *own == file)) {
             (Some(known), _) => known.sha256.clone(),
             (None, Some((_, sha256))) => sha256.clone(),
@@ -323,5 +408,8 @@ fn debs_in(folder: &Path) -> Result<Vec<PathBuf>, Problem> {
 }
 
 fn file_names(paths: &[PathBuf]) -> Vec<String> {
-    paths.iter().filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect()
+    paths
+        .iter()
+        .filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned()))
+        .collect()
 }

@@ -31,7 +31,10 @@ pub fn ensure(context: &Context, locked: Option<&[Package]>) -> Result<Tools, Bu
     let wrap = |problem| context.failed(&runner, "tools", problem);
     let mut key = recipe(&context.source).map_err(wrap)?;
     if let Some(packages) = locked {
-        let lines = packages.iter().map(|package| format!("{} {}\n", package.name, package.sha256)).collect::<String>();
+        let lines = packages
+            .iter()
+            .map(|package| format!("{} {}\n", package.name, package.sha256))
+            .collect::<String>();
         key = format!("{key}-{}", &digest(&lines)[..8]);
     }
     let root = context.cache.join("tools").join(&key);
@@ -40,7 +43,11 @@ pub fn ensure(context: &Context, locked: Option<&[Package]>) -> Result<Tools, Bu
         make(context, &runner, &root, locked).map_err(wrap)?;
     }
     let packages = installed(context, &runner, &root).map_err(wrap)?;
-    if cached { runner.bar().cached("") } else { runner.bar().done(&format!("{} packages", packages.len())) }
+    if cached {
+        runner.bar().cached("")
+    } else {
+        runner.bar().done(&format!("{} packages", packages.len()))
+    }
     context.timings.add("tools", began.elapsed(), cached, 0);
     Ok(Tools { root, key, packages })
 }
@@ -51,7 +58,10 @@ pub fn existing(source: &Path, cache: &Path) -> Result<PathBuf, Problem> {
     if root.exists() {
         return Ok(root);
     }
-    Err(Problem::Unmet(format!("there is no tools tree in {}: run ./ci/setup, or build an image", root.display())))
+    Err(Problem::Unmet(format!(
+        "there is no tools tree in {}: run ./ci/setup, or build an image",
+        root.display()
+    )))
 }
 
 /// What the tree is made from. `ci/setup` computes the same from the same bytes.
@@ -67,7 +77,9 @@ fn recipe(source: &Path) -> Result<String, Problem> {
 
 fn make(context: &Context, runner: &Runner, root: &Path, locked: Option<&[Package]>) -> Result<(), Problem> {
     if context.offline && locked.is_none() {
-        return Err(Problem::Unmet("--offline, but the cache holds no tools tree: build once with a network".to_owned()));
+        return Err(Problem::Unmet(
+            "--offline, but the cache holds no tools tree: build once with a network".to_owned(),
+        ));
     }
     let debs = context.cache.join("debs");
     let mut command = Command::new(context.image_path("tools-tree/make"));
@@ -84,13 +96,21 @@ fn make(context: &Context, runner: &Runner, root: &Path, locked: Option<&[Packag
 }
 
 /// A local archive for mmdebstrap, indexed without the tools tree that it is there to make.
-fn write_bare_pool(context: &Context, runner: &Runner, packages: &[Package], debs: &Path, pool: &Path) -> Result<(), Problem> {
+fn write_bare_pool(
+    context: &Context,
+    runner: &Runner,
+    packages: &[Package],
+    debs: &Path,
+    pool: &Path,
+) -> Result<(), Problem> {
     let files = pool.join("debs");
     fs::create_dir_all(&files).map_err(Problem::io("make the folder", &files))?;
     for package in packages {
         let file = Deb::from(package).file;
         let (from, to) = (debs.join(&file), files.join(&file));
-        fs::hard_link(&from, &to).or_else(|_| fs::copy(&from, &to).map(drop)).map_err(Problem::io("link", &from))?;
+        fs::hard_link(&from, &to)
+            .or_else(|_| fs::copy(&from, &to).map(drop))
+            .map_err(Problem::io("link", &from))?;
     }
     let (suite, arch) = (&context.image.suite, "amd64");
     let lists = format!("dists/{suite}/main/binary-{arch}");
@@ -122,10 +142,16 @@ fn installed(context: &Context, runner: &Runner, root: &Path) -> Result<Vec<Pack
     for line in text.lines() {
         let words = line.split(' ').collect::<Vec<_>>();
         let [name, version, arch] = words[..] else {
-            return Err(Problem::Unmet(format!("dpkg-query printed a line that is not understood: {line}")));
+            return Err(Problem::Unmet(format!(
+                "dpkg-query printed a line that is not understood: {line}"
+            )));
         };
-        let mut package =
-            Package { name: name.to_owned(), version: version.to_owned(), arch: arch.to_owned(), sha256: String::new() };
+        let mut package = Package {
+            name: name.to_owned(),
+            version: version.to_owned(),
+            arch: arch.to_owned(),
+            sha256: String::new(),
+        };
         package.sha256 = digest_file(&debs.join(Deb::from(&package).file))?;
         packages.push(package);
     }

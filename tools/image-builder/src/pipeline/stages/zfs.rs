@@ -38,9 +38,14 @@ impl ZfsSource {
             (name.ends_with(&format!("-{arch}")) && deb.package.name != meta).then(|| name.to_owned())
         };
         let kernel = debs.iter().find_map(release).ok_or_else(|| {
-            Problem::Unmet(format!("the archive has no kernel headers for {arch} to compile the ZFS module with"))
+            Problem::Unmet(format!(
+                "the archive has no kernel headers for {arch} to compile the ZFS module with"
+            ))
         })?;
-        Ok(Self { kernel, debs: DebSet(debs) })
+        Ok(Self {
+            kernel,
+            debs: DebSet(debs),
+        })
     }
 
     /// Upstream version of OpenZFS.
@@ -58,27 +63,48 @@ pub fn make(context: &Context, tools: &Tools, source: &ZfsSource) -> Result<Path
         .with("kernel", &source.kernel);
     let folder = context.stage("zfs", context.arch.name(), &inputs, |runner, folder| {
         compile(context, tools, source, runner, folder)?;
-        Ok(format!("OpenZFS {} for Linux {}", source.version().unwrap_or("?"), source.kernel))
+        Ok(format!(
+            "OpenZFS {} for Linux {}",
+            source.version().unwrap_or("?"),
+            source.kernel
+        ))
     })?;
     Ok(folder)
 }
 
-fn compile(context: &Context, tools: &Tools, source: &ZfsSource, runner: &Runner, folder: &Path) -> Result<(), Problem> {
+fn compile(
+    context: &Context,
+    tools: &Tools,
+    source: &ZfsSource,
+    runner: &Runner,
+    folder: &Path,
+) -> Result<(), Problem> {
     let work = folder.join("work");
     fs::create_dir(&work).map_err(Problem::io("make the folder", &work))?;
     let debs = context.cache.join("debs");
-    let unpack = source.debs.0.iter().map(|deb| format!("dpkg-deb -x {}/{} /work/t\n", inside::CACHE, deb.file)).collect::<String>();
+    let unpack = source
+        .debs
+        .0
+        .iter()
+        .map(|deb| format!("dpkg-deb -x {}/{} /work/t\n", inside::CACHE, deb.file))
+        .collect::<String>();
     let sandbox = context
         .sandbox(&tools.root)
         .show(&debs, inside::CACHE)
         .give(&work, inside::WORK)
-        .env("KBUILD_BUILD_TIMESTAMP", format!("@{}", context.image.source_date_epoch))
+        .env(
+            "KBUILD_BUILD_TIMESTAMP",
+            format!("@{}", context.image.source_date_epoch),
+        )
         .env("KBUILD_BUILD_USER", "sigmavault")
         .env("KBUILD_BUILD_HOST", "sigmavault");
     runner.bar().message("unpacking kernel headers and source");
     runner.run(&mut sandbox.script(&format!("mkdir -p /work/t\n{unpack}")))?;
     let version = source.version().unwrap_or_default();
-    check_kernel(&source.kernel, &work.join(format!("t/usr/src/zfs-{version}/META")))?;
+    check_kernel(
+        &source.kernel,
+        &work.join(format!("t/usr/src/zfs-{version}/META")),
+    )?;
     let script = format!(
         "kernel={kernel}; src=/work/t/usr/src
         # The headers name their common part by the path they are installed under.
@@ -104,13 +130,26 @@ fn compile(context: &Context, tools: &Tools, source: &ZfsSource, runner: &Runner
         fields: vec![
             ("Section", "kernel".to_owned()),
             ("Provides", "zfs-modules".to_owned()),
-            ("Description", format!("OpenZFS kernel modules for Linux {}", source.kernel)),
+            (
+                "Description",
+                format!("OpenZFS kernel modules for Linux {}", source.kernel),
+            ),
         ],
         files: ["spl.ko", "zfs.ko"]
             .into_iter()
-            .map(|name| (work.join("modules").join(name), format!("{modules}/{name}"), 0o644))
+            .map(|name| {
+                (
+                    work.join("modules").join(name),
+                    format!("{modules}/{name}"),
+                    0o644,
+                )
+            })
             .chain(["COPYRIGHT", "LICENSE"].into_iter().map(|name| {
-                (work.join("modules").join(name), format!("usr/share/doc/sigmavault-zfs/{name}"), 0o644)
+                (
+                    work.join("modules").join(name),
+                    format!("usr/share/doc/sigmavault-zfs/{name}"),
+                    0o644,
+                )
             }))
             .collect(),
     };
@@ -121,9 +160,15 @@ fn compile(context: &Context, tools: &Tools, source: &ZfsSource, runner: &Runner
 /// Refuses a kernel newer than the newest that this OpenZFS release says it supports.
 fn check_kernel(kernel: &str, meta: &Path) -> Result<(), Problem> {
     let text = fs::read_to_string(meta).map_err(Problem::io("read", meta))?;
-    let maximum = text.lines().find_map(|line| line.strip_prefix("Linux-Maximum:")).map(str::trim);
+    let maximum = text
+        .lines()
+        .find_map(|line| line.strip_prefix("Linux-Maximum:"))
+        .map(str::trim);
     let Some(maximum) = maximum else {
-        return Err(Problem::Unmet(format!("{}: no Linux-Maximum line", meta.display())));
+        return Err(Problem::Unmet(format!(
+            "{}: no Linux-Maximum line",
+            meta.display()
+        )));
     };
     if release(kernel) > release(maximum) {
         return Err(Problem::Unmet(format!(
@@ -135,7 +180,9 @@ fn check_kernel(kernel: &str, meta: &Path) -> Result<(), Problem> {
 
 /// Major and minor number of a kernel release.
 fn release(text: &str) -> (u32, u32) {
-    let mut numbers = text.split(|c: char| !c.is_ascii_digit()).map(|word| word.parse().unwrap_or(0));
+    let mut numbers = text
+        .split(|c: char| !c.is_ascii_digit())
+        .map(|word| word.parse().unwrap_or(0));
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }
 
@@ -148,7 +195,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let meta = folder.path().join("META");
         fs::write(&meta, "Name: zfs\nLinux-Maximum: 6.15\nLinux-Minimum: 4.18\n").unwrap();
-        for (kernel, fits) in [("6.12.117+deb13-amd64", true), ("6.15.9-x", true), ("6.16.0", false), ("7.2.12+deb14-amd64", false)] {
+        for (kernel, fits) in [
+            ("6.12.117+deb13-amd64", true),
+            ("6.15.9-x", true),
+            ("6.16.0", false),
+            ("7.2.12+deb14-amd64", false),
+        ] {
             assert_eq!(check_kernel(kernel, &meta).is_ok(), fits, "{kernel}");
         }
     }
