@@ -98,13 +98,11 @@ pub fn measure(plan: Plan) -> Option<Bandwidth> {
 /// stops the others, so that all of them read at the same time for as long as they are counted.
 fn read(words: usize, barrier: &Barrier, stopped: &AtomicBool, deadline: Instant) -> (u64, Duration) {
     let mut buffer: Vec<u64> = Vec::new();
-    // Written with something else than zero: zero pages would be shared. What does not get written in time is not read.
-    while buffer.len() < words && Instant::now() < deadline {
-        let more = (words - buffer.len()).min(BLOCK / size_of::<u64>());
-        if buffer.try_reserve(more).is_err() {
-            break;
+    // Reserving takes no memory yet, writing does. Written is something else than zero, for zero pages may be shared.
+    if buffer.try_reserve_exact(words).is_ok() {
+        while buffer.len() < words && Instant::now() < deadline {
+            buffer.resize((buffer.len() + BLOCK / size_of::<u64>()).min(words), 0x5353);
         }
-        buffer.resize(buffer.len() + more, 0x5353);
     }
     barrier.wait();
     let start = Instant::now();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use anyhow::Context as _;
+use anyhow::anyhow;
 use clap::{CommandFactory as _, Parser};
 use clap_complete::Shell;
 use sigmavault_detector::report;
@@ -51,7 +51,7 @@ fn main() -> ExitCode {
     match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("sigmavault-detector: {error:#}");
+            eprintln!("sigmavault-detector: {error}");
             ExitCode::FAILURE
         }
     }
@@ -106,7 +106,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
 fn print(out: &[u8]) -> anyhow::Result<()> {
     match io::stdout().lock().write_all(out) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(error).context("cannot print the report")
+            Err(anyhow!("cannot print the report: {error}"))
         }
         _ => Ok(()),
     }

@@ -1,4 +1,5 @@
 //! The choice for real machines: from what kernel and firmware say to the tier.
+#![allow(clippy::unwrap_used)]
 
 use sigmavault_detector::installed::{self, Evidence};
 use sigmavault_detector::rule;

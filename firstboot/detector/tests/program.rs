@@ -1,4 +1,5 @@
 //! The program itself, on fake machines.
+#![allow(clippy::unwrap_used)]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
