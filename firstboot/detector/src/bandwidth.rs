@@ -12,11 +12,15 @@ use sigmavault_types::hardware::Bandwidth;
 
 const MIB: u64 = 1 << 20;
 
-/// The whole probe ends by then, allocation included.
-const BUDGET: Duration = Duration::from_millis(950);
+/// Buffers are filled for at most this long; a virtual machine may get its memory from the host only now. What is not
+/// filled by then is not read.
+const FILLING: Duration = Duration::from_millis(500);
 
-/// The reads end by then after they began.
-const READING: Duration = Duration::from_millis(500);
+/// Buffers are read for this long.
+const READING: Duration = Duration::from_millis(400);
+
+/// Less than this would measure the caches.
+const LEAST: u64 = 32 * MIB;
 
 /// Bytes between two looks at the clock.
 const BLOCK: usize = 1 << 20;
@@ -38,7 +42,7 @@ pub struct Plan {
 pub fn plan(available_bytes: u64, cache_bytes: u64, cores: u32) -> Option<Plan> {
     let wanted = cache_bytes.saturating_mul(4).clamp(256 * MIB, 1024 * MIB);
     let buffer_bytes = wanted.min(available_bytes / 8);
-    (buffer_bytes >= 32 * MIB).then_some(Plan {
+    (buffer_bytes >= LEAST).then_some(Plan {
         threads: cores.clamp(1, MOST_THREADS),
         buffer_bytes,
     })
@@ -63,50 +67,59 @@ pub fn last_level_cache_bytes(files: &Files) -> u64 {
     total
 }
 
-/// Runs the probe; takes less than one second. `None` when a thread cannot be had or time ran out before anything was
-/// read.
+/// Runs the probe; takes less than one second. `None` when too little of the buffers could be
+/// filled in time.
 pub fn measure(plan: Plan) -> Option<Bandwidth> {
-    let deadline = Instant::now() + BUDGET;
+    let filled_by = Instant::now() + FILLING;
     let bytes_each = usize::try_from(plan.buffer_bytes / u64::from(plan.threads)).ok()? / BLOCK * BLOCK;
     let words = bytes_each.max(BLOCK) / size_of::<u64>();
     let barrier = Barrier::new(plan.threads as usize);
     let stopped = AtomicBool::new(false);
-    let results: Vec<(u64, Duration)> = thread::scope(|scope| {
+    let readings: Vec<Reading> = thread::scope(|scope| {
         let readers: Vec<_> = (0..plan.threads)
-            .map(|_| scope.spawn(|| read(words, &barrier, &stopped, deadline)))
+            .map(|_| scope.spawn(|| read(words, filled_by, &barrier, &stopped)))
             .collect();
         readers
             .into_iter()
             .filter_map(|reader| reader.join().ok())
             .collect()
     });
-    let bytes = results.iter().map(|(bytes, _)| bytes).sum::<u64>();
-    let time = results.iter().map(|(_, time)| *time).max()?;
-    let nanoseconds = u64::try_from(time.as_nanos())
-        .ok()
-        .filter(|&time| time > 0 && bytes > 0)?;
-    let per_second = u128::from(bytes) * 1_000_000_000 / u128::from(nanoseconds);
+    let read = readings.iter().map(|reading| reading.bytes).sum::<u64>();
+    let buffer_bytes = readings.iter().map(|reading| reading.buffer).sum::<u64>();
+    let time = readings.iter().map(|reading| reading.time).max()?;
+    let nanoseconds = u64::try_from(time.as_nanos()).ok().filter(|&time| time > 0)?;
+    if buffer_bytes < LEAST.min(plan.buffer_bytes) || read < buffer_bytes {
+        return None;
+    }
+    let per_second = u128::from(read) * 1_000_000_000 / u128::from(nanoseconds);
     Some(Bandwidth {
         read_bytes_per_second: u64::try_from(per_second).ok()?,
         threads: plan.threads,
-        buffer_bytes: (words * size_of::<u64>()) as u64 * u64::from(plan.threads),
+        buffer_bytes,
         measured_ms: nanoseconds / 1_000_000,
     })
 }
 
+/// What one thread read.
+struct Reading {
+    buffer: u64,
+    bytes: u64,
+    time: Duration,
+}
+
 /// Fills a buffer, waits for the others, then reads it over and over until time is up. The first thread that is done
 /// stops the others, so that all of them read at the same time for as long as they are counted.
-fn read(words: usize, barrier: &Barrier, stopped: &AtomicBool, deadline: Instant) -> (u64, Duration) {
+fn read(words: usize, filled_by: Instant, barrier: &Barrier, stopped: &AtomicBool) -> Reading {
     let mut buffer: Vec<u64> = Vec::new();
     // Reserving takes no memory yet, writing does. Written is something else than zero, for zero pages may be shared.
     if buffer.try_reserve_exact(words).is_ok() {
-        while buffer.len() < words && Instant::now() < deadline {
+        while buffer.len() < words && Instant::now() < filled_by {
             buffer.resize((buffer.len() + BLOCK / size_of::<u64>()).min(words), 0x5353);
         }
     }
     barrier.wait();
     let start = Instant::now();
-    let end = deadline.min(start + READING);
+    let end = start + READING;
     let (mut bytes, mut sum) = (0u64, 0u64);
     'time: while !buffer.is_empty() {
         for block in buffer.chunks(BLOCK / size_of::<u64>()) {
@@ -119,7 +132,11 @@ fn read(words: usize, barrier: &Barrier, stopped: &AtomicBool, deadline: Instant
         }
     }
     std::hint::black_box(sum);
-    (bytes, start.elapsed())
+    Reading {
+        buffer: size_of_val(buffer.as_slice()) as u64,
+        bytes,
+        time: start.elapsed(),
+    }
 }
 
 #[cfg(test)]

@@ -66,6 +66,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if arguments.man {
         clap_mangen::Man::new(Arguments::command())
             .section("8")
+            .manual("SigmaVault NAS OS")
             .render(&mut out)?;
         return print(&out);
     }

@@ -63,7 +63,7 @@ pub fn gather(files: &Files, now: SystemTime, probe: bool) -> Result<HardwareRep
         let measured = plan.and_then(bandwidth::measure);
         if measured.is_none() {
             warnings.push(
-                "memory bandwidth was not measured: too little memory is free, or the machine is too busy"
+                "memory bandwidth was not measured: too little memory is free, or it comes too slowly"
                     .to_owned(),
             );
         }

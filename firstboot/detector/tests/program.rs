@@ -247,5 +247,9 @@ fn completions_and_manual_are_made_from_the_command_line() {
         String::from_utf8(output.stdout).unwrap()
     };
     assert!(run(&["--completions", "bash"]).contains("--no-probe"));
-    assert!(run(&["--man"]).contains(".TH sigmavault-detector 8"));
+    assert!(
+        run(&["--man"]) == include_str!("../sigmavault-detector.8"),
+        "the manual page differs; make it again: \
+         cargo run -p sigmavault-detector -- --man > firstboot/detector/sigmavault-detector.8"
+    );
 }

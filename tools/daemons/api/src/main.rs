@@ -69,6 +69,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if arguments.man {
         return Ok(clap_mangen::Man::new(Arguments::command())
             .section("8")
+            .manual("SigmaVault NAS OS")
             .render(&mut out)?);
     }
     drop(out);
