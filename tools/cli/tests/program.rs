@@ -53,7 +53,7 @@ fn sigmavault(root: &Path, api: &str, arguments: &[&str]) -> Output {
 }
 
 /// A service that gives this answer to one request, and what it was asked.
-fn service(status: &str, body: String) -> (String, thread::JoinHandle<String>) {
+fn service(status: &str, body: &str) -> (String, thread::JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let answer = format!(
@@ -100,7 +100,7 @@ fn hardware_from_its_file() {
 
 #[test]
 fn hardware_from_the_service_when_there_is_no_file() {
-    let (url, served) = service("200 OK", hardware().to_string());
+    let (url, served) = service("200 OK", &hardware().to_string());
     let output = sigmavault(machine(&[]).path(), &url, &["hardware", "--json"]);
     assert_eq!(served.join().unwrap(), "GET /api/v1/system/hardware HTTP/1.1");
     assert_eq!(
@@ -113,7 +113,7 @@ fn hardware_from_the_service_when_there_is_no_file() {
 fn hardware_from_nowhere_says_what_to_do() {
     let problem = json!({"type": "urn:x", "code": "hardware-unknown", "title": "Hardware not known", "status": 503,
                          "detail": "no report", "request_id": "r1"});
-    let (url, served) = service("503 Service Unavailable", problem.to_string());
+    let (url, served) = service("503 Service Unavailable", &problem.to_string());
     let output = sigmavault(machine(&[]).path(), &url, &["hardware"]);
     served.join().unwrap();
     assert_eq!(output.status.code(), Some(1));
@@ -171,7 +171,7 @@ fn status_from_this_machine_when_the_service_is_down() {
 
 #[test]
 fn another_program_on_the_port_is_recognised() {
-    let (url, served) = service("200 OK", "<html>".into());
+    let (url, served) = service("200 OK", "<html>");
     let output = sigmavault(machine(&[]).path(), &url, &["status"]);
     served.join().unwrap();
     assert_eq!(output.status.code(), Some(1));
