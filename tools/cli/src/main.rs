@@ -1,3 +1,130 @@
-//! The administrator's command on a SigmaVault NAS.
+//! `sigmavault`: the administrator's command on a `SigmaVault` NAS.
+//!
+//! - [`client`]: the REST interface
+//! - [`systemctl`]: the service manager, when the REST interface is down
+//! - [`status`], [`hardware`]: one module per subcommand
+//! - [`generate`]: completions and manual pages
 
-fn main() {}
+mod client;
+mod generate;
+mod hardware;
+mod status;
+mod systemctl;
+
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
+use sigmavault_facts::Files;
+
+use crate::client::Client;
+
+/// The administrator's command on a SigmaVault NAS
+#[expect(clippy::doc_markdown, reason = "these comments are the help text")]
+#[derive(Debug, Parser)]
+#[command(name = "sigmavault", version, disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show how this system is: version, root, services, load, memory, model tier
+    Status(Facts),
+    /// Show the machine's hardware and why its model tier was chosen
+    Hardware(Facts),
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Write the manual pages into a folder
+    #[command(hide = true)]
+    Man {
+        /// The folder
+        folder: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Facts {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Where the REST interface is
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "SIGMAVAULT_API",
+        default_value = "http://127.0.0.1:3000"
+    )]
+    api: String,
+    /// Read local facts below this folder
+    #[arg(long, value_name = "DIR", default_value = "/", hide = true)]
+    root: PathBuf,
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(text) => match io::stdout().lock().write_all(&text) {
+            // A reader that closed the pipe has what it wanted.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                eprintln!("sigmavault: cannot print: {error}");
+                ExitCode::FAILURE
+            }
+            _ => ExitCode::SUCCESS,
+        },
+        Err(error) => {
+            eprintln!("sigmavault: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<Vec<u8>> {
+    match command {
+        Command::Status(facts) => {
+            let found = status::get(&Client::new(&facts.api), &Files::new(facts.root), &systemctl::run)?;
+            if let Some(note) = &found.note {
+                eprintln!("{note}");
+            }
+            if facts.json {
+                json(&found.status)
+            } else {
+                Ok(status::show(&found.status).into_bytes())
+            }
+        }
+        Command::Hardware(facts) => {
+            let report = hardware::get(&Client::new(&facts.api), &Files::new(facts.root))?;
+            if facts.json {
+                json(&report)
+            } else {
+                Ok(hardware::show(&report).into_bytes())
+            }
+        }
+        Command::Completions { shell } => Ok(generate::completions(&mut Arguments::command(), shell)),
+        Command::Man { folder } => {
+            generate::manual(Arguments::command(), &folder)?;
+            Ok(Vec::new())
+        }
+    }
+}
+
+fn json(facts: &impl serde::Serialize) -> anyhow::Result<Vec<u8>> {
+    let mut text = serde_json::to_vec_pretty(facts)?;
+    text.push(b'\n');
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

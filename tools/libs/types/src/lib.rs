@@ -1,1 +1,24 @@
-//! Plain data shared by SigmaVault programs.
+//! Plain data shared by `SigmaVault` programs.
+//!
+//! Everything here is a shape on the wire or in a file: no I/O, no logic beyond names and order.
+//! Sizes are bytes, rates are bytes per second, times are RFC 3339 in UTC, unless a field says otherwise.
+//!
+//! - [`tier`]: the language model tiers and why one was chosen
+//! - [`hardware`]: the hardware report in `/run/sigmavault/hardware.json`
+//! - [`image`]: what the running image says it is, in `/usr/lib/sigmavault/image.json`
+//! - [`system`]: status and metrics of the running system
+//! - [`health`]: answers of the health endpoints
+//! - [`problem`]: errors on the wire (RFC 9457)
+//!
+//! With the feature `openapi`, every type also has its `OpenAPI` schema.
+
+pub mod hardware;
+pub mod health;
+pub mod image;
+pub mod problem;
+pub mod system;
+pub mod tier;
+
+pub use hardware::HardwareReport;
+pub use problem::Problem;
+pub use tier::{Tier, TierChoice};

@@ -1,0 +1,50 @@
+//! Completions and manual pages, made from the command line's definition.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::Command;
+use clap_complete::Shell;
+
+/// A page that could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write {}: {source}; name a folder that exists and is writable", path.display())]
+pub struct ManualError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+/// Completions for a shell.
+pub fn completions(command: &mut Command, shell: Shell) -> Vec<u8> {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, command, "sigmavault", &mut text);
+    text
+}
+
+/// Writes `sigmavault.8` and one page per subcommand that is not hidden.
+pub fn manual(mut command: Command, folder: &Path) -> Result<(), ManualError> {
+    command.build();
+    write(command.clone(), folder)?;
+    for subcommand in command
+        .get_subcommands()
+        .filter(|subcommand| !subcommand.is_hide_set())
+    {
+        write(subcommand.clone(), folder)?;
+    }
+    Ok(())
+}
+
+fn write(command: Command, folder: &Path) -> Result<(), ManualError> {
+    // A subcommand's display name, such as "sigmavault-status", is set when the command is built.
+    let name = command.get_display_name().unwrap_or(command.get_name());
+    let path = folder.join(format!("{name}.8"));
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command)
+        .section("8")
+        .manual("SigmaVault NAS OS")
+        .source(concat!("sigmavault ", env!("CARGO_PKG_VERSION")))
+        .render(&mut page)
+        .and_then(|()| fs::write(&path, page))
+        .map_err(|source| ManualError { path, source })
+}

@@ -1,0 +1,227 @@
+//! `sigmavault status`.
+
+use std::time::SystemTime;
+
+use sigmavault_facts::show::{Sheet, Style, duration, size};
+use sigmavault_facts::{FactError, Files, status};
+use sigmavault_types::system::{RootState, ServiceManager, SystemStatus};
+
+use crate::client::{ApiError, Client};
+use crate::systemctl;
+
+/// The status, and where it is from when that is not the REST interface.
+#[derive(Debug)]
+pub struct Found {
+    /// The status.
+    pub status: SystemStatus,
+    /// What to tell the administrator about it.
+    pub note: Option<String>,
+}
+
+/// Neither the REST interface nor this machine told.
+#[derive(Debug, thiserror::Error)]
+#[error("{api}\nand this machine does not tell either: {local}")]
+pub struct StatusError {
+    api: ApiError,
+    local: FactError,
+}
+
+/// Asks the REST interface, and when it does not tell, this machine itself.
+pub fn get(
+    client: &Client,
+    files: &Files,
+    systemctl: &dyn Fn(&[&str]) -> Result<String, String>,
+) -> Result<Found, StatusError> {
+    let api = match client.get("/api/v1/system/status") {
+        Ok(status) => return Ok(Found { status, note: None }),
+        Err(error) => error,
+    };
+    match status::read(files, SystemTime::now(), systemctl::state(systemctl)) {
+        Ok(status) => {
+            let note = format!("note: {api}\nnote: what follows was read from this machine directly");
+            Ok(Found {
+                status,
+                note: Some(note),
+            })
+        }
+        Err(local) => Err(StatusError { api, local }),
+    }
+}
+
+/// The status for a person.
+pub fn show(status: &SystemStatus) -> String {
+    render(status, Style::of_stdout())
+}
+
+fn render(status: &SystemStatus, style: Style) -> String {
+    let mut sheet = Sheet::new(style);
+    let image = &status.image;
+    let version = image.version.as_deref().unwrap_or("unknown");
+    sheet.line("Host", &status.hostname);
+    sheet.line(
+        "Version",
+        &format!("{version} on {}, Linux {}", status.os.name, status.kernel.release),
+    );
+    sheet.line("Profile", image.profile.as_deref().unwrap_or("unknown"));
+    root(&mut sheet, &status.root, style);
+    sheet.line(
+        "Up",
+        &format!("{} (since {})", duration(status.uptime_seconds), status.booted_at),
+    );
+    services(&mut sheet, &status.systemd, style);
+    let load = status.load;
+    sheet.line(
+        "Load",
+        &format!("{:.2} {:.2} {:.2}", load.one, load.five, load.fifteen),
+    );
+    let memory = status.memory;
+    let used = memory.total_bytes.saturating_sub(memory.available_bytes);
+    sheet.line(
+        "Memory",
+        &format!("{} of {} used", size(used), size(memory.total_bytes)),
+    );
+    if memory.swap_total_bytes > 0 {
+        let used = memory.swap_total_bytes.saturating_sub(memory.swap_free_bytes);
+        sheet.line(
+            "Swap",
+            &format!("{} of {} used", size(used), size(memory.swap_total_bytes)),
+        );
+    }
+    if let Some(model) = &status.model {
+        sheet.line("Model tier", &style.good(model.tier.name()));
+        sheet.line("", &model.reason);
+        for warning in &model.warnings {
+            sheet.line("", &style.bad(warning));
+        }
+    } else {
+        let reason = "not known yet; see: systemctl status sigmavault-detect.service";
+        sheet.line("Model tier", &style.bad(reason));
+    }
+    sheet.finish()
+}
+
+fn root(sheet: &mut Sheet, root: &RootState, style: Style) {
+    let verified = if root.verified {
+        style.good("verified")
+    } else {
+        style.bad("not verified")
+    };
+    sheet.line("Root", &format!("{verified}: {}", root.detail));
+    if let Some(hash) = &root.root_hash {
+        sheet.line("", hash);
+    }
+}
+
+fn services(sheet: &mut Sheet, systemd: &ServiceManager, style: Style) {
+    match (&systemd.error, systemd.state.as_deref().unwrap_or("unknown")) {
+        (Some(error), _) => sheet.line("Services", &style.bad(error)),
+        (None, "running") => sheet.line("Services", &style.good("running")),
+        (None, state) => sheet.line("Services", &style.bad(state)),
+    }
+    let rows = systemd
+        .failed_units
+        .iter()
+        .map(|unit| vec![unit.name.clone(), unit.description.clone()]);
+    sheet.table("Failed", &rows.collect::<Vec<_>>());
+}
+
+#[cfg(test)]
+mod tests {
+    use sigmavault_types::image::ImageInfo;
+    use sigmavault_types::system::{FailedUnit, Kernel, Load, MemoryUse, Os};
+    use sigmavault_types::tier::{Tier, TierChoice, TierSource};
+
+    use super::*;
+
+    fn status() -> SystemStatus {
+        SystemStatus {
+            time: "2026-11-20T10:00:00Z".into(),
+            hostname: "nas".into(),
+            image: ImageInfo {
+                version: Some("0.1.0".into()),
+                profile: Some("pc-gnome".into()),
+                root_hash: None,
+            },
+            os: Os {
+                name: "SigmaVault NAS OS".into(),
+                id: "debian".into(),
+                version_id: Some("13".into()),
+            },
+            kernel: Kernel {
+                release: "6.12.48".into(),
+                machine: "x86_64".into(),
+            },
+            root: RootState {
+                verified: true,
+                root_hash: Some("abcd".into()),
+                detail: "every block is checked".into(),
+            },
+            uptime_seconds: 3700.0,
+            booted_at: "2026-11-20T08:58:20Z".into(),
+            systemd: ServiceManager {
+                state: Some("running".into()),
+                failed_units: Vec::new(),
+                error: None,
+            },
+            load: Load {
+                one: 0.5,
+                five: 0.25,
+                fifteen: 0.1,
+            },
+            memory: MemoryUse {
+                total_bytes: 16 << 30,
+                available_bytes: 12 << 30,
+                free_bytes: 8 << 30,
+                cached_bytes: 4 << 30,
+                swap_total_bytes: 0,
+                swap_free_bytes: 0,
+            },
+            model: Some(TierChoice {
+                tier: Tier::Bitnet7b,
+                source: TierSource::Rule,
+                overridden: false,
+                by_hardware: Tier::Bitnet7b,
+                reason: "16 GiB of memory".into(),
+                warnings: Vec::new(),
+            }),
+        }
+    }
+
+    #[test]
+    fn a_healthy_system() {
+        assert_eq!(
+            render(&status(), Style { colour: false }),
+            "Host        nas\n\
+             Version     0.1.0 on SigmaVault NAS OS, Linux 6.12.48\n\
+             Profile     pc-gnome\n\
+             Root        verified: every block is checked\n            abcd\n\
+             Up          1 h 1 min (since 2026-11-20T08:58:20Z)\n\
+             Services    running\n\
+             Load        0.50 0.25 0.10\n\
+             Memory      4 GiB of 16 GiB used\n\
+             Model tier  bitnet-7b\n            16 GiB of memory\n"
+        );
+    }
+
+    #[test]
+    fn an_ill_system() {
+        let mut ill = status();
+        ill.root.verified = false;
+        ill.systemd.state = Some("degraded".into());
+        ill.systemd.failed_units = vec![FailedUnit {
+            name: "smbd.service".into(),
+            description: "Samba SMB Daemon".into(),
+        }];
+        ill.model = None;
+        let text = render(&ill, Style { colour: false });
+        assert!(text.contains("Root        not verified: "), "{text}");
+        assert!(
+            text.contains("Services    degraded\nFailed      smbd.service  Samba SMB Daemon\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("Model tier  not known yet; see: systemctl status"),
+            "{text}"
+        );
+    }
+}

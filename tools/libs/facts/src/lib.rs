@@ -1,0 +1,26 @@
+//! What the running system says about itself in `/proc`, `/sys`, `/run` and `/usr/lib`.
+//!
+//! Parsers take text and return plain types; they do no I/O and never panic. [`Files`] is the one door to the file
+//! system: everything is read below its root, so that a test, or a mounted image, can stand in for the machine.
+//!
+//! - [`files`]: reading below a root
+//! - [`meminfo`], [`counters`], [`mounts`], [`os_release`], [`kernel`]: one parser per kind of file
+//! - [`verity`]: whether the root file system is verified
+//! - [`report`]: the hardware report and the image's information
+//! - [`status`]: all of it put together as the system's status
+//! - [`show`]: facts as text for a terminal
+
+pub mod counters;
+mod error;
+pub mod files;
+pub mod kernel;
+pub mod meminfo;
+pub mod mounts;
+pub mod os_release;
+pub mod report;
+pub mod show;
+pub mod status;
+pub mod verity;
+
+pub use error::{FactError, Malformed};
+pub use files::Files;
