@@ -1,6 +1,9 @@
-//! `/proc/mounts`.
+//! `/proc/self/mountinfo` (`proc_pid_mountinfo(5)`).
+//!
+//! A sandboxed service sees every mount read-only, and `/proc/mounts` with it. Only mountinfo tells the file system's
+//! own state from that of the mount.
 
-/// One line of `/proc/mounts`.
+/// One mount.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mount {
     /// Device or dataset.
@@ -9,20 +12,21 @@ pub struct Mount {
     pub point: String,
     /// File system type.
     pub kind: String,
-    /// Whether it is read-only here.
+    /// Whether the file system itself, and not only this mount of it, is read-only.
     pub read_only: bool,
 }
 
-/// Every mount; lines with fewer than four words are left out.
+/// Every mount; lines that are not as they should be are left out.
 pub fn parse(text: &str) -> Vec<Mount> {
     text.lines()
         .filter_map(|line| {
-            let mut words = line.split(' ');
+            let (mount, filesystem) = line.split_once(" - ")?;
+            let mut filesystem = filesystem.split(' ');
             Some(Mount {
-                source: unescape(words.next()?),
-                point: unescape(words.next()?),
-                kind: words.next()?.to_owned(),
-                read_only: words.next()?.split(',').any(|option| option == "ro"),
+                point: unescape(mount.split(' ').nth(4)?),
+                kind: filesystem.next()?.to_owned(),
+                source: unescape(filesystem.next()?),
+                read_only: filesystem.next()?.split(',').any(|option| option == "ro"),
             })
         })
         .collect()
@@ -73,11 +77,11 @@ fn unescape(word: &str) -> String {
 mod tests {
     use super::*;
 
-    const TEXT: &str = "/dev/mapper/root / erofs ro,relatime 0 0\n\
-        proc /proc proc rw 0 0\n\
-        /dev/sda3 /var/lib/private/x ext4 rw 0 0\n\
-        /dev/sda3 /var ext4 rw,relatime 0 0\n\
-        tank/my\\040films /srv/my\\040films zfs rw,xattr 0 0\n\
+    const TEXT: &str = "22 1 254:0 / / ro,relatime shared:1 - erofs /dev/mapper/root ro\n\
+        23 22 0:5 / /proc rw shared:2 - proc proc rw\n\
+        24 22 8:3 /lib/private/x /var/lib/private/x rw - ext4 /dev/sda3 rw\n\
+        25 22 8:3 / /var ro,nosuid shared:3 master:4 - ext4 /dev/sda3 rw,errors=remount-ro\n\
+        26 22 0:40 / /srv/my\\040films rw - zfs tank/my\\040films rw,xattr\n\
         broken line\n";
 
     #[test]

@@ -87,7 +87,7 @@ pub async fn system_hardware(State(state): State<AppState>) -> Result<Json<Hardw
 
 /// Mounted file systems that keep data, with their space; all of them are asked at the same time.
 pub async fn filesystems(state: &AppState) -> Vec<Filesystem> {
-    let text = state.files.text("/proc/mounts").unwrap_or_default();
+    let text = state.files.text("/proc/self/mountinfo").unwrap_or_default();
     let questions: Vec<_> = mounts::with_data(mounts::parse(&text))
         .into_iter()
         .map(|mount| {

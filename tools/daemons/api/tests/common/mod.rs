@@ -25,6 +25,9 @@ pub const HARDWARE: &str = r#"{
   "warnings": []
 }"#;
 
+const MOUNTS: &str = "22 1 254:0 / / ro shared:1 - erofs /dev/mapper/root ro\n\
+                      23 22 8:3 / /var ro shared:2 - ext4 /dev/sda3 rw\n24 22 0:5 / /proc rw - proc proc rw\n";
+
 /// Writes a file below `root`, with its folders.
 pub fn write(root: &Path, path: &str, text: &str) {
     let path = root.join(path);
@@ -53,10 +56,7 @@ pub fn machine() -> TempDir {
             "proc/diskstats",
             "   8 0 sda 10 0 2000 1 20 0 4000 2 0 1500 3\n   8 1 sda1 1 0 1 1 1 0 1 1 0 1 1\n",
         ),
-        (
-            "proc/mounts",
-            "/dev/mapper/root / erofs ro 0 0\n/dev/sda3 /var ext4 rw 0 0\nproc /proc proc rw 0 0\n",
-        ),
+        ("proc/self/mountinfo", MOUNTS),
         ("proc/cmdline", &cmdline),
         ("proc/sys/kernel/hostname", "nas\n"),
         ("proc/sys/kernel/osrelease", "6.12.48+deb13-amd64\n"),
