@@ -1,0 +1,4 @@
+//! Builds, boots, flashes and inspects `SigmaVault` images.
+
+pub mod manifest;
+pub mod smoke;
