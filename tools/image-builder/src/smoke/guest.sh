@@ -84,6 +84,24 @@ failed_units() {
     done
 }
 
+# Every service that systemd started again because it had ended.
+restarted_units() {
+    local key value id= count=0
+    {
+        systemctl show -p Id -p NRestarts '*.service'
+        printf '\n'
+    } | while IFS='=' read -r key value; do
+        case $key in
+        Id) id=$value ;;
+        NRestarts) count=$value ;;
+        '')
+            ((count == 0)) || printf '%s restarted %s times\n' "$id" "$count"
+            count=0
+            ;;
+        esac
+    done
+}
+
 # -- Checks ----------------------------------------------------------------------------------------------------
 
 check_firmware-to-kernel() {
@@ -114,6 +132,8 @@ check_boot-target() {
 
 check_failed-units() {
     fact failed "$(failed_units)"
+    # A service that starts over and over never counts as failed.
+    fact restarts "$(restarted_units)"
 }
 
 # The whole disk that a block device ends on, with its place in the device tree.
@@ -132,7 +152,10 @@ backing() {
     elif [[ -e $at/loop/backing_file ]]; then
         local file
         file=$(<"$at/loop/backing_file")
-        if [[ $file == /dev/* ]]; then backing "${file#/dev/}"; else printf 'file %s\n' "$file"; fi
+        # A device that was opened in the initrd is named without its /dev.
+        name=${file#/dev}
+        name=${name#/}
+        if [[ -e /sys/class/block/$name ]]; then backing "$name"; else printf 'file %s\n' "$file"; fi
     else
         printf 'disk %s %s\n' "$name" "$at"
     fi
@@ -207,7 +230,7 @@ check_zfs-mirror() {
     fact health "$(zpool list -H -o health $pool)"
     fact status "$(zpool status -p $pool)"
     step "destroy" zpool destroy $pool
-    fact left "$(zpool list -H -o name 2>&1)"
+    fact left "pools: $(zpool list -H -o name 2>&1)"
 }
 
 check_wireguard() {

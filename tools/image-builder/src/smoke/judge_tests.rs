@@ -195,10 +195,20 @@ fn the_target() {
 #[test]
 fn failed_units_are_listed() {
     let units = "a.service\n  it said no\nb.service";
-    table(failed_units, &[("failed", "\n")], &[("failed", units, units)]);
+    let restarts = "getty@tty1.service restarted 4 times";
+    table(
+        failed_units,
+        &[("failed", "\n"), ("restarts", "")],
+        &[("failed", units, units), ("restarts", restarts, restarts)],
+    );
+    let judged = failed_units(
+        &section(&[("failed", units), ("restarts", restarts)]),
+        &expected(),
+    );
+    assert_eq!(judged.measured, "2 failed units, 1 restarted");
     assert_eq!(
-        failed_units(&section(&[("failed", units)]), &expected()).measured,
-        "2 failed units"
+        failed_units(&section(&[("failed", "")]), &expected()).outcome,
+        Outcome::Fail
     );
 }
 
@@ -305,7 +315,7 @@ fn pool() {
             ("read", HASH),
             ("health", "ONLINE"),
             ("status", STATUS),
-            ("left", "no pools available"),
+            ("left", "pools: "),
         ],
         &[
             ("version", "2.4.4-1", "module is 2.4.4, not 2.3.9"),
@@ -345,8 +355,8 @@ fn pool() {
                 &STATUS.replace("SVSMOKE-B", "OTHER"),
                 "the pool is no mirror of two disks",
             ),
-            ("left", "svsmoke", "still there"),
-            ("left", "", "still there"),
+            ("left", "pools: svsmoke", "\"pools: svsmoke\""),
+            ("left", "", "after `zpool destroy`"),
         ],
     );
 }

@@ -294,7 +294,11 @@ impl Test<'_> {
             Share::Write(&self.artifacts.folder),
         ];
         let messages = self.artifacts.path(Artifacts::MESSAGES);
-        let mut session = Session::start(&machine, self.tools, &shares, &messages, self.interrupted)?;
+        let qemu = self
+            .tools
+            .command("qemu-system-x86_64", &shares)
+            .map_err(Error::io("read", &self.tools.root))?;
+        let mut session = Session::start(&machine, qemu, &messages, self.interrupted)?;
         let expected = self.expected(session.cpu_has("avx512f")?);
 
         let awaited = |what| Awaited {

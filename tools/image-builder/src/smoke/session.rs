@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -17,7 +17,6 @@ use super::machine::Machine;
 use super::qmp::{Halt, Qmp, QmpError};
 use super::report::{Guest, Parser};
 use super::serial::SerialLog;
-use super::tools::{Share, ToolsTree};
 
 /// Between two looks at the machine.
 const TICK: Duration = Duration::from_millis(100);
@@ -48,11 +47,10 @@ pub struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// Starts QEMU inside the tools tree and connects to it.
+    /// Starts QEMU by `command`, which has no arguments yet, and connects to it. Its messages go to `stderr`.
     pub fn start(
         machine: &Machine,
-        tools: &ToolsTree,
-        shares: &[Share<'_>],
+        mut command: Command,
         stderr: &Path,
         interrupted: &'a AtomicBool,
     ) -> Result<Self, Error> {
@@ -61,9 +59,7 @@ impl<'a> Session<'a> {
         let log = File::create(stderr).map_err(Error::io("create", stderr))?;
         File::create(&machine.serial_log).map_err(Error::io("create", &machine.serial_log))?;
         let serial = SerialLog::open(&machine.serial_log).map_err(Error::io("open", &machine.serial_log))?;
-        let child = tools
-            .command("qemu-system-x86_64", shares)
-            .map_err(Error::io("read", &tools.root))?
+        let child = command
             .args(machine.arguments())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -386,3 +382,7 @@ fn complaint(stderr: &Path) -> String {
         last => format!(": {}", last.join("; ")),
     }
 }
+
+#[cfg(test)]
+#[path = "session_tests.rs"]
+mod tests;
