@@ -37,7 +37,7 @@ impl Stage {
     }
 
     fn of_line(line: &str) -> Option<Self> {
-        const SIGNS: [(&str, Stage); 8] = [
+        const SIGNS: [(&str, Stage); 9] = [
             ("BdsDxe:", Stage::Firmware),
             ("GNU GRUB", Stage::Firmware),
             ("EFI stub:", Stage::Firmware),
@@ -46,11 +46,19 @@ impl Stage {
             ("(Initrd", Stage::Initrd),
             ("initrd-switch-root.service", Stage::Initrd),
             ("Switching root", Stage::System),
+            // Whichever of the two it is; what was seen before decides.
+            ("systemd[1]: ", Stage::Initrd),
         ];
-        SIGNS
+        // Kernels told to be quiet print warnings only, each with its time.
+        let is_timed = || {
+            let time = line.strip_prefix('[').and_then(|rest| rest.split_once("] "));
+            time.is_some_and(|(time, _)| time.contains('.') && time.trim_start().parse::<f64>().is_ok())
+        };
+        let sign = SIGNS
             .iter()
             .find(|(sign, _)| line.contains(sign))
-            .map(|(_, stage)| *stage)
+            .map(|(_, stage)| *stage);
+        sign.or_else(|| is_timed().then_some(Self::Kernel))
     }
 }
 
@@ -239,6 +247,25 @@ mod tests {
             ]
         );
         assert_eq!(Transcript::default().stage(), Stage::PowerOn);
+    }
+
+    #[test]
+    fn stages_of_single_lines() {
+        for (line, stage) in [
+            ("SeaBIOS (version 1.16.3)", Stage::Firmware),
+            ("[ no time ] at all", Stage::Firmware),
+            ("[    2.610987] pci 0000:00:1f.0: quirk", Stage::Kernel),
+            (
+                "[    5.413765] systemd[1]: Failed to find module 'autofs4'",
+                Stage::Initrd,
+            ),
+        ] {
+            assert_eq!(
+                transcript(format!("{line}\n").as_bytes()).stage(),
+                stage,
+                "{line}"
+            );
+        }
     }
 
     #[test]

@@ -24,6 +24,8 @@ const TICK: Duration = Duration::from_millis(100);
 const PROGRESS: Duration = Duration::from_secs(15);
 /// How long QEMU may take to open its connections.
 const CONNECT_LIMIT: Duration = Duration::from_mins(1);
+/// How long a QEMU that hung up may take to say why and end.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 /// Lines of the serial port in messages.
 const LAST_LINES: usize = 8;
 
@@ -72,7 +74,12 @@ impl<'a> Session<'a> {
         reports
             .set_nonblocking(true)
             .map_err(Error::io("read", &machine.report_socket))?;
-        let qmp = Qmp::negotiate(control)?;
+        let qmp = match Qmp::negotiate(control) {
+            Ok(qmp) => qmp,
+            // QEMU ends like this when it dislikes an argument; its own words tell more.
+            Err(QmpError::Connection(_)) => return Err(guard.failed("QEMU did not start", stderr)),
+            Err(error) => return Err(error.into()),
+        };
         let Some(child) = guard.0.take() else {
             return Err(Error::Interrupted);
         };
@@ -338,21 +345,34 @@ impl Guard {
                     .map_err(Error::io("wait for", Path::new("QEMU")))?,
                 None => None,
             };
-            if exit.is_some() || Instant::now() >= deadline {
-                let how = exit.map_or_else(
-                    || format!("QEMU did not connect within {} s", CONNECT_LIMIT.as_secs()),
-                    |status| format!("QEMU did not start ({status})"),
-                );
-                let how = how + &complaint(stderr);
-                return Err(Error::MachineEnded {
-                    how,
-                    last: LastSeen {
-                        at: "before power on".into(),
-                        ..LastSeen::default()
-                    },
-                });
+            if exit.is_some() {
+                return Err(self.failed("QEMU did not start", stderr));
+            }
+            if Instant::now() >= deadline {
+                return Err(self.failed("QEMU did not connect", stderr));
             }
             thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Guard {
+    /// The error for a QEMU that does not come up; ends it once it had its last words.
+    fn failed(&mut self, what: &str, stderr: &Path) -> Error {
+        if let Some(child) = &mut self.0 {
+            let patience = Instant::now() + LAST_WORDS;
+            while matches!(child.try_wait(), Ok(None)) && Instant::now() < patience {
+                thread::sleep(TICK);
+            }
+            stop(child);
+        }
+        let how = format!("{what}{}", complaint(stderr));
+        Error::MachineEnded {
+            how,
+            last: LastSeen {
+                at: "before power on".to_owned(),
+                ..LastSeen::default()
+            },
         }
     }
 }

@@ -232,6 +232,25 @@ fn an_interrupt_kills_qemu() {
     assert!(!process.exists());
 }
 
+/// As QEMU does with an unknown processor model: the connections are made first.
+#[test]
+fn qemu_that_hangs_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let machine = machine(folder.path());
+    let (control, report) = (machine.qmp_socket.clone(), machine.report_socket.clone());
+    let qemu = thread::spawn(move || drop((connect(&control), connect(&report))));
+    let never = AtomicBool::new(false);
+    let command = stand_in("echo 'qemu: bad cpu model' >&2; exec sleep 0.3");
+    let error = Session::start(&machine, command, &folder.path().join("qemu.log"), &never).unwrap_err();
+    qemu.join().unwrap();
+    assert!(
+        error
+            .to_string()
+            .contains("QEMU did not start: qemu: bad cpu model\n"),
+        "{error}"
+    );
+}
+
 #[test]
 fn qemu_that_does_not_start() {
     let folder = tempfile::tempdir().unwrap();
@@ -241,7 +260,7 @@ fn qemu_that_does_not_start() {
     let error = Session::start(&machine, command, &folder.path().join("qemu.log"), &never).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the virtual machine ended early: QEMU did not start (exit status: 1): qemu: bad cpu model\n\
+        "the virtual machine ended early: QEMU did not start: qemu: bad cpu model\n\
          Last seen: before power on; nothing on the serial port"
     );
 }
