@@ -198,7 +198,10 @@ fn failed_units_are_listed() {
     let restarts = "getty@tty1.service restarted 4 times";
     table(
         failed_units,
-        &[("failed", "\n"), ("restarts", "")],
+        &[
+            ("failed", "\n"),
+            ("restarts", "systemd-journald.service restarted 1 times"),
+        ],
         &[("failed", units, units), ("restarts", restarts, restarts)],
     );
     let judged = failed_units(

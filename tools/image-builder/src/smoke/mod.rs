@@ -5,6 +5,7 @@
 //! the screen shows ([`screen`]) and how the machine switches itself off. The image holds nothing for tests.
 
 mod accel;
+mod artifacts;
 mod checks;
 mod error;
 mod firmware;
@@ -21,10 +22,11 @@ mod serial;
 mod session;
 mod tools;
 
+pub use artifacts::Report;
 pub use checks::{CheckResult, Outcome};
 pub use error::{Error, LastSeen};
 pub use machine::Accelerator;
 pub use options::{Accel, Firmware, Medium, Memory, Options};
 pub use qmp::QmpError;
-pub use run::{Report, interrupt_flag, smoke};
+pub use run::{interrupt_flag, smoke};
 pub use tools::{Share, ToolsTree};

@@ -1,21 +1,19 @@
 //! One smoke test from the ISO to the report.
 
-use std::fmt;
 use std::fs::{self, File};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
-
 use super::accel;
+use super::artifacts::{Artifacts, Report};
 use super::checks::{CheckResult, Expected, Judgement, Outcome, POWER_OFF, SCREEN, judge_guest};
 use super::error::Error;
 use super::firmware::FirmwareFiles;
 use super::machine::{Accelerator, Machine, shell_line};
-use super::options::{Firmware, Medium, Memory, Options};
+use super::options::{Firmware, Memory, Options};
 use super::qmp::Halt;
 use super::screen::{self, Picture};
 use super::session::{Awaited, Session};
@@ -31,78 +29,6 @@ const SCREEN_LIMIT: Duration = Duration::from_mins(4);
 const SCREEN_PAUSE: Duration = Duration::from_secs(5);
 /// How long the machine may take to switch itself off.
 const POWER_OFF_LIMIT: Duration = Duration::from_mins(2);
-
-/// What a smoke test found.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Report {
-    /// The ISO.
-    pub iso: PathBuf,
-    /// Its profile.
-    pub profile: String,
-    /// Its version.
-    pub version: String,
-    /// Its root hash.
-    pub root_hash: String,
-    /// How it was attached.
-    #[serde(rename = "as")]
-    pub medium: Medium,
-    /// Firmware of the machine.
-    pub firmware: Firmware,
-    /// Memory of the machine.
-    pub memory: Memory,
-    /// Processor model of the machine.
-    pub cpu: String,
-    /// How the processor was virtualised.
-    pub accelerator: Accelerator,
-    /// Why it was not KVM, when that was tried.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub no_kvm: Option<String>,
-    /// How long everything took.
-    pub seconds: f64,
-    /// Whether every check passed or was skipped.
-    pub passed: bool,
-    /// What ended the test early.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-    /// The checks.
-    pub checks: Vec<CheckResult>,
-    /// Folder with the logs, the journal and the screenshot.
-    pub artifacts: PathBuf,
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for check in &self.checks {
-            writeln!(f, "{check}")?;
-        }
-        let failed = self
-            .checks
-            .iter()
-            .filter(|check| check.outcome == Outcome::Fail)
-            .count();
-        let verdict = if failed == 0 {
-            "passed".to_owned()
-        } else {
-            format!("{failed} checks failed")
-        };
-        writeln!(
-            f,
-            "{} {} as {} under {}, {} memory, {}: {verdict} in {:.0} s",
-            self.profile,
-            self.version,
-            self.medium,
-            self.firmware,
-            self.memory,
-            self.accelerator.name(),
-            self.seconds
-        )?;
-        if let Some(why) = &self.no_kvm {
-            writeln!(f, "Emulated, because {why}.")?;
-        }
-        write!(f, "Logs and screenshot: {}", self.artifacts.display())
-    }
-}
 
 /// A flag that Ctrl-C and SIGTERM raise; a second one ends the program at once.
 pub fn interrupt_flag() -> io::Result<Arc<AtomicBool>> {
@@ -201,57 +127,6 @@ pub fn smoke(
     };
     artifacts.write_report(&report)?;
     outcome.map(|()| report)
-}
-
-/// The folder that a run leaves behind.
-#[derive(Debug)]
-struct Artifacts {
-    folder: PathBuf,
-}
-
-impl Artifacts {
-    const SERIAL: &str = "serial.log";
-    const GUEST: &str = "guest.jsonl";
-    const JOURNAL: &str = "journal.log";
-    const SCREENSHOT: &str = "screenshot.png";
-    const COMMAND: &str = "qemu.sh";
-    const MESSAGES: &str = "qemu.log";
-    const REPORT: &str = "report.json";
-
-    /// Creates the folder and takes away what an earlier run left under the same names.
-    fn prepare(folder: &Path) -> Result<Self, Error> {
-        fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
-        let folder = fs::canonicalize(folder).map_err(Error::io("open", folder))?;
-        let names = [
-            Self::SERIAL,
-            Self::GUEST,
-            Self::JOURNAL,
-            Self::SCREENSHOT,
-            Self::COMMAND,
-            Self::MESSAGES,
-            Self::REPORT,
-        ];
-        for path in names.map(|name| folder.join(name)) {
-            match fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(Error::io("remove", &path)(error));
-                }
-                _ => {}
-            }
-        }
-        Ok(Self { folder })
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
-    }
-
-    fn write_report(&self, report: &Report) -> Result<(), Error> {
-        let path = self.path(Self::REPORT);
-        let text = serde_json::to_string_pretty(report)
-            .map_err(|error| Error::io("write", &path)(io::Error::other(error)))?;
-        fs::write(&path, text + "\n").map_err(Error::io("write", &path))
-    }
 }
 
 /// How one attempt to boot came out.
