@@ -41,6 +41,8 @@ pub struct EarlySigns {
     pub silence: Option<Duration>,
     /// How the machine stopped, if it did.
     pub halt: Option<Halt>,
+    /// The line on the serial port after which no boot goes on, if there was one.
+    pub fatal: Option<String>,
     /// Whether QEMU is still there.
     pub running: bool,
 }
@@ -53,6 +55,9 @@ pub fn broken(signs: &EarlySigns) -> Option<String> {
             Halt::Reset => "the guest reset itself in early boot".to_owned(),
             Halt::PoweredOff | Halt::Quit => "the guest ended in early boot".to_owned(),
         });
+    }
+    if let Some(line) = &signs.fatal {
+        return Some(format!("early boot failed ({line})"));
     }
     if !signs.running {
         return Some("QEMU ended in early boot".to_owned());
@@ -96,6 +101,7 @@ mod tests {
             elapsed: Duration::from_secs(30),
             silence: None,
             halt: None,
+            fatal: None,
             running: true,
         };
         let quiet = |seconds| EarlySigns {

@@ -115,7 +115,7 @@ check_boot-target() {
     fact target "$target"
     state=$(systemctl is-system-running)
     # "degraded" also ends the wait: failed units are another check.
-    while [[ -z $state || $state == initializing || $state == starting ]] && ((SECONDS < deadline)); do
+    while [[ $state != @(running|degraded|maintenance|stopping) ]] && ((SECONDS < deadline)); do
         job=$(systemctl list-jobs --no-legend --plain --full | while read -r _ unit _ what; do
             [[ $what == running ]] && printf '%s ' "$unit"
         done)
@@ -125,7 +125,7 @@ check_boot-target() {
     done
     fact state "$state"
     fact active "$(systemctl is-active "$target")"
-    if [[ $state == starting || $state == initializing ]]; then
+    if ((SECONDS >= deadline)); then
         fact jobs "$(systemctl list-jobs --no-legend --plain --full)"
     fi
 }

@@ -173,7 +173,11 @@ impl Test<'_> {
             .tools
             .command("qemu-system-x86_64", &shares)
             .map_err(Error::io("read", &self.tools.root))?;
-        let mut session = Session::start(&machine, qemu, &messages, self.interrupted)?;
+        let mut session = match Session::start(&machine, qemu, &messages, self.interrupted) {
+            // A QEMU that has no KVM for this processor says so and ends.
+            Err(Error::MachineEnded { how, .. }) if fallback => return Ok(Boot::KvmBroken(how)),
+            session => session?,
+        };
         let expected = self.expected(session.cpu_has("avx512f")?);
 
         let awaited = |what| Awaited {

@@ -258,6 +258,7 @@ impl<'a> Session<'a> {
             elapsed: self.started.elapsed(),
             silence: self.spoke.map(|at| at.elapsed()),
             halt: self.halt.clone(),
+            fatal: self.serial.transcript.fatal().map(str::to_owned),
             running: self.exit.is_none(),
         }
     }
