@@ -85,7 +85,7 @@ pub enum Command {
     /// Build an ISO and its reports from a profile
     Build(BuildArgs),
     /// Boot an ISO in a virtual machine and check what comes up
-    Smoke(SmokeArgs),
+    Smoke(crate::smoke::Options),
     /// Write an ISO to a disk and verify it
     Flash(FlashArgs),
     /// Print what an ISO is, from the file alone
@@ -135,48 +135,6 @@ pub struct BuildArgs {
     /// Use only packages already in the cache
     #[arg(long, conflicts_with = "mirror")]
     pub offline: bool,
-}
-
-/// `smoke`.
-#[derive(Debug, Clone, Args)]
-pub struct SmokeArgs {
-    /// The ISO
-    pub iso: PathBuf,
-    /// What the machine sees it as
-    #[arg(long = "as", value_name = "MEDIUM", value_enum, default_value_t = crate::profile::Medium::Usb)]
-    pub medium: crate::profile::Medium,
-    /// Firmware that starts it
-    #[arg(long, value_enum, default_value_t = crate::profile::BootFirmware::Uefi)]
-    pub firmware: crate::profile::BootFirmware,
-    /// Memory of the machine, like 16G; by default what the profile says
-    #[arg(long, value_name = "SIZE", value_parser = memory)]
-    pub memory: Option<String>,
-    /// QEMU CPU model; by default what the profile says
-    #[arg(long, value_name = "MODEL")]
-    pub cpu: Option<String>,
-    /// Folder for serial log, journal and screenshot
-    #[arg(long, value_name = "DIR")]
-    pub artifacts: Option<PathBuf>,
-    /// Acceleration; auto boots with KVM when that truly works
-    #[arg(long, value_enum, default_value_t = Accel::Auto)]
-    pub accel: Accel,
-    /// Longest time for the whole run, in seconds
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    pub timeout: Option<u64>,
-    /// Print the results as JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// How a virtual machine's CPU is run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Accel {
-    /// KVM when it boots, else TCG.
-    Auto,
-    /// The host's CPU.
-    Kvm,
-    /// Emulation.
-    Tcg,
 }
 
 /// `flash`.
@@ -334,13 +292,6 @@ pub struct CompletionsArgs {
 pub struct ManArgs {
     /// Folder to write to
     pub folder: PathBuf,
-}
-
-fn memory(text: &str) -> Result<String, String> {
-    match crate::profile::schema::memory_mib(text) {
-        Some(_) => Ok(text.to_owned()),
-        None => Err("use an amount like 512M or 16G".to_owned()),
-    }
 }
 
 #[cfg(test)]

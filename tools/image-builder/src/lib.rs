@@ -10,4 +10,5 @@ pub mod manifest;
 pub mod pipeline;
 pub mod profile;
 pub mod progress;
+pub mod smoke;
 pub mod source;

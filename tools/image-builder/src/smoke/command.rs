@@ -1,0 +1,63 @@
+//! The `smoke` command: the test with its progress, and its report as text or JSON.
+
+use std::process::ExitCode;
+
+use super::{Error, Options, ToolsTree, interrupt_flag, smoke};
+use crate::cli::{Global, default_cache};
+use crate::pipeline::stages::tools;
+use crate::progress::{Mode, Progress};
+use crate::source;
+
+/// Why the command could not be carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// The test could not be run to its end.
+    #[error(transparent)]
+    Smoke(#[from] Error),
+    /// The source tree was not found.
+    #[error(transparent)]
+    Source(#[from] source::SourceError),
+    /// The tools tree is missing.
+    #[error(transparent)]
+    Tools(#[from] crate::pipeline::error::Problem),
+    /// Signals cannot be listened to, or standard output is gone.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// The report could not be written as JSON.
+    #[error("cannot write JSON")]
+    Json(#[from] serde_json::Error),
+}
+
+/// Runs the test; exit code 0 when every check passed.
+pub fn run(options: &Options, global: &Global) -> Result<ExitCode, CommandError> {
+    let source = source::find(global.source.as_deref())?;
+    let tools = ToolsTree {
+        root: tools::existing(&source, &default_cache())?,
+    };
+    let interrupted = interrupt_flag()?;
+    let progress = Progress::new(Mode::detect(options.json));
+    let stage = progress.stage("smoke");
+    let result = smoke(options, &tools, &interrupted, &mut |line| stage.message(line));
+    let report = match result {
+        Ok(report) => report,
+        Err(error) => {
+            stage.failed("");
+            return Err(error.into());
+        }
+    };
+    if report.passed {
+        stage.done("")
+    } else {
+        stage.failed("")
+    }
+    if options.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        println!("{report}");
+    }
+    Ok(if report.passed {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}

@@ -1,0 +1,63 @@
+//! OVMF from the tools tree, with a copy of its variables for each machine.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::error::Error;
+
+/// Where Debian's `ovmf` package keeps the firmware.
+const CODE: &str = "usr/share/OVMF/OVMF_CODE_4M.fd";
+/// The variable store that belongs to it.
+const VARIABLES: &str = "usr/share/OVMF/OVMF_VARS_4M.fd";
+
+/// OVMF in two parts, as QEMU takes them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FirmwareFiles {
+    /// Code, the same for every machine. A path inside the tools tree.
+    pub code: PathBuf,
+    /// Variables, written by the machine.
+    pub vars: PathBuf,
+}
+
+impl FirmwareFiles {
+    /// Copies the variables of the tools tree's OVMF into `work`.
+    pub fn prepare(tools_root: &Path, work: &Path) -> Result<Self, Error> {
+        let code = tools_root.join(CODE);
+        if !code.is_file() {
+            return Err(Error::NoFirmware { path: code });
+        }
+        let vars = work.join("vars.fd");
+        let from = tools_root.join(VARIABLES);
+        fs::copy(&from, &vars).map_err(Error::io("copy", &from))?;
+        Ok(Self {
+            code: Path::new("/").join(CODE),
+            vars,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_are_a_private_copy() {
+        let tree = tempfile::tempdir().unwrap();
+        let work = tempfile::tempdir().unwrap();
+        fs::create_dir_all(tree.path().join("usr/share/OVMF")).unwrap();
+        fs::write(tree.path().join(CODE), "code").unwrap();
+        fs::write(tree.path().join(VARIABLES), "vars").unwrap();
+        let files = FirmwareFiles::prepare(tree.path(), work.path()).unwrap();
+        assert_eq!(files.code, Path::new("/usr/share/OVMF/OVMF_CODE_4M.fd"));
+        assert_eq!(fs::read_to_string(&files.vars).unwrap(), "vars");
+        fs::write(&files.vars, "written").unwrap();
+        assert_eq!(fs::read_to_string(tree.path().join(VARIABLES)).unwrap(), "vars");
+    }
+
+    #[test]
+    fn a_tree_without_ovmf_is_named() {
+        let tree = tempfile::tempdir().unwrap();
+        let error = FirmwareFiles::prepare(tree.path(), tree.path()).unwrap_err();
+        assert!(error.to_string().contains("OVMF_CODE_4M.fd"), "{error}");
+    }
+}

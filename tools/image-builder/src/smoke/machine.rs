@@ -1,0 +1,370 @@
+//! The virtual machine as a QEMU command line: a pure function from a description, so that it is
+//! tested without QEMU.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+use serde_json::json;
+
+use super::firmware::FirmwareFiles;
+use super::options::{Medium, Memory};
+
+/// Virtual processors of every machine.
+pub const CPUS: u32 = 2;
+/// Name of the virtio-serial port over which the guest reports and takes orders.
+pub const REPORT_PORT: &str = "org.sigmavault.smoke";
+/// Name of the virtio-serial port into which the guest writes its journal.
+pub const JOURNAL_PORT: &str = "org.sigmavault.journal";
+/// Serial numbers of the disks for the pool; at most 20 characters.
+pub const DISK_SERIALS: [&str; 2] = ["SVSMOKE-A", "SVSMOKE-B"];
+
+/// How the processor is virtualised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Accelerator {
+    /// Hardware virtualisation.
+    Kvm,
+    /// Emulation.
+    Tcg,
+}
+
+impl Accelerator {
+    /// Name for a person.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Kvm => "KVM",
+            Self::Tcg => "TCG",
+        }
+    }
+
+    const fn argument(self) -> &'static str {
+        match self {
+            Self::Kvm => "kvm",
+            Self::Tcg => "tcg,thread=multi",
+        }
+    }
+}
+
+/// Everything a machine is made of. Paths are as QEMU sees them.
+#[derive(Debug, Clone)]
+pub struct Machine {
+    /// How the processor is virtualised.
+    pub accelerator: Accelerator,
+    /// QEMU's name of the processor model.
+    pub cpu: String,
+    /// Memory; taken from the host only as the guest touches it.
+    pub memory: Memory,
+    /// OVMF and its variables, or nothing for `SeaBIOS`.
+    pub uefi: Option<FirmwareFiles>,
+    /// The ISO, opened read-only.
+    pub iso: PathBuf,
+    /// How the ISO is attached.
+    pub medium: Medium,
+    /// Raw images of the disks for the pool, as many as [`DISK_SERIALS`].
+    pub disks: [PathBuf; 2],
+    /// Files with one SMBIOS type 11 string each.
+    pub oem_strings: Vec<PathBuf>,
+    /// Unix socket on which we wait for QEMU's control connection.
+    pub qmp_socket: PathBuf,
+    /// Unix socket on which we wait for the guest's reports.
+    pub report_socket: PathBuf,
+    /// Receives what the guest prints on its serial port.
+    pub serial_log: PathBuf,
+    /// Receives every line of the report port.
+    pub report_log: PathBuf,
+    /// Receives the guest's journal.
+    pub journal_log: PathBuf,
+}
+
+impl Machine {
+    /// QEMU's arguments, without the program.
+    pub fn arguments(&self) -> Vec<String> {
+        let mut line = Line::default();
+        line.flag("-nodefaults").flag("-no-user-config");
+        line.pair("-name", "sigmavault-smoke");
+        line.pair("-machine", "q35,memory-backend=ram");
+        line.pair("-accel", self.accelerator.argument());
+        line.pair("-cpu", &self.cpu);
+        line.pair("-smp", &CPUS.to_string());
+        // Not reserved, not preallocated: a machine may have more memory than its host has free.
+        line.pair(
+            "-object",
+            &format!(
+                "memory-backend-ram,id=ram,size={}M,reserve=off",
+                self.memory.mib()
+            ),
+        );
+        line.pair("-m", &format!("{}M", self.memory.mib()));
+        line.pair("-rtc", "base=utc");
+        line.pair("-boot", "strict=on");
+        // A guest that resets itself has failed; it must not start over unnoticed.
+        line.pair("-action", "reboot=shutdown,shutdown=poweroff");
+        line.pair("-display", "none");
+        line.pair("-device", "VGA");
+        line.pair("-object", "rng-random,id=rng,filename=/dev/urandom");
+        line.pair("-device", "virtio-rng-pci,rng=rng");
+        line.pair("-netdev", "user,id=net,restrict=on");
+        line.pair("-device", "virtio-net-pci,netdev=net");
+        self.firmware(&mut line);
+        self.medium(&mut line);
+        self.pool_disks(&mut line);
+        self.channels(&mut line);
+        for path in &self.oem_strings {
+            line.pair("-smbios", &format!("type=11,path={}", value(path)));
+        }
+        line.0
+    }
+
+    fn firmware(&self, line: &mut Line) {
+        let Some(files) = &self.uefi else { return };
+        line.file("code", &files.code, true)
+            .file("vars", &files.vars, false);
+        line.pair("-machine", "pflash0=code,pflash1=vars");
+    }
+
+    fn medium(&self, line: &mut Line) {
+        line.file("medium", &self.iso, true);
+        match self.medium {
+            Medium::Usb => {
+                line.pair("-device", "qemu-xhci,id=xhci");
+                line.pair(
+                    "-device",
+                    "usb-storage,bus=xhci.0,drive=medium,removable=on,bootindex=0",
+                );
+            }
+            // Port 0 of the controller that every q35 machine has.
+            Medium::Cd => {
+                line.pair("-device", "ide-cd,bus=ide.0,drive=medium,bootindex=0");
+            }
+        }
+    }
+
+    fn pool_disks(&self, line: &mut Line) {
+        for (index, (path, serial)) in self.disks.iter().zip(DISK_SERIALS).enumerate() {
+            let node = format!("disk{index}");
+            line.file(&node, path, false);
+            line.pair("-device", &format!("virtio-blk-pci,drive={node},serial={serial}"));
+        }
+    }
+
+    fn channels(&self, line: &mut Line) {
+        line.pair(
+            "-chardev",
+            &format!("socket,id=qmp,path={}", value(&self.qmp_socket)),
+        );
+        line.pair("-mon", "chardev=qmp,mode=control");
+        line.pair(
+            "-chardev",
+            &format!("file,id=serial,path={}", value(&self.serial_log)),
+        );
+        line.pair("-device", "isa-serial,chardev=serial");
+        line.pair("-device", "virtio-serial-pci");
+        line.pair(
+            "-chardev",
+            &format!(
+                "socket,id=report,path={},logfile={}",
+                value(&self.report_socket),
+                value(&self.report_log)
+            ),
+        );
+        line.pair(
+            "-device",
+            &format!("virtserialport,chardev=report,name={REPORT_PORT}"),
+        );
+        line.pair(
+            "-chardev",
+            &format!("file,id=journal,path={}", value(&self.journal_log)),
+        );
+        line.pair(
+            "-device",
+            &format!("virtserialport,chardev=journal,name={JOURNAL_PORT}"),
+        );
+    }
+}
+
+#[derive(Default)]
+struct Line(Vec<String>);
+
+impl Line {
+    fn flag(&mut self, flag: &str) -> &mut Self {
+        self.0.push(flag.to_owned());
+        self
+    }
+
+    fn pair(&mut self, option: &str, value: &str) -> &mut Self {
+        self.flag(option).flag(value)
+    }
+
+    fn file(&mut self, node: &str, path: &std::path::Path, read_only: bool) -> &mut Self {
+        // JSON, because the other notation cannot name every file.
+        let description = json!({
+            "driver": "raw",
+            "node-name": node,
+            "read-only": read_only,
+            "file": { "driver": "file", "filename": path.to_string_lossy(), "read-only": read_only },
+        });
+        self.pair("-blockdev", &description.to_string())
+    }
+}
+
+/// A path as a value in QEMU's `key=value,key=value` notation, where a comma is written twice.
+fn value(path: &std::path::Path) -> String {
+    path.to_string_lossy().replace(',', ",,")
+}
+
+/// The command line for a person: one argument group per line, quoted for a shell.
+pub fn shell_line<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    let mut text = String::new();
+    for word in words {
+        if !text.is_empty() {
+            text.push_str(if word.starts_with('-') { " \\\n  " } else { " " });
+        }
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_=,./:+@".contains(&byte);
+        if !word.is_empty() && word.bytes().all(plain) {
+            text.push_str(word);
+        } else {
+            text.push('\'');
+            text.push_str(&word.replace('\'', r"'\''"));
+            text.push('\'');
+        }
+    }
+    text.push('\n');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::process::Command;
+
+    fn machine() -> Machine {
+        Machine {
+            accelerator: Accelerator::Tcg,
+            cpu: "max".into(),
+            memory: Memory::gib(16),
+            uefi: Some(FirmwareFiles {
+                code: "/fw/code.fd".into(),
+                vars: "/w/vars.fd".into(),
+            }),
+            iso: "/out/a,b.iso".into(),
+            medium: Medium::Usb,
+            disks: ["/w/disk0".into(), "/w/disk1".into()],
+            oem_strings: vec!["/w/c,1".into(), "/w/c2".into()],
+            qmp_socket: "/w/qmp".into(),
+            report_socket: "/w/report".into(),
+            serial_log: "/a/serial.log".into(),
+            report_log: "/a/guest.jsonl".into(),
+            journal_log: "/a/journal.log".into(),
+        }
+    }
+
+    /// The values that follow one option.
+    fn values<'a>(arguments: &'a [String], option: &str) -> Vec<&'a str> {
+        arguments
+            .windows(2)
+            .filter(|pair| pair[0] == option)
+            .map(|pair| pair[1].as_str())
+            .collect()
+    }
+
+    #[test]
+    fn usb_under_uefi() {
+        let arguments = machine().arguments();
+        assert_eq!(values(&arguments, "-accel"), ["tcg,thread=multi"]);
+        assert_eq!(
+            values(&arguments, "-machine"),
+            ["q35,memory-backend=ram", "pflash0=code,pflash1=vars"]
+        );
+        assert_eq!(
+            values(&arguments, "-object")[0],
+            "memory-backend-ram,id=ram,size=16384M,reserve=off"
+        );
+        assert_eq!(
+            values(&arguments, "-device"),
+            [
+                "VGA",
+                "virtio-rng-pci,rng=rng",
+                "virtio-net-pci,netdev=net",
+                "qemu-xhci,id=xhci",
+                "usb-storage,bus=xhci.0,drive=medium,removable=on,bootindex=0",
+                "virtio-blk-pci,drive=disk0,serial=SVSMOKE-A",
+                "virtio-blk-pci,drive=disk1,serial=SVSMOKE-B",
+                "isa-serial,chardev=serial",
+                "virtio-serial-pci",
+                "virtserialport,chardev=report,name=org.sigmavault.smoke",
+                "virtserialport,chardev=journal,name=org.sigmavault.journal",
+            ]
+        );
+        assert_eq!(values(&arguments, "-netdev"), ["user,id=net,restrict=on"]);
+        assert_eq!(
+            values(&arguments, "-smbios"),
+            ["type=11,path=/w/c,,1", "type=11,path=/w/c2"]
+        );
+    }
+
+    #[test]
+    fn block_devices_name_the_files_and_protect_the_iso() {
+        let arguments = machine().arguments();
+        let nodes: Vec<(String, String, bool)> = values(&arguments, "-blockdev")
+            .into_iter()
+            .map(|text| {
+                let node: serde_json::Value = serde_json::from_str(text).unwrap();
+                assert_eq!(node["read-only"], node["file"]["read-only"]);
+                let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+                (
+                    text(&node["node-name"]),
+                    text(&node["file"]["filename"]),
+                    node["read-only"] == true,
+                )
+            })
+            .collect();
+        let expected = [
+            ("code", "/fw/code.fd", true),
+            ("vars", "/w/vars.fd", false),
+            ("medium", "/out/a,b.iso", true),
+            ("disk0", "/w/disk0", false),
+            ("disk1", "/w/disk1", false),
+        ];
+        assert_eq!(
+            nodes,
+            expected.map(|(node, file, ro)| (node.to_owned(), file.to_owned(), ro))
+        );
+    }
+
+    #[test]
+    fn cd_under_bios() {
+        let arguments = Machine {
+            uefi: None,
+            medium: Medium::Cd,
+            accelerator: Accelerator::Kvm,
+            ..machine()
+        }
+        .arguments();
+        assert_eq!(values(&arguments, "-accel"), ["kvm"]);
+        assert_eq!(values(&arguments, "-machine"), ["q35,memory-backend=ram"]);
+        assert!(values(&arguments, "-device").contains(&"ide-cd,bus=ide.0,drive=medium,bootindex=0"));
+        assert!(
+            !arguments
+                .iter()
+                .any(|argument| argument.contains("usb") || argument.contains("pflash"))
+        );
+    }
+
+    #[test]
+    fn disk_serials_fit() {
+        assert!(DISK_SERIALS.iter().all(|serial| serial.len() <= 20));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn a_shell_reads_the_line_back(words in proptest::collection::vec("[^\0]{0,12}", 1..6)) {
+            let line = format!("printf '%s\\0' {}", shell_line(words.iter().map(String::as_str)));
+            let output = Command::new("bash").args(["-c", &line]).output().unwrap();
+            let read: Vec<String> =
+                output.stdout.split(|byte| *byte == 0).map(|word| String::from_utf8(word.to_vec()).unwrap()).collect();
+            prop_assert_eq!(&read[..words.len()], &words[..]);
+        }
+    }
+}

@@ -1,0 +1,381 @@
+//! Judges a screenshot: whether a desktop is really drawn on it, rather than a black screen, a text console or
+//! a boot splash.
+//!
+//! Three things must come together. Colours: anti-aliased text and a picture behind it need many, a console has
+//! a handful. Edges: there is something to see, and it is not noise. Text: the words that a greeter or a
+//! desktop shows, as read by OCR, or a clock.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufReader, BufWriter};
+use std::path::Path;
+
+use super::checks::Judgement;
+
+/// Fewest colours (5 bits per channel) on a desktop.
+const FEWEST_COLOURS: usize = 40;
+/// Share of neighbouring pixels with a visible step between them: less is blank, more is noise.
+const EDGES: std::ops::RangeInclusive<f64> = 0.0005..=0.25;
+/// Largest share of the screen that one colour may cover.
+const MOST_UNIFORM: f64 = 0.985;
+/// Smallest difference of brightness that counts as an edge.
+const STEP: u8 = 24;
+/// Words on GDM's greeter, GNOME's overview and desktop, or our launcher, in lower case.
+const WORDS: [&str; 9] = [
+    "activities",
+    "type to search",
+    "not listed",
+    "install",
+    "sigmavault",
+    "welcome",
+    "password",
+    "log in",
+    "username",
+];
+
+/// A picture of 8-bit RGB pixels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picture {
+    width: usize,
+    height: usize,
+    rgb: Vec<[u8; 3]>,
+}
+
+/// A picture that cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum PictureError {
+    /// The file.
+    #[error("{0}")]
+    File(#[from] std::io::Error),
+    /// The format.
+    #[error("{0}")]
+    Decode(#[from] png::DecodingError),
+    /// The format, writing.
+    #[error("{0}")]
+    Encode(#[from] png::EncodingError),
+    /// Not what QEMU writes.
+    #[error("it is a {0} PNG, not 8-bit RGB or RGBA")]
+    Kind(String),
+}
+
+impl Picture {
+    /// Reads a PNG.
+    pub fn read(path: &Path) -> Result<Self, PictureError> {
+        let mut reader = png::Decoder::new(BufReader::new(File::open(path)?)).read_info()?;
+        let (colour, depth) = reader.output_color_type();
+        let kind = || PictureError::Kind(format!("{colour:?} {depth:?}"));
+        let channels = match (colour, depth) {
+            (png::ColorType::Rgb, png::BitDepth::Eight) => 3,
+            (png::ColorType::Rgba, png::BitDepth::Eight) => 4,
+            _ => return Err(kind()),
+        };
+        let mut bytes = vec![0; reader.output_buffer_size().ok_or_else(kind)?];
+        let frame = reader.next_frame(&mut bytes)?;
+        bytes.truncate(frame.buffer_size());
+        Ok(Self {
+            width: frame.width as usize,
+            height: frame.height as usize,
+            rgb: bytes
+                .chunks_exact(channels)
+                .map(|pixel| [pixel[0], pixel[1], pixel[2]])
+                .collect(),
+        })
+    }
+
+    /// Writes a grey picture of twice the size, which OCR reads better: interface text is small for it.
+    pub fn write_for_ocr(&self, path: &Path) -> Result<(), PictureError> {
+        let grey = self.brightness();
+        let (width, height) = (self.width * 2, self.height * 2);
+        let mut large = Vec::with_capacity(width * height);
+        for y in 0..height {
+            let (top, bottom) = (y / 2, (y.div_ceil(2)).min(self.height - 1));
+            for x in 0..width {
+                let (left, right) = (x / 2, (x.div_ceil(2)).min(self.width - 1));
+                let at = |x: usize, y: usize| u16::from(grey[y * self.width + x]);
+                let sum = at(left, top) + at(right, top) + at(left, bottom) + at(right, bottom);
+                large.push(u8::try_from(sum / 4).unwrap_or(u8::MAX));
+            }
+        }
+        let size = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
+        let mut encoder = png::Encoder::new(BufWriter::new(File::create(path)?), size(width), size(height));
+        encoder.set_color(png::ColorType::Grayscale);
+        encoder.set_depth(png::BitDepth::Eight);
+        encoder.set_compression(png::Compression::Fast);
+        encoder.write_header()?.write_image_data(&large)?;
+        Ok(())
+    }
+
+    /// Rec. 601 luma of every pixel.
+    fn brightness(&self) -> Vec<u8> {
+        let luma = |[r, g, b]: [u8; 3]| (u32::from(r) * 299 + u32::from(g) * 587 + u32::from(b) * 114) / 1000;
+        self.rgb
+            .iter()
+            .map(|pixel| u8::try_from(luma(*pixel)).unwrap_or(u8::MAX))
+            .collect()
+    }
+
+    /// Measures the picture.
+    pub fn measure(&self) -> Measures {
+        let mut colours: HashMap<[u8; 3], usize> = HashMap::new();
+        for pixel in &self.rgb {
+            *colours.entry(pixel.map(|channel| channel >> 3)).or_default() += 1;
+        }
+        let grey = self.brightness();
+        let rows = grey.chunks_exact(self.width.max(1));
+        let steps: usize = rows
+            .map(|row| {
+                row.windows(2)
+                    .filter(|pair| pair[0].abs_diff(pair[1]) >= STEP)
+                    .count()
+            })
+            .sum();
+        Measures {
+            width: self.width,
+            height: self.height,
+            colours: colours.len(),
+            uniform: share(
+                colours.values().copied().max().unwrap_or_default(),
+                self.rgb.len(),
+            ),
+            edges: share(steps, self.rgb.len()),
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of pixels are far below 2^52")]
+fn share(part: usize, whole: usize) -> f64 {
+    part as f64 / whole.max(1) as f64
+}
+
+/// What a picture is like.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measures {
+    /// In pixels.
+    pub width: usize,
+    /// In pixels.
+    pub height: usize,
+    /// Distinct colours at 5 bits per channel.
+    pub colours: usize,
+    /// Share of the most frequent colour.
+    pub uniform: f64,
+    /// Share of horizontal neighbours with a visible step between them.
+    pub edges: f64,
+}
+
+/// Judges a picture by its measures and by the text that OCR found on it.
+pub fn judge(picture: &Measures, text: &str) -> Judgement {
+    let mut complaints = Vec::new();
+    if picture.colours < FEWEST_COLOURS {
+        complaints.push(format!(
+            "only {} colours, like a blank screen or a text console",
+            picture.colours
+        ));
+    }
+    if picture.uniform > MOST_UNIFORM {
+        complaints.push(format!("{:.1} % of it is one colour", picture.uniform * 100.0));
+    }
+    if !EDGES.contains(&picture.edges) {
+        complaints.push(format!(
+            "{:.3} % edges, outside of what a desktop has",
+            picture.edges * 100.0
+        ));
+    }
+    let found = known_text(text);
+    if found.is_none() {
+        let read: Vec<&str> = text.split_whitespace().take(12).collect();
+        complaints.push(format!(
+            "no text of a greeter or a desktop on it; read: {:?}",
+            read.join(" ")
+        ));
+    }
+    Judgement::of(
+        format!(
+            "{}x{}, {} colours, {:.2} % edges, text {:?}",
+            picture.width,
+            picture.height,
+            picture.colours,
+            picture.edges * 100.0,
+            found.unwrap_or_default()
+        ),
+        format!("at least {FEWEST_COLOURS} colours, edges, and text of a greeter or a desktop"),
+        &complaints,
+    )
+}
+
+/// The first known word, or a clock, in what OCR read.
+fn known_text(text: &str) -> Option<String> {
+    let lower = text
+        .to_lowercase()
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    let word = WORDS
+        .iter()
+        .find(|word| lower.contains(**word))
+        .map(|word| (*word).to_owned());
+    word.or_else(|| lower.split(' ').find(|word| is_clock(word)).map(str::to_owned))
+}
+
+fn is_clock(word: &str) -> bool {
+    let Some((hours, minutes)) = word.split_once(':') else {
+        return false;
+    };
+    let number = |text: &str, below: u8| text.parse::<u8>().is_ok_and(|number| number < below);
+    (1..=2).contains(&hours.len()) && minutes.len() == 2 && number(hours, 24) && number(minutes, 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::checks::Outcome;
+    use super::*;
+    use proptest::prelude::*;
+
+    const WIDTH: usize = 320;
+    const HEIGHT: usize = 200;
+
+    fn picture(pixel: impl Fn(usize, usize) -> [u8; 3]) -> Picture {
+        let rgb = (0..WIDTH * HEIGHT)
+            .map(|at| pixel(at % WIDTH, at / WIDTH))
+            .collect();
+        Picture {
+            width: WIDTH,
+            height: HEIGHT,
+            rgb,
+        }
+    }
+
+    fn byte(number: usize) -> u8 {
+        u8::try_from(number % 256).unwrap()
+    }
+
+    /// A gradient with a dark bar, bright text in it, and a window.
+    fn desktop() -> Picture {
+        picture(|x, y| match (x, y) {
+            (140..180, 4..10) if x % 3 == 0 => [255; 3],
+            (_, 0..14) => [0; 3],
+            (60..200, 60..140) if y % 9 < 4 && x % 5 < 2 => [30; 3],
+            (60..200, 60..140) => [250; 3],
+            _ => [byte(x * 255 / WIDTH), byte(y * 255 / HEIGHT), 120],
+        })
+    }
+
+    /// White cells on black without anti-aliasing.
+    fn console() -> Picture {
+        picture(|x, y| {
+            if y < 90 && x < 200 && y % 16 < 10 && (x * 7 + y * 3) % 11 < 3 {
+                [170; 3]
+            } else {
+                [0; 3]
+            }
+        })
+    }
+
+    fn noise() -> Picture {
+        picture(|x, y| {
+            let hash = (x * 7919 + y * 104_729).wrapping_mul(2_654_435_761);
+            [byte(hash >> 8), byte(hash >> 16), byte(hash >> 24)]
+        })
+    }
+
+    #[test]
+    fn only_a_desktop_with_text_passes() {
+        let greeter = "Fri 10:15\n\nNot listed?";
+        for (name, picture, text, outcome) in [
+            ("desktop", desktop(), greeter, Outcome::Pass),
+            ("desktop, only a clock", desktop(), "Nov 20 9:05", Outcome::Pass),
+            ("desktop without text", desktop(), "", Outcome::Fail),
+            (
+                "desktop with something else",
+                desktop(),
+                "Loading 10:75 a:bc",
+                Outcome::Fail,
+            ),
+            ("black", picture(|_, _| [0; 3]), greeter, Outcome::Fail),
+            ("grey", picture(|_, _| [46; 3]), greeter, Outcome::Fail),
+            ("console", console(), "sigmavault login: 10:15", Outcome::Fail),
+            ("noise", noise(), greeter, Outcome::Fail),
+            (
+                "gradient",
+                picture(|x, y| [byte(x / 2), byte(y), 90]),
+                greeter,
+                Outcome::Fail,
+            ),
+        ] {
+            let judged = judge(&picture.measure(), text);
+            assert_eq!(judged.outcome, outcome, "{name}: {judged:?}");
+        }
+    }
+
+    #[test]
+    fn measures_of_known_pictures() {
+        let black = picture(|_, _| [0; 3]).measure();
+        assert_eq!((black.colours, black.width, black.height), (1, WIDTH, HEIGHT));
+        assert!((black.uniform - 1.0).abs() < 1e-9 && black.edges.abs() < 1e-9);
+        let stripes = picture(|x, _| if x % 2 == 0 { [0; 3] } else { [255; 3] }).measure();
+        assert_eq!(stripes.colours, 2);
+        assert!((stripes.edges - share(WIDTH - 1, WIDTH)).abs() < 1e-9);
+    }
+
+    #[test]
+    fn clocks() {
+        for (word, expected) in [
+            ("10:15", true),
+            ("9:05", true),
+            ("24:00", false),
+            ("10:6", false),
+            ("1015", false),
+        ] {
+            assert_eq!(is_clock(word), expected, "{word}");
+        }
+    }
+
+    fn write(path: &Path, width: u32, height: u32, colour: png::ColorType, bytes: &[u8]) {
+        let mut encoder = png::Encoder::new(File::create(path).unwrap(), width, height);
+        encoder.set_color(colour);
+        encoder.write_header().unwrap().write_image_data(bytes).unwrap();
+    }
+
+    #[test]
+    fn pngs_are_read_and_enlarged() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.png");
+        write(&path, 2, 1, png::ColorType::Rgb, &[255, 0, 0, 0, 0, 255]);
+        let read = Picture::read(&path).unwrap();
+        assert_eq!(
+            read,
+            Picture {
+                width: 2,
+                height: 1,
+                rgb: vec![[255, 0, 0], [0, 0, 255]]
+            }
+        );
+        write(&path, 1, 1, png::ColorType::Rgba, &[1, 2, 3, 255]);
+        assert_eq!(Picture::read(&path).unwrap().rgb, [[1, 2, 3]]);
+
+        let large = folder.path().join("b.png");
+        read.write_for_ocr(&large).unwrap();
+        let mut reader = png::Decoder::new(BufReader::new(File::open(&large).unwrap()))
+            .read_info()
+            .unwrap();
+        let mut bytes = vec![0; reader.output_buffer_size().unwrap()];
+        reader.next_frame(&mut bytes).unwrap();
+        assert_eq!(bytes, [76, 52, 29, 29, 76, 52, 29, 29]);
+    }
+
+    #[test]
+    fn other_pictures_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.png");
+        write(&path, 1, 1, png::ColorType::Grayscale, &[1]);
+        assert!(matches!(Picture::read(&path), Err(PictureError::Kind(_))));
+        std::fs::write(&path, "no picture").unwrap();
+        assert!(matches!(Picture::read(&path), Err(PictureError::Decode(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_searched(text in ".{0,80}") {
+            prop_assert_eq!(known_text(&text).is_some(), judge(&desktop().measure(), &text).outcome == Outcome::Pass);
+        }
+    }
+}
