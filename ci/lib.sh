@@ -1,0 +1,50 @@
+# What the scripts of this folder share. Sourced; expects $source, the root of the source tree.
+
+cache=${SIGMAVAULT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/sigmavault}
+mkdir -p "$cache/cargo-home" "$cache/host" "$cache/log"
+# The same key as sigmavault-image computes.
+tools=$cache/tools/$(cat "$source/image/tools-tree/make" "$source/image/tools-tree/packages" | sha256sum | cut -c1-16)
+
+say() { printf '\n== %s\n' "$*" >&2; }
+
+fail() {
+    printf 'error: %s\n' "$*" >&2
+    exit 1
+}
+
+# log NAME COMMAND...: one moving line of progress, everything in a file, the last lines when it fails.
+log() {
+    name=$1 file=$cache/log/$1.log
+    shift
+    "$@" >"$file" 2>&1 &
+    pid=$! began=$(date +%s)
+    trap 'kill $pid 2>/dev/null; exit 130' INT TERM
+    while kill -0 $pid 2>/dev/null; do
+        if [ -t 2 ]; then
+            printf '\r\033[K   %4ss  %.90s' $(($(date +%s) - began)) "$(tail -n 1 "$file" | tr -d '\r\033')" >&2
+        fi
+        sleep 1
+    done
+    if [ -t 2 ]; then printf '\r\033[K' >&2; fi
+    trap - INT TERM
+    if ! wait $pid; then
+        tail -n 20 "$file" >&2
+        fail "$name failed; full log: $file"
+    fi
+    printf '   done in %s s\n' $(($(date +%s) - began)) >&2
+}
+
+# in_tools COMMAND...: in the tools tree, with the source tree as /src (writable: fmt and tests write),
+# cargo's downloads as /cache and everything compiled below /out.
+in_tools() {
+    bwrap --die-with-parent --unshare-pid --bind "$tools" / --dev-bind /dev /dev --proc /proc --ro-bind /sys /sys \
+        --perms 1777 --tmpfs /tmp --tmpfs /run --bind "$source" /src --bind "$cache/cargo-home" /cache --bind "$cache" /out \
+        --ro-bind-try /etc/resolv.conf /etc/resolv.conf --ro-bind-try /etc/ssl/certs /etc/ssl/certs \
+        --setenv PATH /cache/bin:/usr/sbin:/usr/bin:/sbin:/bin --setenv HOME /tmp --setenv LANG C.UTF-8 --setenv LC_ALL C.UTF-8 \
+        --setenv CARGO_HOME /cache --setenv CARGO_HTTP_CAINFO /etc/ssl/certs/ca-certificates.crt --setenv CARGO_TERM_COLOR "${CARGO_TERM_COLOR:-auto}" \
+        --unsetenv SSL_CERT_FILE --unsetenv SSL_CERT_DIR --unsetenv RUSTUP_HOME --unsetenv RUSTUP_TOOLCHAIN \
+        --chdir /src "$@"
+}
+
+# profile_iso PROFILE: where its ISO is.
+profile_iso() { echo "$source/out/sigmavault-$1-amd64.iso"; }
