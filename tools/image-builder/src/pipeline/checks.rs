@@ -236,7 +236,7 @@ fn state(tree: &Tree) -> Result<Vec<String>, Problem> {
             continue;
         }
         walk(&folder, &mut |path, about| {
-            if !about.is_dir() {
+            if about.is_file() {
                 faults.push(format!(
                     "/{}",
                     path.strip_prefix(tree.root).unwrap_or(path).display()

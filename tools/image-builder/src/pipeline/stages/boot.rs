@@ -79,7 +79,7 @@ pub fn make(
 const ASSEMBLE: &str = r#"
 ukify build --linux=/pool/vmlinuz --initrd=/pool/initrd.img --cmdline="$COMMAND_LINE" \
     --os-release=@/work/os-release --uname="$KERNEL" --stub="/usr/lib/systemd/boot/efi/$STUB" --output=/work/uki.efi
-printf 'timeout 0\neditor no\n' >/tmp/loader.conf
+printf 'timeout 0\n' >/tmp/loader.conf
 
 # FAT32 needs 65525 clusters; sectors must be 512 bytes, or the firmware does not find it inside the ISO.
 mib=$(( $(stat -c %s /work/uki.efi) / 1048576 + 8 ))

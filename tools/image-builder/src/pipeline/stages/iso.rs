@@ -149,9 +149,16 @@ fn write_tree(context: &Context, parts: &Parts, bios: bool, tree: &Path) -> Resu
             fs::create_dir_all(tree.join("boot")).map_err(Problem::io("make the folder", tree))?;
             fs::copy(&from, &to).map_err(Problem::io("copy to", &to))?;
         }
+        let entry = |title: &str, more: &str| {
+            let line = parts.command_line;
+            format!(
+                "menuentry '{title}' {{\n    linux /boot/vmlinuz {line}{more}\n    initrd /boot/initrd.img\n}}\n"
+            )
+        };
         let menu = format!(
-            "set timeout=0\nlinux /boot/vmlinuz {}\ninitrd /boot/initrd.img\nboot\n",
-            parts.command_line
+            "set timeout=2\n{}{}",
+            entry("SigmaVault NAS OS, live", ""),
+            entry("SigmaVault NAS OS, live, copied to memory", " sigmavault.toram")
         );
         put("boot/grub/grub.cfg", menu.as_bytes())?;
     }
@@ -163,7 +170,7 @@ const GRUB: &str = r#"
 printf 'search --no-floppy --set=root --label %s\nset prefix=($root)/boot/grub\n' "$VOLUME" >/tmp/load.cfg
 mkdir -p /work/tree/boot/grub/i386-pc
 grub-mkimage --format=i386-pc-eltorito --prefix=/boot/grub --config=/tmp/load.cfg --output=/work/tree/boot/grub/i386-pc/eltorito.img \
-    biosdisk iso9660 part_gpt part_msdos search search_label linux normal configfile boot echo
+    biosdisk iso9660 part_gpt part_msdos search search_label linux normal configfile boot echo sleep minicmd test
 "#;
 
 fn xorriso(bios: bool) -> String {
