@@ -286,6 +286,8 @@ rm -rf boot/* initrd.img* vmlinuz* var/lib/dbus/machine-id etc/ssh/ssh_host_* va
     usr/share/info usr/include usr/src/* var/lib/ucf/cache var/lib/systemd/deb-systemd-helper-* var/lib/systemd/deb-systemd-user-helper-* var/tmp/* tmp/* root/.bash_history run/* mnt/* media/* var/lib/pcp etc/ssl/private/*
 find . -xdev \( -name '*.dpkg-new' -o -name '*.dpkg-old' -o -name '*.dpkg-dist' -o -name '*.dpkg-tmp' \) -delete
 mkdir -p var/log var/cache srv efi
+# Nothing to be brought up to date at boot: the caches of /etc and /var are of this /usr (systemd-update-done.service(8)).
+: >etc/.updated; : >var/.updated
 ln -sfn ../run/systemd/resolve/stub-resolv.conf etc/resolv.conf
 "#;
 
