@@ -232,7 +232,7 @@ fn state(tree: &Tree) -> Result<Vec<String>, Problem> {
     let mut faults = Vec::new();
     for name in names(&tree.root.join("var"))? {
         let folder = tree.root.join("var").join(&name);
-        if folder.is_symlink() || name == "lib" {
+        if folder.is_symlink() || name == "lib" || name == ".updated" {
             continue;
         }
         walk(&folder, &mut |path, about| {
