@@ -67,7 +67,7 @@ unit_fact() {
     local state
     state=$(systemctl is-active "$1")
     if [[ $state != active ]]; then
-        state+=$'\n'$(systemctl show -p Result,ExecMainStatus "$1")
+        state+=$'\n'$(systemctl show -p LoadState,Result,ExecMainStatus "$1")
         state+=$'\n'$(journalctl -b -u "$1" -n 6 --no-pager -o cat)
     fi
     fact unit "$state"

@@ -270,16 +270,22 @@ impl Test<'_> {
             return Ok(CheckResult::new(SCREEN, Judgement::skip(why), started.elapsed()));
         }
         let until = self.deadline.min(started + SCREEN_LIMIT);
+        let mut passed_before = false;
         loop {
             let judged = self.judge_screen(&path, work)?;
-            if judged.outcome == Outcome::Pass || Instant::now() >= until {
+            let passed = judged.outcome == Outcome::Pass;
+            // Twice in a row, so that what is kept is no picture of something fading in or out.
+            if passed && passed_before || Instant::now() >= until {
                 return Ok(CheckResult::new(SCREEN, judged, started.elapsed()));
             }
-            say(&format!(
-                "looking at the screen: {}",
-                judged.reason.as_deref().unwrap_or_default()
-            ));
-            session.wake()?;
+            if !passed {
+                say(&format!(
+                    "looking at the screen: {}",
+                    judged.reason.as_deref().unwrap_or_default()
+                ));
+                session.wake()?;
+            }
+            passed_before = passed;
             let next = Instant::now() + SCREEN_PAUSE;
             while Instant::now() < next {
                 session.poll()?;

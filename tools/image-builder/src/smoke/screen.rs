@@ -20,17 +20,15 @@ const EDGES: std::ops::RangeInclusive<f64> = 0.0005..=0.25;
 const MOST_UNIFORM: f64 = 0.985;
 /// Smallest difference of brightness that counts as an edge.
 const STEP: u8 = 24;
-/// Words on GDM's greeter, GNOME's overview and desktop, or our launcher, in lower case.
-const WORDS: [&str; 9] = [
-    "activities",
+/// Words on GDM's greeter, GNOME's overview and desktop, or the installer's launcher, in lower case. Not the
+/// product's name: a boot splash shows that too.
+const WORDS: [&str; 6] = [
     "type to search",
+    "activities",
     "not listed",
-    "install",
-    "sigmavault",
-    "welcome",
-    "password",
-    "log in",
     "username",
+    "log in",
+    "install",
 ];
 
 /// A picture of 8-bit RGB pixels.
