@@ -1,0 +1,105 @@
+//! `lock` and `clean`.
+
+use std::process::ExitCode;
+
+use super::build::{open, print_json};
+use super::error::{BuildError, Problem};
+use super::lock::{Lock, moved};
+use super::resolve::resolve;
+use super::stages::tools;
+use super::store::remove;
+use crate::cli::{CleanArgs, Global, LockArgs};
+use crate::profile::{Arch, Library};
+use crate::source;
+
+/// `lock --update`: the newest packages of the archive, written to `image/image.lock`.
+pub fn lock(args: &LockArgs, global: &Global) -> Result<ExitCode, BuildError> {
+    let names = if args.profile.is_empty() {
+        let source = source::find(global.source.as_deref())?;
+        let library = Library::open(&source.join("profiles"))?;
+        let names = library.names().map(str::to_owned).collect::<Vec<_>>();
+        names
+            .into_iter()
+            .filter(|name| library.buildable(name, Arch::Amd64).is_ok())
+            .collect()
+    } else {
+        args.profile.clone()
+    };
+    let mut changes = serde_json::Map::new();
+    for name in names {
+        let context = open(
+            global,
+            &name,
+            Arch::Amd64,
+            args.cache.folder(),
+            args.mirror.clone(),
+            args.json,
+        )?;
+        let path = context.image_path("image.lock");
+        let mut lock = Lock::read(&path).map_err(BuildError::Setup)?;
+        let tools = tools::ensure(&context, None)?;
+        let resolved = resolve(&context, &tools)?;
+        let used = resolved.all.packages();
+        let before = lock.image(&name).map_err(BuildError::Setup)?.unwrap_or_default();
+        let differs = moved(&before, &used);
+        lock.set_tools(&tools.packages);
+        lock.set_image(&name, &used);
+        lock.write(&path).map_err(BuildError::Setup)?;
+        if !args.json {
+            println!("{name}: {} packages, {} changes", used.len(), differs.len());
+            differs.iter().for_each(|line| println!("  {line}"));
+        }
+        changes.insert(name, serde_json::to_value(differs).unwrap_or_default());
+    }
+    if args.json {
+        print_json(&changes)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `clean`: results of builds and, when asked, the cache.
+pub fn clean(args: &CleanArgs) -> Result<ExitCode, BuildError> {
+    let mut gone = 0;
+    if args.out.is_dir() {
+        for entry in args
+            .out
+            .read_dir()
+            .map_err(Problem::io("list", &args.out))
+            .map_err(BuildError::Setup)?
+        {
+            let path = entry
+                .map_err(Problem::io("list", &args.out))
+                .map_err(BuildError::Setup)?
+                .path();
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            if name.starts_with("sigmavault-") || name.starts_with(".sigmavault-") || name == "SHA256SUMS" {
+                remove(&path).map_err(BuildError::Setup)?;
+                gone += 1;
+            }
+        }
+    }
+    println!("{}: {gone} results removed", args.out.display());
+    if let Some(cache) = args.cache_folder() {
+        // Only what a build has made: a folder named by mistake keeps everything else.
+        for name in [
+            "stages",
+            "tools",
+            "debs",
+            "apt",
+            "locked",
+            "tools-pool",
+            "cargo-target",
+            "cargo-home",
+            "log",
+            "host",
+        ] {
+            remove(&cache.join(name)).map_err(BuildError::Setup)?;
+        }
+        println!("{}: cache removed", cache.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}

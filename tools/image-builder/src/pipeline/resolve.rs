@@ -1,0 +1,204 @@
+//! Which Debian packages a build takes: the newest of the archive, or exactly those of the lock.
+
+use std::time::Instant;
+
+use super::archive::{self, Archive, Deb, DebSet};
+use super::context::Context;
+use super::error::{BuildError, Problem};
+use super::key::digest_file;
+use super::lock::{Lock, moved};
+use super::run;
+use super::stages::initrd;
+use super::stages::tools::Tools;
+use super::stages::zfs::ZfsSource;
+use super::store::remove;
+use crate::manifest::Package;
+use crate::profile::Arch;
+
+/// Debian packages that depend on ours and are therefore installed after them.
+const LATE: [&str; 1] = ["zfs-zed"];
+
+/// Every package of one build, resolved.
+#[derive(Debug)]
+pub struct Resolved {
+    /// Of the base tree.
+    pub base: DebSet,
+    /// Of the initrd's user space.
+    pub initrd: DebSet,
+    /// What the ZFS module is made from.
+    pub zfs: ZfsSource,
+    /// Installed after ours.
+    pub late: Vec<Deb>,
+    /// All of them.
+    pub all: DebSet,
+}
+
+/// Packages to ask for: the base without the late ones, and the late ones.
+pub fn wanted(context: &Context) -> (Vec<&str>, Vec<&str>) {
+    let kernel: &[&str] = match context.arch {
+        Arch::Amd64 => &["linux-image-amd64"],
+        Arch::Arm64 => &["linux-image-arm64"],
+    };
+    let names = context
+        .profile
+        .packages()
+        .into_iter()
+        .chain(kernel.iter().copied());
+    names.partition(|name| !LATE.contains(name))
+}
+
+pub fn resolve(context: &Context, tools: &Tools) -> Result<Resolved, BuildError> {
+    let began = Instant::now();
+    let runner = context.runner("resolve")?;
+    let wrap = |problem| context.failed(&runner, "resolve", problem);
+    let archive = Archive::network(context, &tools.root, &runner).map_err(wrap)?;
+    archive.update(&runner).map_err(wrap)?;
+    let resolved = resolve_in(context, &archive, &runner).map_err(wrap)?;
+    let fetched = archive
+        .fetch(&runner, &resolved.all.0, &context.cache.join("debs"))
+        .map_err(wrap)?;
+    runner.bar().done(&format!(
+        "{} packages, {} MiB fetched",
+        resolved.all.0.len(),
+        fetched >> 20
+    ));
+    context
+        .timings
+        .add("resolve", began.elapsed(), fetched == 0, fetched);
+    Ok(resolved)
+}
+
+fn resolve_in(context: &Context, archive: &Archive, runner: &run::Runner) -> Result<Resolved, Problem> {
+    runner.bar().message("resolving packages");
+    let (base, late) = wanted(context);
+    let with = |names: &[&'static str]| {
+        ["?essential", "base-files"]
+            .into_iter()
+            .chain(names.iter().copied())
+            .collect::<Vec<_>>()
+    };
+    let everything = with(&[]).into_iter().chain(base.iter().copied());
+    let base_set = archive.resolve(runner, &everything.clone().collect::<Vec<_>>())?;
+    let late_set = archive.resolve(
+        runner,
+        &everything
+            .chain(late)
+            .chain(["sigmavault-zfs"])
+            .collect::<Vec<_>>(),
+    )?;
+    let late = late_set
+        .0
+        .iter()
+        .filter(|deb| !base_set.0.contains(deb))
+        .cloned()
+        .collect::<Vec<_>>();
+    let initrd_set = archive.resolve(runner, &with(initrd::PACKAGES))?;
+    let headers: &str = match context.arch {
+        Arch::Amd64 => "linux-headers-amd64",
+        Arch::Arm64 => "linux-headers-arm64",
+    };
+    let zfs = ZfsSource::pick(
+        &archive.resolve(runner, &[headers, "zfs-dkms"])?,
+        context.arch.name(),
+    )?;
+    let mut all = [&base_set.0, &late, &initrd_set.0, &zfs.debs.0]
+        .into_iter()
+        .flatten()
+        .cloned()
+        .collect::<Vec<_>>();
+    all.sort();
+    all.dedup();
+    Ok(Resolved {
+        base: base_set,
+        initrd: initrd_set,
+        zfs,
+        late,
+        all: DebSet(all),
+    })
+}
+
+/// Tools and image of the lock.
+pub fn locked_packages(context: &Context, lock: &Lock) -> Result<(Vec<Package>, Vec<Package>), Problem> {
+    let image = lock.image(&context.profile.name)?.ok_or_else(|| {
+        Problem::Unmet(format!(
+            "image/image.lock has no entry for profile {name}: run `sigmavault-image lock --update --profile {name}`",
+            name = context.profile.name
+        ))
+    })?;
+    Ok((lock.tools()?, image))
+}
+
+/// Brings every package of the lock into the cache, checked; names those that are no longer to be had.
+pub fn fetch_locked(
+    context: &Context,
+    tools: &Tools,
+    tools_lock: &[Package],
+    image: &[Package],
+) -> Result<(), BuildError> {
+    let runner = context.runner("lock")?;
+    let wrap = |problem| context.failed(&runner, "lock", problem);
+    runner.bar().message("checking packages of the lock");
+    let store = context.cache.join("debs");
+    let mut missing = Vec::new();
+    for package in tools_lock.iter().chain(image) {
+        runner.check().map_err(wrap)?;
+        let deb = Deb::from(package);
+        let path = store.join(&deb.file);
+        let sound = path.exists() && digest_file(&path).map_err(wrap)? == package.sha256;
+        if !sound && !missing.contains(&deb) {
+            remove(&path).map_err(wrap)?;
+            missing.push(deb);
+        }
+    }
+    if !missing.is_empty() {
+        let archive = Archive::network(context, &tools.root, &runner).map_err(wrap)?;
+        archive.update(&runner).map_err(wrap)?;
+        if let Err(problem) = archive.fetch(&runner, &missing, &store) {
+            let names = missing.iter().filter(|deb| !store.join(&deb.file).exists());
+            let names = names
+                .map(|deb| format!("\n    - {} {}", deb.package.name, deb.package.version))
+                .collect::<String>();
+            return Err(wrap(Problem::Unmet(format!(
+                "packages of image/image.lock that the archive no longer has, or has with other content:{names}\n  \
+                 try: `sigmavault-image lock --update`, or --mirror with an archive that keeps old versions\n  {problem}"
+            ))));
+        }
+    }
+    runner
+        .bar()
+        .done(&format!("{} packages as locked", tools_lock.len() + image.len()));
+    Ok(())
+}
+
+pub fn resolve_locked(context: &Context, tools: &Tools, image: &[Package]) -> Result<Resolved, BuildError> {
+    let runner = context.runner("resolve")?;
+    let wrap = |problem| context.failed(&runner, "resolve", problem);
+    let debs = image.iter().map(Deb::from).collect::<Vec<_>>();
+    let pool = context.cache.join("locked").join(&context.profile.name);
+    remove(&pool).map_err(wrap)?;
+    archive::write_pool(
+        context,
+        &runner,
+        &tools.root,
+        &debs,
+        &context.cache.join("debs"),
+        &pool,
+    )
+    .map_err(wrap)?;
+    let archive = Archive::pool(context, &tools.root, &pool).map_err(wrap)?;
+    archive.update(&runner).map_err(wrap)?;
+    let resolved = resolve_in(context, &archive, &runner).map_err(wrap)?;
+    let differs = moved(image, &resolved.all.packages());
+    if !differs.is_empty() {
+        let lines = differs
+            .iter()
+            .map(|line| format!("\n    {line}"))
+            .collect::<String>();
+        return Err(wrap(Problem::Unmet(format!(
+            "the image would differ from image/image.lock:{lines}\n  try: `sigmavault-image lock --update --profile {}`",
+            context.profile.name
+        ))));
+    }
+    runner.bar().done("as locked");
+    Ok(resolved)
+}

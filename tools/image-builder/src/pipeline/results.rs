@@ -1,0 +1,162 @@
+//! The last stage and what stands beside its ISO: manifest, bill of materials, lock, report and checksums.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use super::build::Parts;
+use super::context::Context;
+use super::error::{BuildError, Problem};
+use super::key::{digest, digest_file};
+use super::lock::{Lock, moved, write_whole};
+use super::report::{self, BuildReport};
+use super::resolve::Resolved;
+use super::stages::tools::Tools;
+use super::stages::{iso, root};
+use crate::manifest::{Manifest, Sizes};
+
+/// Roots of the crates that go into an image.
+const IMAGE_CRATES: [&str; 3] = ["sigmavault-detector", "sigmavault-api", "sigmavault-cli"];
+
+pub fn write_results(
+    context: &Context,
+    tools: &Tools,
+    resolved: &Resolved,
+    parts: &Parts,
+    out: &Path,
+    began: Instant,
+) -> Result<BuildReport, BuildError> {
+    let manifest = manifest(context, resolved, parts).map_err(BuildError::Setup)?;
+    let cargo_lock = context.source.join("Cargo.lock");
+    let text = fs::read_to_string(&cargo_lock)
+        .map_err(Problem::io("read", &cargo_lock))
+        .map_err(BuildError::Setup)?;
+    let crates = report::crates(&text, &IMAGE_CRATES).map_err(BuildError::Setup)?;
+    let sbom = report::sbom(context, &manifest, &crates).map_err(BuildError::Setup)?;
+    let target = iso::path(context, out);
+    let json = serde_json::to_string_pretty(&manifest)
+        .map_err(|error| BuildError::Setup(Problem::Unmet(error.to_string())))?;
+    let read_me = digest_file(&context.image_path("medium/README.txt")).map_err(BuildError::Setup)?;
+    let key = digest(&format!(
+        "1 {} {json} {sbom} {read_me} {}",
+        tools.key,
+        parts.boot.display()
+    ));
+    let name = context.name();
+    let report_path = out.join(format!("{name}.build.json"));
+    let sha256 = match unchanged(&report_path, &target, &key) {
+        Some(sha256) => {
+            context.runner("iso")?.bar().cached("");
+            sha256
+        }
+        None => {
+            let source = iso::Parts {
+                root: &parts.root,
+                boot: &parts.boot,
+                initrd: &parts.initrd,
+                manifest: &manifest,
+                sbom: &sbom,
+                command_line: &parts.command_line,
+            };
+            iso::write(context, tools, &source, &target)?;
+            digest_file(&target).map_err(BuildError::Setup)?
+        }
+    };
+    let report = BuildReport {
+        iso: target.display().to_string(),
+        iso_bytes: target.metadata().map_or(0, |about| about.len()),
+        iso_sha256: sha256.clone(),
+        iso_key: key,
+        root_hash: parts.root_hash.clone(),
+        seconds: (began.elapsed().as_secs_f64() * 10.0).round() / 10.0,
+        stages: context.timings.all(),
+    };
+    let reports = || -> Result<(), Problem> {
+        write_whole(
+            &out.join(format!("{name}.manifest.json")),
+            format!("{json}\n").as_bytes(),
+        )?;
+        write_whole(&out.join(format!("{name}.spdx.json")), sbom.as_bytes())?;
+        let text =
+            serde_json::to_string_pretty(&report).map_err(|error| Problem::Unmet(error.to_string()))?;
+        write_whole(&report_path, format!("{text}\n").as_bytes())?;
+        report::checksums(
+            out,
+            &format!("{name}.iso"),
+            &sha256,
+            &["manifest.json", "spdx.json"].map(|end| format!("{name}.{end}")),
+        )
+    };
+    reports().map_err(BuildError::Setup)?;
+    Ok(report)
+}
+
+/// The SHA-256 of an ISO that was made from the same and has not been touched since.
+fn unchanged(report: &Path, iso: &Path, key: &str) -> Option<String> {
+    let report_age = report.metadata().and_then(|about| about.modified()).ok()?;
+    let report: BuildReport = serde_json::from_str(&fs::read_to_string(report).ok()?).ok()?;
+    let about = iso.metadata().ok()?;
+    let untouched = about.len() == report.iso_bytes && about.modified().ok()? <= report_age;
+    (report.iso_key == key && untouched).then_some(report.iso_sha256)
+}
+
+fn manifest(context: &Context, resolved: &Resolved, parts: &Parts) -> Result<Manifest, Problem> {
+    let size = |path: PathBuf| {
+        path.metadata()
+            .map(|about| about.len())
+            .map_err(Problem::io("read", &path))
+    };
+    let debian = resolved.all.packages();
+    Ok(Manifest {
+        schema: 1,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        profile: context.profile.name.clone(),
+        desktop: context.profile.system.desktop.name().to_owned(),
+        arch: context.arch.name().to_owned(),
+        volume_id: parts.volume_id.clone(),
+        root_hash: parts.root_hash.clone(),
+        source_date_epoch: context.image.source_date_epoch,
+        kernel: resolved.zfs.kernel.clone(),
+        zfs: resolved.zfs.version().unwrap_or_default().to_owned(),
+        sizes: Sizes {
+            esp: size(parts.boot.join("esp.img"))?,
+            uki: size(parts.boot.join("uki.efi"))?,
+            root: size(parts.root.join("root.erofs"))?,
+            verity: size(parts.root.join("root.verity"))?,
+        },
+        packages: root::packages(context, &parts.root, &[&parts.zfs, &parts.ours], &debian)?,
+    })
+}
+
+/// Writes the lock of this build beside the ISO, and into the source tree where that has none yet.
+pub fn record(
+    context: &Context,
+    tools: &Tools,
+    resolved: &Resolved,
+    mut lock: Lock,
+    path: &Path,
+    out: &Path,
+) -> Result<(), Problem> {
+    let name = &context.profile.name;
+    let used = resolved.all.packages();
+    let mut own = Lock::default();
+    own.set_tools(&tools.packages);
+    own.set_image(name, &used);
+    own.write(&out.join(format!("{}.lock", context.name())))?;
+    match lock.image(name)? {
+        Some(old) => {
+            let count = moved(&old, &used).len();
+            if count > 0 {
+                context.progress.note(&format!(
+                    "{count} packages have moved since image/image.lock was written; `sigmavault-image lock --update` renews it"
+                ));
+            }
+            Ok(())
+        }
+        None => {
+            lock.set_tools(&tools.packages);
+            lock.set_image(name, &used);
+            lock.write(path)
+        }
+    }
+}
