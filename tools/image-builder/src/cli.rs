@@ -297,6 +297,7 @@ pub struct ManArgs {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::smoke::{Accel, Firmware, Medium};
     use clap::CommandFactory;
 
     fn parse(line: &str) -> Command {
@@ -322,16 +323,16 @@ mod tests {
             panic!()
         };
         assert_eq!(
-            (smoke.medium.name(), smoke.firmware.name(), smoke.accel),
-            ("usb", "uefi", Accel::Auto)
+            (smoke.medium, smoke.firmware, smoke.accel),
+            (Medium::Usb, Firmware::Uefi, Accel::Auto)
         );
         let Command::Smoke(smoke) = parse("x smoke a.iso --as cd --firmware bios --memory 16G --timeout 60")
         else {
             panic!()
         };
         assert_eq!(
-            (smoke.medium.name(), smoke.firmware.name(), smoke.timeout),
-            ("cd", "bios", Some(60))
+            (smoke.medium, smoke.firmware, smoke.timeout),
+            (Medium::Cd, Firmware::Bios, 60)
         );
     }
 

@@ -31,7 +31,7 @@ pub fn lock(args: &LockArgs, global: &Global) -> Result<ExitCode, BuildError> {
             global,
             &name,
             Arch::Amd64,
-            args.cache.folder(),
+            &args.cache.folder(),
             args.mirror.clone(),
             args.json,
         )?;
@@ -47,7 +47,9 @@ pub fn lock(args: &LockArgs, global: &Global) -> Result<ExitCode, BuildError> {
         lock.write(&path).map_err(BuildError::Setup)?;
         if !args.json {
             println!("{name}: {} packages, {} changes", used.len(), differs.len());
-            differs.iter().for_each(|line| println!("  {line}"));
+            for line in &differs {
+                println!("  {line}");
+            }
         }
         changes.insert(name, serde_json::to_value(differs).unwrap_or_default());
     }

@@ -5,6 +5,7 @@
 //! from what was resolved.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -19,7 +20,7 @@ use crate::manifest::Package;
 use crate::profile::KernelSource;
 
 /// Package lists younger than this are not fetched again.
-const FRESH: Duration = Duration::from_secs(600);
+const FRESH: Duration = Duration::from_mins(10);
 
 /// A .deb: what it is, its file name in an archive, and its size in bytes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -100,7 +101,7 @@ impl<'a> Archive<'a> {
              deb {key} {security} {suite}-security {parts}\n"
         );
         if context.profile.kernel.source == KernelSource::Backports {
-            sources += &format!("deb {key} {main} {suite}-backports {parts}\n");
+            let _ = writeln!(sources, "deb {key} {main} {suite}-backports {parts}");
         }
         Self::open(context, tools, sources, None)
     }
@@ -318,17 +319,17 @@ fn apt_arch(context: &Context, deb: &Deb) -> String {
 const PROVIDED: [&str; 1] = ["sigmavault-zfs"];
 
 fn provided_packages(context: &Context) -> String {
-    PROVIDED
-        .iter()
-        .map(|name| {
-            format!(
-                "Package: {name}\nVersion: 0\nArchitecture: {}\nProvides: zfs-modules\nMaintainer: SigmaVault NAS OS authors\n\
-                 Description: built here\nFilename: ./{name}.deb\nSize: 1\nSHA256: {}\n\n",
-                context.arch,
-                digest(name)
-            )
-        })
-        .collect()
+    let mut text = String::new();
+    for name in PROVIDED {
+        let _ = write!(
+            text,
+            "Package: {name}\nVersion: 0\nArchitecture: {}\nProvides: zfs-modules\nMaintainer: SigmaVault NAS OS authors\n\
+             Description: built here\nFilename: ./{name}.deb\nSize: 1\nSHA256: {}\n\n",
+            context.arch,
+            digest(name)
+        );
+    }
+    text
 }
 
 /// With a kernel from backports, its ZFS and headers come from there too; nothing else does.

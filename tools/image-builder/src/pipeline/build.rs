@@ -28,7 +28,7 @@ pub fn build(args: &BuildArgs, global: &Global) -> Result<ExitCode, BuildError> 
         global,
         &args.profile,
         args.arch,
-        args.cache.folder(),
+        &args.cache.folder(),
         args.mirror.clone(),
         args.json,
     )?;
@@ -67,20 +67,17 @@ fn build_image(context: &Context, out: &Path, began: Instant) -> Result<BuildRep
     } else {
         None
     };
-    let (tools, resolved) = match &locked {
-        Some((tools, image)) => {
-            // The tools of the lock need packages of the lock; fetching them needs tools. Any tree can fetch.
-            let fetcher = tools::ensure(context, None)?;
-            fetch_locked(context, &fetcher, tools, image)?;
-            let exact = tools::ensure(context, Some(tools))?;
-            let resolved = resolve_locked(context, &exact, image)?;
-            (exact, resolved)
-        }
-        None => {
-            let tools = tools::ensure(context, None)?;
-            let resolved = resolve(context, &tools)?;
-            (tools, resolved)
-        }
+    let (tools, resolved) = if let Some((tools, image)) = &locked {
+        // The tools of the lock need packages of the lock; fetching them needs tools. Any tree can fetch.
+        let fetcher = tools::ensure(context, None)?;
+        fetch_locked(context, &fetcher, tools, image)?;
+        let exact = tools::ensure(context, Some(tools))?;
+        let resolved = resolve_locked(context, &exact, image)?;
+        (exact, resolved)
+    } else {
+        let tools = tools::ensure(context, None)?;
+        let resolved = resolve(context, &tools)?;
+        (tools, resolved)
     };
     let parts = make_parts(context, &tools, &resolved)?;
     let report = write_results(context, &tools, &resolved, &parts, out, began)?;
@@ -94,7 +91,7 @@ pub fn open(
     global: &Global,
     profile: &str,
     arch: Arch,
-    cache: PathBuf,
+    cache: &Path,
     mirror: Option<String>,
     json: bool,
 ) -> Result<Context, BuildError> {
@@ -126,7 +123,7 @@ pub fn open(
         .map_err(BuildError::Setup)?;
     let cache = cache
         .canonicalize()
-        .map_err(Problem::io("find", &cache))
+        .map_err(Problem::io("find", cache))
         .map_err(BuildError::Setup)?;
     private_mounts().map_err(BuildError::Setup)?;
     let interrupt = Interrupt::listen()
@@ -211,10 +208,7 @@ fn make_parts(context: &Context, tools: &Tools, resolved: &Resolved) -> Result<P
         (join(ours), zfs, join(trees))
     });
     // The first failure asks the others to stop; report it and not the stopping.
-    let (ours, zfs, trees) = match first_cause(ours, zfs, trees) {
-        Ok(results) => results,
-        Err(error) => return Err(error),
-    };
+    let (ours, zfs, trees) = first_cause(ours, zfs, trees)?;
     let (base, user_space) = trees;
     let kernel = resolved.zfs.kernel.as_str();
     let source = RootSource {

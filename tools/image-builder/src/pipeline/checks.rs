@@ -54,9 +54,9 @@ pub fn run(
     if faults.is_empty() {
         return Ok(());
     }
-    faults
-        .iter()
-        .for_each(|fault| runner.note(&format!("fault: {fault}")));
+    for fault in &faults {
+        runner.note(&format!("fault: {fault}"));
+    }
     let shown = faults
         .iter()
         .take(20)
@@ -190,11 +190,11 @@ fn enabled_units(tree: &Tree) -> Result<Vec<String>, Problem> {
     let system = tree.root.join("etc/systemd/system");
     let mut faults = Vec::new();
     for folder in names(&system)? {
-        if !folder.ends_with(".wants") && !folder.ends_with(".requires") {
+        if !matches!(folder.rsplit_once('.'), Some((_, "wants" | "requires"))) {
             continue;
         }
         for unit in names(&system.join(&folder))? {
-            if !named(&enabled, &unit) && !brought_along(tree, &enabled, &unit)? {
+            if !named(&enabled, &unit) && !brought_along(tree, &enabled, &unit) {
                 faults.push(format!("{folder}/{unit}: no preset enables it"));
             }
         }
@@ -212,7 +212,7 @@ fn named(enabled: &BTreeSet<String>, unit: &str) -> bool {
 }
 
 /// Whether an enabled unit names it in `Also=`.
-fn brought_along(tree: &Tree, enabled: &BTreeSet<String>, unit: &str) -> Result<bool, Problem> {
+fn brought_along(tree: &Tree, enabled: &BTreeSet<String>, unit: &str) -> bool {
     for name in enabled {
         let path = tree.root.join("usr/lib/systemd/system").join(name);
         let Ok(text) = fs::read_to_string(&path) else {
@@ -220,10 +220,10 @@ fn brought_along(tree: &Tree, enabled: &BTreeSet<String>, unit: &str) -> Result<
         };
         let also = text.lines().filter_map(|line| line.strip_prefix("Also="));
         if also.flat_map(str::split_whitespace).any(|also| also == unit) {
-            return Ok(true);
+            return true;
         }
     }
-    Ok(false)
+    false
 }
 
 /// /var starts nearly empty: what is there is what packages own, and small.
@@ -248,7 +248,7 @@ fn state(tree: &Tree) -> Result<Vec<String>, Problem> {
         let line = format!("/var/lib/{name}");
         let mut files = 0;
         walk(&tree.root.join("var/lib").join(&name), &mut |_, about| {
-            files += usize::from(!about.is_dir())
+            files += usize::from(!about.is_dir());
         })?;
         if files > 0 && !allowed.contains(&line) {
             faults.push(format!(

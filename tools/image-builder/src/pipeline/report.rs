@@ -193,7 +193,7 @@ fn spdx_id(kind: &str, name: &str, version: &str) -> String {
 
 /// Percent-encoding of what a package URL does not allow in a version.
 fn escape(version: &str) -> String {
-    version.replace('+', "%2B").replace(':', "%3A").replace('~', "~")
+    version.replace('+', "%2B").replace(':', "%3A")
 }
 
 /// A time in RFC 3339, UTC (days to civil date: Howard Hinnant's algorithm).

@@ -47,6 +47,7 @@ pub fn wanted(context: &Context) -> (Vec<&str>, Vec<&str>) {
     names.partition(|name| !LATE.contains(name))
 }
 
+/// The newest packages of the archive that the profile and its tools take, in the cache.
 pub fn resolve(context: &Context, tools: &Tools) -> Result<Resolved, BuildError> {
     let began = Instant::now();
     let runner = context.runner("resolve")?;
@@ -170,6 +171,7 @@ pub fn fetch_locked(
     Ok(())
 }
 
+/// The same from the packages of the lock alone; an error names what would differ.
 pub fn resolve_locked(context: &Context, tools: &Tools, image: &[Package]) -> Result<Resolved, BuildError> {
     let runner = context.runner("resolve")?;
     let wrap = |problem| context.failed(&runner, "resolve", problem);

@@ -305,7 +305,7 @@ mod tests {
         let runner = runner(folder.path(), interrupt.clone());
         let began = std::time::Instant::now();
         let result = std::thread::scope(|scope| {
-            let run = scope.spawn(|| runner.run(&mut Command::new("sleep").arg("60")));
+            let run = scope.spawn(|| runner.run(Command::new("sleep").arg("60")));
             std::thread::sleep(Duration::from_millis(300));
             interrupt.raise();
             run.join().unwrap()

@@ -46,9 +46,9 @@ pub fn run(options: &Options, global: &Global) -> Result<ExitCode, CommandError>
         }
     };
     if report.passed {
-        stage.done("")
+        stage.done("");
     } else {
-        stage.failed("")
+        stage.failed("");
     }
     if options.json {
         println!("{}", serde_json::to_string_pretty(&report)?);

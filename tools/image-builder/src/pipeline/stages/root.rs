@@ -292,14 +292,14 @@ ln -sfn ../run/systemd/resolve/stub-resolv.conf etc/resolv.conf
 "#;
 
 /// Runs in the tree itself: indexes that our packages add to.
-const CATALOGUES: &str = r#"
+const CATALOGUES: &str = r"
 if [ -x /usr/bin/glib-compile-schemas ]; then glib-compile-schemas /usr/share/glib-2.0/schemas; fi
 if [ -x /usr/lib/x86_64-linux-gnu/glib-2.0/glib-compile-schemas ]; then
     /usr/lib/x86_64-linux-gnu/glib-2.0/glib-compile-schemas /usr/share/glib-2.0/schemas
 fi
 if [ -x /usr/bin/gtk-update-icon-cache ]; then gtk-update-icon-cache --quiet --force /usr/share/icons/hicolor; fi
 rm -rf /var/cache/* /var/log/*
-"#;
+";
 
 fn seal(
     context: &Context,

@@ -44,9 +44,9 @@ pub fn ensure(context: &Context, locked: Option<&[Package]>) -> Result<Tools, Bu
     }
     let packages = installed(context, &runner, &root).map_err(wrap)?;
     if cached {
-        runner.bar().cached("")
+        runner.bar().cached("");
     } else {
-        runner.bar().done(&format!("{} packages", packages.len()))
+        runner.bar().done(&format!("{} packages", packages.len()));
     }
     context.timings.add("tools", began.elapsed(), cached, 0);
     Ok(Tools { root, key, packages })
