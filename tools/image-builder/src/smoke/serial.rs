@@ -73,7 +73,14 @@ fn is_fatal(line: &str) -> bool {
         "No bootable device.",
         "] Freezing execution",
     ];
-    SIGNS.iter().any(|sign| line.contains(sign))
+    // A damaged image: systemd would wait minutes more for a root that cannot be read.
+    let is_damage = line.contains("device-mapper: verity: ") && line.ends_with(" is corrupted");
+    is_damage || SIGNS.iter().any(|sign| line.contains(sign))
+}
+
+/// A line that the kernel repeats for the audit subsystem and that tells a person nothing.
+fn is_noise(line: &str) -> bool {
+    line.contains("] audit: type=") || line.contains("] kauditd_printk_skb: ")
 }
 
 /// What the serial port has said so far.
@@ -113,7 +120,7 @@ impl Transcript {
     fn end_line(&mut self) {
         let line = plain(&self.partial);
         self.partial.clear();
-        if line.is_empty() {
+        if line.is_empty() || is_noise(&line) {
             return;
         }
         self.stage = self.stage.max(Stage::of_line(&line).unwrap_or(Stage::Firmware));
@@ -294,6 +301,13 @@ mod tests {
                 Some(line)
             );
         }
+    }
+
+    #[test]
+    fn audit_lines_are_left_out() {
+        let text =
+            b"[    1.0] a\n[   48.4] audit: type=1339 audit(1.2:3): res=0\n[   48.4] kauditd_printk_skb: 5\n";
+        assert_eq!(transcript(text).last(9), ["[    1.0] a"]);
     }
 
     #[test]
