@@ -22,7 +22,7 @@ use sigmavault_facts::Files;
 use crate::client::Client;
 
 /// The administrator's command on a SigmaVault NAS
-#[expect(clippy::doc_markdown, reason = "these comments are the help text")]
+#[allow(clippy::doc_markdown, reason = "these comments are the help text")]
 #[derive(Debug, Parser)]
 #[command(name = "sigmavault", version, disable_help_subcommand = true)]
 struct Arguments {

@@ -20,7 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 /// REST interface of SigmaVault on the loopback address
 ///
 /// Settings come from /usr/lib/sigmavault/api.toml and, over it, key by key, /etc/sigmavault/api.toml.
-#[expect(clippy::doc_markdown, reason = "these comments are the help text")]
+#[allow(clippy::doc_markdown, reason = "these comments are the help text")]
 #[derive(Debug, Parser)]
 #[command(name = "sigmavault-api", version)]
 struct Arguments {
