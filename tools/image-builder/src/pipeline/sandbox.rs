@@ -117,10 +117,11 @@ impl Sandbox {
         if !self.network {
             bwrap.arg("--unshare-net");
         }
-        bwrap
-            .arg(if self.writable_root { "--bind" } else { "--ro-bind" })
-            .arg(&self.root)
-            .arg("/");
+        if self.writable_root {
+            bwrap.arg("--bind").arg(&self.root).arg("/");
+        } else {
+            self.show_root(&mut bwrap);
+        }
         bwrap.args(if self.devices {
             ["--dev-bind", "/dev", "/dev"].as_slice()
         } else {
@@ -155,6 +156,20 @@ impl Sandbox {
             .arg(self.chdir.as_deref().unwrap_or(Path::new("/")));
         bwrap.arg("--").arg(program).args(args);
         bwrap
+    }
+
+    /// The tree's folders, one by one, over an empty root: mount points for everything else can be made there,
+    /// and not in a tree that is read-only as a whole.
+    fn show_root(&self, bwrap: &mut Command) {
+        for name in ["usr", "etc", "var"] {
+            bwrap
+                .arg("--ro-bind")
+                .arg(self.root.join(name))
+                .arg(Path::new("/").join(name));
+        }
+        for name in ["bin", "sbin", "lib", "lib64"] {
+            bwrap.args(["--symlink", &format!("usr/{name}"), &format!("/{name}")]);
+        }
     }
 
     /// The command that runs a shell script there.

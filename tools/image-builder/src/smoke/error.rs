@@ -17,36 +17,16 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
-    /// The file is no ISO.
-    #[error("{} is not an ISO image: {what}", path.display())]
-    NotAnIso {
-        /// The file.
-        path: PathBuf,
-        /// What is missing.
-        what: &'static str,
-    },
-    /// The ISO ends early.
-    #[error(
-        "{} is truncated: it has {have} bytes where its {by} promises {want}; copy or build it again",
-        path.display()
-    )]
-    Truncated {
-        /// The ISO.
-        path: PathBuf,
-        /// Bytes there are.
-        have: u64,
-        /// Bytes there should be.
-        want: u64,
-        /// What says so.
-        by: &'static str,
-    },
-    /// The ISO has no manifest, or one this program does not understand.
-    #[error("{} carries no usable manifest: {what}; only images made by `sigmavault-image build` can be tested", path.display())]
-    Manifest {
+    /// The file is no ISO of ours.
+    #[error(transparent)]
+    Inspect(#[from] crate::inspect::InspectError),
+    /// The ISO is incomplete or not what its manifest says.
+    #[error("{} cannot be tested: {problems}", path.display())]
+    Unusable {
         /// The ISO.
         path: PathBuf,
         /// What is wrong.
-        what: String,
+        problems: String,
     },
     /// The image is for a processor that is not tested here.
     #[error("{} is built for {arch}, and only amd64 images can be booted here", path.display())]

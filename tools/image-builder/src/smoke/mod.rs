@@ -11,7 +11,6 @@ mod command;
 mod error;
 mod firmware;
 mod guest;
-mod iso;
 mod judge;
 mod machine;
 mod options;

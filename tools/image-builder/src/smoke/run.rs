@@ -12,13 +12,13 @@ use super::artifacts::{Artifacts, Report};
 use super::checks::{CheckResult, Expected, Judgement, Outcome, POWER_OFF, SCREEN, judge_guest};
 use super::error::Error;
 use super::firmware::FirmwareFiles;
+use super::guest;
 use super::machine::{Accelerator, Machine, shell_line};
 use super::options::{Firmware, Memory, Options};
 use super::qmp::Halt;
 use super::screen::{self, Picture};
 use super::session::{Awaited, Session};
 use super::tools::{Share, ToolsTree};
-use super::{guest, iso};
 use crate::manifest::Manifest;
 
 /// Size of each disk for the pool, in bytes; the files are sparse.
@@ -54,7 +54,17 @@ pub fn smoke(
         path: options.iso.clone(),
         source,
     })?;
-    let iso_bytes = iso::whole(&iso)?;
+    let inspection = crate::inspect::inspect(&iso)?;
+    let manifest = match inspection.manifest {
+        Some(manifest) if inspection.problems.is_empty() => manifest,
+        _ => {
+            return Err(Error::Unusable {
+                path: iso,
+                problems: inspection.problems.join("; "),
+            });
+        }
+    };
+    let iso_bytes = inspection.bytes;
     let artifacts = Artifacts::prepare(&options.artifacts_dir())?;
     let work = tempfile::Builder::new()
         .prefix("sigmavault-smoke-")
@@ -67,7 +77,6 @@ pub fn smoke(
             });
         }
     }
-    let manifest = iso::manifest_of(&iso, tools, work.path())?;
     if manifest.arch != "amd64" {
         return Err(Error::Arch {
             path: iso,
@@ -169,10 +178,7 @@ impl Test<'_> {
             Share::Write(&self.artifacts.folder),
         ];
         let messages = self.artifacts.path(Artifacts::MESSAGES);
-        let qemu = self
-            .tools
-            .command("qemu-system-x86_64", &shares)
-            .map_err(Error::io("read", &self.tools.root))?;
+        let qemu = self.tools.command("qemu-system-x86_64", &shares);
         let mut session = match Session::start(&machine, qemu, &messages, self.interrupted) {
             // A QEMU that has no KVM for this processor says so and ends.
             Err(Error::MachineEnded { how, .. }) if fallback => return Ok(Boot::KvmBroken(how)),
@@ -303,7 +309,6 @@ impl Test<'_> {
         let output = self
             .tools
             .command("tesseract", &[Share::Read(work)])
-            .map_err(Error::io("read", &self.tools.root))?
             .arg(&large)
             .args(["stdout", "--psm", "11"])
             .output()

@@ -1,13 +1,12 @@
-//! Programs of the tools tree, run by bubblewrap with that tree as their root.
+//! Programs of the tools tree, as a virtual machine needs them.
 
-use std::ffi::OsStr;
-use std::fs;
-use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A Debian tree with QEMU, OVMF, tesseract and xorriso.
+use crate::pipeline::sandbox::Sandbox;
+
+/// A Debian tree with QEMU, OVMF and tesseract.
 #[derive(Debug, Clone)]
 pub struct ToolsTree {
     /// Where it is.
@@ -24,88 +23,18 @@ pub enum Share<'a> {
 }
 
 impl ToolsTree {
-    /// A command that runs `program` inside the tree. It dies with the thread that starts it, and a Ctrl-C
-    /// at the terminal does not reach it: whoever starts it ends it.
-    pub fn command(&self, program: &str, shares: &[Share<'_>]) -> io::Result<Command> {
-        let mut command = Command::new("bwrap");
-        command.args(["--die-with-parent", "--unshare-pid", "--unshare-ipc"]);
-        // Not the tree's root itself: mount points for the shares cannot be made in what is read-only.
-        let mut entries: Vec<_> = fs::read_dir(&self.root)?.collect::<io::Result<_>>()?;
-        entries.sort_by_key(std::fs::DirEntry::file_name);
-        for entry in entries {
-            let inside = Path::new("/").join(entry.file_name());
-            if entry.file_type()?.is_symlink() {
-                command
-                    .arg("--symlink")
-                    .arg(fs::read_link(entry.path())?)
-                    .arg(inside);
-            } else if entry.file_name() == "usr" || entry.file_name() == "etc" {
-                command.arg("--ro-bind").arg(entry.path()).arg(inside);
-            }
-        }
-        command.args([
-            "--dev-bind",
-            "/dev",
-            "/dev",
-            "--proc",
-            "/proc",
-            "--tmpfs",
-            "/tmp",
-            "--tmpfs",
-            "/run",
-        ]);
+    /// A command that runs `program` inside the tree, with the host's devices. It dies with the thread that
+    /// starts it, and a Ctrl-C at the terminal does not reach it: whoever starts it ends it.
+    pub fn command(&self, program: &str, shares: &[Share<'_>]) -> Command {
+        let mut sandbox = Sandbox::new(&self.root).devices();
         for share in shares {
-            let (option, path): (&str, &OsStr) = match share {
-                Share::Read(path) => ("--ro-bind", path.as_os_str()),
-                Share::Write(path) => ("--bind", path.as_os_str()),
+            sandbox = match share {
+                Share::Read(path) => sandbox.show(path, *path),
+                Share::Write(path) => sandbox.give(path, *path),
             };
-            command.arg(option).arg(path).arg(path);
         }
-        command.args([
-            "--chdir",
-            "/",
-            "--setenv",
-            "PATH",
-            "/usr/bin:/usr/sbin",
-            "--setenv",
-            "LC_ALL",
-            "C.UTF-8",
-        ]);
-        command.arg("--").arg(program).process_group(0);
-        Ok(command)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_tree_is_the_root_and_shares_keep_their_paths() {
-        let tree = tempfile::tempdir().unwrap();
-        for folder in ["usr", "dev", "root"] {
-            fs::create_dir(tree.path().join(folder)).unwrap();
-        }
-        std::os::unix::fs::symlink("usr/bin", tree.path().join("bin")).unwrap();
-        let shares = [Share::Read(Path::new("/a.iso")), Share::Write(Path::new("/work"))];
-        let tools = ToolsTree {
-            root: tree.path().to_owned(),
-        };
-        let command = tools.command("qemu", &shares).unwrap();
-        let line = command
-            .get_args()
-            .map(|argument| argument.to_string_lossy())
-            .collect::<Vec<_>>()
-            .join(" ");
-        let usr = tree.path().join("usr");
-        assert_eq!(
-            line,
-            format!(
-                "--die-with-parent --unshare-pid --unshare-ipc --symlink usr/bin /bin --ro-bind {} /usr \
-                 --dev-bind /dev /dev --proc /proc --tmpfs /tmp --tmpfs /run --ro-bind /a.iso /a.iso \
-                 --bind /work /work --chdir / --setenv PATH /usr/bin:/usr/sbin --setenv LC_ALL C.UTF-8 -- qemu",
-                usr.display()
-            )
-        );
+        let mut command = sandbox.command(program, [""; 0]);
+        command.process_group(0);
+        command
     }
 }
