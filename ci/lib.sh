@@ -1,6 +1,6 @@
 # What the scripts of this folder share. Sourced; expects $source, the root of the source tree.
 
-cache=${SIGMAVAULT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/sigmavault}
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/sigmavault
 mkdir -p "$cache/cargo-home" "$cache/host" "$cache/log"
 # The same key as sigmavault-image computes.
 tools=$cache/tools/$(cat "$source/image/tools-tree/make" "$source/image/tools-tree/packages" | sha256sum | cut -c1-16)

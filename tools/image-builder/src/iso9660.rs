@@ -262,19 +262,17 @@ struct Continuation {
 }
 
 /// Collects the name parts of a system use field.
-fn system_use(mut area: &[u8], name: &mut Vec<u8>) -> Option<Continuation> {
+fn system_use(area: &[u8], name: &mut Vec<u8>) -> Option<Continuation> {
     let mut next = None;
-    while let Some(length) = area
-        .get(2)
-        .map(|length| usize::from(*length))
-        .filter(|length| *length >= 4)
-    {
-        let Some((field, after)) = area.split_at_checked(length) else {
+    let mut at = 0;
+    // The third byte of a field is its length, the four bytes of its head included.
+    while let Some(length) = area.get(at + 2).map(|length| usize::from(*length)) {
+        let Some(field) = area.get(at..at + length).filter(|field| field.len() >= 4) else {
             break;
         };
-        match field {
-            [b'N', b'M', _, _, flags, part @ ..] if flags & 6 == 0 => name.extend_from_slice(part),
-            [b'C', b'E', ..] => {
+        match &field[..2] {
+            b"NM" if field.get(4).is_some_and(|flags| flags & 6 == 0) => name.extend_from_slice(&field[5..]),
+            b"CE" => {
                 next = u32_at(field, 4)
                     .zip(u32_at(field, 12))
                     .zip(u32_at(field, 20))
@@ -284,10 +282,10 @@ fn system_use(mut area: &[u8], name: &mut Vec<u8>) -> Option<Continuation> {
                         length,
                     });
             }
-            [b'S', b'T', ..] => break,
+            b"ST" => break,
             _ => {}
         }
-        area = after;
+        at += length;
     }
     next
 }
