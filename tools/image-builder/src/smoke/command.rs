@@ -1,8 +1,10 @@
 //! The `smoke` command: the test with its progress, and its report as text or JSON.
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::{Error, Options, ToolsTree, interrupt_flag, smoke};
+use super::{Accel, Error, Options, ToolsTree, interrupt_flag, smoke};
 use crate::cli::{Global, default_cache};
 use crate::pipeline::stages::tools;
 use crate::progress::{Mode, Progress};
@@ -37,6 +39,15 @@ pub fn run(options: &Options, global: &Global) -> Result<ExitCode, CommandError>
     let interrupted = interrupt_flag()?;
     let progress = Progress::new(Mode::detect(options.json));
     let stage = progress.stage("smoke");
+    let verdict = KvmVerdict::of(&default_cache());
+    let mut options = options.clone();
+    if options.accel == Accel::Auto && verdict.unusable() {
+        progress.note(
+            "KVM did not boot an image since this machine was started: emulating (--accel kvm tries again)",
+        );
+        options.accel = Accel::Tcg;
+    }
+    let options = &options;
     let result = smoke(options, &tools, &interrupted, &mut |line| stage.message(line));
     let report = match result {
         Ok(report) => report,
@@ -45,6 +56,9 @@ pub fn run(options: &Options, global: &Global) -> Result<ExitCode, CommandError>
             return Err(error.into());
         }
     };
+    if options.accel == Accel::Auto && report.no_kvm.is_some() {
+        verdict.remember_unusable();
+    }
     if report.passed {
         stage.done("");
     } else {
@@ -60,4 +74,47 @@ pub fn run(options: &Options, global: &Global) -> Result<ExitCode, CommandError>
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// What earlier tests found out about KVM, kept for as long as this machine is not started anew: finding out costs
+/// up to a minute and a half.
+struct KvmVerdict {
+    file: PathBuf,
+    boot: Option<String>,
+}
+
+impl KvmVerdict {
+    fn of(cache: &Path) -> Self {
+        Self {
+            file: cache.join("kvm-unusable"),
+            boot: fs::read_to_string("/proc/sys/kernel/random/boot_id").ok(),
+        }
+    }
+
+    fn unusable(&self) -> bool {
+        self.boot.is_some() && fs::read_to_string(&self.file).ok() == self.boot
+    }
+
+    fn remember_unusable(&self) {
+        if let Some(boot) = &self.boot {
+            // Not remembering costs time and nothing else.
+            let _ = fs::write(&self.file, boot);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verdict_is_kept_until_the_next_start() {
+        let cache = tempfile::tempdir().unwrap();
+        let verdict = KvmVerdict::of(cache.path());
+        assert!(!verdict.unusable());
+        verdict.remember_unusable();
+        assert!(verdict.unusable());
+        fs::write(cache.path().join("kvm-unusable"), "another boot").unwrap();
+        assert!(!verdict.unusable());
+    }
 }
