@@ -23,7 +23,7 @@ log() {
         if [ -t 2 ]; then
             printf '\r\033[K   %4ss  %.90s' $(($(date +%s) - began)) "$(tail -n 1 "$file" | tr -d '\r\033')" >&2
         fi
-        sleep 1
+        sleep 0.5
     done
     if [ -t 2 ]; then printf '\r\033[K' >&2; fi
     trap - INT TERM
