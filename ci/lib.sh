@@ -14,6 +14,7 @@ fail() {
 
 # log NAME COMMAND...: one moving line of progress, everything in a file, the last lines when it fails.
 log() {
+    local name file pid began
     name=$1 file=$cache/log/$1.log
     shift
     "$@" >"$file" 2>&1 &

@@ -68,7 +68,7 @@ pub fn run(
     )))
 }
 
-/// No machine-id, host key or random seed: every machine makes its own.
+/// No machine-id, host id, host key or random seed: every machine makes its own.
 fn no_identity(tree: &Tree) -> Result<Vec<String>, Problem> {
     let mut faults = Vec::new();
     let id = tree.root.join("etc/machine-id");
@@ -76,6 +76,8 @@ fn no_identity(tree: &Tree) -> Result<Vec<String>, Problem> {
         faults.push("etc/machine-id is not empty".to_owned());
     }
     for (folder, prefix) in [
+        ("etc", "hostid"),
+        ("etc/nvme", "host"),
         ("etc/ssh", "ssh_host_"),
         ("var/lib/systemd", "random-seed"),
         ("etc/ssl/private", ""),

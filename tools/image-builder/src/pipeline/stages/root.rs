@@ -281,7 +281,7 @@ for glob in $REMOVE; do
     rm -rf -- /tree$glob
 done
 : >etc/machine-id
-rm -rf boot/* initrd.img* vmlinuz* var/lib/dbus/machine-id etc/ssh/ssh_host_* var/log/* var/cache/* var/lib/apt var/lib/systemd/random-seed \
+rm -rf boot/* initrd.img* vmlinuz* etc/hostid etc/nvme/hostid etc/nvme/hostnqn var/lib/dbus/machine-id etc/ssh/ssh_host_* var/log/* var/cache/* var/lib/apt var/lib/systemd/random-seed \
     etc/apt/sources.list.d/* var/lib/dpkg/*-old var/backups/* etc/*- etc/.pwd.lock var/lib/systemd/catalog/database.old usr/share/doc/*/changelog* \
     usr/share/info usr/include usr/src/* var/lib/ucf/cache var/lib/systemd/deb-systemd-helper-* var/lib/systemd/deb-systemd-user-helper-* var/tmp/* tmp/* root/.bash_history run/* mnt/* media/* var/lib/pcp etc/ssl/private/*
 find . -xdev \( -name '*.dpkg-new' -o -name '*.dpkg-old' -o -name '*.dpkg-dist' -o -name '*.dpkg-tmp' \) -delete
