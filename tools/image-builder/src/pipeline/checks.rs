@@ -400,6 +400,7 @@ mod tests {
         let (_keep, root, golden) = tree();
         assert_eq!(faults(&root, &golden), [""; 0]);
         let spoil: &[(&str, &str, &str)] = &[
+            ("etc/hostid", "x", "etc/hostid must not be in an image"),
             (
                 "etc/machine-id",
                 "b08dfa6083e7567a1921a715000001fb",

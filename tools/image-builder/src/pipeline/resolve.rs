@@ -54,7 +54,7 @@ pub fn resolve(context: &Context, tools: &Tools) -> Result<Resolved, BuildError>
     let wrap = |problem| context.failed(&runner, "resolve", problem);
     let archive = Archive::network(context, &tools.root, &runner).map_err(wrap)?;
     archive.update(&runner).map_err(wrap)?;
-    let resolved = resolve_in(context, &archive, &runner).map_err(wrap)?;
+    let resolved = resolve_in(context, &archive, &runner, None).map_err(wrap)?;
     let fetched = archive
         .fetch(&runner, &resolved.all.0, &context.cache.join("debs"))
         .map_err(wrap)?;
@@ -69,7 +69,12 @@ pub fn resolve(context: &Context, tools: &Tools) -> Result<Resolved, BuildError>
     Ok(resolved)
 }
 
-fn resolve_in(context: &Context, archive: &Archive, runner: &run::Runner) -> Result<Resolved, Problem> {
+fn resolve_in(
+    context: &Context,
+    archive: &Archive,
+    runner: &run::Runner,
+    locked: Option<&DebSet>,
+) -> Result<Resolved, Problem> {
     runner.bar().message("resolving packages");
     let (base, late) = wanted(context);
     let with = |names: &[&'static str]| {
@@ -94,14 +99,20 @@ fn resolve_in(context: &Context, archive: &Archive, runner: &run::Runner) -> Res
         .cloned()
         .collect::<Vec<_>>();
     let initrd_set = archive.resolve(runner, &with(initrd::PACKAGES))?;
-    let headers: &str = match context.arch {
-        Arch::Amd64 => "linux-headers-amd64",
-        Arch::Arm64 => "linux-headers-arm64",
+    // What the ZFS module is compiled from is unpacked, not installed: its own dependencies are in no lock.
+    let zfs = match locked {
+        Some(locked) => ZfsSource::pick(locked, context.arch.name())?,
+        None => {
+            let headers = match context.arch {
+                Arch::Amd64 => "linux-headers-amd64",
+                Arch::Arm64 => "linux-headers-arm64",
+            };
+            ZfsSource::pick(
+                &archive.resolve(runner, &[headers, "zfs-dkms"])?,
+                context.arch.name(),
+            )?
+        }
     };
-    let zfs = ZfsSource::pick(
-        &archive.resolve(runner, &[headers, "zfs-dkms"])?,
-        context.arch.name(),
-    )?;
     let mut all = [&base_set.0, &late, &initrd_set.0, &zfs.debs.0]
         .into_iter()
         .flatten()
@@ -189,7 +200,7 @@ pub fn resolve_locked(context: &Context, tools: &Tools, image: &[Package]) -> Re
     .map_err(wrap)?;
     let archive = Archive::pool(context, &tools.root, &pool).map_err(wrap)?;
     archive.update(&runner).map_err(wrap)?;
-    let resolved = resolve_in(context, &archive, &runner).map_err(wrap)?;
+    let resolved = resolve_in(context, &archive, &runner, Some(&DebSet(debs))).map_err(wrap)?;
     let differs = moved(image, &resolved.all.packages());
     if !differs.is_empty() {
         let lines = differs
