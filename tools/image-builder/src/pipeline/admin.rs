@@ -92,7 +92,7 @@ pub fn clean(args: &CleanArgs) -> Result<ExitCode, BuildError> {
             "tools",
             "debs",
             "apt",
-            "locked",
+            "pool",
             "tools-pool",
             "cargo-target",
             "cargo-home",

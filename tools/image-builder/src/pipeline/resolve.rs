@@ -58,6 +58,9 @@ pub fn resolve(context: &Context, tools: &Tools) -> Result<Resolved, BuildError>
     let fetched = archive
         .fetch(&runner, &resolved.all.0, &context.cache.join("debs"))
         .map_err(wrap)?;
+    // apt chooses between alternatives by all it sees. What counts is its choice among these packages alone: a
+    // locked build, which sees no others, makes the same.
+    let resolved = resolve_alone(context, tools, &runner, resolved.all.0).map_err(wrap)?;
     runner.bar().done(&format!(
         "{} packages, {} MiB fetched",
         resolved.all.0.len(),
@@ -182,25 +185,34 @@ pub fn fetch_locked(
     Ok(())
 }
 
+/// Resolves among these packages, all of them in the cache.
+fn resolve_alone(
+    context: &Context,
+    tools: &Tools,
+    runner: &run::Runner,
+    debs: Vec<Deb>,
+) -> Result<Resolved, Problem> {
+    let set = DebSet(debs);
+    let pool = context.cache.join("pool").join(&context.profile.name);
+    let mark = pool.join("digest");
+    let digest = format!("{} {}", tools.key, set.digest());
+    if std::fs::read_to_string(&mark).ok().as_deref() != Some(&digest) {
+        remove(&pool)?;
+        let store = context.cache.join("debs");
+        archive::write_pool(context, runner, &tools.root, &set.0, &store, &pool)?;
+        std::fs::write(&mark, &digest).map_err(Problem::io("write", &mark))?;
+    }
+    let archive = Archive::pool(context, &tools.root, &pool)?;
+    archive.update(runner)?;
+    resolve_in(context, &archive, runner, Some(&set))
+}
+
 /// The same from the packages of the lock alone; an error names what would differ.
 pub fn resolve_locked(context: &Context, tools: &Tools, image: &[Package]) -> Result<Resolved, BuildError> {
     let runner = context.runner("resolve")?;
     let wrap = |problem| context.failed(&runner, "resolve", problem);
     let debs = image.iter().map(Deb::from).collect::<Vec<_>>();
-    let pool = context.cache.join("locked").join(&context.profile.name);
-    remove(&pool).map_err(wrap)?;
-    archive::write_pool(
-        context,
-        &runner,
-        &tools.root,
-        &debs,
-        &context.cache.join("debs"),
-        &pool,
-    )
-    .map_err(wrap)?;
-    let archive = Archive::pool(context, &tools.root, &pool).map_err(wrap)?;
-    archive.update(&runner).map_err(wrap)?;
-    let resolved = resolve_in(context, &archive, &runner, Some(&DebSet(debs))).map_err(wrap)?;
+    let resolved = resolve_alone(context, tools, &runner, debs).map_err(wrap)?;
     let differs = moved(image, &resolved.all.packages());
     if !differs.is_empty() {
         let lines = differs
