@@ -216,7 +216,6 @@ fn make_parts(context: &Context, tools: &Tools, resolved: &Resolved) -> Result<P
         ours: vec![&zfs, &ours],
         late: resolved.late.clone(),
         kernel,
-        zfs: resolved.zfs.version().unwrap_or_default(),
     };
     let (root, initrd) = std::thread::scope(|scope| {
         let initrd = scope.spawn(|| initrd::make(context, tools, &user_space, &base, kernel));

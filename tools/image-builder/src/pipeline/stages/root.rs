@@ -39,8 +39,6 @@ pub struct RootSource<'a> {
     pub late: Vec<Deb>,
     /// Kernel release.
     pub kernel: &'a str,
-    /// Version of ZFS.
-    pub zfs: &'a str,
 }
 
 /// Makes `root.erofs`, `root.verity`, `root.hash` and `packages.txt` in the folder returned.
