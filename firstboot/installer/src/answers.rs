@@ -1,0 +1,301 @@
+//! What the installer is told: by a person, screen by screen, or by an answer file in TOML.
+//!
+//! One type serves both. `--print-schema` prints its JSON Schema, which a test compares with the committed
+//! `answers.schema.json`.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::select::Selector;
+
+/// Everything the installer needs to know.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Answers {
+    /// Language and formats of the installed system, a locale such as `de_DE.UTF-8`.
+    #[serde(default = "default_language")]
+    pub language: String,
+    /// Keyboard.
+    #[serde(default)]
+    pub keyboard: Keyboard,
+    /// Time zone such as `Europe/Berlin`.
+    #[serde(default = "default_timezone")]
+    pub timezone: String,
+    /// Where the system goes.
+    pub system: System,
+    /// Encryption of the state partition; absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<Encryption>,
+    /// A ZFS pool for data; absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<Pool>,
+    /// Name on the network and address.
+    #[serde(default)]
+    pub network: Network,
+    /// The administrator; absent only when data is kept, where the users stay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<User>,
+    /// What happens at the end.
+    #[serde(default)]
+    pub finish: Finish,
+}
+
+/// XKB layout and variant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Keyboard {
+    /// Layout, such as `us` or `de`.
+    pub layout: String,
+    /// Variant, such as `nodeadkeys`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
+}
+
+impl Default for Keyboard {
+    fn default() -> Self {
+        Self {
+            layout: "us".to_owned(),
+            variant: None,
+        }
+    }
+}
+
+/// Where the system goes and what happens to what is there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct System {
+    /// The disk. A list with more than one entry is refused: mirrored system disks are not supported.
+    pub disk: Selector,
+    /// The disk's serial number once more (its kernel name when it has none): nothing is written without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirm: Option<String>,
+    /// What happens to the disk.
+    #[serde(default)]
+    pub mode: Mode,
+    /// Size of the state partition with a unit (`64G`); absent: the rest of the disk up to 64 GiB,
+    /// or all of the rest when that leaves less than 64 GiB free.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_size: Option<Size>,
+}
+
+/// What happens to the system disk.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Everything on it is lost.
+    #[default]
+    Erase,
+    /// An installed SigmaVault gets a new system; its state partition and data stay.
+    KeepData,
+}
+
+/// LUKS2 on the state partition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Encryption {
+    /// Opens the state partition at boot.
+    pub passphrase: Secret,
+    /// Make a recovery key, shown once at the end.
+    #[serde(default = "yes")]
+    pub recovery_key: bool,
+    /// Let this machine's TPM 2.0 open it without the passphrase while the boot path (PCR 7) is the same.
+    #[serde(default)]
+    pub tpm2: bool,
+}
+
+/// A ZFS pool for data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Pool {
+    /// Name.
+    #[serde(default = "default_pool_name")]
+    pub name: String,
+    /// Layout; absent: the one suggested for these disks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layout: Option<crate::layout::Kind>,
+    /// Its disks; absent: all that are left and empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub disks: Vec<Selector>,
+    /// Serial numbers of those of its disks that hold something, which is then lost.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub erase: Vec<String>,
+}
+
+/// Host name and address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Network {
+    /// Name on the network (RFC 1123 label).
+    #[serde(default = "default_hostname")]
+    pub hostname: String,
+    /// A fixed address; absent: DHCP and IPv6 autoconfiguration on every interface.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<Address>,
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        Self {
+            hostname: default_hostname(),
+            address: None,
+        }
+    }
+}
+
+/// A fixed address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Address {
+    /// Interface, such as `enp1s0`.
+    pub interface: String,
+    /// Address with prefix length, such as `192.0.2.10/24`.
+    pub address: String,
+    /// Router.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<std::net::IpAddr>,
+    /// Name servers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dns: Vec<std::net::IpAddr>,
+}
+
+/// The administrator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct User {
+    /// Login name.
+    pub name: String,
+    /// Name in full.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub full_name: String,
+    /// Password, in clear.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<Secret>,
+    /// Password as crypt(5) writes it, instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_hash: Option<Secret>,
+    /// Keys that may log in by SSH.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ssh_keys: Vec<String>,
+    /// Whether the SSH server runs.
+    #[serde(default)]
+    pub ssh: bool,
+}
+
+/// What happens at the end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Finish {
+    /// After success.
+    #[serde(default)]
+    pub action: Action,
+    /// After a refusal or failure.
+    #[serde(default = "wait")]
+    pub on_failure: Action,
+}
+
+/// What the machine does when the installer has ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// Starts again, from the disk when the medium was pulled out or comes after it.
+    Reboot,
+    /// Switches itself off.
+    Poweroff,
+    /// Stays as it is.
+    #[default]
+    Wait,
+}
+
+/// Text that is never shown or logged.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Secret(pub String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// Bytes, written with a binary unit: `64G`, `500M`, `2T`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Size(pub u64);
+
+impl std::str::FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("'{text}' is not a size: write a whole number with K, M, G or T, such as 64G");
+        let unit = text.chars().last().ok_or_else(wrong)?;
+        let shift = match unit.to_ascii_uppercase() {
+            'K' => 10,
+            'M' => 20,
+            'G' => 30,
+            'T' => 40,
+            _ => return Err(wrong()),
+        };
+        let number: u64 = text[..text.len() - unit.len_utf8()].parse().map_err(|_| wrong())?;
+        number.checked_mul(1 << shift).map(Size).ok_or_else(wrong)
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (shift, unit) in [(40, 'T'), (30, 'G'), (20, 'M')] {
+            if self.0 > 0 && self.0.is_multiple_of(1 << shift) {
+                return write!(f, "{}{unit}", self.0 >> shift);
+            }
+        }
+        write!(f, "{}K", self.0 >> 10)
+    }
+}
+
+impl Serialize for Size {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+impl JsonSchema for Size {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Size".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "pattern": "^[0-9]+[KMGTkmgt]$" })
+    }
+}
+
+fn default_language() -> String {
+    "C.UTF-8".to_owned()
+}
+
+fn default_timezone() -> String {
+    "Etc/UTC".to_owned()
+}
+
+fn default_hostname() -> String {
+    "sigmavault".to_owned()
+}
+
+fn default_pool_name() -> String {
+    "tank".to_owned()
+}
+
+const fn yes() -> bool {
+    true
+}
+
+const fn wait() -> Action {
+    Action::Wait
+}

@@ -1,0 +1,166 @@
+//! What the installer knows about the machine it runs on. Plain data, so that plans are made and tested, and
+//! screens shown, without a machine; [`crate::inventory`] reads a real one.
+
+use serde::{Deserialize, Serialize};
+
+/// The machine and the medium it was started from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Machine {
+    /// Memory in bytes, as the kernel sees it.
+    pub memory: u64,
+    /// How it was started.
+    pub firmware: Firmware,
+    /// Whether it has a TPM 2.0 that Linux can use.
+    pub tpm2: bool,
+    /// Whole disks, the medium included, sorted by name.
+    pub disks: Vec<Disk>,
+    /// The system on the medium.
+    pub source: Source,
+    /// Network interfaces that can be given an address, by name.
+    pub interfaces: Vec<String>,
+    /// Locales that the image has.
+    pub locales: Vec<String>,
+    /// XKB layouts with their descriptions.
+    pub keyboards: Vec<KeyboardLayout>,
+    /// Time zones.
+    pub timezones: Vec<String>,
+}
+
+/// How a machine was started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Firmware {
+    /// By UEFI.
+    Uefi,
+    /// By BIOS, or UEFI's imitation of it (CSM).
+    Bios,
+}
+
+/// An XKB layout.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyboardLayout {
+    /// Name, such as `de`.
+    pub name: String,
+    /// Description, such as `German`.
+    pub description: String,
+    /// Variants: name and description.
+    pub variants: Vec<(String, String)>,
+}
+
+/// The system on the medium: what is copied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Source {
+    /// Version of the image.
+    pub version: String,
+    /// Root hash, 64 hexadecimal digits.
+    pub root_hash: String,
+    /// Device of the root file system, below the verity device.
+    pub root: String,
+    /// Its bytes.
+    pub root_bytes: u64,
+    /// Device of the verity tree.
+    pub verity: String,
+    /// Its bytes.
+    pub verity_bytes: u64,
+    /// Device of the EFI system partition.
+    pub esp: String,
+}
+
+/// A whole disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Disk {
+    /// Kernel name, such as `sda`.
+    pub name: String,
+    /// Device, such as `/dev/sda`.
+    pub path: String,
+    /// Other names of the device below `/dev/disk`; the first is the most telling one.
+    pub links: Vec<String>,
+    /// Model, or what else names it; may be empty.
+    pub model: String,
+    /// Serial number.
+    pub serial: Option<String>,
+    /// World-wide name.
+    pub wwn: Option<String>,
+    /// Bus, as lsblk names it: `sata`, `nvme`, `usb`, `virtio`; may be empty.
+    pub bus: String,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// Whether it turns.
+    pub rotational: bool,
+    /// Bytes of a logical sector.
+    pub sector: u32,
+    /// Why it cannot be written: the live medium, mounted, part of a running array or pool, read-only.
+    pub in_use: Option<String>,
+    /// What is on it.
+    pub contents: Contents,
+}
+
+/// What is on a disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Contents {
+    /// Nothing that has a signature.
+    Empty,
+    /// A SigmaVault system.
+    SigmaVault(Installed),
+    /// Something else, in words: `2 partitions: EFI system (vfat), "data" (ntfs)`.
+    Foreign(String),
+}
+
+/// A SigmaVault system on a disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Installed {
+    /// Whether its installation was completed.
+    pub complete: bool,
+    /// Version of the newest slot, when its boot entries tell.
+    pub version: Option<String>,
+    /// Bytes of each root slot, of each verity slot and of the state partition.
+    pub slot_bytes: u64,
+    /// Bytes of each verity slot.
+    pub verity_bytes: u64,
+    /// Bytes of the state partition.
+    pub state_bytes: u64,
+    /// Whether the state partition is encrypted.
+    pub encrypted: bool,
+}
+
+impl Disk {
+    /// One line for a person.
+    pub fn describe(&self) -> String {
+        let model = if self.model.is_empty() { "no model" } else { &self.model };
+        let serial = self.serial.as_deref().unwrap_or("no serial number");
+        let bus = if self.bus.is_empty() { "unknown bus" } else { &self.bus };
+        [&self.name, &self.size(), bus, model, serial].join("  ")
+    }
+
+    /// Size for a person, in the decimal units that are printed on disks.
+    pub fn size(&self) -> String {
+        decimal(self.bytes)
+    }
+
+    /// What is typed to confirm that it is erased: the serial number, or the kernel name without one.
+    pub fn confirmation(&self) -> &str {
+        self.serial.as_deref().unwrap_or(&self.name)
+    }
+}
+
+/// Bytes in decimal units, three digits: `500 GB`, `1.00 TB`.
+pub fn decimal(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
+    let (mut value, mut unit) = (bytes as f64, 0);
+    while value >= 999.5 && unit + 1 < UNITS.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    let digits = match value {
+        _ if unit == 0 => 0,
+        value if value < 9.995 => 2,
+        value if value < 99.95 => 1,
+        _ => 0,
+    };
+    format!("{value:.digits$} {}", UNITS[unit])
+}
