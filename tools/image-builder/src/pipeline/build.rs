@@ -225,8 +225,9 @@ fn make_parts(context: &Context, tools: &Tools, resolved: &Resolved) -> Result<P
     let (root, initrd, ()) = first_cause(root, initrd, Ok(()))?;
     let root_hash = root::root_hash(&root).map_err(BuildError::Setup)?;
     let volume_id = boot::volume_id(env!("CARGO_PKG_VERSION"), &root_hash);
-    let command_line = boot::command_line(context, &root_hash, &volume_id);
-    let boot = boot::make(context, tools, &initrd, kernel, &command_line)?;
+    let command_line = boot::command_line(context, &root_hash);
+    let live = boot::live_command_line(&volume_id);
+    let boot = boot::make(context, tools, &initrd, kernel, &command_line, &live)?;
     Ok(Parts {
         ours,
         zfs,
@@ -235,7 +236,7 @@ fn make_parts(context: &Context, tools: &Tools, resolved: &Resolved) -> Result<P
         boot,
         root_hash,
         volume_id,
-        command_line,
+        command_line: format!("{command_line} {live}"),
     })
 }
 

@@ -16,7 +16,12 @@ use super::stages::{iso, root};
 use crate::manifest::{Manifest, Sizes};
 
 /// Roots of the crates that go into an image.
-const IMAGE_CRATES: [&str; 3] = ["sigmavault-detector", "sigmavault-api", "sigmavault-cli"];
+const IMAGE_CRATES: [&str; 4] = [
+    "sigmavault-detector",
+    "sigmavault-installer",
+    "sigmavault-api",
+    "sigmavault-cli",
+];
 
 pub fn write_results(
     context: &Context,

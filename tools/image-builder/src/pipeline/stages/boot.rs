@@ -9,13 +9,19 @@ use crate::pipeline::key::Inputs;
 use crate::pipeline::sandbox::inside;
 use crate::profile::Arch;
 
-/// What the kernel of this image is told.
-pub fn command_line(context: &Context, root_hash: &str, volume_id: &str) -> String {
-    let live = "systemd.volatile=overlay systemd.gpt_auto=no sigmavault.live";
+/// What the kernel of this image is told, on the medium and on an installed disk alike. The initrd decides which
+/// partitions `/dev/sigmavault/` stands for.
+pub fn command_line(context: &Context, root_hash: &str) -> String {
     format!(
-        "roothash={root_hash} {live} sigmavault.medium={volume_id} {}",
+        "roothash={root_hash} systemd.verity_root_data=/dev/sigmavault/root \
+         systemd.verity_root_hash=/dev/sigmavault/root-verity systemd.gpt_auto=no {}",
         context.profile.command_line()
     )
+}
+
+/// What it is told besides on the medium: changes stay in memory.
+pub fn live_command_line(volume_id: &str) -> String {
+    format!("systemd.volatile=overlay sigmavault.live sigmavault.medium={volume_id}")
 }
 
 /// ISO 9660 volume id: 32 characters at most of A-Z, 0-9 and `_`. It names the root too, so that two media
@@ -41,22 +47,24 @@ pub fn make(
     initrd: &Path,
     kernel: &str,
     command_line: &str,
+    live: &str,
 ) -> Result<PathBuf, BuildError> {
     let os_release = super::root::os_release(context);
-    let inputs = Inputs::recipe(1)
+    let inputs = Inputs::recipe(2)
         .with("tools", &tools.key)
         .with(
             "initrd",
             &initrd.file_name().unwrap_or_default().to_string_lossy(),
         )
         .with("command line", command_line)
+        .with("live command line", live)
         .with("os-release", &os_release);
     context.stage("boot", &context.profile.name, &inputs, |runner, folder| {
         let path = folder.join("os-release");
         std::fs::write(&path, &os_release).map_err(Problem::io("write", &path))?;
-        let (stub, loader, removable) = match context.arch {
-            Arch::Amd64 => ("linuxx64.efi.stub", "systemd-bootx64.efi", "BOOTX64.EFI"),
-            Arch::Arm64 => ("linuxaa64.efi.stub", "systemd-bootaa64.efi", "BOOTAA64.EFI"),
+        let (suffix, removable) = match context.arch {
+            Arch::Amd64 => ("x64", "BOOTX64.EFI"),
+            Arch::Arm64 => ("aa64", "BOOTAA64.EFI"),
         };
         let sandbox = context
             .sandbox(&tools.root)
@@ -64,8 +72,8 @@ pub fn make(
             .give(folder, inside::WORK)
             .env("COMMAND_LINE", command_line)
             .env("KERNEL", kernel)
-            .env("STUB", stub)
-            .env("LOADER", loader)
+            .env("LIVE_COMMAND_LINE", live)
+            .env("SUFFIX", suffix)
             .env("REMOVABLE", removable)
             .env("UKI", format!("sigmavault_{}.efi", env!("CARGO_PKG_VERSION")));
         runner.run(&mut sandbox.script(ASSEMBLE))?;
@@ -78,7 +86,8 @@ pub fn make(
 /// Runs in the tools tree: kernel and initrd in /pool, results to /work.
 const ASSEMBLE: &str = r#"
 ukify build --linux=/pool/vmlinuz --initrd=/pool/initrd.img --cmdline="$COMMAND_LINE" \
-    --os-release=@/work/os-release --uname="$KERNEL" --stub="/usr/lib/systemd/boot/efi/$STUB" --output=/work/uki.efi
+    --os-release=@/work/os-release --uname="$KERNEL" --stub="/usr/lib/systemd/boot/efi/linux$SUFFIX.efi.stub" --output=/work/uki.efi
+ukify build --cmdline="$LIVE_COMMAND_LINE" --stub="/usr/lib/systemd/boot/efi/addon$SUFFIX.efi.stub" --output=/tmp/live.addon.efi
 printf 'timeout 0\n' >/tmp/loader.conf
 
 # FAT32 needs 65525 clusters; sectors must be 512 bytes, or the firmware does not find it inside the ISO.
@@ -87,11 +96,13 @@ mib=$(( $(stat -c %s /work/uki.efi) / 1048576 + 8 ))
 truncate -s "${mib}M" /work/esp.img
 mkfs.vfat --invariant -F 32 -S 512 -s 1 -i 53494d41 -n ESP /work/esp.img >/dev/null
 export MTOOLS_SKIP_CHECK=1
-cp "/usr/lib/systemd/boot/efi/$LOADER" /tmp/loader.efi
-touch --date="@$SOURCE_DATE_EPOCH" /tmp/loader.conf /tmp/loader.efi /work/uki.efi
-mmd -i /work/esp.img ::/EFI ::/EFI/BOOT ::/EFI/Linux ::/loader
+cp "/usr/lib/systemd/boot/efi/systemd-boot$SUFFIX.efi" /tmp/loader.efi
+touch --date="@$SOURCE_DATE_EPOCH" /tmp/loader.conf /tmp/loader.efi /tmp/live.addon.efi /work/uki.efi
+mmd -i /work/esp.img ::/EFI ::/EFI/BOOT ::/EFI/Linux "::/EFI/Linux/$UKI.extra.d" ::/loader
 mcopy -m -i /work/esp.img /tmp/loader.efi "::/EFI/BOOT/$REMOVABLE"
 mcopy -m -i /work/esp.img /work/uki.efi "::/EFI/Linux/$UKI"
+# Lies beside the kernel image and adds to its command line: the image itself is the one that is installed.
+mcopy -m -i /work/esp.img /tmp/live.addon.efi "::/EFI/Linux/$UKI.extra.d/live.addon.efi"
 mcopy -m -i /work/esp.img /tmp/loader.conf ::/loader/loader.conf
 "#;
 

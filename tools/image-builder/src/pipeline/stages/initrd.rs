@@ -16,7 +16,6 @@ use crate::pipeline::sandbox::inside;
 pub const PACKAGES: &[&str] = &[
     "systemd",
     "systemd-cryptsetup",
-    "systemd-repart",
     "udev",
     "bash",
     "kmod",
@@ -24,6 +23,11 @@ pub const PACKAGES: &[&str] = &[
     "dmsetup",
     "e2fsprogs",
     "less",
+    // What systemd-cryptsetup opens by itself when the state is bound to a TPM.
+    "libtss2-esys-3.0.2-0t64",
+    "libtss2-mu-4.0.1-0t64",
+    "libtss2-rc0t64",
+    "libtss2-tcti-device0t64",
 ];
 
 /// What the initrd does not need of them.
