@@ -1,4 +1,20 @@
 //! Doing what the plan says.
+//!
+//! - [`real`]: the order of things
+//! - [`copy`], [`verity`]: a slot is written, then read back against the root hash
+//! - [`disk`]: wiping, partitions, keys, and the look back at the end
+//! - [`target`], [`settings`]: the new system's settings and user
+//! - [`pool`]: the data pool
+//! - [`slots`]: kernel images and boot entries
+
+pub mod copy;
+pub mod disk;
+mod pool;
+pub mod real;
+mod settings;
+pub mod slots;
+mod target;
+pub mod verity;
 
 use crate::plan::InstallPlan;
 use crate::progress::{Event, Outcome, Stop};
