@@ -12,6 +12,7 @@ pub mod execute;
 pub mod inventory;
 pub mod layout;
 pub mod machine;
+mod nearest;
 pub mod plan;
 pub mod progress;
 pub mod run;
