@@ -1,1 +1,58 @@
 use super::*;
+use crate::layout;
+use crate::machine::{Contents, Disk};
+
+fn disk(name: &str, rotational: bool) -> Disk {
+    Disk {
+        name: name.into(),
+        path: format!("/dev/{name}"),
+        links: vec![format!("/dev/disk/by-id/ata-{name}")],
+        model: String::new(),
+        serial: None,
+        wwn: None,
+        bus: "sata".into(),
+        bytes: 4_000_000_000_000,
+        rotational,
+        sector: 512,
+        in_use: None,
+        contents: Contents::Empty,
+    }
+}
+
+fn told(kind: Kind, count: usize) -> String {
+    let disks: Vec<Disk> = (0..count).map(|index| disk(&format!("d{index}"), true)).collect();
+    let sizes: Vec<u64> = disks.iter().map(|disk| disk.bytes).collect();
+    let plan = PoolPlan {
+        name: "tank".into(),
+        mountpoint: "/srv/sigmavault/tank".into(),
+        layout: layout::make(kind, &sizes).unwrap(),
+        disks,
+    };
+    let args = arguments(&plan, "/t/etc/zfs/zpool.cache");
+    let at = args.iter().position(|arg| arg == "tank").unwrap();
+    args[at..].join(" ").replace("/dev/disk/by-id/ata-", "")
+}
+
+#[test]
+fn vdevs_stand_as_the_layout_says() {
+    assert_eq!(told(Kind::Single, 1), "tank d0");
+    assert_eq!(told(Kind::Stripe, 2), "tank d0 d1");
+    assert_eq!(told(Kind::Mirror, 2), "tank mirror d0 d1");
+    assert_eq!(told(Kind::Mirrors, 4), "tank mirror d0 d1 mirror d2 d3");
+    assert_eq!(told(Kind::Raidz1, 3), "tank raidz1 d0 d1 d2");
+    assert_eq!(told(Kind::Raidz2, 4), "tank raidz2 d0 d1 d2 d3");
+}
+
+#[test]
+fn the_pool_is_found_again() {
+    let plan = PoolPlan {
+        name: "tank".into(),
+        mountpoint: "/srv/sigmavault/tank".into(),
+        layout: layout::make(Kind::Single, &[4_000_000_000_000]).unwrap(),
+        disks: vec![disk("d0", false)],
+    };
+    let args = arguments(&plan, "/t/etc/zfs/zpool.cache").join(" ");
+    assert!(args.contains("-o cachefile=/t/etc/zfs/zpool.cache"), "{args}");
+    assert!(args.contains("-O mountpoint=/srv/sigmavault/tank"), "{args}");
+    assert!(args.contains("-o autotrim=on"), "{args}");
+}
