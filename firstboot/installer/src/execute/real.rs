@@ -91,7 +91,7 @@ impl Work<'_> {
         state.close(run)?;
         self.step(Step::Boot, || {
             let esp = slots::Esp::mount(run, &parts.esp)?;
-            outcome.notes.extend(esp.install_loader(run));
+            outcome.notes.extend(esp.install_loader(run)?);
             for slot in [Slot::A, Slot::B] {
                 esp.write_kernel(slot, &plan.source)?;
             }
@@ -124,7 +124,7 @@ impl Work<'_> {
             esp.write_entry(slot, &plan.source.version, rank)?;
         }
         self.step(Step::Boot, || {
-            outcome.notes.extend(esp.install_loader(run));
+            outcome.notes.extend(esp.install_loader(run)?);
             esp.write_entry(first, &plan.source.version, slots::SECOND)?;
             disk::rename_state(run, &plan.disk)?;
             esp.close(run)?;

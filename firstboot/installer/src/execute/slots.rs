@@ -76,32 +76,25 @@ impl<'a> Esp<'a> {
 
     /// Puts systemd-boot on it and into the firmware's list. What the firmware refuses is a note: the loader is also
     /// where every firmware looks by itself.
-    pub fn install_loader(&self, run: &dyn Run) -> Option<String> {
+    pub fn install_loader(&self, run: &dyn Run) -> Result<Option<String>, ExecuteError> {
         let path = format!("--esp-path={}", self.folder.display());
-        let install = |variables: &str| {
-            let args = [
-                &path,
-                variables,
-                "--make-entry-directory=no",
-                "--efi-boot-option-description=SigmaVault NAS OS",
-                "install",
-            ];
-            run.run("bootctl", &args, b"")
-        };
-        let note = match install("--variables=yes") {
+        let args = [
+            &path,
+            "--make-entry-directory=no",
+            "--efi-boot-option-description=SigmaVault NAS OS",
+            "install",
+        ];
+        let note = match run.run("bootctl", &args, b"") {
             Ok(_) => None,
-            Err(_) => match install("--variables=no") {
-                Ok(_) => Some(
-                    "the firmware took no boot entry; if the machine does not start from the disk, choose it in the firmware's boot menu"
-                        .to_owned(),
-                ),
-                Err(error) => return Some(error.to_string()),
-            },
+            Err(error) => {
+                run.run("bootctl", &[&["--no-variables"], &args[..]].concat(), b"")?;
+                Some(format!(
+                    "the firmware took no boot entry ({error}); if the machine does not start from the disk, choose it in the firmware's boot menu"
+                ))
+            }
         };
-        match self.put("loader/loader.conf", b"timeout 3\n") {
-            Ok(()) => note,
-            Err(error) => Some(error.to_string()),
-        }
+        self.put("loader/loader.conf", b"timeout 3\n")?;
+        Ok(note)
     }
 
     /// Copies the medium's kernel image to a slot.
