@@ -22,17 +22,18 @@ pub fn completions(command: &mut Command, shell: Shell) -> Vec<u8> {
     text
 }
 
-/// Writes `sigmavault.8` and one page per subcommand that is not hidden.
+/// Writes `sigmavault.8` and one page per subcommand, at any depth, that is not hidden.
 pub fn manual(mut command: Command, folder: &Path) -> Result<(), ManualError> {
     command.build();
+    pages(&command, folder)
+}
+
+fn pages(command: &Command, folder: &Path) -> Result<(), ManualError> {
     write(command.clone(), folder)?;
-    for subcommand in command
+    command
         .get_subcommands()
         .filter(|subcommand| !subcommand.is_hide_set())
-    {
-        write(subcommand.clone(), folder)?;
-    }
-    Ok(())
+        .try_for_each(|subcommand| pages(subcommand, folder))
 }
 
 fn write(command: Command, folder: &Path) -> Result<(), ManualError> {

@@ -1,13 +1,17 @@
 //! `sigmavault`: the administrator's command on a `SigmaVault` NAS.
 //!
 //! - [`client`]: the REST interface
-//! - [`systemctl`]: the service manager, when the REST interface is down
-//! - [`status`], [`hardware`]: one module per subcommand
+//! - [`program`], [`systemctl`]: other programs, and the service manager when the REST interface is down
+//! - [`durable`]: files that are whole after a power cut
+//! - [`status`], [`hardware`], [`slots`]: one module per subcommand
 //! - [`generate`]: completions and manual pages
 
 mod client;
+mod durable;
 mod generate;
 mod hardware;
+mod program;
+mod slots;
 mod status;
 mod systemctl;
 
@@ -18,6 +22,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 use sigmavault_facts::Files;
+use sigmavault_types::slots::Slot;
 
 use crate::client::Client;
 
@@ -36,6 +41,14 @@ enum Command {
     Status(Facts),
     /// Show the machine's hardware and why its model tier was chosen
     Hardware(Facts),
+    /// Show the system slots: which runs, which is taken next, which failed and why
+    #[command(args_conflicts_with_subcommands = true)]
+    Slots {
+        #[command(flatten)]
+        local: Local,
+        #[command(subcommand)]
+        action: Option<SlotsAction>,
+    },
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -67,6 +80,34 @@ struct Facts {
     root: PathBuf,
 }
 
+/// What is read and changed on this machine itself.
+#[derive(Debug, Args)]
+struct Local {
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
+    /// Work below this folder
+    #[arg(long, value_name = "DIR", default_value = "/", hide = true, global = true)]
+    root: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+enum SlotsAction {
+    /// Make a slot the one that is taken from the next start on; a bad one gets three new tries
+    Switch {
+        /// The slot
+        #[arg(value_name = "a|b", value_parser = slot)]
+        slot: Slot,
+        /// For the next start only
+        #[arg(long)]
+        once: bool,
+    },
+}
+
+fn slot(name: &str) -> Result<Slot, String> {
+    Slot::from_name(name).ok_or_else(|| "there are the slots a and b".to_owned())
+}
+
 fn main() -> ExitCode {
     match run(Arguments::parse().command) {
         Ok(text) => match io::stdout().lock().write_all(&text) {
@@ -87,7 +128,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<Vec<u8>> {
     match command {
         Command::Status(facts) => {
-            let found = status::get(&Client::new(&facts.api), &Files::new(facts.root), &systemctl::run)?;
+            let found = status::get(&Client::new(&facts.api), &Files::new(facts.root), &program::run)?;
             if let Some(note) = &found.note {
                 eprintln!("{note}");
             }
@@ -105,12 +146,48 @@ fn run(command: Command) -> anyhow::Result<Vec<u8>> {
                 Ok(hardware::show(&report).into_bytes())
             }
         }
+        Command::Slots { local, action } => slots_command(&Files::new(local.root), local.json, action),
         Command::Completions { shell } => Ok(generate::completions(&mut Arguments::command(), shell)),
         Command::Man { folder } => {
             generate::manual(Arguments::command(), &folder)?;
             Ok(Vec::new())
         }
     }
+}
+
+fn slots_command(files: &Files, as_json: bool, action: Option<SlotsAction>) -> anyhow::Result<Vec<u8>> {
+    match action {
+        None => {
+            needs_root(files, "the boot partition is readable for root only")?;
+            let found = slots::get(files)?;
+            if as_json {
+                json(&found)
+            } else {
+                Ok(slots::show(&found).into_bytes())
+            }
+        }
+        Some(SlotsAction::Switch { slot, once }) => {
+            needs_root(files, "this changes how the machine starts")?;
+            let switched = if once {
+                slots::once(files, slot, &program::run)?
+            } else {
+                slots::switch(files, slot)?
+            };
+            if as_json {
+                json(&switched)
+            } else {
+                Ok(switched.show().into_bytes())
+            }
+        }
+    }
+}
+
+/// Refuses anybody but root, on the machine itself.
+fn needs_root(files: &Files, why: &str) -> anyhow::Result<()> {
+    if files.is_this_machine() && !nix::unistd::Uid::effective().is_root() {
+        anyhow::bail!("{why}; try: sudo sigmavault ...");
+    }
+    Ok(())
 }
 
 fn json(facts: &impl serde::Serialize) -> anyhow::Result<Vec<u8>> {

@@ -4,9 +4,12 @@ use std::time::SystemTime;
 
 use sigmavault_facts::show::{Sheet, Style, duration, size};
 use sigmavault_facts::{FactError, Files, status};
+use sigmavault_types::slots::{Slot, Slots};
 use sigmavault_types::system::{RootState, ServiceManager, SystemStatus};
 
 use crate::client::{ApiError, Client};
+use crate::program::Run;
+use crate::slots;
 use crate::systemctl;
 
 /// The status, and where it is from when that is not the REST interface.
@@ -27,16 +30,12 @@ pub struct StatusError {
 }
 
 /// Asks the REST interface, and when it does not tell, this machine itself.
-pub fn get(
-    client: &Client,
-    files: &Files,
-    systemctl: &dyn Fn(&[&str]) -> Result<String, String>,
-) -> Result<Found, StatusError> {
+pub fn get(client: &Client, files: &Files, run: Run<'_>) -> Result<Found, StatusError> {
     let api = match client.get("/api/v1/system/status") {
         Ok(status) => return Ok(Found { status, note: None }),
         Err(error) => error,
     };
-    match status::read(files, SystemTime::now(), systemctl::state(systemctl)) {
+    match status::read(files, SystemTime::now(), systemctl::state(run)) {
         Ok(status) => {
             let note = format!("note: {api}\nnote: what follows was read from this machine directly");
             Ok(Found {
@@ -64,6 +63,9 @@ fn render(status: &SystemStatus, style: Style) -> String {
     );
     sheet.line("Profile", image.profile.as_deref().unwrap_or("unknown"));
     root(&mut sheet, &status.root, style);
+    if let Some(slots) = &status.slots {
+        slot(&mut sheet, slots, style);
+    }
     sheet.line(
         "Up",
         &format!("{} (since {})", duration(status.uptime_seconds), status.booted_at),
@@ -112,6 +114,19 @@ fn root(sheet: &mut Sheet, root: &RootState, style: Style) {
     }
 }
 
+fn slot(sheet: &mut Sheet, slots: &Slots, style: Style) {
+    let running = slots.running.map_or("unknown", Slot::letter);
+    let letters: Vec<&str> = slots.slots.iter().map(|state| state.slot.letter()).collect();
+    if letters.is_empty() {
+        sheet.line("Slot", running);
+    } else {
+        sheet.line("Slot", &format!("{running} of {}", letters.join(", ")));
+    }
+    if let Some(fell_back) = &slots.fell_back {
+        sheet.line("", &style.bad(&slots::fall_back(fell_back)));
+    }
+}
+
 fn services(sheet: &mut Sheet, systemd: &ServiceManager, style: Style) {
     match (&systemd.error, systemd.state.as_deref().unwrap_or("unknown")) {
         (Some(error), _) => sheet.line("Services", &style.bad(error)),
@@ -128,6 +143,8 @@ fn services(sheet: &mut Sheet, systemd: &ServiceManager, style: Style) {
 #[cfg(test)]
 mod tests {
     use sigmavault_types::image::ImageInfo;
+    use sigmavault_types::slots::{FallBack, SlotState};
+    use sigmavault_types::slots::{Slot, Slots};
     use sigmavault_types::system::{FailedUnit, Kernel, Load, MemoryUse, Os};
     use sigmavault_types::tier::{Tier, TierChoice, TierSource};
 
@@ -184,7 +201,41 @@ mod tests {
                 reason: "16 GiB of memory".into(),
                 warnings: Vec::new(),
             }),
+            slots: None,
         }
+    }
+
+    #[test]
+    fn the_slot_and_why_the_other_was_left() {
+        let state = |slot, preferred| SlotState {
+            slot,
+            version: None,
+            preferred,
+            running: !preferred,
+            tries_left: preferred.then_some(0),
+            tries_done: None,
+            bad: preferred,
+            bytes: None,
+        };
+        let mut installed = status();
+        installed.slots = Some(Slots {
+            running: Some(Slot::B),
+            slots: vec![state(Slot::A, true), state(Slot::B, false)],
+            fell_back: Some(FallBack {
+                from: Slot::A,
+                time: Some("2026-11-20T08:57:00Z".into()),
+                reason: "root hash does not match".into(),
+            }),
+            failures: Vec::new(),
+        });
+        let text = render(&installed, Style { colour: false });
+        assert!(
+            text.contains(
+                "Slot        B of A, B\n            \
+                 fell back from slot A: root hash does not match (2026-11-20T08:57:00Z)\n"
+            ),
+            "{text}"
+        );
     }
 
     #[test]

@@ -1,32 +1,21 @@
 //! The service manager, asked through systemctl(1).
 
-use std::process::Command;
-
 use serde::Deserialize;
 use sigmavault_types::system::{FailedUnit, ServiceManager};
 
-/// Runs systemctl with these arguments: its output, or why there is none.
-pub fn run(arguments: &[&str]) -> Result<String, String> {
-    let output = Command::new("systemctl")
-        .args(arguments)
-        .output()
-        .map_err(|error| format!("cannot run systemctl: {error}"))?;
-    if output.status.success() {
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-    } else {
-        Err(format!(
-            "systemctl {} ended with {}",
-            arguments.join(" "),
-            output.status
-        ))
-    }
-}
+use crate::program::Run;
 
 /// State and failed units; an error within when systemd does not answer.
-pub fn state(systemctl: &dyn Fn(&[&str]) -> Result<String, String>) -> ServiceManager {
+pub fn state(run: Run<'_>) -> ServiceManager {
     let ask = || {
-        let state = systemctl(&["show", "--property=SystemState", "--value"])?;
-        let failed = systemctl(&["list-units", "--state=failed", "--output=json", "--no-pager"])?;
+        let state = run(&["systemctl", "show", "--property=SystemState", "--value"])?;
+        let failed = run(&[
+            "systemctl",
+            "list-units",
+            "--state=failed",
+            "--output=json",
+            "--no-pager",
+        ])?;
         Ok((state.trim().to_owned(), failed_units(&failed)?))
     };
     match ask() {
@@ -67,7 +56,7 @@ mod tests {
     #[test]
     fn state_and_failed_units() {
         let found = state(&|arguments| {
-            match arguments[0] {
+            match arguments[1] {
             "show" => Ok("degraded\n".into()),
             _ => Ok(r#"[{"unit":"smbd.service","load":"loaded","active":"failed","sub":"failed","description":"Samba"}]"#
                 .into()),

@@ -224,6 +224,8 @@ fn the_committed_manual_is_that_of_the_command_line() {
         [
             "sigmavault-completions.8",
             "sigmavault-hardware.8",
+            "sigmavault-slots-switch.8",
+            "sigmavault-slots.8",
             "sigmavault-status.8",
             "sigmavault.8"
         ]

@@ -6,6 +6,8 @@
 //! - [`files`]: reading below a root
 //! - [`meminfo`], [`counters`], [`mounts`], [`os_release`], [`kernel`]: one parser per kind of file
 //! - [`verity`]: whether the root file system is verified
+//! - [`slots`]: the system slots, as the boot loader and the records of earlier boots have them
+//! - [`zpool_cache`]: names of the ZFS pools to import
 //! - [`report`]: the hardware report and the image's information
 //! - [`status`]: all of it put together as the system's status
 //! - [`show`]: facts as text for a terminal
@@ -19,8 +21,10 @@ pub mod mounts;
 pub mod os_release;
 pub mod report;
 pub mod show;
+pub mod slots;
 pub mod status;
 pub mod verity;
+pub mod zpool_cache;
 
 pub use error::{FactError, Malformed};
 pub use files::Files;

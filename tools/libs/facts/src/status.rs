@@ -6,7 +6,7 @@ use sigmavault_types::system::{Kernel, Load, MemoryUse, ServiceManager, SystemSt
 
 use crate::error::FactError;
 use crate::files::Files;
-use crate::{kernel, meminfo, os_release, report, verity};
+use crate::{kernel, meminfo, os_release, report, slots, verity};
 
 /// Load averages.
 pub fn load(files: &Files) -> Result<Load, FactError> {
@@ -52,6 +52,7 @@ pub fn read(files: &Files, now: SystemTime, systemd: ServiceManager) -> Result<S
         load: load(files)?,
         memory: memory(files)?,
         model: report::hardware(files).ok().map(|report| report.model),
+        slots: slots::recorded(files),
     })
 }
 
@@ -103,6 +104,7 @@ mod tests {
         assert_eq!(status.memory.total_bytes, 1_048_576);
         assert!(!status.root.verified);
         assert_eq!(status.model, None);
+        assert_eq!(status.slots, None);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! - [`hardware`]: the hardware report in `/run/sigmavault/hardware.json`
 //! - [`image`]: what the running image says it is, in `/usr/lib/sigmavault/image.json`
 //! - [`system`]: status and metrics of the running system
+//! - [`slots`]: the system slots and starts that failed
 //! - [`health`]: answers of the health endpoints
 //! - [`problem`]: errors on the wire (RFC 9457)
 //!
@@ -16,6 +17,7 @@ pub mod hardware;
 pub mod health;
 pub mod image;
 pub mod problem;
+pub mod slots;
 pub mod system;
 pub mod tier;
 

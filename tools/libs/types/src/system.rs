@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::image::ImageInfo;
+use crate::slots::Slots;
 use crate::tier::TierChoice;
 
 /// The running system at a glance.
@@ -33,6 +34,9 @@ pub struct SystemStatus {
     pub memory: MemoryUse,
     /// The language model tier; absent before the detector ran.
     pub model: Option<TierChoice>,
+    /// The system slots; absent on a live medium.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slots: Option<Slots>,
 }
 
 /// The operating system, from os-release(5).

@@ -1,0 +1,147 @@
+//! `sigmavault slots` on an installed machine made of files.
+
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+fn installed() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (path, text) in [
+        (
+            "run/sigmavault/boot.json",
+            r#"{"slot":"b","disk":"vda","esp":"0011","state":"ext4","entry":"sigmavault-b.conf"}"#,
+        ),
+        (
+            "boot/loader/entries/sigmavault-a+0-3.conf",
+            "title SigmaVault NAS OS 0.2.0 (slot A)\nversion 0.2.0\nsort-key sigmavault-1\nefi /EFI/sigmavault/slot-a.efi\n",
+        ),
+        (
+            "boot/loader/entries/sigmavault-b.conf",
+            "title SigmaVault NAS OS 0.1.0 (slot B)\nversion 0.1.0\nsort-key sigmavault-2\nefi /EFI/sigmavault/slot-b.efi\n",
+        ),
+        ("boot/EFI/sigmavault/slot-a.efi", "MZ"),
+        ("boot/EFI/sigmavault/slot-b.efi", "MZ"),
+        (
+            "boot/sigmavault/failures.tsv",
+            "2026-11-20T08:57:00Z\ta\troot hash does not match\n",
+        ),
+        ("var/lib/sigmavault/.keep", ""),
+    ] {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    folder
+}
+
+fn sigmavault(root: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_sigmavault"))
+        .args(arguments)
+        .arg("--root")
+        .arg(root)
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn the_list_shows_why_a_slot_was_left() {
+    let root = installed();
+    let output = sigmavault(root.path(), &["slots"]);
+    assert_eq!(
+        text(output.stdout),
+        "Slot A      0.2.0, taken at the next start, 2 B\n            bad: every start of it failed\n\
+         Slot B      0.1.0, runs now, 2 B\n            good\n\
+         Note        fell back from slot A: root hash does not match (2026-11-20T08:57:00Z)\n\
+         Failed      2026-11-20T08:57:00Z  A  root hash does not match\n"
+    );
+    let output = sigmavault(root.path(), &["slots", "--json"]);
+    let slots: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        slots["slots"][0],
+        json!({"slot": "a", "version": "0.2.0", "preferred": true, "running": false, "tries_left": 0,
+               "tries_done": 3, "bad": true, "bytes": 2})
+    );
+    assert_eq!(slots["fell_back"]["from"], "a");
+}
+
+#[test]
+fn a_switch_gives_a_bad_slot_new_tries() {
+    let root = installed();
+    let output = sigmavault(root.path(), &["slots", "switch", "A"]);
+    assert_eq!(
+        text(output.stdout),
+        "Slot A is taken from the next start on. Start again with: systemctl reboot\n\
+         It was bad and has 3 new tries.\n"
+    );
+    let mut names: Vec<_> = fs::read_dir(root.path().join("boot/loader/entries"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["sigmavault-a+3.conf", "sigmavault-b.conf"]);
+    let output = sigmavault(root.path(), &["slots", "switch", "b", "--json"]);
+    assert_eq!(
+        serde_json::from_slice::<Value>(&output.stdout).unwrap(),
+        json!({"slot": "b", "retried": false, "once": false})
+    );
+}
+
+#[test]
+fn a_live_medium_has_none() {
+    let root = installed();
+    fs::create_dir_all(root.path().join("proc")).unwrap();
+    fs::write(root.path().join("proc/cmdline"), "quiet sigmavault.live\n").unwrap();
+    for arguments in [&["slots"][..], &["slots", "switch", "a"]] {
+        let output = sigmavault(root.path(), arguments);
+        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(
+            text(output.stderr),
+            "sigmavault: this system runs from a live medium and has no slots; \
+             try: sigmavault-installer, then start from the disk\n"
+        );
+    }
+}
+
+#[test]
+fn wrong_usage_exits_with_2() {
+    let root = installed();
+    assert_eq!(
+        sigmavault(root.path(), &["slots", "switch", "c"]).status.code(),
+        Some(2)
+    );
+    assert_eq!(
+        sigmavault(root.path(), &["slots", "switch"]).status.code(),
+        Some(2)
+    );
+}
+
+#[test]
+fn status_names_the_slot_and_the_fall_back() {
+    let root = installed();
+    for (path, text) in [
+        ("proc/uptime", "60.0 1.0\n"),
+        ("proc/loadavg", "0.50 0.25 0.10 1/2 3\n"),
+        ("proc/meminfo", "MemTotal: 1024 kB\n"),
+    ] {
+        let path = root.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    let status = || {
+        let output = sigmavault(root.path(), &["status", "--api", "http://127.0.0.1:9"]);
+        text(output.stdout)
+    };
+    assert!(status().contains("\nSlot        B\n"), "{}", status());
+    // Services see what was copied from the boot partition.
+    sigmavault(root.path(), &["slots", "switch", "b"]);
+    assert!(status().contains("\nSlot        B of A, B\n"), "{}", status());
+}
