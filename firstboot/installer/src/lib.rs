@@ -1,6 +1,6 @@
 //! The installer: from the live medium to a disk that boots by itself.
 //!
-//! - [`answers`], [`select`]: what it is told, and which disks are meant
+//! - [`answers`], [`sources`], [`select`]: what it is told, where that comes from, and which disks are meant
 //! - [`machine`]: what it knows about the machine
 //! - [`layout`]: which ZFS layout suits which disks
 //! - [`plan`]: what will be done, or why it is refused; pure
@@ -15,3 +15,4 @@ mod nearest;
 pub mod plan;
 pub mod progress;
 pub mod select;
+pub mod sources;
