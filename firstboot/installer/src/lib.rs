@@ -1,8 +1,9 @@
 //! The installer: from the live medium to a disk that boots by itself.
 //!
-//! - [`answers`], [`sources`], [`select`]: what it is told, where that comes from, and which disks are meant
+//! - [`answers`], [`select`]: what it is told, and which disks are meant
 //! - [`machine`]: what it knows about the machine
 //! - [`layout`]: which ZFS layout suits which disks
+//! - [`sources`]: where answers come from when nobody types them
 //! - [`plan`]: what will be done, or why it is refused; pure
 //! - [`progress`]: what a running installation tells
 //! - [`execute`]: doing it
