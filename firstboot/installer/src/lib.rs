@@ -3,6 +3,7 @@
 //! - [`answers`], [`select`]: what it is told, and which disks are meant
 //! - [`machine`], [`inventory`]: what it knows about the machine, and how that is read
 //! - [`layout`]: which ZFS layout suits which disks
+//! - [`sources`]: where answers come from when nobody types them
 //! - [`plan`]: what will be done, or why it is refused; pure
 //! - [`progress`]: what a running installation tells
 //! - [`execute`], [`run`]: doing it, by programs of the system
@@ -17,3 +18,4 @@ pub mod plan;
 pub mod progress;
 pub mod run;
 pub mod select;
+pub mod sources;
