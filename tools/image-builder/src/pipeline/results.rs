@@ -41,9 +41,13 @@ pub fn write_results(
     let target = iso::path(context, out);
     let json = serde_json::to_string_pretty(&manifest)
         .map_err(|error| BuildError::Setup(Problem::Unmet(error.to_string())))?;
-    let read_me = digest_file(&context.image_path("medium/README.txt")).map_err(BuildError::Setup)?;
+    let texts = iso::texts(context)
+        .iter()
+        .map(|(_, path)| digest_file(path))
+        .collect::<Result<String, Problem>>()
+        .map_err(BuildError::Setup)?;
     let key = digest(&format!(
-        "1 {} {json} {sbom} {read_me} {}",
+        "2 {} {json} {sbom} {texts} {}",
         tools.key,
         parts.boot.display()
     ));

@@ -140,9 +140,10 @@ fn write_tree(context: &Context, parts: &Parts, bios: bool, tree: &Path) -> Resu
         serde_json::to_string_pretty(parts.manifest).map_err(|error| Problem::Unmet(error.to_string()))?;
     put("sigmavault/manifest.json", format!("{json}\n").as_bytes())?;
     put("sigmavault/sbom.spdx.json", parts.sbom.as_bytes())?;
-    let read_me = fs::read_to_string(context.image_path("medium/README.txt"))
-        .map_err(Problem::io("read", &context.image_path("medium/README.txt")))?;
-    put("README.txt", read_me.as_bytes())?;
+    for (name, path) in texts(context) {
+        let text = fs::read(&path).map_err(Problem::io("read", &path))?;
+        put(name, &text)?;
+    }
     if bios {
         for name in ["vmlinuz", "initrd.img"] {
             let (from, to) = (parts.initrd.join(name), tree.join("boot").join(name));
@@ -163,6 +164,17 @@ fn write_tree(context: &Context, parts: &Parts, bios: bool, tree: &Path) -> Resu
         put("boot/grub/grub.cfg", menu.as_bytes())?;
     }
     Ok(())
+}
+
+/// Texts for people on the medium, and where they are from.
+pub fn texts(context: &Context) -> [(&'static str, PathBuf); 2] {
+    [
+        ("README.txt", context.image_path("medium/README.txt")),
+        (
+            "sigmavault/answers.example.toml",
+            context.source.join("firstboot/installer/answers.example.toml"),
+        ),
+    ]
 }
 
 /// GRUB for BIOS: one image for CDs and, behind the hybrid boot sector, for sticks.
