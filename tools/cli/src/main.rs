@@ -3,9 +3,10 @@
 //! - [`client`]: the REST interface
 //! - [`program`], [`systemctl`]: other programs, and the service manager when the REST interface is down
 //! - [`durable`]: files that are whole after a power cut
-//! - [`status`], [`hardware`], [`slots`]: one module per subcommand
+//! - [`status`], [`hardware`], [`slots`], [`boot_check`]: one module per subcommand
 //! - [`generate`]: completions and manual pages
 
+mod boot_check;
 mod client;
 mod durable;
 mod generate;
@@ -18,10 +19,12 @@ mod systemctl;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::{Instant, SystemTime};
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 use sigmavault_facts::Files;
+use sigmavault_types::health::Alive;
 use sigmavault_types::slots::Slot;
 
 use crate::client::Client;
@@ -48,6 +51,23 @@ enum Command {
         local: Local,
         #[command(subcommand)]
         action: Option<SlotsAction>,
+    },
+    /// Check whether this boot is good, as sigmavault-boot-check.service does on every boot
+    ///
+    /// Waits until what a boot needs is there: the verified root, a writable state file system, the units listed in
+    /// boot-check.toml, the REST interface, and every pool that was imported before. A bad boot is kept with its
+    /// reason, which `sigmavault status` and `sigmavault slots` show. While the boot loader still counts the starts
+    /// of a slot, a bad boot starts the machine again; once the starts are used up, the other slot runs.
+    BootCheck {
+        /// Note that the machine shuts down in order
+        #[arg(long, conflicts_with = "deadline")]
+        at_shutdown: bool,
+        /// Note that the boot was not complete in time, and start again
+        #[arg(long)]
+        deadline: bool,
+        /// Work below this folder
+        #[arg(long, value_name = "DIR", default_value = "/", hide = true)]
+        root: PathBuf,
     },
     /// Print completions for a shell
     Completions {
@@ -146,7 +166,14 @@ fn run(command: Command) -> anyhow::Result<Vec<u8>> {
                 Ok(hardware::show(&report).into_bytes())
             }
         }
-        Command::Slots { local, action } => slots_command(&Files::new(local.root), local.json, action),
+        Command::Slots { local, action } => {
+            slots_command(&Files::new(local.root), local.json, action.as_ref())
+        }
+        Command::BootCheck {
+            at_shutdown,
+            deadline,
+            root,
+        } => boot_check_command(&Files::new(root), at_shutdown, deadline),
         Command::Completions { shell } => Ok(generate::completions(&mut Arguments::command(), shell)),
         Command::Man { folder } => {
             generate::manual(Arguments::command(), &folder)?;
@@ -155,7 +182,7 @@ fn run(command: Command) -> anyhow::Result<Vec<u8>> {
     }
 }
 
-fn slots_command(files: &Files, as_json: bool, action: Option<SlotsAction>) -> anyhow::Result<Vec<u8>> {
+fn slots_command(files: &Files, as_json: bool, action: Option<&SlotsAction>) -> anyhow::Result<Vec<u8>> {
     match action {
         None => {
             needs_root(files, "the boot partition is readable for root only")?;
@@ -166,7 +193,7 @@ fn slots_command(files: &Files, as_json: bool, action: Option<SlotsAction>) -> a
                 Ok(slots::show(&found).into_bytes())
             }
         }
-        Some(SlotsAction::Switch { slot, once }) => {
+        Some(&SlotsAction::Switch { slot, once }) => {
             needs_root(files, "this changes how the machine starts")?;
             let switched = if once {
                 slots::once(files, slot, &program::run)?
@@ -180,6 +207,30 @@ fn slots_command(files: &Files, as_json: bool, action: Option<SlotsAction>) -> a
             }
         }
     }
+}
+
+fn boot_check_command(files: &Files, at_shutdown: bool, deadline: bool) -> anyhow::Result<Vec<u8>> {
+    needs_root(files, "this keeps records and can start the machine again")?;
+    let client = Client::new(&boot_check::api(files));
+    let start = Instant::now();
+    let machine = boot_check::Machine {
+        files,
+        run: &program::run,
+        alive: &|| {
+            let answer = client.get::<Alive>("/health/live");
+            answer.map(drop).map_err(|error| error.to_string())
+        },
+        now: SystemTime::now(),
+        monotonic: &|| start.elapsed(),
+        sleep: &std::thread::sleep,
+        note: &|note| eprintln!("note: {note}"),
+    };
+    let text = match (at_shutdown, deadline) {
+        (true, _) => boot_check::at_shutdown(&machine)?,
+        (_, true) => boot_check::deadline(&machine)?,
+        _ => boot_check::check(&machine)?,
+    };
+    Ok(text.into_bytes())
 }
 
 /// Refuses anybody but root, on the machine itself.
