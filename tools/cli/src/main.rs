@@ -3,12 +3,13 @@
 //! - [`client`]: the REST interface
 //! - [`program`], [`systemctl`]: other programs, and the service manager when the REST interface is down
 //! - [`durable`]: files that are whole after a power cut
-//! - [`status`], [`hardware`], [`slots`], [`boot_check`]: one module per subcommand
+//! - [`status`], [`hardware`], [`slots`], [`boot_check`], [`factory_reset`]: one module per subcommand
 //! - [`generate`]: completions and manual pages
 
 mod boot_check;
 mod client;
 mod durable;
+mod factory_reset;
 mod generate;
 mod hardware;
 mod program;
@@ -16,18 +17,19 @@ mod slots;
 mod status;
 mod systemctl;
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Instant, SystemTime};
 
-use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use sigmavault_facts::Files;
 use sigmavault_types::health::Alive;
 use sigmavault_types::slots::Slot;
 
 use crate::client::Client;
+use crate::factory_reset::{Level, ResetError};
 
 /// The administrator's command on a SigmaVault NAS
 #[allow(clippy::doc_markdown, reason = "these comments are the help text")]
@@ -69,6 +71,11 @@ enum Command {
         #[arg(long, value_name = "DIR", default_value = "/", hide = true)]
         root: PathBuf,
     },
+    /// Put the machine back to how the installer left it, in three levels
+    ///
+    /// Shows what goes and what stays, has the name of the machine typed, and starts the machine again, which does the
+    /// work before anything is mounted.
+    FactoryReset(ResetArguments),
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -124,6 +131,36 @@ enum SlotsAction {
     },
 }
 
+#[derive(Debug, Args)]
+struct ResetArguments {
+    /// How much to reset
+    #[arg(value_enum)]
+    what: Reset,
+    /// Go on without asking; the name of this machine
+    #[arg(long, value_name = "HOSTNAME", conflicts_with = "dry_run")]
+    confirm: Option<String>,
+    /// Only show what would go and what would stay
+    #[arg(long)]
+    dry_run: bool,
+    /// Leave the restart, and with it the reset, to me
+    #[arg(long)]
+    no_reboot: bool,
+    #[command(flatten)]
+    local: Local,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Reset {
+    /// Settings: /etc as the installer left it
+    Configuration,
+    /// Settings and state: /etc, /var, /home and the like as the installer left them; pools stay
+    System,
+    /// The pools and the system disk: nothing is left that starts, install from the stick afterwards
+    Everything,
+    /// Take back a reset that waits for the next start
+    Cancel,
+}
+
 fn slot(name: &str) -> Result<Slot, String> {
     Slot::from_name(name).ok_or_else(|| "there are the slots a and b".to_owned())
 }
@@ -174,6 +211,7 @@ fn run(command: Command) -> anyhow::Result<Vec<u8>> {
             deadline,
             root,
         } => boot_check_command(&Files::new(root), at_shutdown, deadline),
+        Command::FactoryReset(arguments) => factory_reset_command(&arguments),
         Command::Completions { shell } => Ok(generate::completions(&mut Arguments::command(), shell)),
         Command::Man { folder } => {
             generate::manual(Arguments::command(), &folder)?;
@@ -231,6 +269,51 @@ fn boot_check_command(files: &Files, at_shutdown: bool, deadline: bool) -> anyho
         _ => boot_check::check(&machine)?,
     };
     Ok(text.into_bytes())
+}
+
+fn factory_reset_command(arguments: &ResetArguments) -> anyhow::Result<Vec<u8>> {
+    let (files, as_json) = (Files::new(&arguments.local.root), arguments.local.json);
+    needs_root(&files, "this resets the machine")?;
+    let level = match arguments.what {
+        Reset::Configuration => Level::Configuration,
+        Reset::System => Level::System,
+        Reset::Everything => Level::Everything,
+        Reset::Cancel => {
+            let cancelled = factory_reset::cancel(&files)?;
+            return match cancelled {
+                _ if as_json => json(&serde_json::json!({ "cancelled": cancelled })),
+                Some(level) => {
+                    Ok(format!("The reset of {} does not take place.\n", level.name()).into_bytes())
+                }
+                None => Ok(b"No reset was waiting.\n".to_vec()),
+            };
+        }
+    };
+    let plan = factory_reset::plan(&files, level, &program::run)?;
+    if arguments.dry_run {
+        return if as_json {
+            json(&plan)
+        } else {
+            Ok(plan.show().into_bytes())
+        };
+    }
+    match &arguments.confirm {
+        Some(typed) => factory_reset::confirmed(&plan, typed)?,
+        None if as_json || !io::stdin().is_terminal() => {
+            return Err(ResetError::NobodyThere { host: plan.host }.into());
+        }
+        None => factory_reset::ask(&plan, &mut io::stdin().lock(), &mut io::stderr())?,
+    }
+    let done = factory_reset::carry_out(&files, plan, !arguments.no_reboot, &program::run)?;
+    if as_json {
+        return json(&done);
+    }
+    let next = if done.restarting {
+        "The machine starts again now and resets itself."
+    } else {
+        "The reset takes place at the next start. Take it back with: sigmavault factory-reset cancel"
+    };
+    Ok(format!("{next}\n").into_bytes())
 }
 
 /// Refuses anybody but root, on the machine itself.

@@ -141,6 +141,11 @@ pub fn record_pools(files: &Files, run: Run<'_>) -> Result<(), WriteError> {
     durable::publish(&files.path(record(POOLS)), text.as_bytes())
 }
 
+/// Misses no pool at the next boot: a reset of the settings takes the list of pools to import with it.
+pub fn forget_pools(files: &Files) -> Result<(), WriteError> {
+    durable::publish(&files.path(record(POOLS)), b"")
+}
+
 /// Copies what the boot loader has, for services. A good slot loses its counter right after the check.
 pub fn record_slots(files: &Files, good: Option<Slot>) -> Result<(), String> {
     let mut slots = shown::get(files).map_err(|error| error.to_string())?.slots;

@@ -21,6 +21,7 @@ use sigmavault_facts::{Files, status};
 use sigmavault_types::slots::{BOOT_FOLDER, BootFailure, Slot};
 
 use crate::durable::{self, WriteError};
+use crate::factory_reset;
 use crate::program::Run;
 use crate::systemctl;
 
@@ -246,7 +247,9 @@ pub fn at_shutdown(machine: &Machine<'_>) -> Result<String, BootCheckError> {
     }
     // Pools that were exported or destroyed since are not missed at the next boot. After a bad boot the old list
     // stays: what is missing now is still missed.
-    if history::is_good(files) {
+    if factory_reset::is_pending(files) {
+        history::forget_pools(files)?;
+    } else if history::is_good(files) {
         history::record_pools(files, machine.run)?;
     }
     Ok(String::new())

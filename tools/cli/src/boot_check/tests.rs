@@ -341,6 +341,10 @@ fn an_orderly_shutdown_is_noted_and_another_stop_is_not() {
     fake.pools = "";
     fake.with(at_shutdown).unwrap();
     assert_eq!(fake.kept("pools"), "tank\nnew\n");
+    // A reset of the settings forgets what to import.
+    fake.write("/run/initramfs/state/factory-reset", "configuration\n");
+    fake.with(at_shutdown).unwrap();
+    assert_eq!(fake.kept("pools"), "");
 }
 
 #[test]
