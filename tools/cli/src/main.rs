@@ -3,11 +3,13 @@
 //! - [`client`]: the REST interface
 //! - [`program`], [`systemctl`]: other programs, and the service manager when the REST interface is down
 //! - [`durable`]: files that are whole after a power cut
-//! - [`status`], [`hardware`], [`slots`]: one module per subcommand
+//! - [`status`], [`hardware`], [`slots`], [`boot_check`], [`factory_reset`]: one module per subcommand
 //! - [`generate`]: completions and manual pages
 
+mod boot_check;
 mod client;
 mod durable;
+mod factory_reset;
 mod generate;
 mod hardware;
 mod program;
@@ -15,16 +17,19 @@ mod slots;
 mod status;
 mod systemctl;
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::{Instant, SystemTime};
 
-use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use sigmavault_facts::Files;
+use sigmavault_types::health::Alive;
 use sigmavault_types::slots::Slot;
 
 use crate::client::Client;
+use crate::factory_reset::{Level, ResetError};
 
 /// The administrator's command on a SigmaVault NAS
 #[allow(clippy::doc_markdown, reason = "these comments are the help text")]
@@ -49,6 +54,28 @@ enum Command {
         #[command(subcommand)]
         action: Option<SlotsAction>,
     },
+    /// Check whether this boot is good, as sigmavault-boot-check.service does on every boot
+    ///
+    /// Waits until what a boot needs is there: the verified root, a writable state file system, the units listed in
+    /// boot-check.toml, the REST interface, and every pool that was imported before. A bad boot is kept with its
+    /// reason, which `sigmavault status` and `sigmavault slots` show. While the boot loader still counts the starts
+    /// of a slot, a bad boot starts the machine again; once the starts are used up, the other slot runs.
+    BootCheck {
+        /// Note that the machine shuts down in order
+        #[arg(long, conflicts_with = "deadline")]
+        at_shutdown: bool,
+        /// Note that the boot was not complete in time, and start again
+        #[arg(long)]
+        deadline: bool,
+        /// Work below this folder
+        #[arg(long, value_name = "DIR", default_value = "/", hide = true)]
+        root: PathBuf,
+    },
+    /// Put the machine back to how the installer left it, in three levels
+    ///
+    /// Shows what goes and what stays, has the name of the machine typed, and starts the machine again, which does the
+    /// work before anything is mounted.
+    FactoryReset(ResetArguments),
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -104,6 +131,36 @@ enum SlotsAction {
     },
 }
 
+#[derive(Debug, Args)]
+struct ResetArguments {
+    /// How much to reset
+    #[arg(value_enum)]
+    what: Reset,
+    /// Go on without asking; the name of this machine
+    #[arg(long, value_name = "HOSTNAME", conflicts_with = "dry_run")]
+    confirm: Option<String>,
+    /// Only show what would go and what would stay
+    #[arg(long)]
+    dry_run: bool,
+    /// Leave the restart, and with it the reset, to me
+    #[arg(long)]
+    no_reboot: bool,
+    #[command(flatten)]
+    local: Local,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Reset {
+    /// Settings: /etc as the installer left it
+    Configuration,
+    /// Settings and state: /etc, /var, /home and the like as the installer left them; pools stay
+    System,
+    /// The pools and the system disk: nothing is left that starts, install from the stick afterwards
+    Everything,
+    /// Take back a reset that waits for the next start
+    Cancel,
+}
+
 fn slot(name: &str) -> Result<Slot, String> {
     Slot::from_name(name).ok_or_else(|| "there are the slots a and b".to_owned())
 }
@@ -146,7 +203,15 @@ fn run(command: Command) -> anyhow::Result<Vec<u8>> {
                 Ok(hardware::show(&report).into_bytes())
             }
         }
-        Command::Slots { local, action } => slots_command(&Files::new(local.root), local.json, action),
+        Command::Slots { local, action } => {
+            slots_command(&Files::new(local.root), local.json, action.as_ref())
+        }
+        Command::BootCheck {
+            at_shutdown,
+            deadline,
+            root,
+        } => boot_check_command(&Files::new(root), at_shutdown, deadline),
+        Command::FactoryReset(arguments) => factory_reset_command(&arguments),
         Command::Completions { shell } => Ok(generate::completions(&mut Arguments::command(), shell)),
         Command::Man { folder } => {
             generate::manual(Arguments::command(), &folder)?;
@@ -155,7 +220,7 @@ fn run(command: Command) -> anyhow::Result<Vec<u8>> {
     }
 }
 
-fn slots_command(files: &Files, as_json: bool, action: Option<SlotsAction>) -> anyhow::Result<Vec<u8>> {
+fn slots_command(files: &Files, as_json: bool, action: Option<&SlotsAction>) -> anyhow::Result<Vec<u8>> {
     match action {
         None => {
             needs_root(files, "the boot partition is readable for root only")?;
@@ -166,7 +231,7 @@ fn slots_command(files: &Files, as_json: bool, action: Option<SlotsAction>) -> a
                 Ok(slots::show(&found).into_bytes())
             }
         }
-        Some(SlotsAction::Switch { slot, once }) => {
+        Some(&SlotsAction::Switch { slot, once }) => {
             needs_root(files, "this changes how the machine starts")?;
             let switched = if once {
                 slots::once(files, slot, &program::run)?
@@ -180,6 +245,75 @@ fn slots_command(files: &Files, as_json: bool, action: Option<SlotsAction>) -> a
             }
         }
     }
+}
+
+fn boot_check_command(files: &Files, at_shutdown: bool, deadline: bool) -> anyhow::Result<Vec<u8>> {
+    needs_root(files, "this keeps records and can start the machine again")?;
+    let client = Client::new(&boot_check::api(files));
+    let start = Instant::now();
+    let machine = boot_check::Machine {
+        files,
+        run: &program::run,
+        alive: &|| {
+            let answer = client.get::<Alive>("/health/live");
+            answer.map(drop).map_err(|error| error.to_string())
+        },
+        now: SystemTime::now(),
+        monotonic: &|| start.elapsed(),
+        sleep: &std::thread::sleep,
+        note: &|note| eprintln!("note: {note}"),
+    };
+    let text = match (at_shutdown, deadline) {
+        (true, _) => boot_check::at_shutdown(&machine)?,
+        (_, true) => boot_check::deadline(&machine)?,
+        _ => boot_check::check(&machine)?,
+    };
+    Ok(text.into_bytes())
+}
+
+fn factory_reset_command(arguments: &ResetArguments) -> anyhow::Result<Vec<u8>> {
+    let (files, as_json) = (Files::new(&arguments.local.root), arguments.local.json);
+    needs_root(&files, "this resets the machine")?;
+    let level = match arguments.what {
+        Reset::Configuration => Level::Configuration,
+        Reset::System => Level::System,
+        Reset::Everything => Level::Everything,
+        Reset::Cancel => {
+            let cancelled = factory_reset::cancel(&files)?;
+            return match cancelled {
+                _ if as_json => json(&serde_json::json!({ "cancelled": cancelled })),
+                Some(level) => {
+                    Ok(format!("The reset of {} does not take place.\n", level.name()).into_bytes())
+                }
+                None => Ok(b"No reset was waiting.\n".to_vec()),
+            };
+        }
+    };
+    let plan = factory_reset::plan(&files, level, &program::run)?;
+    if arguments.dry_run {
+        return if as_json {
+            json(&plan)
+        } else {
+            Ok(plan.show().into_bytes())
+        };
+    }
+    match &arguments.confirm {
+        Some(typed) => factory_reset::confirmed(&plan, typed)?,
+        None if as_json || !io::stdin().is_terminal() => {
+            return Err(ResetError::NobodyThere { host: plan.host }.into());
+        }
+        None => factory_reset::ask(&plan, &mut io::stdin().lock(), &mut io::stderr())?,
+    }
+    let done = factory_reset::carry_out(&files, plan, !arguments.no_reboot, &program::run)?;
+    if as_json {
+        return json(&done);
+    }
+    let next = if done.restarting {
+        "The machine starts again now and resets itself."
+    } else {
+        "The reset takes place at the next start. Take it back with: sigmavault factory-reset cancel"
+    };
+    Ok(format!("{next}\n").into_bytes())
 }
 
 /// Refuses anybody but root, on the machine itself.

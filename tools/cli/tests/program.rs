@@ -222,7 +222,9 @@ fn the_committed_manual_is_that_of_the_command_line() {
     assert_eq!(
         names(folder.path()),
         [
+            "sigmavault-boot-check.8",
             "sigmavault-completions.8",
+            "sigmavault-factory-reset.8",
             "sigmavault-hardware.8",
             "sigmavault-slots-switch.8",
             "sigmavault-slots.8",

@@ -119,7 +119,9 @@ pub fn switch(files: &Files, slot: Slot) -> Result<Switched, SwitchError> {
 /// Has the boot loader take a slot at the next start, and only then.
 pub fn once(files: &Files, slot: Slot, run: Run<'_>) -> Result<Switched, SwitchError> {
     startable(files, slot)?;
-    run(&["bootctl", "set-oneshot", &Name::new(slot, None).id()]).map_err(SwitchError::BootLoader)?;
+    // The boot loader compares with the file's whole name, counter included, and takes shell patterns.
+    let pattern = format!("sigmavault-{}*.conf", slot.name());
+    run(&["bootctl", "set-oneshot", &pattern]).map_err(SwitchError::BootLoader)?;
     Ok(Switched {
         slot,
         retried: false,
@@ -264,7 +266,7 @@ mod tests {
             Ok(String::new())
         };
         assert!(once(&files, Slot::B, &run).unwrap().once);
-        assert_eq!(*asked.borrow(), ["bootctl set-oneshot sigmavault-b.conf"]);
+        assert_eq!(*asked.borrow(), ["bootctl set-oneshot sigmavault-b*.conf"]);
         assert_eq!(keys(&files), before);
         let refused = once(&files, Slot::B, &|_| Err("cannot run bootctl: no".into()));
         assert!(

@@ -283,6 +283,35 @@ fn system_status_comes_from_the_machine() {
 }
 
 #[test]
+fn status_of_an_installed_machine_has_its_slots() {
+    let service = Service::start(running());
+    let root = service.root.path();
+    common::write(root, "run/sigmavault/boot.json", r#"{"slot": "b"}"#);
+    common::write(
+        root,
+        "var/lib/sigmavault/boot/slots.json",
+        r#"[{"slot": "a", "version": "0.2.0", "preferred": true, "running": false, "tries_left": 0, "tries_done": 3,
+             "bad": true, "bytes": 2},
+            {"slot": "b", "version": "0.1.0", "preferred": false, "running": true, "tries_left": null,
+             "tries_done": null, "bad": false, "bytes": 2}]"#,
+    );
+    common::write(
+        root,
+        "var/lib/sigmavault/boot/failures.tsv",
+        "2026-11-20T08:57:00Z\ta\troot hash does not match\n",
+    );
+    let slots = service.get("/api/v1/system/status").json()["slots"].clone();
+    assert_eq!(
+        (&slots["running"], &slots["slots"][0]["bad"]),
+        (&json!("b"), &json!(true))
+    );
+    assert_eq!(
+        slots["fell_back"],
+        json!({"from": "a", "time": "2026-11-20T08:57:00Z", "reason": "root hash does not match"})
+    );
+}
+
+#[test]
 fn metrics_have_counters_and_after_a_while_rates() {
     let service = Service::start(running());
     let first = service.get("/api/v1/system/metrics").json();

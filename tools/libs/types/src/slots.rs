@@ -47,6 +47,7 @@ impl Slot {
     }
 
     /// The one that this is not.
+    #[must_use]
     pub const fn other(self) -> Self {
         match self {
             Self::A => Self::B,
@@ -126,7 +127,7 @@ pub struct BootInfo {
     pub esp: Option<String>,
     /// What the state partition holds: `ext4` or `luks`.
     pub state: Option<String>,
-    /// The boot loader's entry, such as `sigmavault-a.conf`.
+    /// The boot loader's entry, such as `sigmavault-a.conf`; with the counter as it was before, if it had one.
     pub entry: Option<String>,
 }
 

@@ -5,7 +5,7 @@ use crate::files::Files;
 /// Vendor GUID of the boot loader interface.
 const VENDOR: &str = "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
 
-/// The entry that was started, such as `sigmavault-a.conf`.
+/// The entry that was started, such as `sigmavault-a.conf`, or `sigmavault-a+3.conf` with the counter as it was before.
 pub fn selected_entry(files: &Files) -> Option<String> {
     read(files, "LoaderEntrySelected")
 }

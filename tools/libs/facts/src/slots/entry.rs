@@ -121,7 +121,7 @@ pub fn with_sort_key(text: &str, key: &str) -> String {
     let mut new = String::with_capacity(text.len() + key.len() + 10);
     let mut written = false;
     for line in text.lines() {
-        if !field(line).is_some_and(|(name, _)| name == "sort-key") {
+        if field(line).is_none_or(|(name, _)| name != "sort-key") {
             let _ = writeln!(new, "{line}");
         } else if !written {
             let _ = writeln!(new, "sort-key {key}");
@@ -217,7 +217,7 @@ mod tests {
             let entry = Entry::parse(Name::new(Slot::A, None), String::new(), new.clone());
             prop_assert_eq!(entry.sort_key.as_deref(), Some("sigmavault-1"));
             let others = |text: &str| -> Vec<String> {
-                let keep = |line: &&str| !field(line).is_some_and(|(name, _)| name == "sort-key");
+                let keep = |line: &&str| field(line).is_none_or(|(name, _)| name != "sort-key");
                 text.lines().filter(keep).map(str::to_owned).collect()
             };
             prop_assert_eq!(others(&new), others(&text));

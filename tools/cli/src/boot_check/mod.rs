@@ -1,0 +1,259 @@
+//! `sigmavault boot-check`: whether this boot is good.
+//!
+//! The boot loader gives a new slot three starts. A good check is what `boot-complete.target` waits for, and with it
+//! systemd-bless-boot.service, which takes the counter away; after a bad one the machine starts again, and when no
+//! starts are left, from the other slot. Why is kept and shown by `sigmavault status`.
+//!
+//! - [`settings`]: what a good boot is
+//! - [`health`]: whether this is one
+//! - [`history`]: what is kept about boots
+//! - [`notice`]: bad news on the consoles
+
+mod health;
+mod history;
+mod notice;
+mod settings;
+
+use std::time::{Duration, SystemTime};
+
+use sigmavault_facts::slots::{self, efi, entry};
+use sigmavault_facts::{Files, status};
+use sigmavault_types::slots::{BOOT_FOLDER, BootFailure, Slot};
+
+use crate::durable::{self, WriteError};
+use crate::factory_reset;
+use crate::program::Run;
+use crate::systemctl;
+
+use self::settings::Settings;
+
+pub use settings::api;
+
+/// Units that start the machine again.
+const STOP: &str =
+    "sigmavault-boot-check.service sigmavault-boot-deadline.timer sigmavault-boot-deadline.service";
+
+/// Time between two looks.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// A boot that is not good, or cannot be checked.
+#[derive(Debug, thiserror::Error)]
+pub enum BootCheckError {
+    /// No installed system.
+    #[error("this system runs from a live medium: there is no boot to check; try: sigmavault status")]
+    Live,
+    /// The boot is bad.
+    #[error("this boot is bad: {reason}\n{next}")]
+    Bad {
+        /// What is wrong.
+        reason: String,
+        /// What happens now, and what to do.
+        next: String,
+    },
+    /// A record could not be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+/// The machine that is checked.
+#[allow(missing_debug_implementations, reason = "it is made of functions")]
+pub struct Machine<'a> {
+    /// Its files.
+    pub files: &'a Files,
+    /// Its programs.
+    pub run: Run<'a>,
+    /// Whether its REST interface answers.
+    pub alive: &'a dyn Fn() -> Result<(), String>,
+    /// Its wall clock.
+    pub now: SystemTime,
+    /// Time since some moment in the past, which never goes back.
+    pub monotonic: &'a dyn Fn() -> Duration,
+    /// Waits.
+    pub sleep: &'a dyn Fn(Duration),
+    /// Tells whoever reads the journal.
+    pub note: &'a dyn Fn(&str),
+}
+
+/// Checks this boot until it is good or time is up, and acts on the result.
+pub fn check(machine: &Machine<'_>) -> Result<String, BootCheckError> {
+    let files = machine.files;
+    if slots::is_live(files) {
+        return Err(BootCheckError::Live);
+    }
+    let (settings, notes) = Settings::load(files);
+    for note in &notes {
+        (machine.note)(note);
+    }
+    let slot = slots::running(files);
+    if let Err(error) = before(machine) {
+        (machine.note)(&format!("earlier failures are not collected: {error}"));
+    }
+    let problems = wait(machine, &settings);
+    if problems.is_empty() {
+        return good(machine, slot);
+    }
+    Err(bad(machine, slot, &problems.join("; "), settings.notice()))
+}
+
+/// What earlier boots left to be noted.
+fn before(machine: &Machine<'_>) -> Result<(), WriteError> {
+    durable::folder(&machine.files.path(BOOT_FOLDER))?;
+    history::collect(machine.files)?;
+    if let Some((boot, failure)) = history::silent_failure(machine.files, machine.run) {
+        history::keep_failure(machine.files, &failure)?;
+        history::explain(machine.files, &boot)?;
+    }
+    Ok(())
+}
+
+/// What is wrong when time is up; nothing as soon as nothing is wrong.
+fn wait(machine: &Machine<'_>, settings: &Settings) -> Vec<String> {
+    let start = (machine.monotonic)();
+    loop {
+        let problems = health::problems(machine.files, settings, machine.run, machine.alive);
+        if problems.is_empty() || (machine.monotonic)().saturating_sub(start) >= settings.patience() {
+            return problems;
+        }
+        (machine.sleep)(PAUSE);
+    }
+}
+
+fn good(machine: &Machine<'_>, slot: Option<Slot>) -> Result<String, BootCheckError> {
+    let files = machine.files;
+    history::record_pools(files, machine.run)?;
+    if let Some(slot) = slot {
+        history::record_good(files, &history::this_boot(files, slot, machine.now))?;
+    }
+    if let Err(error) = history::record_slots(files, slot) {
+        (machine.note)(&format!("the slots are not copied for services: {error}"));
+    }
+    durable::publish(&files.path(history::GOOD_MARK), b"")?;
+    let letter = slot.map_or("unknown", Slot::letter);
+    Ok(format!("This boot of slot {letter} is good.\n"))
+}
+
+/// Keeps the reason, shows it, and starts again when there is something to start.
+fn bad(machine: &Machine<'_>, slot: Option<Slot>, reason: &str, notice: Duration) -> BootCheckError {
+    let files = machine.files;
+    if let Some(slot) = slot {
+        let boot = history::this_boot(files, slot, machine.now);
+        let failure = BootFailure {
+            time: status::timestamp(machine.now),
+            slot,
+            reason: reason.to_owned(),
+        };
+        let kept = history::keep_failure(files, &failure).and_then(|()| history::explain(files, &boot));
+        if let Err(error) = kept {
+            (machine.note)(&format!("the reason is not kept: {error}"));
+        }
+    }
+    if let Err(error) = history::record_slots(files, None) {
+        (machine.note)(&format!("the slots are not copied for services: {error}"));
+    }
+    let stays = staying(files, slot);
+    let next = match stays {
+        None => format!(
+            "The machine starts again in {} seconds. To stay here: systemctl stop {STOP}",
+            notice.as_secs()
+        ),
+        Some(why) => {
+            format!("The machine stays up: {why}. Look with: systemctl --failed; journalctl -b -p err")
+        }
+    };
+    let title = slot.map_or_else(String::new, |slot| format!(" of slot {}", slot.letter()));
+    notice::everywhere(
+        files,
+        machine.run,
+        &format!("SigmaVault: this boot{title} is bad.\n  {reason}\n{next}"),
+    );
+    if stays.is_none() {
+        (machine.sleep)(notice);
+        if let Err(error) = (machine.run)(&["systemctl", "reboot"]) {
+            (machine.note)(&format!("the machine does not start again: {error}"));
+        }
+    }
+    BootCheckError::Bad {
+        reason: reason.to_owned(),
+        next,
+    }
+}
+
+/// Why the machine is not started again; nothing when it is.
+fn staying(files: &Files, slot: Option<Slot>) -> Option<&'static str> {
+    if history::is_good(files) {
+        return Some("this boot was good before");
+    }
+    let Some(path) = efi::counted_entry(files) else {
+        return Some("this slot has proved itself earlier");
+    };
+    let left = path
+        .rsplit('/')
+        .next()
+        .and_then(entry::Name::parse)
+        .and_then(|name| name.tries_left);
+    let other = || {
+        let slots = slots::current(files).map(|slots| slots.slots);
+        let startable = |state: &sigmavault_types::slots::SlotState| {
+            Some(state.slot) != slot && !state.bad && state.bytes.is_some()
+        };
+        slots.is_ok_and(|slots| slots.iter().any(startable))
+    };
+    // Starting again without a slot to turn to would never end.
+    (left == Some(0) && !other()).then_some("no slot is left that could be started instead")
+}
+
+/// The whole boot took too long: says what is missing and starts again.
+pub fn deadline(machine: &Machine<'_>) -> Result<String, BootCheckError> {
+    let files = machine.files;
+    if history::is_good(files) {
+        return Ok("This boot is good.\n".to_owned());
+    }
+    // Best effort: it may be this very folder that cannot be written.
+    let _ = durable::folder(&files.path(BOOT_FOLDER));
+    let mut reason = "the boot was not complete in time".to_owned();
+    let failed = systemctl::state(machine.run).failed_units;
+    let failed: Vec<String> = failed.into_iter().map(|unit| unit.name).collect();
+    let jobs = (machine.run)(&["systemctl", "list-jobs", "--no-legend", "--no-pager"]).unwrap_or_default();
+    for (what, names) in [("failed", failed), ("still starting", running_jobs(&jobs))] {
+        if !names.is_empty() {
+            reason = format!("{reason}; {what}: {}", names.join(", "));
+        }
+    }
+    let notice = Settings::load(files).0.notice();
+    Err(bad(machine, slots::running(files), &reason, notice))
+}
+
+/// Units whose jobs run, from lines of number, unit, kind and state.
+fn running_jobs(jobs: &str) -> Vec<String> {
+    let running = jobs.lines().filter_map(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words.as_slice() {
+            [_, unit, _, "running"] => Some((*unit).to_owned()),
+            _ => None,
+        }
+    });
+    running.take(5).collect()
+}
+
+/// The machine shuts down in order: notes that, so that the next boot does not take this end for a failure.
+pub fn at_shutdown(machine: &Machine<'_>) -> Result<String, BootCheckError> {
+    let files = machine.files;
+    if systemctl::state(machine.run).state.as_deref() != Some("stopping") {
+        return Ok(String::new());
+    }
+    durable::folder(&files.path(BOOT_FOLDER))?;
+    if let Some(slot) = slots::running(files) {
+        history::explain(files, &history::this_boot(files, slot, machine.now))?;
+    }
+    // Pools that were exported or destroyed since are not missed at the next boot. After a bad boot the old list
+    // stays: what is missing now is still missed.
+    if factory_reset::is_pending(files) {
+        history::forget_pools(files)?;
+    } else if history::is_good(files) {
+        history::record_pools(files, machine.run)?;
+    }
+    Ok(String::new())
+}
+
+#[cfg(test)]
+mod tests;

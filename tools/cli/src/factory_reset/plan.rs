@@ -1,0 +1,182 @@
+//! What a reset takes and what it leaves.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+use sigmavault_facts::show::size;
+use sigmavault_facts::{Files, slots, zpool_cache};
+
+use super::REQUEST;
+use super::pools::Pool;
+
+/// The installer's copy of the pools to import.
+const FACTORY_CACHE: &str = "/run/initramfs/state/factory/etc/zfs/zpool.cache";
+
+/// How much is reset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Settings: `/etc` is as the installer left it.
+    Configuration,
+    /// Settings and state: everything on the state partition is as the installer left it.
+    System,
+    /// The data pools and the system disk.
+    Everything,
+}
+
+impl Level {
+    const ALL: [Self; 3] = [Self::Configuration, Self::System, Self::Everything];
+
+    /// Name as in the request and on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Configuration => "configuration",
+            Self::System => "system",
+            Self::Everything => "everything",
+        }
+    }
+}
+
+/// What would happen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    /// How much is reset.
+    pub level: Level,
+    /// Name of the machine, which confirms it.
+    pub host: String,
+    /// What is gone afterwards.
+    pub goes: Vec<String>,
+    /// What is as before.
+    pub stays: Vec<String>,
+    /// What to do then.
+    pub afterwards: Vec<String>,
+    /// Pools that are destroyed.
+    pub destroyed: Vec<Pool>,
+}
+
+impl Plan {
+    /// What a reset of this level does to a machine with these pools.
+    pub fn new(files: &Files, level: Level, pools: Vec<Pool>) -> Self {
+        let host = files
+            .attribute("/proc/sys/kernel/hostname")
+            .unwrap_or_else(|| "localhost".to_owned());
+        let mut plan = Self {
+            level,
+            host,
+            goes: Vec::new(),
+            stays: Vec::new(),
+            afterwards: Vec::new(),
+            destroyed: Vec::new(),
+        };
+        match level {
+            Level::Configuration => plan.configuration(),
+            Level::System => plan.system(),
+            Level::Everything => {
+                plan.everything(files, pools);
+                return plan;
+            }
+        }
+        plan.stays
+            .push("the system in every slot, and which slot is taken".into());
+        plan.keep_pools(files, &pools);
+        plan
+    }
+
+    fn configuration(&mut self) {
+        self.goes.push(
+            "/etc: every setting since the installation, such as network, shares, keys, and users with their passwords"
+                .into(),
+        );
+        self.stays
+            .push("/var, /home, /root, /srv, /opt, /mnt and /usr/local, with all files in them".into());
+        self.afterwards
+            .push("log in as the user of the installation, with the password of then".into());
+    }
+
+    fn system(&mut self) {
+        self.configuration();
+        self.stays.clear();
+        self.goes.extend(
+            [
+                "/var: logs, databases, containers, and all else that services keep",
+                "/home and /root: all files of users",
+                "/srv, /opt, /mnt and /usr/local, where no pool is mounted",
+            ]
+            .map(str::to_owned),
+        );
+        self.stays
+            .push("the encryption of the state partition, with its keys".into());
+    }
+
+    fn everything(&mut self, files: &Files, pools: Vec<Pool>) {
+        let disk = slots::boot_info(files).and_then(|info| info.disk);
+        let disk = disk.map_or_else(
+            || "the system disk".to_owned(),
+            |disk| format!("the system disk {disk}"),
+        );
+        for pool in &pools {
+            self.goes.push(format!(
+                "pool {}: {} of data on {}",
+                pool.name,
+                size(pool.allocated_bytes),
+                pool.members.join(", ")
+            ));
+        }
+        self.goes.push(format!(
+            "{disk}: settings, state, users' files and every slot; it does not start any more"
+        ));
+        self.stays.push("disks that hold no imported pool".into());
+        self.afterwards.push("install again from the stick".into());
+        if !pools.is_empty() {
+            self.afterwards.push(
+                "the disks of the pools are free, but not overwritten: before they leave the house, erase each with \
+                 its maker's tool, nvme format or blkdiscard"
+                    .into(),
+            );
+        }
+        self.destroyed = pools;
+    }
+
+    fn keep_pools(&mut self, files: &Files, pools: &[Pool]) {
+        if pools.is_empty() {
+            return;
+        }
+        let names: Vec<&str> = pools.iter().map(|pool| pool.name.as_str()).collect();
+        self.stays
+            .push(format!("every pool, with its data: {}", names.join(", ")));
+        let known = zpool_cache::pools(&files.bytes(FACTORY_CACHE).unwrap_or_default());
+        let newer: Vec<&str> = names
+            .into_iter()
+            .filter(|name| !known.iter().any(|known| known == name))
+            .collect();
+        if !newer.is_empty() {
+            self.afterwards.push(format!(
+                "import the pools that came after the installation: zpool import {}",
+                newer.join("; zpool import ")
+            ));
+        }
+    }
+
+    /// The plan for a person.
+    pub fn show(&self) -> String {
+        let mut text = format!("Factory reset of {}: {}\n", self.host, self.level.name());
+        for (title, lines) in [
+            ("Goes", &self.goes),
+            ("Stays", &self.stays),
+            ("Afterwards", &self.afterwards),
+        ] {
+            for (index, line) in lines.iter().enumerate() {
+                let title = if index == 0 { title } else { "" };
+                // Writing to a String cannot fail.
+                let _ = writeln!(text, "{title:12}{line}");
+            }
+        }
+        text
+    }
+}
+
+/// The level of the reset that waits for the next start.
+pub fn pending(files: &Files) -> Option<Level> {
+    let asked = files.attribute(REQUEST)?;
+    Level::ALL.into_iter().find(|level| level.name() == asked)
+}

@@ -1,0 +1,170 @@
+use std::cell::RefCell;
+use std::fs;
+
+use tempfile::TempDir;
+
+use super::*;
+
+struct Machine {
+    _folder: TempDir,
+    files: Files,
+    asked: RefCell<Vec<String>>,
+}
+
+impl Machine {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let files = Files::new(folder.path());
+        for (path, text) in [
+            ("/proc/sys/kernel/hostname", "vault\n"),
+            ("/proc/cmdline", "quiet\n"),
+            (
+                "/proc/self/mountinfo",
+                "30 1 8:5 / /run/initramfs/state rw - ext4 /dev/vda6 rw\n",
+            ),
+            ("/run/sigmavault/boot.json", r#"{"slot":"a","disk":"vda"}"#),
+            ("/run/initramfs/state/var/.keep", ""),
+        ] {
+            fs::create_dir_all(files.path(path).parent().unwrap()).unwrap();
+            fs::write(files.path(path), text).unwrap();
+        }
+        Self {
+            _folder: folder,
+            files,
+            asked: RefCell::default(),
+        }
+    }
+
+    fn answer(&self, words: &[&str]) -> String {
+        self.asked.borrow_mut().push(words.join(" "));
+        match words {
+            ["zpool", "list", "-v", ..] => "tank\t1G\n\t/dev/vdb1\t1G\n\t/dev/vdc1\t1G\n",
+            ["zpool", "list", ..] => "tank\t1073741824\t104857600\n",
+            _ => "",
+        }
+        .to_owned()
+    }
+
+    fn plan(&self, level: Level) -> Plan {
+        plan(&self.files, level, &|words| Ok(self.answer(words))).unwrap()
+    }
+
+    fn carry_out(&self, level: Level, restart: bool) -> Outcome {
+        let plan = self.plan(level);
+        self.asked.borrow_mut().clear();
+        carry_out(&self.files, plan, restart, &|words| Ok(self.answer(words))).unwrap()
+    }
+}
+
+#[test]
+fn settings_go_and_data_stay() {
+    assert_eq!(
+        Machine::new().plan(Level::Configuration).show(),
+        "Factory reset of vault: configuration\n\
+         Goes        /etc: every setting since the installation, such as network, shares, keys, and users with their passwords\n\
+         Stays       /var, /home, /root, /srv, /opt, /mnt and /usr/local, with all files in them\n            \
+         the system in every slot, and which slot is taken\n            \
+         every pool, with its data: tank\n\
+         Afterwards  log in as the user of the installation, with the password of then\n            \
+         import the pools that came after the installation: zpool import tank\n"
+    );
+}
+
+#[test]
+fn everything_names_pools_and_disks() {
+    let plan = Machine::new().plan(Level::Everything);
+    assert_eq!(
+        plan.goes,
+        [
+            "pool tank: 100 MiB of data on /dev/vdb1, /dev/vdc1",
+            "the system disk vda: settings, state, users' files and every slot; it does not start any more",
+        ]
+    );
+    assert_eq!(plan.stays, ["disks that hold no imported pool"]);
+    assert_eq!(plan.destroyed[0].members, ["/dev/vdb1", "/dev/vdc1"]);
+}
+
+#[test]
+fn only_the_name_of_the_machine_confirms() {
+    let plan = Machine::new().plan(Level::System);
+    let mut shown = Vec::new();
+    ask(&plan, &mut "vault\n".as_bytes(), &mut shown).unwrap();
+    let shown = String::from_utf8(shown).unwrap();
+    assert!(
+        shown.starts_with(&plan.show())
+            && shown.ends_with("Type the name of this machine, vault, to go on: "),
+        "{shown}"
+    );
+    for typed in ["yes\n", "Vault\n", ""] {
+        let error = ask(&plan, &mut typed.as_bytes(), &mut Vec::new()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "nothing was changed: {:?} is not the name of this machine, vault",
+                typed.trim()
+            )
+        );
+    }
+}
+
+#[test]
+fn the_request_is_one_word_for_the_initrd() {
+    let machine = Machine::new();
+    let done = machine.carry_out(Level::System, true);
+    assert!(done.requested && done.restarting);
+    assert_eq!(machine.files.text(REQUEST).unwrap(), "system\n");
+    assert_eq!(*machine.asked.borrow(), ["systemctl reboot"]);
+    assert_eq!(pending(&machine.files), Some(Level::System));
+    assert_eq!(cancel(&machine.files).unwrap(), Some(Level::System));
+    assert!(!is_pending(&machine.files));
+    assert_eq!(cancel(&machine.files).unwrap(), None);
+}
+
+#[test]
+fn pools_are_destroyed_before_the_request() {
+    let machine = Machine::new();
+    machine.carry_out(Level::Everything, false);
+    assert_eq!(
+        *machine.asked.borrow(),
+        [
+            "zpool export tank",
+            "zpool labelclear -f /dev/vdb1",
+            "zpool labelclear -f /dev/vdc1",
+        ]
+    );
+    assert_eq!(machine.files.text(REQUEST).unwrap(), "everything\n");
+}
+
+#[test]
+fn a_pool_in_use_stops_it_before_anything_is_lost() {
+    let machine = Machine::new();
+    let plan = machine.plan(Level::Everything);
+    let run = |words: &[&str]| Err(format!("{} failed", words.join(" ")));
+    let error = carry_out(&machine.files, plan, true, &run).unwrap_err();
+    assert!(matches!(error, ResetError::Pools(_)), "{error}");
+    assert!(!is_pending(&machine.files));
+}
+
+#[test]
+fn without_zfs_only_everything_is_refused() {
+    let machine = Machine::new();
+    let run = |_: &[&str]| Err("cannot run zpool".to_owned());
+    assert_eq!(plan(&machine.files, Level::System, &run).unwrap().destroyed, []);
+    assert!(plan(&machine.files, Level::Everything, &run).is_err());
+}
+
+#[test]
+fn without_a_state_partition_there_is_nothing_to_reset() {
+    let machine = Machine::new();
+    let run = |_: &[&str]| Ok(String::new());
+    fs::write(machine.files.path("/proc/self/mountinfo"), "").unwrap();
+    assert!(matches!(
+        plan(&machine.files, Level::System, &run),
+        Err(ResetError::NoState)
+    ));
+    fs::write(machine.files.path("/proc/cmdline"), "sigmavault.live\n").unwrap();
+    assert!(matches!(
+        plan(&machine.files, Level::System, &run),
+        Err(ResetError::Live)
+    ));
+}
