@@ -323,7 +323,7 @@ mod tests {
 
     #[test]
     fn endless_lines_are_cut() {
-        let transcript = transcript(&[b'x'; 10 * LONGEST]);
+        let transcript = transcript(&vec![b'x'; 10 * LONGEST]);
         let last = transcript.last(usize::MAX);
         assert_eq!((last.len(), last[0].len()), (10, SHOWN));
         assert_eq!(transcript.lines()[0].len(), LONGEST);
