@@ -2,8 +2,8 @@
 //! early boot. So the image's own boot is the probe, watched closely until the guest speaks, and started again
 //! under emulation when it does not.
 
-use std::fs::OpenOptions;
-use std::path::Path;
+use std::fs::{self, OpenOptions};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::machine::Accelerator;
@@ -72,6 +72,37 @@ pub fn broken(signs: &EarlySigns) -> Option<String> {
             EARLY_LIMIT.as_secs()
         )),
         _ => None,
+    }
+}
+
+/// What earlier tests found out about KVM, kept for as long as this machine is not started anew: finding out costs
+/// up to a minute and a half.
+#[derive(Debug)]
+pub struct KvmVerdict {
+    file: PathBuf,
+    boot: Option<String>,
+}
+
+impl KvmVerdict {
+    /// As it stands in the cache folder.
+    pub fn of(cache: &Path) -> Self {
+        Self {
+            file: cache.join("kvm-unusable"),
+            boot: fs::read_to_string("/proc/sys/kernel/random/boot_id").ok(),
+        }
+    }
+
+    /// Whether KVM failed since this machine was started.
+    pub fn unusable(&self) -> bool {
+        self.boot.is_some() && fs::read_to_string(&self.file).ok() == self.boot
+    }
+
+    /// KVM failed just now.
+    pub fn remember_unusable(&self) {
+        if let Some(boot) = &self.boot {
+            // Not remembering costs time and nothing else.
+            let _ = fs::write(&self.file, boot);
+        }
     }
 }
 
@@ -144,5 +175,16 @@ mod tests {
         ] {
             assert_eq!(broken(&signs).as_deref(), expected, "{signs:?}");
         }
+    }
+
+    #[test]
+    fn a_verdict_is_kept_until_the_next_start() {
+        let cache = tempfile::tempdir().unwrap();
+        let verdict = KvmVerdict::of(cache.path());
+        assert!(!verdict.unusable());
+        verdict.remember_unusable();
+        assert!(verdict.unusable());
+        fs::write(cache.path().join("kvm-unusable"), "another boot").unwrap();
+        assert!(!verdict.unusable());
     }
 }

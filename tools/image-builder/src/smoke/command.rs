@@ -1,9 +1,8 @@
 //! The `smoke` command: the test with its progress, and its report as text or JSON.
 
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use super::accel::KvmVerdict;
 use super::{Accel, Error, Options, ToolsTree, interrupt_flag, smoke};
 use crate::cli::{Global, default_cache};
 use crate::pipeline::stages::tools;
@@ -74,47 +73,4 @@ pub fn run(options: &Options, global: &Global) -> Result<ExitCode, CommandError>
     } else {
         ExitCode::FAILURE
     })
-}
-
-/// What earlier tests found out about KVM, kept for as long as this machine is not started anew: finding out costs
-/// up to a minute and a half.
-struct KvmVerdict {
-    file: PathBuf,
-    boot: Option<String>,
-}
-
-impl KvmVerdict {
-    fn of(cache: &Path) -> Self {
-        Self {
-            file: cache.join("kvm-unusable"),
-            boot: fs::read_to_string("/proc/sys/kernel/random/boot_id").ok(),
-        }
-    }
-
-    fn unusable(&self) -> bool {
-        self.boot.is_some() && fs::read_to_string(&self.file).ok() == self.boot
-    }
-
-    fn remember_unusable(&self) {
-        if let Some(boot) = &self.boot {
-            // Not remembering costs time and nothing else.
-            let _ = fs::write(&self.file, boot);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_verdict_is_kept_until_the_next_start() {
-        let cache = tempfile::tempdir().unwrap();
-        let verdict = KvmVerdict::of(cache.path());
-        assert!(!verdict.unusable());
-        verdict.remember_unusable();
-        assert!(verdict.unusable());
-        fs::write(cache.path().join("kvm-unusable"), "another boot").unwrap();
-        assert!(!verdict.unusable());
-    }
 }

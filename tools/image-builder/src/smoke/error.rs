@@ -102,6 +102,9 @@ pub enum Error {
         /// Where the logs are.
         artifacts: PathBuf,
     },
+    /// Typing on a serial port that was not made for it.
+    #[error("the serial port of this machine is only listened to; give it a serial socket to type on it")]
+    SerialIsOutputOnly,
     /// The user or the system asked to stop.
     #[error("interrupted; the virtual machine was stopped")]
     Interrupted,

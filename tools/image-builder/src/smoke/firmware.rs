@@ -22,13 +22,28 @@ pub struct FirmwareFiles {
 impl FirmwareFiles {
     /// Copies the variables of the tools tree's OVMF into `work`.
     pub fn prepare(tools_root: &Path, work: &Path) -> Result<Self, Error> {
+        let vars = work.join("vars.fd");
+        let from = tools_root.join(VARIABLES);
+        let files = Self::with(tools_root, vars)?;
+        fs::copy(&from, &files.vars).map_err(Error::io("copy", &from))?;
+        Ok(files)
+    }
+
+    /// Uses the variables that an earlier boot of the machine left in `vars`; copies them there for the first.
+    pub fn kept(tools_root: &Path, vars: &Path) -> Result<Self, Error> {
+        let files = Self::with(tools_root, vars.to_owned())?;
+        if !vars.exists() {
+            let from = tools_root.join(VARIABLES);
+            fs::copy(&from, vars).map_err(Error::io("copy", &from))?;
+        }
+        Ok(files)
+    }
+
+    fn with(tools_root: &Path, vars: PathBuf) -> Result<Self, Error> {
         let code = tools_root.join(CODE);
         if !code.is_file() {
             return Err(Error::NoFirmware { path: code });
         }
-        let vars = work.join("vars.fd");
-        let from = tools_root.join(VARIABLES);
-        fs::copy(&from, &vars).map_err(Error::io("copy", &from))?;
         Ok(Self {
             code: Path::new("/").join(CODE),
             vars,
@@ -52,6 +67,11 @@ mod tests {
         assert_eq!(fs::read_to_string(&files.vars).unwrap(), "vars");
         fs::write(&files.vars, "written").unwrap();
         assert_eq!(fs::read_to_string(tree.path().join(VARIABLES)).unwrap(), "vars");
+        assert_eq!(FirmwareFiles::kept(tree.path(), &files.vars).unwrap(), files);
+        assert_eq!(fs::read_to_string(&files.vars).unwrap(), "written");
+        let first = work.path().join("first.fd");
+        FirmwareFiles::kept(tree.path(), &first).unwrap();
+        assert_eq!(fs::read_to_string(&first).unwrap(), "vars");
     }
 
     #[test]

@@ -12,10 +12,14 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::error::Error;
-use super::machine::{DISK_SERIALS, JOURNAL_PORT};
+use super::machine::JOURNAL_PORT;
 
+/// Bash functions with which a script in the guest reports, and nothing else.
+pub const REPORTING: &str = include_str!("report.sh");
 /// The script that the unit runs.
-const SCRIPT: &str = include_str!("guest.sh");
+const SCRIPT: &str = concat!(include_str!("report.sh"), include_str!("guest.sh"));
+/// Serial numbers of the disks for the pool.
+pub const DISK_SERIALS: [&str; 2] = ["SVSMOKE-A", "SVSMOKE-B"];
 /// Name of the credential that carries it.
 const SCRIPT_CREDENTIAL: &str = "sigmavault-smoke.sh";
 /// Runs the checks.
@@ -47,6 +51,15 @@ impl Credential {
 pub fn credentials(boot_limit: Duration) -> Vec<Credential> {
     let seconds = boot_limit.as_secs();
     let [disk_a, disk_b] = DISK_SERIALS;
+    script_credentials(
+        SCRIPT,
+        &format!("SMOKE_BOOT_LIMIT={seconds} SMOKE_DISK_A={disk_a} SMOKE_DISK_B={disk_b}"),
+    )
+}
+
+/// The credentials that make a machine run a bash script from early on, with `environment` as `systemd.exec(5)`
+/// writes it, and send its journal out. The script runs once more with the argument `gone` when it has ended.
+pub fn script_credentials(script: &str, environment: &str) -> Vec<Credential> {
     // Neither unit is ordered after a target nor holds one up (Type=exec): both start as soon as there is a
     // system manager, so that a boot that hangs is told of as well.
     let unit = format!(
@@ -61,7 +74,7 @@ Before=shutdown.target
 [Service]
 Type=exec
 LoadCredential={SCRIPT_CREDENTIAL}
-Environment=SMOKE_BOOT_LIMIT={seconds} SMOKE_DISK_A={disk_a} SMOKE_DISK_B={disk_b}
+Environment={environment}
 ExecStart=/bin/bash %d/{SCRIPT_CREDENTIAL}
 ExecStopPost=/bin/bash %d/{SCRIPT_CREDENTIAL} gone
 TimeoutStopSec=10
@@ -83,7 +96,7 @@ ExecStart=/bin/bash -c 'until [[ -c /dev/virtio-ports/{JOURNAL_PORT} ]]; do slee
     );
     let wants = format!("[Unit]\nWants={UNIT} {JOURNAL_UNIT}\n");
     [
-        (SCRIPT_CREDENTIAL.to_owned(), SCRIPT.to_owned()),
+        (SCRIPT_CREDENTIAL.to_owned(), script.to_owned()),
         (format!("systemd.extra-unit.{UNIT}"), unit),
         (format!("systemd.extra-unit.{JOURNAL_UNIT}"), journal),
         (
@@ -204,8 +217,7 @@ mod tests {
 
     /// Runs the script's own reporting functions.
     fn fact_of_the_script(value: &str) -> Vec<Result<Event, String>> {
-        let functions = SCRIPT.split("# -- Checks").next().unwrap();
-        let program = format!("{functions}\ncheck=c\nfact key \"$VALUE\" 3>&1");
+        let program = format!("{REPORTING}\ncheck=c\nfact key \"$VALUE\" 3>&1");
         let output = Command::new("bash")
             .args(["-c", &program])
             .env("VALUE", value)

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use serde::Serialize;
 use serde_json::json;
 
+use super::drive::{Drive, LiveMedium};
 use super::firmware::FirmwareFiles;
-use super::options::{Medium, Memory};
+use super::options::Memory;
 
 /// Virtual processors of every machine.
 pub const CPUS: u32 = 2;
@@ -15,8 +16,6 @@ pub const CPUS: u32 = 2;
 pub const REPORT_PORT: &str = "org.sigmavault.smoke";
 /// Name of the virtio-serial port into which the guest writes its journal.
 pub const JOURNAL_PORT: &str = "org.sigmavault.journal";
-/// Serial numbers of the disks for the pool; at most 20 characters.
-pub const DISK_SERIALS: [&str; 2] = ["SVSMOKE-A", "SVSMOKE-B"];
 
 /// How the processor is virtualised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -45,6 +44,15 @@ impl Accelerator {
     }
 }
 
+/// What QEMU does when the guest resets itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnReset {
+    /// It ends, and the session tells of it.
+    End,
+    /// The machine starts again, as a real one does.
+    Restart,
+}
+
 /// Everything a machine is made of. Paths are as QEMU sees them.
 #[derive(Debug, Clone)]
 pub struct Machine {
@@ -56,18 +64,22 @@ pub struct Machine {
     pub memory: Memory,
     /// OVMF and its variables, or nothing for `SeaBIOS`.
     pub uefi: Option<FirmwareFiles>,
-    /// The ISO, opened read-only.
-    pub iso: PathBuf,
-    /// How the ISO is attached.
-    pub medium: Medium,
-    /// Raw images of the disks for the pool, as many as [`DISK_SERIALS`].
-    pub disks: [PathBuf; 2],
+    /// What it is started from first; nothing when it is to start from its drives.
+    pub medium: Option<LiveMedium>,
+    /// Its disks.
+    pub drives: Vec<Drive>,
+    /// Unix socket of a running swtpm.
+    pub tpm_socket: Option<PathBuf>,
+    /// What a reset by the guest does.
+    pub on_reset: OnReset,
     /// Files with one SMBIOS type 11 string each.
     pub oem_strings: Vec<PathBuf>,
     /// Unix socket on which we wait for QEMU's control connection.
     pub qmp_socket: PathBuf,
     /// Unix socket on which we wait for the guest's reports.
     pub report_socket: PathBuf,
+    /// Unix socket on which we wait for the serial port, to type on it; nothing when it is only listened to.
+    pub serial_socket: Option<PathBuf>,
     /// Receives what the guest prints on its serial port.
     pub serial_log: PathBuf,
     /// Receives every line of the report port.
@@ -97,8 +109,11 @@ impl Machine {
         line.pair("-m", &format!("{}M", self.memory.mib()));
         line.pair("-rtc", "base=utc");
         line.pair("-boot", "strict=on");
-        // A guest that resets itself has failed; it must not start over unnoticed.
-        line.pair("-action", "reboot=shutdown,shutdown=poweroff");
+        let on_reset = match self.on_reset {
+            OnReset::End => "shutdown",
+            OnReset::Restart => "reset",
+        };
+        line.pair("-action", &format!("reboot={on_reset},shutdown=poweroff"));
         line.pair("-display", "none");
         line.pair("-device", "VGA");
         line.pair("-object", "rng-random,id=rng,filename=/dev/urandom");
@@ -106,8 +121,8 @@ impl Machine {
         line.pair("-netdev", "user,id=net,restrict=on");
         line.pair("-device", "virtio-net-pci,netdev=net");
         self.firmware(&mut line);
-        self.medium(&mut line);
-        self.pool_disks(&mut line);
+        self.storage(&mut line);
+        self.tpm(&mut line);
         self.channels(&mut line);
         for path in &self.oem_strings {
             line.pair("-smbios", &format!("type=11,path={}", value(path)));
@@ -122,29 +137,30 @@ impl Machine {
         line.pair("-machine", "pflash0=code,pflash1=vars");
     }
 
-    fn medium(&self, line: &mut Line) {
-        line.file("medium", &self.iso, true);
-        match self.medium {
-            Medium::Usb => {
-                line.pair("-device", "qemu-xhci,id=xhci");
-                line.pair(
-                    "-device",
-                    "usb-storage,bus=xhci.0,drive=medium,removable=on,bootindex=0",
-                );
-            }
-            // Port 0 of the controller that every q35 machine has.
-            Medium::Cd => {
-                line.pair("-device", "ide-cd,bus=ide.0,drive=medium,bootindex=0");
-            }
+    fn storage(&self, line: &mut Line) {
+        if self.needs_usb() {
+            line.pair("-device", "qemu-xhci,id=xhci");
+        }
+        if let Some(medium) = &self.medium {
+            line.file("medium", &medium.iso, true);
+            line.pair("-device", medium.device());
+        }
+        for (index, drive) in self.drives.iter().enumerate() {
+            let node = format!("disk{index}");
+            line.file(&node, &drive.path, drive.read_only);
+            line.pair("-device", &drive.device(index, &node));
         }
     }
 
-    fn pool_disks(&self, line: &mut Line) {
-        for (index, (path, serial)) in self.disks.iter().zip(DISK_SERIALS).enumerate() {
-            let node = format!("disk{index}");
-            line.file(&node, path, false);
-            line.pair("-device", &format!("virtio-blk-pci,drive={node},serial={serial}"));
-        }
+    fn needs_usb(&self) -> bool {
+        self.medium.as_ref().is_some_and(LiveMedium::is_usb) || self.drives.iter().any(Drive::is_usb)
+    }
+
+    fn tpm(&self, line: &mut Line) {
+        let Some(socket) = &self.tpm_socket else { return };
+        line.pair("-chardev", &format!("socket,id=tpm,path={}", value(socket)));
+        line.pair("-tpmdev", "emulator,id=tpm0,chardev=tpm");
+        line.pair("-device", "tpm-crb,tpmdev=tpm0");
     }
 
     fn channels(&self, line: &mut Line) {
@@ -153,10 +169,12 @@ impl Machine {
             &format!("socket,id=qmp,path={}", value(&self.qmp_socket)),
         );
         line.pair("-mon", "chardev=qmp,mode=control");
-        line.pair(
-            "-chardev",
-            &format!("file,id=serial,path={}", value(&self.serial_log)),
-        );
+        let log = value(&self.serial_log);
+        let serial = match &self.serial_socket {
+            Some(socket) => format!("socket,id=serial,path={},logfile={log}", value(socket)),
+            None => format!("file,id=serial,path={log}"),
+        };
+        line.pair("-chardev", &serial);
         line.pair("-device", "isa-serial,chardev=serial");
         line.pair("-device", "virtio-serial-pci");
         line.pair(
@@ -234,6 +252,8 @@ pub fn shell_line<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::drive::Bus;
+    use super::super::options::Medium;
     use super::*;
     use proptest::prelude::*;
     use std::process::Command;
@@ -247,12 +267,19 @@ mod tests {
                 code: "/fw/code.fd".into(),
                 vars: "/w/vars.fd".into(),
             }),
-            iso: "/out/a,b.iso".into(),
-            medium: Medium::Usb,
-            disks: ["/w/disk0".into(), "/w/disk1".into()],
+            medium: Some(LiveMedium {
+                iso: "/out/a,b.iso".into(),
+                kind: Medium::Usb,
+            }),
+            drives: ["A", "B"]
+                .map(|serial| Drive::new(format!("/w/disk{serial}"), serial, Bus::Virtio))
+                .into(),
+            tpm_socket: None,
+            on_reset: OnReset::End,
             oem_strings: vec!["/w/c,1".into(), "/w/c2".into()],
             qmp_socket: "/w/qmp".into(),
             report_socket: "/w/report".into(),
+            serial_socket: None,
             serial_log: "/a/serial.log".into(),
             report_log: "/a/guest.jsonl".into(),
             journal_log: "/a/journal.log".into(),
@@ -288,8 +315,8 @@ mod tests {
                 "virtio-net-pci,netdev=net",
                 "qemu-xhci,id=xhci",
                 "usb-storage,bus=xhci.0,drive=medium,removable=on,bootindex=0",
-                "virtio-blk-pci,drive=disk0,serial=SVSMOKE-A",
-                "virtio-blk-pci,drive=disk1,serial=SVSMOKE-B",
+                "virtio-blk-pci,id=drive0,drive=disk0,serial=A",
+                "virtio-blk-pci,id=drive1,drive=disk1,serial=B",
                 "isa-serial,chardev=serial",
                 "virtio-serial-pci",
                 "virtserialport,chardev=report,name=org.sigmavault.smoke",
@@ -323,8 +350,8 @@ mod tests {
             ("code", "/fw/code.fd", true),
             ("vars", "/w/vars.fd", false),
             ("medium", "/out/a,b.iso", true),
-            ("disk0", "/w/disk0", false),
-            ("disk1", "/w/disk1", false),
+            ("disk0", "/w/diskA", false),
+            ("disk1", "/w/diskB", false),
         ];
         assert_eq!(
             nodes,
@@ -336,7 +363,10 @@ mod tests {
     fn cd_under_bios() {
         let arguments = Machine {
             uefi: None,
-            medium: Medium::Cd,
+            medium: Some(LiveMedium {
+                iso: "/out/a.iso".into(),
+                kind: Medium::Cd,
+            }),
             accelerator: Accelerator::Kvm,
             ..machine()
         }
@@ -352,8 +382,34 @@ mod tests {
     }
 
     #[test]
-    fn disk_serials_fit() {
-        assert!(DISK_SERIALS.iter().all(|serial| serial.len() <= 20));
+    fn an_installed_machine() {
+        let drives = [Bus::Virtio, Bus::Sata, Bus::Nvme, Bus::Usb]
+            .map(|bus| Drive::new("/w/d", "S", bus))
+            .into();
+        let arguments = Machine {
+            medium: None,
+            drives,
+            tpm_socket: Some("/w/tpm".into()),
+            serial_socket: Some("/w/serial".into()),
+            on_reset: OnReset::Restart,
+            ..machine()
+        }
+        .arguments();
+        assert_eq!(values(&arguments, "-action"), ["reboot=reset,shutdown=poweroff"]);
+        assert_eq!(
+            values(&arguments, "-device")[3..9],
+            [
+                "qemu-xhci,id=xhci",
+                "virtio-blk-pci,id=drive0,drive=disk0,serial=S",
+                "ide-hd,id=drive1,bus=ide.2,drive=disk1,serial=S",
+                "nvme,id=drive2,drive=disk2,serial=S",
+                "usb-storage,id=drive3,bus=xhci.0,drive=disk3,serial=S",
+                "tpm-crb,tpmdev=tpm0",
+            ]
+        );
+        assert_eq!(values(&arguments, "-tpmdev"), ["emulator,id=tpm0,chardev=tpm"]);
+        let serial = "socket,id=serial,path=/w/serial,logfile=/a/serial.log";
+        assert!(values(&arguments, "-chardev").contains(&serial));
     }
 
     proptest! {

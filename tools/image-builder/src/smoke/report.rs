@@ -120,7 +120,13 @@ impl Guest {
     /// Takes what [`Parser::feed`] returned.
     pub fn note(&mut self, event: Result<Event, String>) {
         match event {
-            Ok(Event::Hello) => self.hello = true,
+            // A machine that started again tells everything anew.
+            Ok(Event::Hello) => {
+                *self = Self {
+                    hello: true,
+                    ..Self::default()
+                }
+            }
             Ok(Event::Phase { name }) => self.phase = Some(name),
             Ok(Event::Begin { check }) => {
                 self.phase = Some(check.clone());

@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 use super::accel;
 use super::artifacts::{Artifacts, Report};
 use super::checks::{CheckResult, Expected, Judgement, Outcome, POWER_OFF, SCREEN, judge_guest};
+use super::drive::{Bus, Drive, LiveMedium};
 use super::error::Error;
 use super::firmware::FirmwareFiles;
 use super::guest;
-use super::machine::{Accelerator, Machine, shell_line};
+use super::machine::{Accelerator, Machine, OnReset, shell_line};
 use super::options::{Firmware, Memory, Options};
 use super::qmp::Halt;
 use super::screen::{self, Picture};
@@ -220,10 +221,11 @@ impl Test<'_> {
     }
 
     fn machine(&self, accelerator: Accelerator, work: &Path) -> Result<Machine, Error> {
-        let disks = ["disk0.raw", "disk1.raw"].map(|name| work.join(name));
-        for disk in &disks {
-            let file = File::create(disk).map_err(Error::io("create", disk))?;
-            file.set_len(DISK_BYTES).map_err(Error::io("create", disk))?;
+        let drives = guest::DISK_SERIALS
+            .map(|serial| Drive::new(work.join(format!("{serial}.raw")), serial, Bus::Virtio));
+        for Drive { path, .. } in &drives {
+            let file = File::create(path).map_err(Error::io("create", path))?;
+            file.set_len(DISK_BYTES).map_err(Error::io("create", path))?;
         }
         let uefi = match self.options.firmware {
             Firmware::Uefi => Some(FirmwareFiles::prepare(&self.tools.root, work)?),
@@ -236,12 +238,18 @@ impl Test<'_> {
             cpu: self.options.cpu.clone(),
             memory: self.options.memory,
             uefi,
-            iso: self.iso.to_owned(),
-            medium: self.options.medium,
-            disks,
+            medium: Some(LiveMedium {
+                iso: self.iso.to_owned(),
+                kind: self.options.medium,
+            }),
+            drives: drives.into(),
+            tpm_socket: None,
+            // A guest that resets itself has failed; it must not start over unnoticed.
+            on_reset: OnReset::End,
             oem_strings: guest::write_oem_strings(&credentials, work)?,
             qmp_socket: work.join("qmp"),
             report_socket: work.join("report"),
+            serial_socket: None,
             serial_log: self.artifacts.path(Artifacts::SERIAL),
             report_log: self.artifacts.path(Artifacts::GUEST),
             journal_log: self.artifacts.path(Artifacts::JOURNAL),

@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-/// Lines kept for messages.
-const KEPT: usize = 40;
-/// Longer lines are cut; a loader that draws a menu may never end its line.
-const LONGEST: usize = 400;
+/// Longer lines are cut in two; a loader that draws a menu may never end its line.
+const LONGEST: usize = 16 * 1024;
+/// Characters of a line in messages.
+const SHOWN: usize = 400;
 
 /// How far the machine has come, as its serial port tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -127,9 +127,6 @@ impl Transcript {
         if self.fatal.is_none() && is_fatal(&line) {
             self.fatal = Some(line.clone());
         }
-        if self.lines.len() == KEPT {
-            self.lines.remove(0);
-        }
         self.lines.push(line);
     }
 
@@ -143,11 +140,25 @@ impl Transcript {
         self.fatal.as_deref()
     }
 
-    /// The last lines, oldest first, the unfinished one included.
+    /// All finished lines, oldest first, as a person sees them.
+    pub fn lines(&self) -> &[String] {
+        &self.lines
+    }
+
+    /// What stands on the unfinished line, such as a prompt.
+    pub fn unfinished(&self) -> String {
+        plain(&self.partial)
+    }
+
+    /// The last lines, oldest first, the unfinished one included, each cut to what is worth showing.
     pub fn last(&self, count: usize) -> Vec<String> {
-        let unfinished = Some(plain(&self.partial)).filter(|line| !line.is_empty());
-        let all: Vec<String> = self.lines.iter().cloned().chain(unfinished).collect();
-        all[all.len().saturating_sub(count)..].to_vec()
+        let unfinished = Some(self.unfinished()).filter(|line| !line.is_empty());
+        let finished = &self.lines[self.lines.len().saturating_sub(count)..];
+        let all: Vec<String> = finished.iter().cloned().chain(unfinished).collect();
+        all[all.len().saturating_sub(count)..]
+            .iter()
+            .map(|line| line.chars().take(SHOWN).collect())
+            .collect()
     }
 }
 
@@ -312,8 +323,10 @@ mod tests {
 
     #[test]
     fn endless_lines_are_cut() {
-        let transcript = transcript(&[b'x'; 10 * LONGEST]);
-        assert_eq!(transcript.last(usize::MAX).len(), 10);
+        let transcript = transcript(&vec![b'x'; 10 * LONGEST]);
+        let last = transcript.last(usize::MAX);
+        assert_eq!((last.len(), last[0].len()), (10, SHOWN));
+        assert_eq!(transcript.lines()[0].len(), LONGEST);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::error::{Error, LastSeen};
 use super::machine::Machine;
 use super::qmp::{Halt, Qmp, QmpError};
 use super::report::{Guest, Parser};
-use super::serial::SerialLog;
+use super::serial::{SerialLog, Transcript};
 
 /// Between two looks at the machine.
 const TICK: Duration = Duration::from_millis(100);
@@ -37,12 +37,15 @@ pub struct Session<'a> {
     /// The control connection; gone once QEMU closed it.
     qmp: Option<Qmp>,
     reports: UnixStream,
+    /// The serial port, when it can be typed on.
+    keyboard: Option<UnixStream>,
     parser: Parser,
-    /// What the guest has told.
+    /// What the guest has told since it last started.
     pub guest: Guest,
     serial: SerialLog,
     spoke: Option<Instant>,
     halt: Option<Halt>,
+    resets: usize,
     started: Instant,
     interrupted: &'a AtomicBool,
     stderr: PathBuf,
@@ -58,6 +61,11 @@ impl<'a> Session<'a> {
     ) -> Result<Self, Error> {
         let listen = |path: &Path| UnixListener::bind(path).map_err(Error::io("listen on", path));
         let (control, reports) = (listen(&machine.qmp_socket)?, listen(&machine.report_socket)?);
+        let typing = machine
+            .serial_socket
+            .as_deref()
+            .map(|path| listen(path).map(|it| (it, path)));
+        let typing = typing.transpose()?;
         let log = File::create(stderr).map_err(Error::io("create", stderr))?;
         File::create(&machine.serial_log).map_err(Error::io("create", &machine.serial_log))?;
         let serial = SerialLog::open(&machine.serial_log).map_err(Error::io("open", &machine.serial_log))?;
@@ -70,10 +78,16 @@ impl<'a> Session<'a> {
             .map_err(Error::io("run", Path::new("bwrap")))?;
         let mut guard = Guard(Some(child));
         let control = guard.accept(&control, &machine.qmp_socket, stderr, interrupted)?;
+        let keyboard = match &typing {
+            Some((listener, path)) => Some(guard.accept(listener, path, stderr, interrupted)?),
+            None => None,
+        };
         let reports = guard.accept(&reports, &machine.report_socket, stderr, interrupted)?;
-        reports
-            .set_nonblocking(true)
-            .map_err(Error::io("read", &machine.report_socket))?;
+        for stream in keyboard.iter().chain([&reports]) {
+            stream
+                .set_nonblocking(true)
+                .map_err(Error::io("read", &machine.report_socket))?;
+        }
         let qmp = match Qmp::negotiate(control) {
             Ok(qmp) => qmp,
             // QEMU ends like this when it dislikes an argument; its own words tell more.
@@ -88,11 +102,13 @@ impl<'a> Session<'a> {
             exit: None,
             qmp: Some(qmp),
             reports,
+            keyboard,
             parser: Parser::default(),
             guest: Guest::default(),
             serial,
             spoke: None,
             halt: None,
+            resets: 0,
             started: Instant::now(),
             interrupted,
             stderr: stderr.to_owned(),
@@ -114,11 +130,40 @@ impl<'a> Session<'a> {
 
     /// Presses and releases a key that does nothing, as a person does to wake a screen.
     pub fn wake(&mut self) -> Result<(), Error> {
-        self.execute(
-            "send-key",
-            &json!({ "keys": [{ "type": "qcode", "data": "ctrl" }] }),
-        )
-        .map(drop)
+        self.press(&["ctrl"])
+    }
+
+    /// Presses keys together and releases them, by QEMU's names for them (`QKeyCode`).
+    pub fn press(&mut self, keys: &[&str]) -> Result<(), Error> {
+        let keys: Vec<Value> = keys
+            .iter()
+            .map(|key| json!({ "type": "qcode", "data": key }))
+            .collect();
+        self.execute("send-key", &json!({ "keys": keys })).map(drop)
+    }
+
+    /// Types on the serial port of a machine that has a `serial_socket`.
+    pub fn type_on_serial(&mut self, text: &str) -> Result<(), Error> {
+        match &mut self.keyboard {
+            Some(keyboard) => keyboard
+                .write_all(text.as_bytes())
+                .map_err(Error::io("type on", Path::new("the serial port"))),
+            None => Err(Error::SerialIsOutputOnly),
+        }
+    }
+
+    /// Sends one line to the script in the guest.
+    pub fn order(&mut self, line: &str) -> Result<(), Error> {
+        // Long lines go out as the guest reads them.
+        let failed = Error::io("write to", Path::new("the report port"));
+        let mut send = || {
+            self.reports.set_nonblocking(false)?;
+            self.reports.set_write_timeout(Some(CONNECT_LIMIT))?;
+            let written = self.reports.write_all(format!("{line}\n").as_bytes());
+            self.reports.set_nonblocking(true)?;
+            written
+        };
+        send().map_err(failed)
     }
 
     /// Orders the guest to switch itself off; by the power button when its unit no longer listens.
@@ -129,7 +174,8 @@ impl<'a> Session<'a> {
         self.execute("system_powerdown", &json!({})).map(drop)
     }
 
-    fn execute(&mut self, command: &str, arguments: &Value) -> Result<Value, Error> {
+    /// Runs a command of QEMU's control protocol (QMP) and returns its result.
+    pub fn execute(&mut self, command: &str, arguments: &Value) -> Result<Value, Error> {
         match &mut self.qmp {
             Some(qmp) => Ok(qmp.execute(command, arguments)?),
             None => Err(self.ended()),
@@ -156,6 +202,10 @@ impl<'a> Session<'a> {
             self.spoke = Some(Instant::now());
         }
         let mut bytes = [0; 16 * 1024];
+        if let Some(keyboard) = &mut self.keyboard {
+            // The log has the same bytes; QEMU only must not wait for us to take them.
+            while matches!(keyboard.read(&mut bytes), Ok(count) if count > 0) {}
+        }
         loop {
             match self.reports.read(&mut bytes) {
                 Ok(0) => break,
@@ -184,6 +234,10 @@ impl<'a> Session<'a> {
         };
         for (name, data) in events {
             self.halt = self.halt.take().or_else(|| Halt::of_event(&name, &data));
+            if name == "RESET" && data["guest"] == true {
+                self.resets += 1;
+                self.guest = Guest::default();
+            }
             if name == "STOP"
                 && self.halt.is_none()
                 && self
@@ -252,6 +306,21 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// What the serial port has said.
+    pub fn transcript(&self) -> &Transcript {
+        &self.serial.transcript
+    }
+
+    /// How often the guest has reset itself.
+    pub fn resets(&self) -> usize {
+        self.resets
+    }
+
+    /// How the machine ended, once it has: the guest's doing as far as known, and QEMU's exit status once it is gone.
+    pub fn end(&self) -> Option<(Option<&Halt>, Option<ExitStatus>)> {
+        (self.exit.is_some() || self.halt.is_some()).then_some((self.halt.as_ref(), self.exit))
+    }
+
     /// What is known before the guest speaks.
     pub fn early_signs(&self) -> EarlySigns {
         EarlySigns {
@@ -281,7 +350,8 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn ended(&self) -> Error {
+    /// The error for a machine that is gone when it should not be.
+    pub fn ended(&self) -> Error {
         let how = match (&self.halt, self.exit) {
             (Some(Halt::PoweredOff), _) => "the guest switched itself off".to_owned(),
             (Some(Halt::Reset), _) => "the guest reset itself".to_owned(),

@@ -3,8 +3,10 @@
 use std::io::{BufRead, BufReader};
 use std::process;
 
+use super::super::drive::{Bus, Drive};
 use super::super::machine::Accelerator;
-use super::super::options::{Medium, Memory};
+use super::super::machine::OnReset;
+use super::super::options::Memory;
 use super::*;
 
 /// A machine that runs, and what its QEMU holds.
@@ -13,6 +15,7 @@ struct Played {
     session: Session<'static>,
     control: UnixStream,
     reports: UnixStream,
+    keyboard: UnixStream,
     pid: u32,
     interrupted: &'static AtomicBool,
 }
@@ -24,12 +27,14 @@ fn machine(folder: &Path) -> Machine {
         cpu: "max".into(),
         memory: Memory::gib(1),
         uefi: None,
-        iso: at("iso"),
-        medium: Medium::Usb,
-        disks: [at("disk0"), at("disk1")],
+        medium: None,
+        drives: vec![Drive::new(at("disk0"), "A", Bus::Virtio)],
+        tpm_socket: None,
+        on_reset: OnReset::End,
         oem_strings: Vec::new(),
         qmp_socket: at("qmp"),
         report_socket: at("report"),
+        serial_socket: None,
         serial_log: at("serial.log"),
         report_log: at("guest.jsonl"),
         journal_log: at("journal.log"),
@@ -55,10 +60,15 @@ fn connect(path: &Path) -> UnixStream {
 
 fn play() -> Played {
     let folder = tempfile::tempdir().unwrap();
-    let machine = machine(folder.path());
+    let serial_path = folder.path().join("serial");
+    let machine = Machine {
+        serial_socket: Some(serial_path.clone()),
+        ..machine(folder.path())
+    };
     let (control_path, report_path) = (machine.qmp_socket.clone(), machine.report_socket.clone());
     let qemu = thread::spawn(move || {
-        let (mut control, reports) = (connect(&control_path), connect(&report_path));
+        let mut control = connect(&control_path);
+        let (keyboard, reports) = (connect(&serial_path), connect(&report_path));
         control.write_all(b"{\"QMP\": {}}\n").unwrap();
         let mut line = String::new();
         BufReader::new(control.try_clone().unwrap())
@@ -66,18 +76,19 @@ fn play() -> Played {
             .unwrap();
         assert!(line.contains("qmp_capabilities"), "{line}");
         control.write_all(b"{\"return\": {}}\n").unwrap();
-        (control, reports)
+        (control, keyboard, reports)
     });
     let interrupted: &'static AtomicBool = Box::leak(Box::default());
     let stderr = folder.path().join("qemu.log");
     let session = Session::start(&machine, stand_in("exec sleep 600"), &stderr, interrupted).unwrap();
-    let (control, reports) = qemu.join().unwrap();
+    let (control, keyboard, reports) = qemu.join().unwrap();
     let pid = session.child.id();
     Played {
         folder,
         session,
         control,
         reports,
+        keyboard,
         pid,
         interrupted,
     }
@@ -199,6 +210,39 @@ fn the_guest_resets_itself() {
         "{error}"
     );
     assert_eq!(played.session.early_signs().halt, Some(Halt::Reset));
+}
+
+#[test]
+fn a_machine_that_starts_again() {
+    let mut played = play();
+    played
+        .reports
+        .write_all(b"{\"type\":\"hello\"}\n{\"type\":\"done\"}\n")
+        .unwrap();
+    played.wait(LONG).unwrap();
+    played
+        .control
+        .write_all(b"{\"event\": \"RESET\", \"data\": {\"guest\": true, \"reason\": \"guest-reset\"}}\n")
+        .unwrap();
+    thread::sleep(SHORT);
+    played.session.poll().unwrap();
+    assert_eq!((played.session.resets(), played.session.end()), (1, None));
+    assert!(!played.session.guest.hello && !played.session.guest.done);
+}
+
+#[test]
+fn typing_and_orders() {
+    let mut played = play();
+    played.keyboard.write_all(b"login: ").unwrap();
+    played.session.poll().unwrap();
+    played.session.type_on_serial("root\r").unwrap();
+    let mut typed = [0; 5];
+    played.keyboard.read_exact(&mut typed).unwrap();
+    assert_eq!(&typed, b"root\r");
+    played.session.order("1 aWQ=").unwrap();
+    let mut order = String::new();
+    BufReader::new(&played.reports).read_line(&mut order).unwrap();
+    assert_eq!(order, "1 aWQ=\n");
 }
 
 #[test]

@@ -1,0 +1,92 @@
+//! The boot loader's entries on the EFI system partition, read from outside with mtools.
+
+use std::path::Path;
+
+use sigmavault_image_builder::smoke::{Share, ToolsTree};
+
+use crate::disk::{Extent, Image};
+use crate::error::Error;
+
+/// Names of the boot entries, such as `sigmavault-a+3.conf`, sorted.
+pub fn entries(tools: &ToolsTree, image: &Image, esp: Extent) -> Result<Vec<String>, Error> {
+    let output = tools
+        .command("mdir", &[Share::Read(&image.path)])
+        .arg("-b")
+        .arg("-i")
+        .arg(format!("{}@@{}", image.path.display(), esp.offset))
+        .arg("::/loader/entries")
+        .output()
+        .map_err(Error::io("run", Path::new("bwrap")))?;
+    if !output.status.success() {
+        return Err(Error::Tool {
+            program: "mdir",
+            said: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        });
+    }
+    Ok(parse(&String::from_utf8_lossy(&output.stdout)))
+}
+
+fn parse(listing: &str) -> Vec<String> {
+    let mut names: Vec<String> = listing
+        .lines()
+        .filter_map(|line| line.trim().rsplit_once('/'))
+        .map(|(_, name)| name.to_owned())
+        .filter(|name| !name.is_empty())
+        .collect();
+    names.sort();
+    names
+}
+
+/// What an entry's name says of its boot counter (`UAPI.10`, Boot Loader Specification, boot counting).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counter {
+    /// A start was good: no counter.
+    Good,
+    /// Starts it still has.
+    TriesLeft(u32),
+}
+
+/// The counter of the slot of this letter.
+pub fn counter(entries: &[String], slot: char) -> Option<Counter> {
+    let stem = format!("sigmavault-{slot}");
+    entries.iter().find_map(|entry| {
+        let rest = entry.strip_prefix(&stem)?.strip_suffix(".conf")?;
+        if rest.is_empty() {
+            return Some(Counter::Good);
+        }
+        let left = rest.strip_prefix('+')?.split('-').next()?;
+        left.parse().ok().map(Counter::TriesLeft)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn listings() {
+        let listing = "::/loader/entries/sigmavault-b+3.conf\r\n::/loader/entries/sigmavault-a+1-2.conf\n\n";
+        let entries = parse(listing);
+        assert_eq!(entries, ["sigmavault-a+1-2.conf", "sigmavault-b+3.conf"]);
+        assert_eq!(counter(&entries, 'a'), Some(Counter::TriesLeft(1)));
+        assert_eq!(counter(&entries, 'b'), Some(Counter::TriesLeft(3)));
+        assert_eq!(counter(&entries, 'c'), None);
+        assert_eq!(counter(&["sigmavault-a.conf".into()], 'a'), Some(Counter::Good));
+        assert_eq!(counter(&["sigmavault-a+x.conf".into()], 'a'), None);
+    }
+
+    proptest! {
+        #[test]
+        fn counters_are_read_back(left: u32, done: Option<u32>) {
+            let done = done.map_or_else(String::new, |done| format!("-{done}"));
+            let entry = format!("sigmavault-b+{left}{done}.conf");
+            prop_assert_eq!(counter(&[entry], 'b'), Some(Counter::TriesLeft(left)));
+        }
+
+        #[test]
+        fn any_listing_is_read(text in "(.|\n){0,120}") {
+            let _ = counter(&parse(&text), 'a');
+        }
+    }
+}

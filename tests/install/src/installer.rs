@@ -1,0 +1,200 @@
+//! What the installer says on the serial console.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// What stands before the report.
+const MARK: &str = "sigmavault-installer-report: ";
+
+/// How an installation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// The system is on the disk.
+    Installed,
+    /// Nothing was written.
+    Refused,
+    /// Something went wrong on the way.
+    Failed,
+    /// A person stopped it.
+    Stopped,
+}
+
+/// The line that an unattended installation ends with.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Report {
+    /// How it ended.
+    pub result: Verdict,
+    /// Device of the system disk.
+    #[serde(default)]
+    pub disk: Option<String>,
+    /// Its serial number.
+    #[serde(default)]
+    pub serial: Option<String>,
+    /// Version that was installed.
+    #[serde(default)]
+    pub version: Option<String>,
+    /// Root hash that was installed.
+    #[serde(default)]
+    pub root_hash: Option<String>,
+    /// How long it took.
+    #[serde(default)]
+    pub seconds: Option<f64>,
+    /// Why nothing was written.
+    #[serde(default)]
+    pub refusals: Vec<Value>,
+    /// What went wrong.
+    #[serde(default)]
+    pub error: Option<Value>,
+}
+
+impl Report {
+    /// The refusals and the error as one text.
+    pub fn reasons(&self) -> String {
+        let mut texts: Vec<String> = self.refusals.iter().map(words).collect();
+        texts.extend(self.error.as_ref().map(words));
+        texts.join("; ")
+    }
+}
+
+/// The text of a JSON value, whatever its shape.
+fn words(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(values) => values.iter().map(words).collect::<Vec<_>>().join(" "),
+        Value::Object(fields) => fields.values().map(words).collect::<Vec<_>>().join(" "),
+        Value::Null => String::new(),
+        other => other.to_string(),
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.result)?;
+        let reasons = self.reasons();
+        if !reasons.is_empty() {
+            write!(f, ": {reasons}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The report among lines of the serial console, when there is one; else the line that should be one.
+pub fn find_report(lines: &[String]) -> Option<Result<Report, String>> {
+    let text = lines.iter().rev().find_map(|line| line.split_once(MARK))?.1;
+    // The kernel may have written on the same line.
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Report>();
+    Some(match values.next() {
+        Some(Ok(report)) => Ok(report),
+        Some(Err(error)) => Err(format!("{error}: {text}")),
+        None => Err(text.to_owned()),
+    })
+}
+
+/// The installer's names for the steps that go through much data.
+const STEPS: [&str; 4] = [
+    "Copy the system to slot A",
+    "Read slot A back",
+    "Copy the system to slot B",
+    "Read slot B back",
+];
+
+/// Seconds of the long steps, from the lines that tell of their end: a step's name and, behind it, `12.3 s`.
+pub fn step_seconds(lines: &[String]) -> Vec<(String, f64)> {
+    STEPS
+        .iter()
+        .filter_map(|step| {
+            let seconds = lines
+                .iter()
+                .rev()
+                .filter_map(|line| line.split_once(step))
+                .find_map(|(_, rest)| seconds_in(rest))?;
+            Some(((*step).to_owned(), seconds))
+        })
+        .collect()
+}
+
+/// The last number in a text that stands before a separate `s`.
+fn seconds_in(text: &str) -> Option<f64> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words
+        .windows(2)
+        .rev()
+        .filter(|pair| pair[1].trim_end_matches(|c: char| !c.is_alphanumeric()) == "s")
+        .find_map(|pair| {
+            pair[0]
+                .trim_start_matches(|c: char| !c.is_ascii_digit())
+                .parse()
+                .ok()
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn reports() {
+        let lines = [
+            "sigmavault-installer: Copy the system to slot A",
+            r#"[ 9.1] run[7]: sigmavault-installer-report: {"result":"installed","disk":"/dev/vda","serial":"SV-1","version":"0.1.0","root-hash":"ab","seconds":41.5,"refusals":[],"error":null}"#,
+            "login:",
+        ]
+        .map(str::to_owned);
+        let report = find_report(&lines).unwrap().unwrap();
+        assert_eq!((report.result, report.seconds), (Verdict::Installed, Some(41.5)));
+        assert_eq!(report.root_hash.as_deref(), Some("ab"));
+        assert_eq!(report.to_string(), "Installed");
+        assert_eq!(find_report(&lines[..1]), None);
+    }
+
+    #[test]
+    fn refusals_of_any_shape() {
+        for (json, text) in [
+            (r#"["no UEFI"]"#, "Refused: no UEFI"),
+            (
+                r#"[{"kind":"memory","text":"1 GiB"}, "b"]"#,
+                "Refused: memory 1 GiB; b",
+            ),
+        ] {
+            let line = format!("{MARK}{{\"result\":\"refused\",\"refusals\":{json}}}");
+            assert_eq!(find_report(&[line]).unwrap().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_no_report() {
+        let line = format!("{MARK}{{\"result\":\"perhaps\"}}");
+        assert!(find_report(&[line]).unwrap().unwrap_err().contains("perhaps"));
+        assert_eq!(find_report(&[MARK.to_owned()]).unwrap(), Err(String::new()));
+    }
+
+    #[test]
+    fn seconds_of_steps() {
+        let lines = [
+            "[ 60.1] installer[9]: Copy the system to slot A",
+            "[ 71.4] installer[9]: Copy the system to slot A: 310 MiB, done in 11.3 s",
+            "[ 75.0] installer[9]: Read slot A back  done  (3.5 s)",
+        ]
+        .map(str::to_owned);
+        assert_eq!(
+            step_seconds(&lines),
+            [
+                ("Copy the system to slot A".to_owned(), 11.3),
+                ("Read slot A back".to_owned(), 3.5)
+            ]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_report_or_none(text in ".{0,80}") {
+            let lines = [format!("{MARK}{text}"), format!("{} {text}", STEPS[0])];
+            let _ = (find_report(&lines), step_seconds(&lines));
+        }
+    }
+}

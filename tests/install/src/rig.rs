@@ -1,0 +1,118 @@
+//! What a machine is built from for one boot.
+
+use std::path::{Path, PathBuf};
+
+use sigmavault_image_builder::smoke::guest::{Credential, write_oem_strings};
+use sigmavault_image_builder::smoke::{
+    Accelerator, Bus, Drive, FirmwareFiles, LiveMedium, Machine, Medium, Memory, OnReset, ToolsTree,
+};
+
+use crate::agent;
+use crate::disk::Image;
+use crate::error::Error;
+
+/// Serial number of the disk that is installed to.
+pub const SYSTEM: &str = "SV-SYSTEM";
+
+/// A machine before it is switched on. Its firmware variables and disks outlive it.
+#[derive(Debug, Clone)]
+pub struct Rig {
+    /// Memory.
+    pub memory: Memory,
+    /// Whether the firmware is UEFI, with variables in this file; else it is BIOS.
+    pub uefi_variables: Option<PathBuf>,
+    /// The ISO, when one is attached as a USB stick.
+    pub iso: Option<PathBuf>,
+    /// Disks.
+    pub drives: Vec<Drive>,
+    /// Unix socket of a TPM.
+    pub tpm: Option<PathBuf>,
+    /// What a reset by the guest does.
+    pub on_reset: OnReset,
+    /// What it is given besides the agent.
+    pub credentials: Vec<Credential>,
+}
+
+impl Rig {
+    /// A UEFI machine without disks.
+    pub fn new(uefi_variables: impl Into<PathBuf>) -> Self {
+        Self {
+            memory: Memory::gib(4),
+            uefi_variables: Some(uefi_variables.into()),
+            iso: None,
+            drives: Vec::new(),
+            tpm: None,
+            on_reset: OnReset::End,
+            credentials: Vec::new(),
+        }
+    }
+
+    /// With the ISO attached, to start from.
+    #[must_use]
+    pub fn iso(mut self, iso: &Path) -> Self {
+        self.iso = Some(iso.to_owned());
+        self
+    }
+
+    /// With one more disk.
+    #[must_use]
+    pub fn drive(mut self, image: &Image, serial: &str, bus: Bus) -> Self {
+        self.drives.push(Drive::new(&image.path, serial, bus));
+        self
+    }
+
+    /// With the system disk.
+    #[must_use]
+    pub fn system(self, image: &Image) -> Self {
+        self.drive(image, SYSTEM, Bus::Virtio)
+    }
+
+    /// With one more credential.
+    #[must_use]
+    pub fn given(mut self, credential: Credential) -> Self {
+        self.credentials.push(credential);
+        self
+    }
+
+    /// Started again by itself when the guest resets it.
+    #[must_use]
+    pub fn restarting(mut self) -> Self {
+        self.on_reset = OnReset::Restart;
+        self
+    }
+
+    /// The machine: sockets and what QEMU reads in `sockets`, logs in `logs`.
+    pub fn machine(
+        &self,
+        accelerator: Accelerator,
+        tools: &ToolsTree,
+        sockets: &Path,
+        logs: &Path,
+    ) -> Result<Machine, Error> {
+        let uefi = match &self.uefi_variables {
+            Some(variables) => Some(FirmwareFiles::kept(&tools.root, variables)?),
+            None => None,
+        };
+        let credentials = [agent::credentials(), self.credentials.clone()].concat();
+        Ok(Machine {
+            accelerator,
+            cpu: "max".to_owned(),
+            memory: self.memory,
+            uefi,
+            medium: self.iso.clone().map(|iso| LiveMedium {
+                iso,
+                kind: Medium::Usb,
+            }),
+            drives: self.drives.clone(),
+            tpm_socket: self.tpm.clone(),
+            on_reset: self.on_reset,
+            oem_strings: write_oem_strings(&credentials, sockets)?,
+            qmp_socket: sockets.join("qmp"),
+            report_socket: sockets.join("report"),
+            serial_socket: Some(sockets.join("serial")),
+            serial_log: logs.join("serial.log"),
+            report_log: logs.join("guest.jsonl"),
+            journal_log: logs.join("journal.log"),
+        })
+    }
+}
