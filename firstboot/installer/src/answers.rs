@@ -236,7 +236,9 @@ impl std::str::FromStr for Size {
             'T' => 40,
             _ => return Err(wrong()),
         };
-        let number: u64 = text[..text.len() - unit.len_utf8()].parse().map_err(|_| wrong())?;
+        let number: u64 = text[..text.len() - unit.len_utf8()]
+            .parse()
+            .map_err(|_| wrong())?;
         number.checked_mul(1 << shift).map(Size).ok_or_else(wrong)
     }
 }

@@ -11,6 +11,7 @@ pub mod answers;
 pub mod execute;
 pub mod layout;
 pub mod machine;
+mod nearest;
 pub mod plan;
 pub mod progress;
 pub mod select;

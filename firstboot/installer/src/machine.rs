@@ -131,9 +131,17 @@ pub struct Installed {
 impl Disk {
     /// One line for a person.
     pub fn describe(&self) -> String {
-        let model = if self.model.is_empty() { "no model" } else { &self.model };
+        let model = if self.model.is_empty() {
+            "no model"
+        } else {
+            &self.model
+        };
         let serial = self.serial.as_deref().unwrap_or("no serial number");
-        let bus = if self.bus.is_empty() { "unknown bus" } else { &self.bus };
+        let bus = if self.bus.is_empty() {
+            "unknown bus"
+        } else {
+            &self.bus
+        };
         [&self.name, &self.size(), bus, model, serial].join("  ")
     }
 

@@ -1,11 +1,23 @@
 //! The plan: what will be done, decided in full before anything is written. It is built from answers and the
 //! machine, shown on the summary, executed, and compared with the result.
+//!
+//! [`build`] makes it, in three parts that know nothing of each other: `system` (disk and encryption), `pool`, and
+//! `settings` (language, network, user).
 
 use serde::Serialize;
 
-use crate::answers::{Answers, Mode, Network, Secret, User};
+mod build;
+mod pool;
+mod settings;
+mod system;
+#[cfg(test)]
+mod tests;
+
+pub use build::build;
+
+use crate::answers::{Mode, Network, Secret, User};
 use crate::layout::Layout;
-use crate::machine::{Disk, Machine, Source};
+use crate::machine::{Disk, Source};
 use crate::select::SelectError;
 
 /// Everything that an installation does.
@@ -88,7 +100,9 @@ pub struct Settings {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// Started by BIOS.
-    #[error("this machine was started by BIOS; the installed system needs UEFI\n  try: switch UEFI on (CSM or legacy boot off) in the firmware setup and start the medium again")]
+    #[error(
+        "this machine was started by BIOS; the installed system needs UEFI\n  try: switch UEFI on (CSM or legacy boot off) in the firmware setup and start the medium again"
+    )]
     NoUefi,
     /// Too little memory.
     #[error("this machine has {found} of memory; the system needs {needed}")]
@@ -135,7 +149,9 @@ pub enum Refusal {
         hint: String,
     },
     /// The confirmation is missing or names another disk.
-    #[error("the system disk is {disk}, but confirm is {given}\n  try: system.confirm = \"{expected}\" if that is the disk to erase")]
+    #[error(
+        "the system disk is {disk}, but confirm is {given}\n  try: system.confirm = \"{expected}\" if that is the right one"
+    )]
     Unconfirmed {
         /// The disk.
         disk: String,
@@ -169,14 +185,4 @@ pub enum Confirmation {
     Required,
     /// It is asked for later.
     Later,
-}
-
-/// Decides everything, or says everything that stands against it.
-pub fn build(
-    machine: &Machine,
-    answers: &Answers,
-    confirmation: Confirmation,
-) -> Result<InstallPlan, Vec<Refusal>> {
-    let _ = (machine, answers, confirmation);
-    Err(Vec::new())
 }

@@ -37,7 +37,9 @@ pub struct Selector {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SelectError {
     /// Says nothing.
-    #[error("the selector is empty and would match any disk: give at least one of serial, wwn, model, bus, path, min-size, max-size")]
+    #[error(
+        "the selector is empty and would match any disk: give at least one of serial, wwn, model, bus, path, min-size, max-size"
+    )]
     Empty,
     /// Matches none.
     #[error("no disk matches {selector}\n{seen}")]
@@ -82,12 +84,20 @@ impl Selector {
 
     fn matches(&self, disk: &Disk) -> bool {
         let is = |wanted: &Option<String>, found: &Option<String>| {
-            wanted.as_ref().is_none_or(|wanted| found.as_ref() == Some(wanted))
+            wanted
+                .as_ref()
+                .is_none_or(|wanted| found.as_ref() == Some(wanted))
         };
         is(&self.serial, &disk.serial)
             && is(&self.wwn, &disk.wwn)
-            && self.model.as_ref().is_none_or(|pattern| glob(pattern, &disk.model))
-            && self.bus.as_ref().is_none_or(|bus| bus.eq_ignore_ascii_case(&disk.bus))
+            && self
+                .model
+                .as_ref()
+                .is_none_or(|pattern| glob(pattern, &disk.model))
+            && self
+                .bus
+                .as_ref()
+                .is_none_or(|bus| bus.eq_ignore_ascii_case(&disk.bus))
             && self
                 .path
                 .as_ref()
@@ -122,7 +132,10 @@ fn list(disks: &[&Disk]) -> String {
     if disks.is_empty() {
         return "  there is no disk to choose from".to_owned();
     }
-    let lines: Vec<String> = disks.iter().map(|disk| format!("  {}", disk.describe())).collect();
+    let lines: Vec<String> = disks
+        .iter()
+        .map(|disk| format!("  {}", disk.describe()))
+        .collect();
     lines.join("\n")
 }
 

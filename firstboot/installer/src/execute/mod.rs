@@ -20,7 +20,9 @@ pub enum ExecuteError {
         hint: String,
     },
     /// A file or device could not be read or written.
-    #[error("cannot {action} {path}: {error}\n  try: look at the cables and `dmesg`; the installation can be run again")]
+    #[error(
+        "cannot {action} {path}: {error}\n  try: look at the cables and `dmesg`; the installation can be run again"
+    )]
     Io {
         /// What was being done.
         action: &'static str,
@@ -30,7 +32,9 @@ pub enum ExecuteError {
         error: std::io::Error,
     },
     /// What was written is not what was read back.
-    #[error("{device} does not hold what was written to it: {detail}\n  try: another disk or cable; this one loses data")]
+    #[error(
+        "{device} does not hold what was written to it: {detail}\n  try: another disk or cable; this one loses data"
+    )]
     ReadBack {
         /// Which.
         device: String,

@@ -1,0 +1,82 @@
+//! The whole plan from its parts.
+
+use super::{Confirmation, InstallPlan, Refusal, pool, settings, system};
+use crate::answers::{Answers, Mode};
+use crate::machine::{Firmware, Machine};
+
+/// What the system needs, and what the kernel shows at least of that much memory: firmware and kernel keep a part.
+const MEMORY: (&str, u64) = ("2 GiB", 7 << 28);
+
+/// Decides everything, or says everything that stands against it.
+///
+/// When data is kept, the state partition stays as it is: language, keyboard, time zone, network and user of the
+/// answers are not looked at, and answers that ask for encryption, a pool or a state size are refused.
+pub fn build(
+    machine: &Machine,
+    answers: &Answers,
+    confirmation: Confirmation,
+) -> Result<InstallPlan, Vec<Refusal>> {
+    let mut refusals = Vec::new();
+    if machine.firmware == Firmware::Bios {
+        refusals.push(Refusal::NoUefi);
+    }
+    if machine.memory < MEMORY.1 {
+        refusals.push(Refusal::Memory {
+            found: format!("{} MiB", machine.memory >> 20),
+            needed: MEMORY.0.to_owned(),
+        });
+    }
+    let disk = system::choose(machine, &answers.system, confirmation, &mut refusals);
+    let plan = match answers.system.mode {
+        Mode::Erase => {
+            let partitions = disk.and_then(|disk| {
+                system::erase(disk, &machine.source, answers.system.state_size, &mut refusals)
+            });
+            let encryption = answers
+                .encryption
+                .as_ref()
+                .map(|wanted| system::encryption(wanted, machine, &mut refusals));
+            let pool = answers
+                .pool
+                .as_ref()
+                .and_then(|wanted| pool::plan(wanted, machine, disk, &mut refusals));
+            let settings = settings::plan(answers, machine, &mut refusals);
+            disk.zip(partitions)
+                .zip(settings)
+                .map(|((disk, partitions), settings)| InstallPlan {
+                    disk: disk.clone(),
+                    mode: Mode::Erase,
+                    source: machine.source.clone(),
+                    partitions,
+                    encryption,
+                    pool,
+                    settings: Some(settings),
+                })
+        }
+        Mode::KeepData => {
+            system::refuse_what_stays(answers, &mut refusals);
+            let partitions = disk.and_then(|disk| system::keep(disk, &machine.source, &mut refusals));
+            disk.zip(partitions).map(|(disk, partitions)| InstallPlan {
+                disk: disk.clone(),
+                mode: Mode::KeepData,
+                source: machine.source.clone(),
+                partitions,
+                encryption: None,
+                pool: None,
+                settings: None,
+            })
+        }
+    };
+    match plan {
+        Some(plan) if refusals.is_empty() => Ok(plan),
+        _ => Err(refusals),
+    }
+}
+
+/// A refusal of one answer.
+pub(super) fn wrong(key: &str, reason: impl Into<String>) -> Refusal {
+    Refusal::Answer {
+        key: key.to_owned(),
+        reason: reason.into(),
+    }
+}

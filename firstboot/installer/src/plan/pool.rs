@@ -1,0 +1,183 @@
+//! The data pool: its name, disks and layout.
+
+use std::collections::BTreeSet;
+
+use super::build::wrong;
+use super::system::{candidates, too_small};
+use super::{PoolPlan, Refusal};
+use crate::answers::Pool;
+use crate::layout::{self, Layout};
+use crate::machine::{Contents, Disk, Machine};
+
+/// What ZFS takes at least as a disk (`SPA_MINDEVSIZE`).
+const DISK_MIN: u64 = 64 << 20;
+
+/// The pool, or `None` with refusals that say why not.
+pub(super) fn plan(
+    wanted: &Pool,
+    machine: &Machine,
+    system: Option<&Disk>,
+    refusals: &mut Vec<Refusal>,
+) -> Option<PoolPlan> {
+    let before = refusals.len();
+    if let Err(reason) = name(&wanted.name) {
+        refusals.push(wrong("pool.name", reason));
+    }
+    let remaining: Vec<&Disk> = candidates(machine)
+        .into_iter()
+        .filter(|disk| system.is_none_or(|system| system.path != disk.path))
+        .collect();
+    let disks = if !wanted.disks.is_empty() {
+        chosen(wanted, &remaining, refusals)
+    } else if system.is_some() {
+        left_over(&remaining)
+    } else {
+        // Which are left over is not known before the system disk is.
+        return None;
+    };
+    for disk in &disks {
+        refuse_disk(disk, &wanted.erase, refusals);
+    }
+    if refusals.len() > before {
+        return None;
+    }
+    if disks.is_empty() {
+        refusals.push(wrong(
+            "pool.disks",
+            "there is no disk for a pool: beside the system disk no other is empty and built in; name the disks, or leave [pool] out",
+        ));
+        return None;
+    }
+    let layout = lay_out(wanted, &disks)
+        .map_err(|reason| refusals.push(wrong("pool.layout", reason)))
+        .ok()?;
+    Some(PoolPlan {
+        name: wanted.name.clone(),
+        mountpoint: format!("/srv/sigmavault/{}", wanted.name),
+        disks: disks.into_iter().cloned().collect(),
+        layout,
+    })
+}
+
+fn lay_out(wanted: &Pool, disks: &[&Disk]) -> Result<Layout, String> {
+    let sizes: Vec<u64> = disks.iter().map(|disk| disk.bytes).collect();
+    match wanted.layout {
+        Some(kind) => layout::make(kind, &sizes),
+        None => Ok(layout::suggest(&sizes)),
+    }
+}
+
+/// The disks that the selectors name, each once.
+fn chosen<'a>(wanted: &Pool, remaining: &[&'a Disk], refusals: &mut Vec<Refusal>) -> Vec<&'a Disk> {
+    let mut seen = BTreeSet::new();
+    let mut disks = Vec::new();
+    for (index, selector) in wanted.disks.iter().enumerate() {
+        let key = format!("pool.disks[{index}]");
+        match selector.choose(remaining) {
+            Ok(disk) if seen.insert(&disk.path) => disks.push(disk),
+            Ok(disk) => refusals.push(wrong(&key, format!("names {} once more", disk.describe()))),
+            Err(error) => refusals.push(Refusal::Disk { what: key, error }),
+        }
+    }
+    disks
+}
+
+/// The disks that are taken when none are named: empty, unused and built in.
+fn left_over<'a>(remaining: &[&'a Disk]) -> Vec<&'a Disk> {
+    remaining
+        .iter()
+        .copied()
+        .filter(|disk| disk.contents == Contents::Empty && disk.in_use.is_none())
+        .filter(|disk| !disk.bus.eq_ignore_ascii_case("usb") && disk.bytes >= DISK_MIN)
+        .collect()
+}
+
+fn refuse_disk(disk: &Disk, erase: &[String], refusals: &mut Vec<Refusal>) {
+    if let Some(reason) = &disk.in_use {
+        refusals.push(Refusal::InUse {
+            disk: disk.describe(),
+            reason: reason.clone(),
+        });
+    }
+    if disk.bytes < DISK_MIN {
+        refusals.push(too_small(disk, DISK_MIN));
+    }
+    let contents = match &disk.contents {
+        Contents::Empty => return,
+        Contents::Foreign(text) => text.clone(),
+        Contents::SigmaVault(found) => {
+            let state = if found.complete { "a" } else { "an incomplete" };
+            let version = found
+                .version
+                .as_deref()
+                .map_or_else(String::new, |version| format!(" {version}"));
+            format!("{state} SigmaVault system{version}")
+        }
+    };
+    if !erase.iter().any(|serial| serial == disk.confirmation()) {
+        refusals.push(Refusal::HoldsData {
+            disk: disk.describe(),
+            contents,
+            hint: format!(
+                "add \"{}\" to pool.erase if that may be lost",
+                disk.confirmation()
+            ),
+        });
+    }
+}
+
+/// The rules of `zpool create` (zpool-create(8), `pool_namecheck`), less the space and two names that would only
+/// be mistaken for something else.
+fn name(name: &str) -> Result<(), String> {
+    const BEGINNINGS: [&str; 4] = ["mirror", "raidz", "draid", "spare"];
+    const NAMES: [&str; 4] = ["log", "cache", "special", "dedup"];
+    let mut letters = name.chars();
+    let good = letters.next().is_some_and(|first| first.is_ascii_alphabetic())
+        && letters.all(|letter| letter.is_ascii_alphanumeric() || "_.:-".contains(letter));
+    if !good || name.len() > 64 {
+        return Err(format!(
+            "'{name}' is no name for a pool: begin with a letter; then letters, digits and _ . : - may follow, 64 in all"
+        ));
+    }
+    let lower = name.to_ascii_lowercase();
+    let like_a_disk =
+        lower.starts_with('c') && lower[1..].starts_with(|second: char| second.is_ascii_digit());
+    if like_a_disk || BEGINNINGS.iter().any(|word| lower.starts_with(word)) || NAMES.contains(&lower.as_str())
+    {
+        return Err(format!(
+            "'{name}' means something else to ZFS: take another name, such as 'tank'"
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::name;
+
+    #[test]
+    fn names_follow_the_rules_of_zpool() {
+        for good in ["tank", "a", "Data_1", "a.b:c-d", "logs", "cold", &"a".repeat(64)] {
+            assert_eq!(name(good), Ok(()), "{good}");
+        }
+        for bad in [
+            "",
+            "1tank",
+            "-a",
+            "a b",
+            "a/b",
+            "tänk",
+            "mirror",
+            "mirrored",
+            "raidz2",
+            "draid",
+            "spares",
+            "log",
+            "Cache",
+            "c0",
+            &"a".repeat(65),
+        ] {
+            assert!(name(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! The system disk: which, how it is cut up, and the encryption of its state partition.
+
+use super::build::wrong;
+use super::{Confirmation, EncryptionPlan, Partition, Refusal};
+use crate::answers::{Answers, Encryption, Size, System};
+use crate::machine::{Contents, Disk, Installed, Machine, Source, decimal};
+
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+/// The EFI system partition.
+const ESP: u64 = GIB;
+/// Both partition tables and the alignment of what lies between them.
+const OVERHEAD: u64 = 4 * MIB;
+/// The smallest state partition.
+const STATE_MIN: u64 = 2 * GIB;
+/// The state partition where nothing else is asked, and the least that is worth to be left free.
+const STATE_USUAL: u64 = 64 * GIB;
+/// Characters of a passphrase.
+const PASSPHRASE_MIN: usize = 8;
+
+/// The disks that something can be installed to: all but the medium.
+pub(super) fn candidates(machine: &Machine) -> Vec<&Disk> {
+    machine.disks.iter().filter(|disk| !is_medium(disk)).collect()
+}
+
+fn is_medium(disk: &Disk) -> bool {
+    disk.in_use
+        .as_ref()
+        .is_some_and(|reason| reason.starts_with("it is the medium"))
+}
+
+/// The system disk, when the selector names one; what stands against it is added to the refusals.
+pub(super) fn choose<'a>(
+    machine: &'a Machine,
+    wanted: &System,
+    confirmation: Confirmation,
+    refusals: &mut Vec<Refusal>,
+) -> Option<&'a Disk> {
+    let disk = wanted
+        .disk
+        .choose(&candidates(machine))
+        .map_err(|error| {
+            refusals.push(Refusal::Disk {
+                what: "system.disk".to_owned(),
+                error,
+            });
+        })
+        .ok()?;
+    if let Some(reason) = &disk.in_use {
+        refusals.push(Refusal::InUse {
+            disk: disk.describe(),
+            reason: reason.clone(),
+        });
+    }
+    if ![512, 4096].contains(&disk.sector) {
+        refusals.push(wrong(
+            "system.disk",
+            format!(
+                "{} has sectors of {} bytes; the system needs 512 or 4096",
+                disk.describe(),
+                disk.sector
+            ),
+        ));
+    }
+    if confirmation == Confirmation::Required && wanted.confirm.as_deref() != Some(disk.confirmation()) {
+        refusals.push(Refusal::Unconfirmed {
+            disk: disk.describe(),
+            given: wanted
+                .confirm
+                .as_ref()
+                .map_or_else(|| "missing".to_owned(), |given| format!("\"{given}\"")),
+            expected: disk.confirmation().to_owned(),
+        });
+    }
+    Some(disk)
+}
+
+/// Bytes of a root slot and of its verity slot: twice what is copied now, so that later versions fit.
+fn slots(source: &Source) -> (u64, u64) {
+    let twice = |bytes: u64, unit: u64| bytes.saturating_mul(2).div_ceil(unit).saturating_mul(unit);
+    let root = twice(source.root_bytes, 64 * MIB);
+    // A hash tree of SHA-256 over blocks of 4 KiB takes about 1/127 of its data.
+    let verity = (root / 64)
+        .next_multiple_of(4 * MIB)
+        .max(twice(source.verity_bytes, 4 * MIB));
+    (root, verity)
+}
+
+/// The partitions of a disk that is erased.
+pub(super) fn erase(
+    disk: &Disk,
+    source: &Source,
+    state_size: Option<Size>,
+    refusals: &mut Vec<Refusal>,
+) -> Option<Vec<Partition>> {
+    let (root, verity) = slots(source);
+    let fixed = root
+        .saturating_add(verity)
+        .saturating_mul(2)
+        .saturating_add(ESP + OVERHEAD);
+    let state = state_size.map_or(STATE_MIN, |size| size.0);
+    if state < STATE_MIN || !state.is_multiple_of(MIB) {
+        refusals.push(wrong(
+            "system.state-size",
+            format!("{} will not do: give at least 2G, in whole MiB", Size(state)),
+        ));
+        return None;
+    }
+    let needed = fixed.saturating_add(state);
+    if needed > disk.bytes {
+        refusals.push(too_small(disk, needed));
+        return None;
+    }
+    let rest = (disk.bytes - fixed) / MIB * MIB;
+    let state = match state_size {
+        Some(size) => size.0,
+        None if rest - rest.min(STATE_USUAL) < STATE_USUAL => rest,
+        None => STATE_USUAL,
+    };
+    Some(partitions(ESP, root, verity, state))
+}
+
+/// The partitions of a disk whose data is kept: those that are there.
+pub(super) fn keep(disk: &Disk, source: &Source, refusals: &mut Vec<Refusal>) -> Option<Vec<Partition>> {
+    let reason = match &disk.contents {
+        Contents::SigmaVault(found) => match unfit(found, source) {
+            None => {
+                return Some(partitions(
+                    ESP,
+                    found.slot_bytes,
+                    found.verity_bytes,
+                    found.state_bytes,
+                ));
+            }
+            Some(reason) => reason,
+        },
+        Contents::Empty => "the disk is empty".to_owned(),
+        Contents::Foreign(text) => format!("it holds no SigmaVault system but {text}"),
+    };
+    refusals.push(Refusal::CannotKeep {
+        disk: disk.describe(),
+        reason: format!("{reason}\n  try: system.mode = \"erase\", which loses what is on the disk"),
+    });
+    None
+}
+
+/// Why a system cannot be put in the place of an installed one.
+fn unfit(found: &Installed, source: &Source) -> Option<String> {
+    let slot = |name: &str, has: u64, needed: u64| {
+        let (has, needed) = apart(has, needed);
+        format!("its {name} slots have {has} each and the new system needs {needed}")
+    };
+    if found.state_bytes == 0 {
+        Some("it has no state partition".to_owned())
+    } else if found.slot_bytes < source.root_bytes {
+        Some(slot("root", found.slot_bytes, source.root_bytes))
+    } else if found.verity_bytes < source.verity_bytes {
+        Some(slot("verity", found.verity_bytes, source.verity_bytes))
+    } else {
+        None
+    }
+}
+
+/// Answers that would silently not be done where data is kept.
+pub(super) fn refuse_what_stays(answers: &Answers, refusals: &mut Vec<Refusal>) {
+    for (key, given) in [
+        ("encryption", answers.encryption.is_some()),
+        ("pool", answers.pool.is_some()),
+        ("system.state-size", answers.system.state_size.is_some()),
+    ] {
+        if given {
+            refusals.push(wrong(
+                key,
+                "cannot be given with system.mode = \"keep-data\", which leaves the state partition and pools as they are",
+            ));
+        }
+    }
+}
+
+/// Encryption of the state partition.
+pub(super) fn encryption(
+    wanted: &Encryption,
+    machine: &Machine,
+    refusals: &mut Vec<Refusal>,
+) -> EncryptionPlan {
+    let passphrase = &wanted.passphrase.0;
+    if passphrase.chars().count() < PASSPHRASE_MIN {
+        refusals.push(wrong(
+            "encryption.passphrase",
+            format!("is too short: give at least {PASSPHRASE_MIN} characters"),
+        ));
+    }
+    // It is typed at boot, and read from a file where a line end would count.
+    if passphrase.contains(char::is_control) {
+        refusals.push(wrong(
+            "encryption.passphrase",
+            "has a line end or control character",
+        ));
+    }
+    if wanted.tpm2 && !machine.tpm2 {
+        refusals.push(wrong(
+            "encryption.tpm2",
+            "this machine has no TPM 2.0 that Linux can use: switch it on in the firmware setup, or set tpm2 = false",
+        ));
+    }
+    EncryptionPlan {
+        passphrase: wanted.passphrase.clone(),
+        recovery_key: wanted.recovery_key,
+        tpm2: wanted.tpm2,
+    }
+}
+
+fn partitions(esp: u64, root: u64, verity: u64, state: u64) -> Vec<Partition> {
+    [
+        ("10-esp", esp),
+        ("20-root-a", root),
+        ("21-root-a-verity", verity),
+        ("30-root-b", root),
+        ("31-root-b-verity", verity),
+        ("40-state", state),
+    ]
+    .into_iter()
+    .map(|(definition, bytes)| Partition {
+        definition: definition.to_owned(),
+        label: definition[3..].to_owned(),
+        bytes,
+    })
+    .collect()
+}
+
+/// A disk that is too small.
+pub(super) fn too_small(disk: &Disk, needed: u64) -> Refusal {
+    let (found, needed) = apart(disk.bytes, needed);
+    Refusal::TooSmall {
+        disk: disk.describe(),
+        found,
+        needed,
+    }
+}
+
+/// Two different sizes for a person, to the byte when they look the same otherwise.
+fn apart(a: u64, b: u64) -> (String, String) {
+    let short = (decimal(a), decimal(b));
+    if short.0 == short.1 {
+        (format!("{a} bytes"), format!("{b} bytes"))
+    } else {
+        short
+    }
+}
