@@ -184,6 +184,14 @@ impl Fields {
         }
     }
 
+    /// The same as they look while the keys act on something else.
+    pub(crate) fn without_focus(&self) -> Self {
+        Self {
+            fields: self.fields.clone(),
+            focus: usize::MAX,
+        }
+    }
+
     /// Keys of the fields that are asked.
     pub(crate) fn keys(&self) -> Vec<&'static str> {
         self.fields.iter().filter(|field| field.shown).map(|field| field.key).collect()
@@ -201,7 +209,12 @@ impl Fields {
         if !self.has_problem() {
             self.focus(key);
         }
-        self.change(key, |field| field.problem = Some(text.to_owned()));
+        self.change(key, |field| {
+            // Reasons read on from their key: "is too short".
+            let reads_on = ["is ", "has ", "cannot ", "could ", "begins "].iter().any(|word| text.starts_with(word));
+            let subject = if reads_on { field.label } else { "" };
+            field.problem = Some(format!("{subject} {text}").trim_start().to_owned());
+        });
     }
 
     /// Whether anything is wrong.

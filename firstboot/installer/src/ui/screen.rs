@@ -146,19 +146,35 @@ impl Draft {
             .collect()
     }
 
-    /// Takes a disk for the system.
+    /// Takes a disk for the system; what was to happen to another one does not hold for it.
     pub(crate) fn choose(&mut self, name: &str) {
+        if self.disk.as_deref() != Some(name) {
+            self.answers.system.mode = Mode::Erase;
+        }
         self.disk = Some(name.to_owned());
         if let Some(disk) = self.machine.disks.iter().find(|disk| disk.name == name) {
             self.answers.system.disk = selector(disk);
         }
     }
 
+    /// The plan, from the answers of those screens that make sense.
+    pub(crate) fn plan(&self, confirmation: Confirmation) -> Result<InstallPlan, Vec<Refusal>> {
+        let mut answers = self.answers.clone();
+        if !Place::Encryption.applies(self) {
+            answers.encryption = None;
+        }
+        if !Place::Pool.applies(self) {
+            answers.pool = None;
+        }
+        if !Place::User.applies(self) {
+            answers.user = None;
+        }
+        plan::build(&self.machine, &answers, confirmation)
+    }
+
     /// What stands against the answers so far. Of those not asked yet it may say that they are missing.
     pub(crate) fn refusals(&self) -> Vec<Refusal> {
-        plan::build(&self.machine, &self.answers, Confirmation::Later)
-            .err()
-            .unwrap_or_default()
+        self.plan(Confirmation::Later).err().unwrap_or_default()
     }
 
     /// What stands against taking this disk, in this way, whatever the other answers.
@@ -187,10 +203,10 @@ impl Draft {
     /// Puts what stands against these fields beside them; whether there is nothing.
     pub(crate) fn check(&self, fields: &mut Fields) -> bool {
         for refusal in self.refusals() {
-            if let Refusal::Answer { key, reason } = refusal {
-                if fields.keys().contains(&key.as_str()) {
-                    fields.problem(&key, &reason);
-                }
+            if let Refusal::Answer { key, reason } = refusal
+                && fields.keys().contains(&key.as_str())
+            {
+                fields.problem(&key, &reason);
             }
         }
         !fields.has_problem()

@@ -1,0 +1,239 @@
+//! Plans and progress as lines of text, for screens, logs and terminals without screens.
+
+use crate::answers::Mode;
+use crate::layout::{Kind, Layout};
+use crate::machine::{Contents, Disk, Machine, decimal};
+use crate::plan::{InstallPlan, PoolPlan, Settings};
+use crate::progress::{Event, Step, rate};
+
+/// The steps that a plan will need, in their order.
+pub fn steps(plan: &InstallPlan) -> Vec<Step> {
+    let mut steps = vec![
+        Step::Check,
+        Step::Partition,
+        Step::CopyA,
+        Step::VerifyA,
+        Step::CopyB,
+        Step::VerifyB,
+    ];
+    let keys = plan.encryption.as_ref().is_some_and(|wanted| wanted.recovery_key || wanted.tpm2);
+    for (step, needed) in [
+        (Step::Keys, keys),
+        (Step::Settings, plan.settings.is_some()),
+        (Step::Pool, plan.pool.is_some()),
+    ] {
+        if needed {
+            steps.push(step);
+        }
+    }
+    steps.extend([Step::Boot, Step::Finish]);
+    steps
+}
+
+/// A plan, a heading and indented lines for each part of it.
+pub fn plan(plan: &InstallPlan) -> Vec<String> {
+    let disk = &plan.disk;
+    let mut lines = vec!["System disk".to_owned(), format!("  {}", disk.describe())];
+    lines.push(match plan.mode {
+        Mode::Erase if disk.contents == Contents::Empty => "  Nothing is on it.".to_owned(),
+        Mode::Erase => format!("  ERASED: {}", contents(disk)),
+        Mode::KeepData => "  Gets a new system. Its settings, users and data stay.".to_owned(),
+    });
+    lines.push("Partitions".to_owned());
+    for partition in &plan.partitions {
+        lines.push(format!("  {:16} {:>10}", partition.label, binary(partition.bytes)));
+    }
+    lines.push("System".to_owned());
+    lines.push(format!("  SigmaVault NAS OS {}", plan.source.version));
+    lines.push(format!("  root hash {}", plan.source.root_hash));
+    if plan.mode == Mode::Erase {
+        lines.push("Encryption".to_owned());
+        lines.push(match &plan.encryption {
+            None => "  none".to_owned(),
+            Some(wanted) => {
+                let mut ways = vec!["passphrase"];
+                ways.extend(wanted.recovery_key.then_some("recovery key"));
+                ways.extend(wanted.tpm2.then_some("this machine's TPM 2.0"));
+                format!("  settings and data; opened by {}", ways.join(", "))
+            }
+        });
+    }
+    match &plan.pool {
+        Some(pool) => lines.extend(self::pool(pool)),
+        None if plan.mode == Mode::Erase => lines.extend(["Data pool", "  none"].map(str::to_owned)),
+        None => {}
+    }
+    if let Some(settings) = &plan.settings {
+        lines.extend(self::settings(settings));
+    }
+    lines
+}
+
+/// The disks of a machine that a plan leaves as they are; nothing when there is none.
+pub fn untouched(machine: &Machine, plan: &InstallPlan) -> Vec<String> {
+    let in_pool = |disk: &Disk| plan.pool.iter().flat_map(|pool| &pool.disks).any(|member| member.path == disk.path);
+    let mut lines: Vec<String> = machine
+        .disks
+        .iter()
+        .filter(|disk| disk.path != plan.disk.path && !in_pool(disk))
+        .map(|disk| format!("  {}", disk.describe()))
+        .collect();
+    if !lines.is_empty() {
+        lines.insert(0, "Disks that stay as they are".to_owned());
+    }
+    lines
+}
+
+fn pool(pool: &PoolPlan) -> Vec<String> {
+    let mut lines = vec![
+        "Data pool".to_owned(),
+        format!("  {} on {}: {}", pool.name, pool.mountpoint, layout(&pool.layout)),
+    ];
+    let groups = pool.layout.vdevs.iter().enumerate().map(|(index, disks)| (format!("group {}", index + 1), disks));
+    let spares = std::iter::once(("spare".to_owned(), &pool.layout.spares));
+    for (what, members) in groups.chain(spares) {
+        for disk in members.iter().filter_map(|index| pool.disks.get(*index)) {
+            lines.push(format!("  {what}: {}", disk.describe()));
+            if disk.contents != Contents::Empty {
+                lines.push(format!("    ERASED: {}", contents(disk)));
+            }
+        }
+    }
+    lines
+}
+
+fn settings(settings: &Settings) -> Vec<String> {
+    let keyboard = &settings.keyboard;
+    let variant = keyboard.variant.as_ref().map_or_else(String::new, |variant| format!(" ({variant})"));
+    let address = settings.network.address.as_ref().map_or_else(
+        || "address by DHCP".to_owned(),
+        |fixed| {
+            let mut text = format!("{} on {}", fixed.address, fixed.interface);
+            if let Some(gateway) = fixed.gateway {
+                text.push_str(&format!(", router {gateway}"));
+            }
+            if !fixed.dns.is_empty() {
+                let servers: Vec<String> = fixed.dns.iter().map(ToString::to_string).collect();
+                text.push_str(&format!(", name servers {}", servers.join(" ")));
+            }
+            text
+        },
+    );
+    let user = &settings.user;
+    let full_name = if user.full_name.is_empty() { String::new() } else { format!(" ({})", user.full_name) };
+    let ssh = match (user.ssh, user.ssh_keys.len()) {
+        (false, _) => "SSH off".to_owned(),
+        (true, 0) => "SSH on".to_owned(),
+        (true, keys) => format!("SSH on, keys: {keys}"),
+    };
+    vec![
+        "Settings".to_owned(),
+        format!("  language {}, keyboard {}{variant}, time zone {}", settings.language, keyboard.layout, settings.timezone),
+        format!("  host name {}, {address}", settings.network.hostname),
+        format!("  administrator {}{full_name}; {ssh}", user.name),
+    ]
+}
+
+/// A layout in one line.
+pub fn layout(layout: &Layout) -> String {
+    let fail = match layout.may_fail {
+        0 => "no disk may fail".to_owned(),
+        1 => "any 1 disk may fail".to_owned(),
+        disks => format!("any {disks} disks may fail"),
+    };
+    format!("{}, {} usable, {fail}", kind(layout.kind), decimal(layout.usable))
+}
+
+/// A kind of layout for a person.
+pub const fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Single => "single disk",
+        Kind::Mirror => "mirror",
+        Kind::Mirrors => "striped mirrors",
+        Kind::Raidz1 => "raidz1",
+        Kind::Raidz2 => "raidz2",
+        Kind::Raidz3 => "raidz3",
+        Kind::Stripe => "stripe",
+    }
+}
+
+/// What is on a disk, as part of a sentence.
+pub fn contents(disk: &Disk) -> String {
+    match &disk.contents {
+        Contents::Empty => "nothing".to_owned(),
+        Contents::Foreign(text) => text.clone(),
+        Contents::SigmaVault(installed) => {
+            let version = installed.version.as_deref().unwrap_or("of unknown version");
+            if installed.complete {
+                format!("SigmaVault NAS OS {version} with its settings and data")
+            } else {
+                "a SigmaVault installation that was not completed".to_owned()
+            }
+        }
+    }
+}
+
+/// Bytes in binary units, for partitions.
+pub fn binary(bytes: u64) -> String {
+    const UNITS: [(u32, &str); 3] = [(40, "TiB"), (30, "GiB"), (20, "MiB")];
+    let (shift, unit) = UNITS
+        .into_iter()
+        .find(|(shift, _)| bytes >> shift >= 1)
+        .unwrap_or((10, "KiB"));
+    let value = bytes as f64 / f64::from(2_u32.pow(shift / 2)).powi(2);
+    if value >= 100.0 || value.fract() == 0.0 {
+        format!("{value:.0} {unit}")
+    } else {
+        format!("{value:.1} {unit}")
+    }
+}
+
+/// A rate in bytes.
+pub fn per_second(rate: f64) -> String {
+    let megabytes = rate / 1e6;
+    if megabytes >= 10.0 {
+        format!("{megabytes:.0} MB/s")
+    } else {
+        format!("{megabytes:.1} MB/s")
+    }
+}
+
+/// An event as a line of a log; nothing for those that come many times a second.
+pub fn event(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::Began { step, bytes: None } => format!("{} ...", step.title()),
+        Event::Began { step, bytes: Some(bytes) } => format!("{}: {} ...", step.title(), decimal(*bytes)),
+        Event::Bytes { .. } => return None,
+        Event::Done { step, elapsed, said } => {
+            let said = if said.is_empty() { String::new() } else { format!(": {said}") };
+            format!("{}: done in {:.1} s{said}", step.title(), elapsed.as_secs_f64())
+        }
+        Event::Note { text } => format!("note: {text}"),
+    })
+}
+
+/// How far a step is, as a line.
+pub fn bytes(event: &Event) -> Option<String> {
+    let Event::Bytes { step, done, total, elapsed } = event else {
+        return None;
+    };
+    let mut line = format!("{}: {} of {}", step.title(), decimal(*done), decimal(*total));
+    if let Some((rate, left)) = rate(*done, *total, *elapsed) {
+        line.push_str(&format!(", {}, {} s left", per_second(rate), left.as_secs()));
+    }
+    Some(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        assert_eq!(binary(1 << 30), "1 GiB");
+        assert_eq!(binary(3 << 29), "1.5 GiB");
+        assert_eq!(binary(420 << 20), "420 MiB");
+        assert_eq!(binary(5 << 40), "5 TiB");
+        assert_eq!(binary(512), "0.5 KiB");
+    }
+}
