@@ -1,7 +1,7 @@
 //! What the installer is told: by a person, screen by screen, or by an answer file in TOML.
 //!
-//! One type serves both. `--print-schema` prints its JSON Schema, which a test compares with the committed
-//! `answers.schema.json`.
+//! One type serves both. [`schema`] is its JSON Schema, committed as `answers.schema.json`; [`parse`] reads an answer
+//! file and checks it against that schema. `answers.example.toml` shows every answer.
 
 use std::fmt;
 
@@ -9,6 +9,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::select::Selector;
+
+mod parse;
+mod schema;
+#[cfg(test)]
+mod tests;
+
+pub use parse::{AnswersError, parse};
+pub use schema::schema;
 
 /// Everything the installer needs to know.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -66,7 +74,7 @@ impl Default for Keyboard {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct System {
-    /// The disk. A list with more than one entry is refused: mirrored system disks are not supported.
+    /// The disk. It is one: mirrored system disks are not supported.
     pub disk: Selector,
     /// The disk's serial number once more (its kernel name when it has none): nothing is written without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -236,9 +244,12 @@ impl std::str::FromStr for Size {
             'T' => 40,
             _ => return Err(wrong()),
         };
-        let number: u64 = text[..text.len() - unit.len_utf8()]
-            .parse()
-            .map_err(|_| wrong())?;
+        let digits = &text[..text.len() - unit.len_utf8()];
+        // The parser of numbers would take a sign.
+        if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(wrong());
+        }
+        let number: u64 = digits.parse().map_err(|_| wrong())?;
         number.checked_mul(1 << shift).map(Size).ok_or_else(wrong)
     }
 }

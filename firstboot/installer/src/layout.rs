@@ -229,15 +229,12 @@ fn grouping(kind: Kind, disks: usize) -> (usize, usize) {
         Kind::Mirrors => (disks / 2, 2),
         Kind::Raidz1 | Kind::Raidz2 | Kind::Raidz3 => {
             if disks <= WIDEST {
-                (1, disks)
-            } else if disks < SPARE_FROM {
-                let groups = disks.div_ceil(WIDEST);
-                (groups, disks / groups)
-            } else {
-                // Up to one disk of twelve may stand ready before another group is made.
-                let groups = (disks - disks / 12).div_ceil(WIDEST);
-                (groups, ((disks - 1) / groups).min(WIDEST))
+                return (1, disks);
             }
+            // Up to one disk of twelve may stand ready before another group is made.
+            let groups = (disks - disks / 12).div_ceil(WIDEST).max(2);
+            let ready = usize::from(disks >= SPARE_FROM);
+            (groups, ((disks - ready) / groups).min(WIDEST))
         }
     }
 }

@@ -157,6 +157,7 @@ impl Disk {
 }
 
 /// Bytes in decimal units, three digits: `500 GB`, `1.00 TB`.
+#[allow(clippy::cast_precision_loss)]
 pub fn decimal(bytes: u64) -> String {
     const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
     let (mut value, mut unit) = (bytes as f64, 0);

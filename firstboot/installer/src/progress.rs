@@ -117,6 +117,7 @@ impl Stop {
 }
 
 /// Rate in bytes per second and time left, from what is done.
+#[allow(clippy::cast_precision_loss)]
 pub fn rate(done: u64, total: u64, elapsed: Duration) -> Option<(f64, Duration)> {
     let seconds = elapsed.as_secs_f64();
     if done == 0 || seconds < 0.2 {

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 use crate::answers::Size;
 use crate::machine::Disk;
 
+#[cfg(test)]
+mod tests;
+
 /// What a disk must be like; everything given must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
