@@ -350,7 +350,8 @@ impl App {
 
     fn draw_keys(&self, frame: &mut Frame, area: Rect, keys: Vec<(&'static str, &'static str)>) {
         let mut spans = vec![Span::raw(" ")];
-        for (key, meaning) in keys.into_iter().chain([("F1", "help"), ("Ctrl-C", "leave")]) {
+        let leave = if self.installing() { "stop" } else { "leave" };
+        for (key, meaning) in keys.into_iter().chain([("F1", "help"), ("Ctrl-C", leave)]) {
             spans.push(Span::styled(key, self.look.chosen()));
             spans.push(Span::raw(format!(" {meaning}  ")));
         }

@@ -159,14 +159,6 @@ impl Fields {
         }
     }
 
-    /// Chooses one of several.
-    pub(crate) fn choose(&mut self, key: &str, index: usize) {
-        self.change(key, |field| match &mut field.kind {
-            Kind::Choice { chosen, .. } | Kind::Cycle { chosen, .. } => *chosen = index,
-            Kind::Text(_) | Kind::Switch(_) => {}
-        });
-    }
-
     /// Asks a field or not.
     pub(crate) fn show(&mut self, key: &str, shown: bool) {
         self.change(key, |field| field.shown = shown);

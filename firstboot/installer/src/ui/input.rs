@@ -49,17 +49,6 @@ impl Input {
         self.text.iter().collect()
     }
 
-    /// Whether nothing stands there.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.text.is_empty()
-    }
-
-    /// Replaces it.
-    pub(crate) fn set(&mut self, text: &str) {
-        self.text = text.chars().collect();
-        self.cursor = self.text.len();
-    }
-
     /// Whether the key was for it.
     pub(crate) fn handle(&mut self, key: KeyEvent) -> bool {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);

@@ -95,7 +95,7 @@ impl Look {
 }
 
 /// The nearest ASCII character.
-pub(crate) const fn ascii(character: char) -> char {
+const fn ascii(character: char) -> char {
     match character {
         '─' | '–' | '—' => '-',
         '│' => '|',

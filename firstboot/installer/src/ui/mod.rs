@@ -24,4 +24,3 @@ pub(crate) mod text;
 
 pub use app::{App, Request};
 pub use look::Look;
-pub(crate) use look::ascii;

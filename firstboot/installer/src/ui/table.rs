@@ -62,11 +62,11 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, rows: &[Row], at: usize, focus
     let first = at.saturating_sub(height / 2).min(rows.len().saturating_sub(height));
     let width = usize::from(area.width);
     let extra = width.saturating_sub(76);
-    let (model, serial) = (21 + extra / 2, 17 + extra.div_ceil(2));
+    let (model, serial) = (20 + extra / 2, 16 + extra.div_ceil(2));
     let heading = |name: &str, bus: &str, model_text: &str, serial_text: &str, holds: &str| {
         format!(
             "{} {:>7}  {} {} {} {}",
-            fit(name, 8),
+            fit(name, 7),
             "size",
             fit(bus, 6),
             fit(model_text, model),
@@ -83,7 +83,7 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, rows: &[Row], at: usize, focus
         let text = format!(
             "{} {} {:>7}  {} {} {} {}",
             row.mark,
-            fit(&disk.name, 8),
+            fit(&disk.name, 7),
             disk.size(),
             fit(&disk.bus, 6),
             fit(&disk.model, model),

@@ -85,7 +85,7 @@ impl Screen for KeyboardScreen {
     }
 
     fn keys(&self) -> Vec<(&'static str, &'static str)> {
-        vec![("Up/Down", "move"), ("letters", "search"), ("Tab", "variant, try"), ("Enter", "go on"), ("Esc", "back")]
+        vec![("Up/Down", "move"), ("letters", "search"), ("Tab", "next"), ("Enter", "go on"), ("Esc", "back")]
     }
 
     fn help(&self) -> &'static str {

@@ -246,8 +246,13 @@ impl Screen for PoolScreen {
                     Reply::Complete => self.leave(draft),
                 }
             }
-            Focus::Disks if self.handle_disks(key, draft) => Turn::Stay,
-            Focus::Disks => Turn::Unused,
+            Focus::Disks => {
+                if self.handle_disks(key, draft) {
+                    Turn::Stay
+                } else {
+                    Turn::Unused
+                }
+            }
             Focus::Layout => {
                 let count = self.layouts.len().max(1);
                 match key.code {
