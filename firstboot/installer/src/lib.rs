@@ -6,17 +6,25 @@
 //! - [`plan`]: what will be done, or why it is refused; pure
 //! - [`progress`]: what a running installation tells
 //! - [`execute`]: doing it
-//! - [`ui`]: the screens; [`show`]: the same facts as lines of text
+//! - [`installation`]: a plan being carried out in a thread of its own; [`lock`]: one at a time
+//! - [`ui`]: the screens; [`plain`]: the same questions line by line; [`unattended`]: none, with a [`report`]
+//! - [`show`]: plans and progress as lines of text
 //! - [`demo`]: machines that do not exist, and an installation that writes nothing
 
 pub mod answers;
 pub mod demo;
+mod draft;
 pub mod execute;
+pub mod installation;
 pub mod layout;
+pub mod lock;
 pub mod machine;
 mod nearest;
+pub mod plain;
 pub mod plan;
 pub mod progress;
+pub mod report;
 pub mod select;
 pub mod show;
 pub mod ui;
+pub mod unattended;

@@ -8,44 +8,34 @@ use crate::progress::{Event, Step, rate};
 
 /// The steps that a plan will need, in their order.
 pub fn steps(plan: &InstallPlan) -> Vec<Step> {
-    let mut steps = vec![
-        Step::Check,
-        Step::Partition,
-        Step::CopyA,
-        Step::VerifyA,
-        Step::CopyB,
-        Step::VerifyB,
-    ];
-    let keys = plan.encryption.as_ref().is_some_and(|wanted| wanted.recovery_key || wanted.tpm2);
-    for (step, needed) in [
-        (Step::Keys, keys),
+    [
+        (Step::Check, true),
+        (Step::Partition, plan.mode == Mode::Erase),
+        (Step::CopyA, true),
+        (Step::VerifyA, true),
+        (Step::CopyB, true),
+        (Step::VerifyB, true),
+        (Step::Keys, plan.encryption.is_some()),
         (Step::Settings, plan.settings.is_some()),
         (Step::Pool, plan.pool.is_some()),
-    ] {
-        if needed {
-            steps.push(step);
-        }
-    }
-    steps.extend([Step::Boot, Step::Finish]);
-    steps
+        (Step::Boot, true),
+        (Step::Finish, true),
+    ]
+    .into_iter()
+    .filter_map(|(step, needed)| needed.then_some(step))
+    .collect()
 }
 
-/// A plan, a heading and indented lines for each part of it.
-pub fn plan(plan: &InstallPlan) -> Vec<String> {
-    let disk = &plan.disk;
-    let mut lines = vec!["System disk".to_owned(), format!("  {}", disk.describe())];
-    lines.push(match plan.mode {
-        Mode::Erase if disk.contents == Contents::Empty => "  Nothing is on it.".to_owned(),
-        Mode::Erase => format!("  ERASED: {}", contents(disk)),
-        Mode::KeepData => "  Gets a new system. Its settings, users and data stay.".to_owned(),
-    });
-    lines.push("Partitions".to_owned());
-    for partition in &plan.partitions {
-        lines.push(format!("  {:16} {:>10}", partition.label, binary(partition.bytes)));
-    }
-    lines.push("System".to_owned());
+/// A plan, a heading and indented lines for each part of it. What gets lost comes first.
+pub fn plan(machine: &Machine, plan: &InstallPlan) -> Vec<String> {
+    let mut lines = lost(plan);
+    lines.extend(untouched(machine, plan));
+    lines.push(format!("System on {}", plan.disk.name));
     lines.push(format!("  SigmaVault NAS OS {}", plan.source.version));
     lines.push(format!("  root hash {}", plan.source.root_hash));
+    let partitions: Vec<String> =
+        plan.partitions.iter().map(|part| format!("{} {}", part.label, binary(part.bytes))).collect();
+    lines.push(format!("  partitions: {}", partitions.join(", ")));
     if plan.mode == Mode::Erase {
         lines.push("Encryption".to_owned());
         lines.push(match &plan.encryption {
@@ -54,14 +44,14 @@ pub fn plan(plan: &InstallPlan) -> Vec<String> {
                 let mut ways = vec!["passphrase"];
                 ways.extend(wanted.recovery_key.then_some("recovery key"));
                 ways.extend(wanted.tpm2.then_some("this machine's TPM 2.0"));
-                format!("  settings and data; opened by {}", ways.join(", "))
+                format!("  of settings and users' files; opened by {}", ways.join(", "))
             }
         });
-    }
-    match &plan.pool {
-        Some(pool) => lines.extend(self::pool(pool)),
-        None if plan.mode == Mode::Erase => lines.extend(["Data pool", "  none"].map(str::to_owned)),
-        None => {}
+        lines.push("Data pool".to_owned());
+        match &plan.pool {
+            None => lines.push("  none".to_owned()),
+            Some(pool) => lines.extend(self::pool(pool)),
+        }
     }
     if let Some(settings) = &plan.settings {
         lines.extend(self::settings(settings));
@@ -69,13 +59,41 @@ pub fn plan(plan: &InstallPlan) -> Vec<String> {
     lines
 }
 
-/// The disks of a machine that a plan leaves as they are; nothing when there is none.
-pub fn untouched(machine: &Machine, plan: &InstallPlan) -> Vec<String> {
-    let in_pool = |disk: &Disk| plan.pool.iter().flat_map(|pool| &pool.disks).any(|member| member.path == disk.path);
+/// The disks that are written, and what is on them.
+fn lost(plan: &InstallPlan) -> Vec<String> {
+    let disk = |disk: &Disk, what: &str| {
+        let held = match disk.contents {
+            Contents::Empty => "holds nothing".to_owned(),
+            _ => format!("LOST: {}", contents(disk)),
+        };
+        [format!("  {}", disk.describe()), format!("    {what}; {held}")]
+    };
+    if plan.mode == Mode::KeepData {
+        return vec![
+            "Disk that gets a new system".to_owned(),
+            format!("  {}", plan.disk.describe()),
+            "    settings, users and data on it stay".to_owned(),
+        ];
+    }
+    let mut lines = vec!["Disks that are ERASED".to_owned()];
+    lines.extend(disk(&plan.disk, "for the system"));
+    for member in plan.pool.iter().flat_map(|pool| &pool.disks) {
+        lines.extend(disk(member, "for the data pool"));
+    }
+    lines
+}
+
+/// The disks that a plan leaves as they are, the medium apart; nothing when there is none.
+fn untouched(machine: &Machine, plan: &InstallPlan) -> Vec<String> {
+    let written = |disk: &Disk| {
+        let pool = plan.pool.iter().flat_map(|pool| &pool.disks);
+        pool.chain([&plan.disk]).any(|member| member.path == disk.path)
+    };
+    let medium = |disk: &Disk| disk.in_use.as_ref().is_some_and(|reason| reason.starts_with("it is the medium"));
     let mut lines: Vec<String> = machine
         .disks
         .iter()
-        .filter(|disk| disk.path != plan.disk.path && !in_pool(disk))
+        .filter(|disk| !written(disk) && !medium(disk))
         .map(|disk| format!("  {}", disk.describe()))
         .collect();
     if !lines.is_empty() {
@@ -85,19 +103,20 @@ pub fn untouched(machine: &Machine, plan: &InstallPlan) -> Vec<String> {
 }
 
 fn pool(pool: &PoolPlan) -> Vec<String> {
+    let names = |members: &[usize]| {
+        let names: Vec<&str> =
+            members.iter().filter_map(|index| pool.disks.get(*index)).map(|disk| disk.name.as_str()).collect();
+        names.join(" ")
+    };
     let mut lines = vec![
-        "Data pool".to_owned(),
-        format!("  {} on {}: {}", pool.name, pool.mountpoint, layout(&pool.layout)),
+        format!("  {} at {}", pool.name, pool.mountpoint),
+        format!("  {}", layout(&pool.layout)),
     ];
-    let groups = pool.layout.vdevs.iter().enumerate().map(|(index, disks)| (format!("group {}", index + 1), disks));
-    let spares = std::iter::once(("spare".to_owned(), &pool.layout.spares));
-    for (what, members) in groups.chain(spares) {
-        for disk in members.iter().filter_map(|index| pool.disks.get(*index)) {
-            lines.push(format!("  {what}: {}", disk.describe()));
-            if disk.contents != Contents::Empty {
-                lines.push(format!("    ERASED: {}", contents(disk)));
-            }
-        }
+    for (index, members) in pool.layout.vdevs.iter().enumerate() {
+        lines.push(format!("  group {}: {}", index + 1, names(members)));
+    }
+    if !pool.layout.spares.is_empty() {
+        lines.push(format!("  spares: {}", names(&pool.layout.spares)));
     }
     lines
 }

@@ -13,12 +13,11 @@ use ratatui::widgets::Paragraph;
 use super::app::Request;
 use super::look::Look;
 use super::menu::Menu;
-use super::screen::Draft;
+use crate::draft::{Draft, sentence};
 use super::text::{duration, wrap};
-use crate::answers::{Action, Mode};
+use crate::answers::Action;
 use crate::execute::ExecuteError;
-use crate::machine::Machine;
-use crate::plan::{InstallPlan, Refusal};
+use crate::plan::InstallPlan;
 use crate::progress::Outcome;
 
 type Keys = &'static [(&'static str, &'static str)];
@@ -38,7 +37,7 @@ impl Refused {
 
     /// What stands against any installation; none if nothing does.
     pub(crate) fn of(draft: &Draft) -> Option<Self> {
-        let reasons = hopeless(draft);
+        let reasons = draft.hopeless();
         (!reasons.is_empty()).then(|| Self {
             reasons,
             menu: Menu::new(vec![
@@ -69,48 +68,6 @@ impl Refused {
         frame.render_widget(Paragraph::new(lines), above);
         self.menu.draw(frame, below, look);
     }
-}
-
-/// Reasons that no answer can mend.
-fn hopeless(draft: &Draft) -> Vec<String> {
-    let mut reasons: Vec<String> = draft
-        .refusals()
-        .into_iter()
-        .filter(|refusal| matches!(refusal, Refusal::NoUefi | Refusal::Memory { .. }))
-        .map(|refusal| sentence(&refusal.to_string()))
-        .collect();
-    if let Some(reason) = no_disk(draft) {
-        reasons.push(reason);
-    }
-    reasons
-}
-
-fn no_disk(draft: &Draft) -> Option<String> {
-    let Machine { disks, .. } = &draft.machine;
-    let mut seen = Vec::new();
-    for disk in disks {
-        match draft.against(disk, Mode::Erase) {
-            Some(reason) => seen.push(format!("  {}: {reason}", disk.describe())),
-            None => return None,
-        }
-    }
-    let mut text = "There is no disk that the system could be installed on.".to_owned();
-    if seen.is_empty() {
-        text.push_str("\nThe kernel sees no disk at all.");
-    } else {
-        text.push_str("\nThese are there:\n");
-        text.push_str(&seen.join("\n"));
-    }
-    text.push_str("\ntry: plug a disk in and look again; for a RAID controller, give its disks through (HBA mode)");
-    Some(text)
-}
-
-/// With a capital letter.
-pub(crate) fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    letters
-        .next()
-        .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// The area above a menu, and its place at the bottom.

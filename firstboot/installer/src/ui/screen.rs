@@ -1,4 +1,4 @@
-//! What a screen is, and what all of them work on.
+//! What a screen is.
 
 use std::fmt;
 
@@ -8,52 +8,9 @@ use ratatui::layout::Rect;
 
 use super::fields::Fields;
 use super::look::Look;
-use crate::answers::{Answers, Keyboard, Mode, Network, System};
-use crate::machine::{Contents, Disk, Machine};
-use crate::plan::{self, Confirmation, InstallPlan, Refusal};
-use crate::select::Selector;
-
-/// The screens, in their order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Place {
-    Welcome,
-    Keyboard,
-    TimeZone,
-    Disk,
-    Mode,
-    Encryption,
-    Pool,
-    Network,
-    User,
-    Summary,
-}
-
-impl Place {
-    /// All of them.
-    pub(crate) const ALL: [Self; 10] = [
-        Self::Welcome,
-        Self::Keyboard,
-        Self::TimeZone,
-        Self::Disk,
-        Self::Mode,
-        Self::Encryption,
-        Self::Pool,
-        Self::Network,
-        Self::User,
-        Self::Summary,
-    ];
-
-    /// Whether it makes sense after what was answered so far.
-    pub(crate) fn applies(self, draft: &Draft) -> bool {
-        let keeps = draft.answers.system.mode == Mode::KeepData;
-        match self {
-            Self::Mode => draft.disk().is_none_or(|disk| disk.contents != Contents::Empty),
-            Self::Pool => !keeps && (draft.disk().is_none() || !draft.pool_candidates().is_empty()),
-            Self::Encryption | Self::Network | Self::User => !keeps,
-            Self::Welcome | Self::Keyboard | Self::TimeZone | Self::Disk | Self::Summary => true,
-        }
-    }
-}
+use crate::answers::Keyboard;
+use crate::draft::Draft;
+use crate::plan::{InstallPlan, Refusal};
 
 /// What a screen made of a key.
 #[derive(Debug, Clone, PartialEq)]
@@ -90,134 +47,14 @@ pub(crate) trait Screen: fmt::Debug + Send {
     fn draw(&self, frame: &mut Frame, area: Rect, draft: &Draft, look: Look);
 }
 
-/// The machine, and the answers as far as they were given.
-#[derive(Debug, Clone)]
-pub(crate) struct Draft {
-    /// The machine.
-    pub machine: Machine,
-    /// Answers.
-    pub answers: Answers,
-    /// Kernel name of the system disk, once it is chosen.
-    pub disk: Option<String>,
-}
-
-impl Draft {
-    /// With nothing answered.
-    pub(crate) fn new(machine: Machine) -> Self {
-        let language = ["C.UTF-8", "en_US.UTF-8"]
-            .into_iter()
-            .find(|name| machine.locales.iter().any(|locale| locale == name))
-            .unwrap_or("C.UTF-8");
-        Self {
-            machine,
-            answers: Answers {
-                language: language.to_owned(),
-                keyboard: Keyboard::default(),
-                timezone: "Etc/UTC".to_owned(),
-                system: System {
-                    disk: Selector::default(),
-                    confirm: None,
-                    mode: Mode::Erase,
-                    state_size: None,
-                },
-                encryption: None,
-                pool: None,
-                network: Network::default(),
-                user: None,
-                finish: crate::answers::Finish::default(),
-            },
-            disk: None,
+/// Puts what stands against these fields beside them; whether there is nothing.
+pub(crate) fn check(fields: &mut Fields, draft: &Draft) -> bool {
+    for refusal in draft.refusals() {
+        if let Refusal::Answer { key, reason } = refusal
+            && fields.keys().contains(&key.as_str())
+        {
+            fields.problem(&key, &reason);
         }
     }
-
-    /// The system disk, once it is chosen and as long as it is there.
-    pub(crate) fn disk(&self) -> Option<&Disk> {
-        let name = self.disk.as_deref()?;
-        self.machine.disks.iter().find(|disk| disk.name == name)
-    }
-
-    /// Disks that a pool can be made of.
-    pub(crate) fn pool_candidates(&self) -> Vec<&Disk> {
-        let system = self.disk.as_deref();
-        self.machine
-            .disks
-            .iter()
-            .filter(|disk| disk.in_use.is_none() && Some(disk.name.as_str()) != system)
-            .collect()
-    }
-
-    /// Takes a disk for the system; what was to happen to another one does not hold for it.
-    pub(crate) fn choose(&mut self, name: &str) {
-        if self.disk.as_deref() != Some(name) {
-            self.answers.system.mode = Mode::Erase;
-        }
-        self.disk = Some(name.to_owned());
-        if let Some(disk) = self.machine.disks.iter().find(|disk| disk.name == name) {
-            self.answers.system.disk = selector(disk);
-        }
-    }
-
-    /// The plan, from the answers of those screens that make sense.
-    pub(crate) fn plan(&self, confirmation: Confirmation) -> Result<InstallPlan, Vec<Refusal>> {
-        let mut answers = self.answers.clone();
-        if !Place::Encryption.applies(self) {
-            answers.encryption = None;
-        }
-        if !Place::Pool.applies(self) {
-            answers.pool = None;
-        }
-        if !Place::User.applies(self) {
-            answers.user = None;
-        }
-        plan::build(&self.machine, &answers, confirmation)
-    }
-
-    /// What stands against the answers so far. Of those not asked yet it may say that they are missing.
-    pub(crate) fn refusals(&self) -> Vec<Refusal> {
-        self.plan(Confirmation::Later).err().unwrap_or_default()
-    }
-
-    /// What stands against taking this disk, in this way, whatever the other answers.
-    pub(crate) fn against(&self, disk: &Disk, mode: Mode) -> Option<String> {
-        if let Some(reason) = &disk.in_use {
-            return Some(reason.clone());
-        }
-        let mut draft = self.clone();
-        draft.choose(&disk.name);
-        draft.answers.system.mode = mode;
-        draft.answers.pool = None;
-        draft.refusals().into_iter().find_map(|refusal| match refusal {
-            Refusal::TooSmall { found, needed, .. } => {
-                Some(format!("too small: it has {found}, the system needs {needed}"))
-            }
-            Refusal::InUse { reason, .. } | Refusal::CannotKeep { reason, .. } => Some(reason),
-            refusal @ Refusal::Disk { .. } => Some(refusal.to_string()),
-            Refusal::NoUefi
-            | Refusal::Memory { .. }
-            | Refusal::HoldsData { .. }
-            | Refusal::Unconfirmed { .. }
-            | Refusal::Answer { .. } => None,
-        })
-    }
-
-    /// Puts what stands against these fields beside them; whether there is nothing.
-    pub(crate) fn check(&self, fields: &mut Fields) -> bool {
-        for refusal in self.refusals() {
-            if let Refusal::Answer { key, reason } = refusal
-                && fields.keys().contains(&key.as_str())
-            {
-                fields.problem(&key, &reason);
-            }
-        }
-        !fields.has_problem()
-    }
-}
-
-/// A selector for exactly this disk.
-pub(crate) fn selector(disk: &Disk) -> Selector {
-    Selector {
-        serial: disk.serial.clone(),
-        path: Some(disk.path.clone()),
-        ..Selector::default()
-    }
+    !fields.has_problem()
 }

@@ -4,8 +4,6 @@ use std::fmt;
 use std::io::{self, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use crossterm::event::{self, KeyEventKind};
@@ -15,10 +13,9 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::app::{App, Request};
 use crate::answers::{Action, Keyboard};
-use crate::execute::{Execute, ExecuteError};
+use crate::execute::Execute;
+use crate::installation::{Installation, Message};
 use crate::machine::Machine;
-use crate::plan::InstallPlan;
-use crate::progress::{Event, Outcome, Stop};
 
 /// What the screens need of the world around them.
 pub struct Surroundings<'a> {
@@ -49,18 +46,6 @@ pub struct Left {
     pub action: Action,
 }
 
-/// A message of the installation's thread.
-enum Message {
-    Event(Event),
-    Ended(Result<Outcome, ExecuteError>),
-}
-
-/// An installation that runs.
-struct Running {
-    messages: Receiver<Message>,
-    stop: Stop,
-}
-
 /// Runs until the person leaves it. The terminal is as before afterwards, also after a panic.
 pub fn run(app: &mut App, surroundings: &Surroundings) -> io::Result<Left> {
     let ended = Arc::new(AtomicBool::new(false));
@@ -86,7 +71,7 @@ fn turn(
     ended: &AtomicBool,
 ) -> io::Result<Action> {
     let began = Instant::now();
-    let mut running: Option<Running> = None;
+    let mut running: Option<Installation> = None;
     let mut changed = true;
     loop {
         app.clock(began.elapsed());
@@ -103,14 +88,14 @@ fn turn(
             };
             match request {
                 None => {}
-                Some(Request::Leave) => return leave(running, Action::Wait),
-                Some(Request::Finish(action)) => return leave(running, action),
+                Some(Request::Leave) => return Ok(leave(running, Action::Wait)),
+                Some(Request::Finish(action)) => return Ok(leave(running, action)),
                 Some(Request::Install(plan)) => {
-                    running = Some(begin(&surroundings.execute, *plan)?);
+                    running = Some(Installation::begin(&surroundings.execute, *plan)?);
                 }
                 Some(Request::Stop) => {
                     if let Some(running) = &running {
-                        running.stop.ask();
+                        running.stop();
                     }
                 }
                 Some(Request::Keyboard(keyboard)) => (surroundings.keyboard)(&keyboard),
@@ -131,64 +116,40 @@ fn turn(
             }
         }
         if ended.load(Ordering::Relaxed) {
-            return leave(running, Action::Wait);
+            return Ok(leave(running, Action::Wait));
         }
     }
 }
 
-/// Begins an installation in its own thread.
-fn begin(execute: &Arc<dyn Execute>, plan: InstallPlan) -> io::Result<Running> {
-    let (sender, messages) = mpsc::channel();
-    let stop = Stop::default();
-    let (execute, asked) = (Arc::clone(execute), stop.clone());
-    thread::Builder::new().name("installation".to_owned()).spawn(move || {
-        let tell = |event| {
-            // Nobody listens any more only when the program ends.
-            let _ = sender.send(Message::Event(event));
-        };
-        let result = execute.execute(&plan, &asked, &tell);
-        let _ = sender.send(Message::Ended(result));
-    })?;
-    Ok(Running { messages, stop })
-}
-
 /// Gives everything that was told to the screens; whether it was the last.
-fn take_in(app: &mut App, running: &Running, surroundings: &Surroundings) -> bool {
-    loop {
-        match running.messages.try_recv() {
-            Ok(Message::Event(event)) => {
+fn take_in(app: &mut App, installation: &Installation, surroundings: &Surroundings) -> bool {
+    while let Some(message) = installation.next(Duration::ZERO) {
+        match message {
+            Message::Event(event) => {
                 if let Some(line) = crate::show::event(&event) {
                     (surroundings.log)(&line);
                 }
                 app.tell(event);
             }
-            Ok(Message::Ended(result)) => {
+            Message::Ended(result) => {
                 if let Err(error) = &result {
                     (surroundings.log)(&error.to_string());
                 }
                 app.ended(result);
                 return true;
             }
-            Err(mpsc::TryRecvError::Empty) => return false,
-            Err(mpsc::TryRecvError::Disconnected) => {
-                app.ended(Err(ExecuteError::Changed("the installation ended without a word".to_owned())));
-                return true;
-            }
         }
     }
+    false
 }
 
 /// Leaves; an installation that runs is stopped and waited for first.
-fn leave(running: Option<Running>, action: Action) -> io::Result<Action> {
-    if let Some(running) = running {
-        running.stop.ask();
-        while let Ok(message) = running.messages.recv() {
-            if matches!(message, Message::Ended(_)) {
-                break;
-            }
-        }
+fn leave(running: Option<Installation>, action: Action) -> Action {
+    if let Some(installation) = running {
+        installation.stop();
+        while !matches!(installation.next(Duration::from_secs(60)), Some(Message::Ended(_))) {}
     }
-    Ok(action)
+    action
 }
 
 fn shell(terminal: &mut DefaultTerminal, surroundings: &Surroundings) -> io::Result<()> {

@@ -8,10 +8,10 @@ use ratatui::text::Line;
 use ratatui::widgets::Paragraph;
 
 use super::intro;
-use crate::answers::Mode;
 use crate::machine::Disk;
 use crate::ui::look::Look;
-use crate::ui::screen::{Draft, Screen, Turn};
+use crate::draft::Draft;
+use crate::ui::screen::{Screen, Turn};
 use crate::ui::table::{self, Row};
 use crate::ui::text::wrap;
 
@@ -41,13 +41,7 @@ impl Screen for SystemDisk {
 
     fn enter(&mut self, draft: &mut Draft) {
         let disks = &draft.machine.disks;
-        self.barred = disks
-            .iter()
-            .map(|disk| {
-                let erase = draft.against(disk, Mode::Erase)?;
-                draft.against(disk, Mode::KeepData).map(|_| erase)
-            })
-            .collect();
+        self.barred = disks.iter().map(|disk| draft.barred(disk)).collect();
         let chosen = disks.iter().position(|disk| Some(&disk.name) == draft.disk.as_ref());
         let first_free = self.barred.iter().position(Option::is_none);
         let at_free = self.barred.get(self.at).is_some_and(Option::is_none);

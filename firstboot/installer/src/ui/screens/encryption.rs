@@ -8,7 +8,8 @@ use super::{FORM_KEYS, intro};
 use crate::answers::{Encryption, Secret};
 use crate::ui::fields::{Field, Fields, Reply};
 use crate::ui::look::Look;
-use crate::ui::screen::{Draft, Screen, Turn};
+use crate::draft::Draft;
+use crate::ui::screen::{Screen, Turn, check};
 use crate::ui::strength;
 
 const WHETHER: &str = "encryption";
@@ -69,7 +70,7 @@ impl EncryptionScreen {
             recovery_key: self.fields.on(RECOVERY),
             tpm2: self.tpm2 && self.fields.on(TPM),
         });
-        if !draft.check(&mut self.fields) {
+        if !check(&mut self.fields, draft) {
             return Turn::Stay;
         }
         if self.wanted() && self.fields.text(PASSPHRASE) != self.fields.text(AGAIN) {

@@ -10,7 +10,8 @@ use crate::answers::Keyboard;
 use crate::ui::input::Input;
 use crate::ui::look::Look;
 use crate::ui::picker::Picker;
-use crate::ui::screen::{Draft, Screen, Turn};
+use crate::draft::Draft;
+use crate::ui::screen::{Screen, Turn};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Focus {
@@ -100,13 +101,10 @@ impl Screen for KeyboardScreen {
             return;
         }
         self.proposed_for = Some(draft.answers.language.clone());
-        let country = draft.answers.language.split(['.', '@']).next().and_then(|tag| tag.split_once('_'));
-        if let Some((_, country)) = country {
-            let country = country.to_lowercase();
-            if let Some(at) = draft.machine.keyboards.iter().position(|layout| layout.name == country) {
-                self.layouts.select(at);
-                self.list_variants(draft);
-            }
+        let layout = draft.proposed_layout();
+        if let Some(at) = draft.machine.keyboards.iter().position(|known| known.name == layout) {
+            self.layouts.select(at);
+            self.list_variants(draft);
         }
     }
 

@@ -16,10 +16,11 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 use ratatui::widgets::Paragraph;
 
-use super::screen::{Draft, Screen};
+use crate::draft::Draft;
+use super::screen::Screen;
 use super::text::wrap;
 
-/// All of them, in the order of [`super::screen::Place`].
+/// All of them, in the order of [`crate::draft::Place`].
 pub(crate) fn all(draft: &Draft) -> Vec<Box<dyn Screen>> {
     vec![
         Box::new(welcome::Welcome::new(draft)),

@@ -9,7 +9,8 @@ use crate::answers::Mode;
 use crate::machine::Contents;
 use crate::ui::fields::{Choice, Field, Fields, Kind, Reply};
 use crate::ui::look::Look;
-use crate::ui::screen::{Draft, Screen, Turn};
+use crate::draft::Draft;
+use crate::ui::screen::{Screen, Turn};
 use crate::ui::table;
 
 const KEY: &str = "system.mode";

@@ -10,7 +10,8 @@ use super::{FORM_KEYS, intro};
 use crate::answers::{Address, Network};
 use crate::ui::fields::{Field, Fields, Kind, Reply};
 use crate::ui::look::Look;
-use crate::ui::screen::{Draft, Screen, Turn};
+use crate::draft::Draft;
+use crate::ui::screen::{Screen, Turn, check};
 
 const HOSTNAME: &str = "network.hostname";
 const HOW: &str = "network.address";
@@ -90,7 +91,7 @@ impl NetworkScreen {
             hostname: self.fields.text(HOSTNAME).trim().to_owned(),
             address,
         };
-        if draft.check(&mut self.fields) { Turn::Next } else { Turn::Stay }
+        if check(&mut self.fields, draft) { Turn::Next } else { Turn::Stay }
     }
 }
 

@@ -17,7 +17,8 @@ use crate::plan::Refusal;
 use crate::show;
 use crate::ui::fields::{Field, Fields, Reply};
 use crate::ui::look::Look;
-use crate::ui::screen::{Draft, Screen, Turn, selector};
+use crate::draft::{Draft, selector};
+use crate::ui::screen::{Screen, Turn, check};
 use crate::ui::table::{self, Row};
 use crate::ui::text::wrap;
 
@@ -171,7 +172,7 @@ impl PoolScreen {
                 .collect(),
         };
         draft.answers.pool = Some(pool);
-        if !draft.check(&mut self.fields) {
+        if !check(&mut self.fields, draft) {
             self.focus = Focus::Fields;
             return Turn::Stay;
         }

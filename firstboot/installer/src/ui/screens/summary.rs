@@ -10,11 +10,11 @@ use ratatui::widgets::Paragraph;
 use crate::answers::Mode;
 use crate::plan::{Confirmation, InstallPlan, Refusal};
 use crate::show;
-use crate::ui::ending::sentence;
 use crate::ui::input::Input;
 use crate::ui::look::Look;
-use crate::ui::screen::{Draft, Screen, Turn};
-use crate::ui::text::wrap;
+use crate::draft::{Draft, sentence};
+use crate::ui::screen::{Screen, Turn};
+use crate::ui::text::{columns, wrap};
 
 /// Columns of the plan; the narrowest screen has as many.
 const WIDTH: usize = 76;
@@ -56,8 +56,7 @@ impl Screen for Summary {
         draft.answers.system.confirm = None;
         match draft.plan(Confirmation::Later) {
             Ok(plan) => {
-                self.lines = show::plan(&plan);
-                self.lines.extend(show::untouched(&draft.machine, &plan));
+                self.lines = show::plan(&draft.machine, &plan);
                 self.plan = Some(plan);
             }
             Err(refusals) => {
@@ -162,8 +161,10 @@ impl Summary {
 /// Breaks a line, with its indentation on every part.
 fn indented(line: &str) -> Vec<String> {
     let indent = line.len() - line.trim_start().len();
-    let room = WIDTH.saturating_sub(indent + 2);
-    let parts = wrap(line.trim_start(), room);
+    if columns(line) <= WIDTH {
+        return vec![line.to_owned()];
+    }
+    let parts = wrap(line.trim_start(), WIDTH.saturating_sub(indent + 2));
     parts
         .into_iter()
         .enumerate()
@@ -172,10 +173,10 @@ fn indented(line: &str) -> Vec<String> {
 }
 
 fn style(line: &str, look: Look) -> Style {
-    if !line.starts_with(' ') {
-        look.title()
-    } else if line.trim_start().starts_with("ERASED") {
+    if line.ends_with("ERASED") || line.contains("; LOST: ") {
         look.alarm()
+    } else if !line.starts_with(' ') {
+        look.title()
     } else {
         Style::new()
     }

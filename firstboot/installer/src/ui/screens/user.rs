@@ -8,7 +8,8 @@ use super::{FORM_KEYS, intro};
 use crate::answers::{Secret, User};
 use crate::ui::fields::{Field, Fields, Reply};
 use crate::ui::look::Look;
-use crate::ui::screen::{Draft, Screen, Turn};
+use crate::draft::Draft;
+use crate::ui::screen::{Screen, Turn, check};
 use crate::ui::strength;
 
 const NAME: &str = "user.name";
@@ -46,7 +47,7 @@ impl UserScreen {
             ssh_keys: Vec::new(),
             ssh: self.fields.on(SSH),
         });
-        if !draft.check(&mut self.fields) {
+        if !check(&mut self.fields, draft) {
             return Turn::Stay;
         }
         if self.fields.text(PASSWORD) != self.fields.text(AGAIN) {

@@ -7,7 +7,8 @@ use ratatui::layout::Rect;
 use super::{LIST_KEYS, intro};
 use crate::ui::look::Look;
 use crate::ui::picker::Picker;
-use crate::ui::screen::{Draft, Screen, Turn};
+use crate::draft::Draft;
+use crate::ui::screen::{Screen, Turn};
 
 /// Names of languages by their ISO 639-1 code.
 const LANGUAGES: [(&str, &str); 40] = [
