@@ -84,10 +84,16 @@ impl Scenario {
         let mut machine = machines::usual();
         match self {
             Self::Empty | Self::FailingDisk => {}
-            Self::Reinstall => machines::put_on_first(&mut machine, Contents::SigmaVault(machines::installed(true))),
-            Self::HalfDone => machines::put_on_first(&mut machine, Contents::SigmaVault(machines::installed(false))),
+            Self::Reinstall => {
+                machines::put_on_first(&mut machine, Contents::SigmaVault(machines::installed(true)));
+            }
+            Self::HalfDone => {
+                machines::put_on_first(&mut machine, Contents::SigmaVault(machines::installed(false)));
+            }
             Self::OneDisk => {
-                machine.disks.retain(|disk| ["nvme0n1", "sdf"].contains(&disk.name.as_str()));
+                machine
+                    .disks
+                    .retain(|disk| ["nvme0n1", "sdf"].contains(&disk.name.as_str()));
                 machine.tpm2 = false;
             }
             Self::ManyDisks => machine.disks = machines::shelf(),
@@ -100,7 +106,10 @@ impl Scenario {
 
     /// The names of all, with what they show.
     pub fn list() -> String {
-        Self::ALL.iter().map(|scenario| format!("{:14}{}\n", scenario.name(), scenario.about())).collect()
+        Self::ALL
+            .iter()
+            .map(|scenario| format!("{:14}{}\n", scenario.name(), scenario.about()))
+            .collect()
     }
 }
 
@@ -111,7 +120,12 @@ impl FromStr for Scenario {
         Self::ALL
             .into_iter()
             .find(|scenario| scenario.name() == text)
-            .ok_or_else(|| format!("there is no scenario '{text}'; these exist:\n{}", Self::list().trim_end()))
+            .ok_or_else(|| {
+                format!(
+                    "there is no scenario '{text}'; these exist:\n{}",
+                    Self::list().trim_end()
+                )
+            })
     }
 }
 
@@ -133,31 +147,35 @@ impl Demo {
         Self { scenario, seconds }
     }
 
-    fn copy(&self, step: Step, bytes: u64, stop: &Stop, tell: &(dyn Fn(Event) + Sync)) -> Result<(), ExecuteError> {
+    fn copy(
+        &self,
+        step: Step,
+        bytes: u64,
+        halt: &Stop,
+        tell: &(dyn Fn(Event) + Sync),
+    ) -> Result<(), ExecuteError> {
         let takes = Duration::from_secs_f64(self.seconds / 5.0);
-        let began = Instant::now();
+        let start = Instant::now();
         loop {
-            if stop.asked() {
+            if halt.asked() {
                 return Err(ExecuteError::Stopped);
             }
-            let elapsed = began.elapsed();
-            let part = (elapsed.as_secs_f64() / takes.as_secs_f64().max(0.001)).min(1.0);
-            // Between 0 and 1 times a length of a disk: not negative, and small enough.
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "see above")]
-            let done = (bytes as f64 * part) as u64;
+            let elapsed = start.elapsed();
+            let part = (elapsed.as_millis() * 1000 / takes.as_millis().max(1)).min(1000);
+            let done = u64::try_from(u128::from(bytes) * part / 1000).unwrap_or(bytes);
             tell(Event::Bytes {
                 step,
                 done,
                 total: bytes,
                 elapsed,
             });
-            if self.scenario == Scenario::FailingDisk && step == Step::VerifyA && part > 0.4 {
+            if self.scenario == Scenario::FailingDisk && step == Step::VerifyA && part > 400 {
                 return Err(ExecuteError::ReadBack {
                     device: "/dev/nvme0n1p2".to_owned(),
                     detail: format!("block {} differs from its hash", done >> 12),
                 });
             }
-            if part >= 1.0 {
+            if part >= 1000 {
                 return Ok(());
             }
             thread::sleep(BEAT.min(takes));
@@ -169,17 +187,17 @@ impl Execute for Demo {
     fn execute(
         &self,
         plan: &InstallPlan,
-        stop: &Stop,
+        halt: &Stop,
         tell: &(dyn Fn(Event) + Sync),
     ) -> Result<Outcome, ExecuteError> {
         for step in show::steps(plan) {
-            let began = Instant::now();
+            let start = Instant::now();
             let copied = matches!(step, Step::CopyA | Step::VerifyA | Step::CopyB | Step::VerifyB);
             let bytes = copied.then_some(plan.source.root_bytes + plan.source.verity_bytes);
             tell(Event::Began { step, bytes });
             match bytes {
-                Some(bytes) => self.copy(step, bytes, stop, tell)?,
-                None if stop.asked() => return Err(ExecuteError::Stopped),
+                Some(bytes) => self.copy(step, bytes, asked, tell)?,
+                None if halt.asked() => return Err(ExecuteError::Stopped),
                 None => thread::sleep(Duration::from_secs_f64(self.seconds / 35.0)),
             }
             if step == Step::Boot {
@@ -188,11 +206,14 @@ impl Execute for Demo {
             }
             tell(Event::Done {
                 step,
-                elapsed: began.elapsed(),
+                elapsed: start.elapsed(),
                 said: said(step, plan),
             });
         }
-        let wanted = plan.encryption.as_ref().is_some_and(|encryption| encryption.recovery_key);
+        let wanted = plan
+            .encryption
+            .as_ref()
+            .is_some_and(|encryption| encryption.recovery_key);
         Ok(Outcome {
             recovery_key: wanted.then(|| RECOVERY_KEY.to_owned()),
             notes: vec!["this was a demonstration: nothing was written".to_owned()],
@@ -204,9 +225,15 @@ fn said(step: Step, plan: &InstallPlan) -> String {
     match step {
         Step::Partition => format!("{} partitions", plan.partitions.len()),
         Step::VerifyA | Step::VerifyB => {
-            format!("root hash {}..", plan.source.root_hash.get(..12).unwrap_or_default())
+            format!(
+                "root hash {}..",
+                plan.source.root_hash.get(..12).unwrap_or_default()
+            )
         }
-        Step::Pool => plan.pool.as_ref().map_or_else(String::new, |pool| pool.name.clone()),
+        Step::Pool => plan
+            .pool
+            .as_ref()
+            .map_or_else(String::new, |pool| pool.name.clone()),
         _ => String::new(),
     }
 }

@@ -177,7 +177,12 @@ impl Draft {
         let tag = self.answers.language.split(['.', '@']).next();
         tag.and_then(|tag| tag.split_once('_'))
             .map(|(_, country)| country.to_lowercase())
-            .filter(|country| self.machine.keyboards.iter().any(|layout| layout.name == *country))
+            .filter(|country| {
+                self.machine
+                    .keyboards
+                    .iter()
+                    .any(|layout| layout.name == *country)
+            })
             .unwrap_or_else(|| self.answers.keyboard.layout.clone())
     }
 
@@ -205,7 +210,9 @@ impl Draft {
             text.push_str("\nThese are there:\n");
             text.push_str(&seen.join("\n"));
         }
-        text.push_str("\ntry: plug a disk in and look again; let a RAID controller give its disks through (HBA mode)");
+        text.push_str(
+            "\ntry: plug a disk in and look again; let a RAID controller give its disks through (HBA mode)",
+        );
         Some(text)
     }
 }

@@ -32,11 +32,14 @@ impl Installation {
         let (sender, messages) = mpsc::channel();
         let stop = Stop::default();
         let (execute, asked) = (Arc::clone(execute), stop.clone());
-        thread::Builder::new().name("installation".to_owned()).spawn(move || {
-            // Nobody listens any more only when the program ends.
-            let result = execute.execute(&plan, &asked, &|event| drop(sender.send(Message::Event(event))));
-            drop(sender.send(Message::Ended(result)));
-        })?;
+        thread::Builder::new()
+            .name("installation".to_owned())
+            .spawn(move || {
+                // Nobody listens any more only when the program ends.
+                let result =
+                    execute.execute(&plan, &asked, &|event| drop(sender.send(Message::Event(event))));
+                drop(sender.send(Message::Ended(result)));
+            })?;
         Ok(Self { messages, stop })
     }
 

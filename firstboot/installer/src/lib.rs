@@ -3,6 +3,7 @@
 //! - [`answers`], [`select`]: what it is told, and which disks are meant
 //! - [`machine`]: what it knows about the machine
 //! - [`layout`]: which ZFS layout suits which disks
+//! - [`sources`]: where answers come from when nobody types them
 //! - [`plan`]: what will be done, or why it is refused; pure
 //! - [`progress`]: what a running installation tells
 //! - [`execute`]: doing it
@@ -26,5 +27,6 @@ pub mod progress;
 pub mod report;
 pub mod select;
 pub mod show;
+pub mod sources;
 pub mod ui;
 pub mod unattended;

@@ -1,9 +1,355 @@
-//! t
+//! `sigmavault-installer`: puts SigmaVault NAS OS from its live medium onto a disk.
+
+mod cli;
+mod host;
+
+use std::fs;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
 use std::sync::Arc;
-use sigmavault_installer::demo::*; use sigmavault_installer::ui::*;
-fn main() {
-    let s: Scenario = std::env::args().nth(2).unwrap_or("empty".into()).parse().unwrap();
-    let mut app = App::new(s.machine(), Look::of_environment());
-    let sur = terminal::Surroundings { execute: Arc::new(Demo::new(s, 10.0)), machine: &|| Some(s.machine()), keyboard: &|_| {}, shell: &|| {}, log: &|_| {} };
-    println!("{:?}", terminal::run(&mut app, &sur));
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context as _, anyhow, bail};
+use clap::{CommandFactory as _, Parser as _};
+use serde_json::json;
+use sigmavault_installer::answers::{self, Action, Answers, Keyboard};
+use sigmavault_installer::demo::{Demo, Scenario};
+use sigmavault_installer::execute::Execute;
+use sigmavault_installer::machine::Machine;
+use sigmavault_installer::plan::{self, Confirmation};
+use sigmavault_installer::report::{Report, Verdict};
+use sigmavault_installer::ui::{self, App, Look};
+use sigmavault_installer::{plain, show, unattended};
+
+use cli::{Arguments, Demonstration};
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("sigmavault-installer: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+// --- What joins the installer with the machine: to be filled in where inventory and execute::Real are. ---
+
+/// Reads this machine.
+fn read_machine() -> anyhow::Result<Machine> {
+    bail!("this build cannot read the machine")
+}
+
+/// Carries plans out on this machine.
+fn real_execute() -> anyhow::Result<Arc<dyn Execute>> {
+    bail!("this build cannot write to disks")
+}
+
+/// Answers that somebody left for this machine, and where they were.
+fn left_answers() -> anyhow::Result<Option<(String, String)>> {
+    bail!("this build cannot look for answers")
+}
+
+// --- Up to here. ---
+
+/// Where it all happens.
+#[derive(Debug, Clone, Copy)]
+enum World {
+    /// In a machine that does not exist.
+    Demo(Scenario, f64),
+    /// In this one, started from a live medium, as root.
+    Live,
+}
+
+impl World {
+    /// The demonstration, or this machine when disks may be written here.
+    fn of(arguments: &Arguments) -> anyhow::Result<Self> {
+        if let Some(Demonstration::Scenario(scenario)) = arguments.demo {
+            return Ok(Self::Demo(scenario, arguments.demo_seconds.clamp(0.0, 3600.0)));
+        }
+        if !host::is_live() {
+            bail!(
+                "this machine was not started from an installation medium, and nothing else is ever written to\n  \
+                 try: start it from the SigmaVault stick or CD; --demo shows the installer anywhere"
+            );
+        }
+        if !host::is_root() {
+            bail!("only root may write to disks\n  try: sudo sigmavault-installer");
+        }
+        Ok(Self::Live)
+    }
+
+    fn machine(self) -> anyhow::Result<Machine> {
+        match self {
+            Self::Demo(scenario, _) => Ok(scenario.machine()),
+            Self::Live => read_machine(),
+        }
+    }
+
+    fn execute(self) -> anyhow::Result<Arc<dyn Execute>> {
+        match self {
+            Self::Demo(scenario, seconds) => Ok(Arc::new(Demo::new(scenario, seconds))),
+            Self::Live => real_execute(),
+        }
+    }
+
+    fn keyboard(self, keyboard: &Keyboard) {
+        match self {
+            Self::Demo(..) => {}
+            Self::Live => host::keyboard(keyboard),
+        }
+    }
+
+    fn log(self, line: &str) {
+        match self {
+            Self::Demo(..) => {}
+            Self::Live => host::log(line),
+        }
+    }
+
+    fn finish(self, action: Action) -> anyhow::Result<()> {
+        match self {
+            Self::Demo(..) => host::say_finish(action),
+            Self::Live => host::finish(action).context("cannot restart or switch off")?,
+        }
+        Ok(())
+    }
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    if let Some(shell) = arguments.completions {
+        let mut out = Vec::new();
+        clap_complete::generate(shell, &mut Arguments::command(), "sigmavault-installer", &mut out);
+        return print(&out);
+    }
+    if let Some(folder) = &arguments.man {
+        return manual(folder);
+    }
+    if arguments.demo == Some(Demonstration::List) {
+        return print(Scenario::list().as_bytes());
+    }
+    if arguments.print_schema {
+        let schema = serde_json::to_string_pretty(&answers::schema())?;
+        return print(format!("{schema}\n").as_bytes());
+    }
+    if let Some(path) = &arguments.check_answers {
+        return check(arguments, path);
+    }
+    if let Some(path) = &arguments.answers {
+        if arguments.dry_run {
+            return check(arguments, path);
+        }
+        let world = World::of(arguments)?;
+        let text = read(path)?;
+        return install(world, &path.display().to_string(), &text);
+    }
+    if arguments.unattended {
+        let world = World::of(arguments)?;
+        return match left_answers() {
+            Ok(None) => Ok(ExitCode::SUCCESS),
+            Ok(Some((place, text))) => {
+                println!("answers: {place}");
+                install(world, &place, &text)
+            }
+            Err(error) => refuse(&error),
+        };
+    }
+    let world = World::of(arguments)?;
+    if arguments.plain || std::env::var_os("TERM").is_some_and(|term| term == "dumb") {
+        ask_plainly(world)
+    } else {
+        ask_on_screens(world)
+    }
+}
+
+/// Prints all of it; a reader that closed the pipe has what it wanted.
+fn print(out: &[u8]) -> anyhow::Result<ExitCode> {
+    match io::stdout().lock().write_all(out) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(anyhow!("cannot print: {error}")),
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+fn manual(folder: &Path) -> anyhow::Result<ExitCode> {
+    let mut page = Vec::new();
+    clap_mangen::Man::new(Arguments::command())
+        .section("8")
+        .manual("SigmaVault NAS OS")
+        .render(&mut page)?;
+    let path = folder.join("sigmavault-installer.8");
+    fs::write(&path, page).with_context(|| {
+        format!(
+            "cannot write {}; name a folder that exists and is writable",
+            path.display()
+        )
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Says what is wrong with answers, or what they do on this machine if it is one that they are for.
+fn check(arguments: &Arguments, path: &Path) -> anyhow::Result<ExitCode> {
+    let text = read(path)?;
+    let answers = match answers::parse(&text) {
+        Ok(answers) => answers,
+        Err(error) => {
+            let error = format!("{}: {error}", path.display());
+            return said(
+                arguments,
+                false,
+                &json!({ "valid": false, "errors": [&error], "refusals": [], "plan": null }),
+                &error,
+            );
+        }
+    };
+    let here = arguments.dry_run || arguments.demo.is_some() || host::is_live();
+    if !here {
+        let text = format!(
+            "{}: well-formed; what it does is shown on a machine that was started from the medium",
+            path.display()
+        );
+        return said(
+            arguments,
+            true,
+            &json!({ "valid": true, "errors": [], "refusals": [], "plan": null }),
+            &text,
+        );
+    }
+    let machine = World::of(arguments)?.machine()?;
+    match plan::build(&machine, &answers, Confirmation::Required) {
+        Ok(plan) => {
+            let text = show::plan(&machine, &plan).join("\n");
+            said(
+                arguments,
+                true,
+                &json!({ "valid": true, "errors": [], "refusals": [], "plan": plan }),
+                &text,
+            )
+        }
+        Err(refusals) => {
+            let refusals: Vec<String> = refusals.iter().map(ToString::to_string).collect();
+            let text: Vec<String> = refusals
+                .iter()
+                .map(|refusal| format!("refused: {refusal}"))
+                .collect();
+            let text = text.join("\n");
+            said(
+                arguments,
+                false,
+                &json!({ "valid": true, "errors": [], "refusals": refusals, "plan": null }),
+                &text,
+            )
+        }
+    }
+}
+
+fn said(arguments: &Arguments, good: bool, json: &serde_json::Value, text: &str) -> anyhow::Result<ExitCode> {
+    let text = if arguments.json {
+        serde_json::to_string_pretty(json)?
+    } else {
+        text.to_owned()
+    };
+    if good || arguments.json {
+        print(format!("{text}\n").as_bytes())?;
+    } else {
+        eprintln!("{text}");
+    }
+    Ok(if good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Says in the report's line that nothing could be done.
+fn refuse(error: &anyhow::Error) -> anyhow::Result<ExitCode> {
+    println!("refused: {error:#}");
+    unattended::print(&Report::unreadable(&format!("{error:#}")), &mut io::stdout())?;
+    Ok(ExitCode::FAILURE)
+}
+
+/// Installs as answers say.
+fn install(world: World, place: &str, text: &str) -> anyhow::Result<ExitCode> {
+    let answers: Answers = match answers::parse(text) {
+        Ok(answers) => answers,
+        Err(error) => return refuse(&anyhow!("{place}: {error}")),
+    };
+    let ready = world
+        .machine()
+        .and_then(|machine| Ok((machine, world.execute()?)));
+    let (machine, execute) = match ready {
+        Ok(ready) => ready,
+        Err(error) => {
+            let code = refuse(&error)?;
+            world.finish(answers.finish.on_failure)?;
+            return Ok(code);
+        }
+    };
+    let stop = host::signals(&Arc::new(AtomicBool::new(true)))?;
+    let (report, action) = unattended::install(&machine, &answers, &execute, &stop, &mut io::stdout())?;
+    world.finish(action)?;
+    Ok(if report.result == Verdict::Installed {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Asks line by line.
+fn ask_plainly(world: World) -> anyhow::Result<ExitCode> {
+    let busy = Arc::new(AtomicBool::new(false));
+    let stop = host::signals(&busy)?;
+    let left = plain::run(
+        world.machine()?,
+        &world.execute()?,
+        &|keyboard| world.keyboard(keyboard),
+        &stop,
+        &mut plain::Console {
+            input: &mut io::stdin().lock(),
+            output: &mut io::stdout(),
+            hide: &host::hide,
+            busy: &|now| busy.store(now, Ordering::Relaxed),
+        },
+    )?;
+    world.finish(left.action)?;
+    Ok(if left.installed {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Asks on screens.
+fn ask_on_screens(world: World) -> anyhow::Result<ExitCode> {
+    if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+        bail!("the screens need a terminal\n  try: --plain asks line by line, --answers FILE asks nothing");
+    }
+    let mut app = App::new(world.machine()?, Look::of_environment());
+    let left = ui::terminal::run(
+        &mut app,
+        &ui::terminal::Surroundings {
+            execute: world.execute()?,
+            machine: &|| match world.machine() {
+                Ok(machine) => Some(machine),
+                Err(error) => {
+                    world.log(&format!("{error:#}"));
+                    None
+                }
+            },
+            keyboard: &|keyboard| world.keyboard(keyboard),
+            shell: &host::shell,
+            log: &|line| world.log(line),
+        },
+    )
+    .context("the terminal does not work")?;
+    world.finish(left.action)?;
+    Ok(if app.failed() {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
 }

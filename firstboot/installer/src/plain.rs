@@ -129,7 +129,10 @@ fn finish(
     stop: &AtomicBool,
     console: &mut Console,
 ) -> Result<Left, PlainError> {
-    let result = carry_out(execute, plan, stop, console.output)?;
+    (console.busy)(true);
+    let result = carry_out(execute, plan, stop, console.output);
+    (console.busy)(false);
+    let result = result?;
     let installed = result.is_ok();
     match result {
         Err(error) => console.say(&format!("Not installed: {error}"))?,
@@ -137,7 +140,10 @@ fn finish(
             for note in &outcome.notes {
                 console.say(&format!("Note: {note}"))?;
             }
-            console.say(&format!("SigmaVault NAS OS {} is installed on {}.", plan.source.version, plan.disk.name))?;
+            console.say(&format!(
+                "SigmaVault NAS OS {} is installed on {}.",
+                plan.source.version, plan.disk.name
+            ))?;
             if let Some(key) = outcome.recovery_key {
                 console.say(&format!(
                     "Recovery key: {key}\nIt opens the encrypted part of the disk when the passphrase is lost. \

@@ -80,7 +80,10 @@ impl Report {
             version: Some(plan.source.version.clone()),
             root_hash: Some(plan.source.root_hash.clone()),
             seconds: took.as_secs(),
-            recovery_key: result.as_ref().ok().and_then(|outcome| outcome.recovery_key.clone()),
+            recovery_key: result
+                .as_ref()
+                .ok()
+                .and_then(|outcome| outcome.recovery_key.clone()),
             refusals: Vec::new(),
             error: result.as_ref().err().map(ToString::to_string),
         }

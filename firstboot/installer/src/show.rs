@@ -33,8 +33,11 @@ pub fn plan(machine: &Machine, plan: &InstallPlan) -> Vec<String> {
     lines.push(format!("System on {}", plan.disk.name));
     lines.push(format!("  SigmaVault NAS OS {}", plan.source.version));
     lines.push(format!("  root hash {}", plan.source.root_hash));
-    let partitions: Vec<String> =
-        plan.partitions.iter().map(|part| format!("{} {}", part.label, binary(part.bytes))).collect();
+    let partitions: Vec<String> = plan
+        .partitions
+        .iter()
+        .map(|part| format!("{} {}", part.label, binary(part.bytes)))
+        .collect();
     lines.push(format!("  partitions: {}", partitions.join(", ")));
     if plan.mode == Mode::Erase {
         lines.push("Encryption".to_owned());
@@ -89,7 +92,11 @@ fn untouched(machine: &Machine, plan: &InstallPlan) -> Vec<String> {
         let pool = plan.pool.iter().flat_map(|pool| &pool.disks);
         pool.chain([&plan.disk]).any(|member| member.path == disk.path)
     };
-    let medium = |disk: &Disk| disk.in_use.as_ref().is_some_and(|reason| reason.starts_with("it is the medium"));
+    let medium = |disk: &Disk| {
+        disk.in_use
+            .as_ref()
+            .is_some_and(|reason| reason.starts_with("it is the medium"))
+    };
     let mut lines: Vec<String> = machine
         .disks
         .iter()
@@ -104,8 +111,11 @@ fn untouched(machine: &Machine, plan: &InstallPlan) -> Vec<String> {
 
 fn pool(pool: &PoolPlan) -> Vec<String> {
     let names = |members: &[usize]| {
-        let names: Vec<&str> =
-            members.iter().filter_map(|index| pool.disks.get(*index)).map(|disk| disk.name.as_str()).collect();
+        let names: Vec<&str> = members
+            .iter()
+            .filter_map(|index| pool.disks.get(*index))
+            .map(|disk| disk.name.as_str())
+            .collect();
         names.join(" ")
     };
     let mut lines = vec![
@@ -123,23 +133,30 @@ fn pool(pool: &PoolPlan) -> Vec<String> {
 
 fn settings(settings: &Settings) -> Vec<String> {
     let keyboard = &settings.keyboard;
-    let variant = keyboard.variant.as_ref().map_or_else(String::new, |variant| format!(" ({variant})"));
+    let variant = keyboard
+        .variant
+        .as_ref()
+        .map_or_else(String::new, |variant| format!(" ({variant})"));
     let address = settings.network.address.as_ref().map_or_else(
         || "address by DHCP".to_owned(),
         |fixed| {
             let mut text = format!("{} on {}", fixed.address, fixed.interface);
             if let Some(gateway) = fixed.gateway {
-                text.push_str(&format!(", router {gateway}"));
+                text.extend([", router ".to_owned(), gateway.to_string()]);
             }
             if !fixed.dns.is_empty() {
                 let servers: Vec<String> = fixed.dns.iter().map(ToString::to_string).collect();
-                text.push_str(&format!(", name servers {}", servers.join(" ")));
+                text.extend([", name servers ", &servers.join(" ")]);
             }
             text
         },
     );
     let user = &settings.user;
-    let full_name = if user.full_name.is_empty() { String::new() } else { format!(" ({})", user.full_name) };
+    let full_name = if user.full_name.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", user.full_name)
+    };
     let ssh = match (user.ssh, user.ssh_keys.len()) {
         (false, _) => "SSH off".to_owned(),
         (true, 0) => "SSH on".to_owned(),
@@ -147,7 +164,10 @@ fn settings(settings: &Settings) -> Vec<String> {
     };
     vec![
         "Settings".to_owned(),
-        format!("  language {}, keyboard {}{variant}, time zone {}", settings.language, keyboard.layout, settings.timezone),
+        format!(
+            "  language {}, keyboard {}{variant}, time zone {}",
+            settings.language, keyboard.layout, settings.timezone
+        ),
         format!("  host name {}, {address}", settings.network.hostname),
         format!("  administrator {}{full_name}; {ssh}", user.name),
     ]
@@ -199,11 +219,11 @@ pub fn binary(bytes: u64) -> String {
         .into_iter()
         .find(|(shift, _)| bytes >> shift >= 1)
         .unwrap_or((10, "KiB"));
-    let value = bytes as f64 / f64::from(2_u32.pow(shift / 2)).powi(2);
-    if value >= 100.0 || value.fract() == 0.0 {
-        format!("{value:.0} {unit}")
+    let tenths = (u128::from(bytes) * 10) >> shift;
+    if tenths >= 1000 || tenths.is_multiple_of(10) {
+        format!("{} {unit}", tenths / 10)
     } else {
-        format!("{value:.1} {unit}")
+        format!("{}.{} {unit}", tenths / 10, tenths % 10)
     }
 }
 
@@ -221,10 +241,17 @@ pub fn per_second(rate: f64) -> String {
 pub fn event(event: &Event) -> Option<String> {
     Some(match event {
         Event::Began { step, bytes: None } => format!("{} ...", step.title()),
-        Event::Began { step, bytes: Some(bytes) } => format!("{}: {} ...", step.title(), decimal(*bytes)),
+        Event::Began {
+            step,
+            bytes: Some(bytes),
+        } => format!("{}: {} ...", step.title(), decimal(*bytes)),
         Event::Bytes { .. } => return None,
         Event::Done { step, elapsed, said } => {
-            let said = if said.is_empty() { String::new() } else { format!(": {said}") };
+            let said = if said.is_empty() {
+                String::new()
+            } else {
+                format!(": {said}")
+            };
             format!("{}: done in {:.1} s{said}", step.title(), elapsed.as_secs_f64())
         }
         Event::Note { text } => format!("note: {text}"),
@@ -233,12 +260,22 @@ pub fn event(event: &Event) -> Option<String> {
 
 /// How far a step is, as a line.
 pub fn bytes(event: &Event) -> Option<String> {
-    let Event::Bytes { step, done, total, elapsed } = event else {
+    let Event::Bytes {
+        step,
+        done,
+        total,
+        elapsed,
+    } = event
+    else {
         return None;
     };
     let mut line = format!("{}: {} of {}", step.title(), decimal(*done), decimal(*total));
     if let Some((rate, left)) = rate(*done, *total, *elapsed) {
-        line.push_str(&format!(", {}, {} s left", per_second(rate), left.as_secs()));
+        line.extend([
+            ", ".to_owned(),
+            per_second(rate),
+            format!(", {} s left", left.as_secs()),
+        ]);
     }
     Some(line)
 }

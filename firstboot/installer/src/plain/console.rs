@@ -13,6 +13,8 @@ pub struct Console<'a> {
     pub output: &'a mut dyn Write,
     /// Hides what is typed (true), or shows it again.
     pub hide: &'a dyn Fn(bool),
+    /// An installation begins (true), or has ended.
+    pub busy: &'a dyn Fn(bool),
 }
 
 impl fmt::Debug for Console<'_> {
@@ -73,7 +75,10 @@ impl Console<'_> {
     /// Yes or no.
     pub(super) fn yes(&mut self, question: &str, default: bool) -> Result<bool, PlainError> {
         loop {
-            let answer = self.ask(&format!("{question} (yes or no)"), if default { "yes" } else { "no" })?;
+            let answer = self.ask(
+                &format!("{question} (yes or no)"),
+                if default { "yes" } else { "no" },
+            )?;
             match answer.to_lowercase().as_str() {
                 "y" | "yes" => return Ok(true),
                 "n" | "no" => return Ok(false),
@@ -83,7 +88,12 @@ impl Console<'_> {
     }
 
     /// One of a few, by its number.
-    pub(super) fn choose(&mut self, question: &str, options: &[String], default: usize) -> Result<usize, PlainError> {
+    pub(super) fn choose(
+        &mut self,
+        question: &str,
+        options: &[String],
+        default: usize,
+    ) -> Result<usize, PlainError> {
         self.say(question)?;
         for (index, option) in options.iter().enumerate() {
             self.say(&format!("  {}. {option}", index + 1))?;
@@ -98,7 +108,12 @@ impl Console<'_> {
     }
 
     /// One of many, by its name or a part of it.
-    pub(super) fn pick(&mut self, question: &str, names: &[String], default: &str) -> Result<String, PlainError> {
+    pub(super) fn pick(
+        &mut self,
+        question: &str,
+        names: &[String],
+        default: &str,
+    ) -> Result<String, PlainError> {
         loop {
             let answer = self.ask(&format!("{question} (? lists them)"), default)?;
             if answer == "?" {
@@ -109,7 +124,10 @@ impl Console<'_> {
                 return Ok(answer);
             }
             let wanted = answer.to_lowercase();
-            let found: Vec<&String> = names.iter().filter(|name| name.to_lowercase().contains(&wanted)).collect();
+            let found: Vec<&String> = names
+                .iter()
+                .filter(|name| name.to_lowercase().contains(&wanted))
+                .collect();
             match found[..] {
                 [one] => return Ok(one.clone()),
                 [] => {

@@ -14,8 +14,11 @@ pub(super) fn ask(place: Place, draft: &mut Draft, console: &mut Console) -> Res
     match place {
         Place::Welcome => {
             let locales = draft.machine.locales.clone();
-            draft.answers.language =
-                console.pick("Language of the installed system", &locales, &draft.answers.language)?;
+            draft.answers.language = console.pick(
+                "Language of the installed system",
+                &locales,
+                &draft.answers.language,
+            )?;
         }
         Place::Keyboard => keyboard(draft, console)?,
         Place::TimeZone => {
@@ -44,11 +47,19 @@ fn refused(keys: &[&str], draft: &Draft, console: &mut Console) -> Result<bool, 
 }
 
 fn keyboard(draft: &mut Draft, console: &mut Console) -> Result<(), PlainError> {
-    let names: Vec<String> = draft.machine.keyboards.iter().map(|layout| layout.name.clone()).collect();
+    let names: Vec<String> = draft
+        .machine
+        .keyboards
+        .iter()
+        .map(|layout| layout.name.clone())
+        .collect();
     let layout = console.pick("Keyboard layout", &names, &draft.proposed_layout())?;
     let found = draft.machine.keyboards.iter().find(|known| known.name == layout);
-    let mut variants: Vec<String> =
-        found.iter().flat_map(|layout| &layout.variants).map(|(name, _)| name.clone()).collect();
+    let mut variants: Vec<String> = found
+        .iter()
+        .flat_map(|layout| &layout.variants)
+        .map(|(name, _)| name.clone())
+        .collect();
     draft.answers.keyboard.variant = None;
     if !variants.is_empty() {
         variants.insert(0, "none".to_owned());
@@ -79,7 +90,10 @@ fn disk(draft: &mut Draft, console: &mut Console) -> Result<(), PlainError> {
         }
     }
     loop {
-        let name = console.ask("System disk, by its name", free.first().map_or("", String::as_str))?;
+        let name = console.ask(
+            "System disk, by its name",
+            free.first().map_or("", String::as_str),
+        )?;
         let name = name.strip_prefix("/dev/").unwrap_or(&name).to_owned();
         if free.contains(&name) {
             draft.choose(&name);
@@ -129,7 +143,10 @@ fn encryption(draft: &mut Draft, console: &mut Console) -> Result<(), PlainError
     }
     let recovery_key = console.yes("Make a recovery key, shown once at the end?", true)?;
     let tpm2 = draft.machine.tpm2
-        && console.yes("Let this machine's TPM 2.0 open it without the passphrase?", false)?;
+        && console.yes(
+            "Let this machine's TPM 2.0 open it without the passphrase?",
+            false,
+        )?;
     if let Some(encryption) = &mut draft.answers.encryption {
         encryption.recovery_key = recovery_key;
         encryption.tpm2 = tpm2;
@@ -139,7 +156,10 @@ fn encryption(draft: &mut Draft, console: &mut Console) -> Result<(), PlainError
 
 fn pool(draft: &mut Draft, console: &mut Console) -> Result<(), PlainError> {
     draft.answers.pool = None;
-    if !console.yes("Make a ZFS pool for data of disks that the system does not use?", false)? {
+    if !console.yes(
+        "Make a ZFS pool for data of disks that the system does not use?",
+        false,
+    )? {
         return Ok(());
     }
     let candidates: Vec<Disk> = draft.pool_candidates().into_iter().cloned().collect();
@@ -173,12 +193,11 @@ fn pool(draft: &mut Draft, console: &mut Console) -> Result<(), PlainError> {
     }
 }
 
+/// Disks, and what confirms that those may be lost that hold something.
+type Members = (Vec<Disk>, Vec<String>);
+
 /// The disks with these names, and what is to be confirmed of those that hold something.
-fn members(
-    names: &str,
-    candidates: &[Disk],
-    console: &mut Console,
-) -> Result<Option<(Vec<Disk>, Vec<String>)>, PlainError> {
+fn members(names: &str, candidates: &[Disk], console: &mut Console) -> Result<Option<Members>, PlainError> {
     let mut members: Vec<Disk> = Vec::new();
     let mut erase = Vec::new();
     for name in names.split([' ', ',']).filter(|name| !name.is_empty()) {
@@ -235,7 +254,11 @@ fn network(draft: &mut Draft, console: &mut Console) -> Result<(), PlainError> {
             gateway,
             dns,
         });
-        let keys = ["network.address.interface", "network.address.address", "network.address.gateway"];
+        let keys = [
+            "network.address.interface",
+            "network.address.address",
+            "network.address.gateway",
+        ];
         if !refused(&keys, draft, console)? {
             return Ok(());
         }
@@ -245,8 +268,11 @@ fn network(draft: &mut Draft, console: &mut Console) -> Result<(), PlainError> {
 fn addresses(question: &str, console: &mut Console) -> Result<Vec<IpAddr>, PlainError> {
     loop {
         let text = console.ask(question, "")?;
-        let parsed: Result<Vec<IpAddr>, _> =
-            text.split([' ', ',']).filter(|word| !word.is_empty()).map(str::parse).collect();
+        let parsed: Result<Vec<IpAddr>, _> = text
+            .split([' ', ','])
+            .filter(|word| !word.is_empty())
+            .map(str::parse)
+            .collect();
         match parsed {
             Ok(addresses) => return Ok(addresses),
             Err(_) => console.say(&format!("'{text}' is no address."))?,

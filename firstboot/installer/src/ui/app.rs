@@ -12,11 +12,11 @@ use ratatui::widgets::{Block, Clear, Padding, Paragraph};
 use super::ending::{Done, Failed, KeyShown, Refused};
 use super::look::Look;
 use super::progress::Progress;
-use crate::draft::{Draft, Place};
 use super::screen::{Screen, Turn};
 use super::screens;
 use super::text::wrap;
-use crate::answers::{Action, Keyboard};
+use crate::answers::{Action, Keyboard, Mode};
+use crate::draft::{Draft, Place};
 use crate::execute::ExecuteError;
 use crate::machine::Machine;
 use crate::plan::InstallPlan;
@@ -51,7 +51,7 @@ pub enum Request {
 enum Phase {
     Refused(Refused),
     Asking(Place),
-    Installing(Progress),
+    Installing(Box<Progress>),
     Key(KeyShown),
     Done(Done),
     Failed(Failed),
@@ -99,6 +99,14 @@ impl App {
     /// Whether an installation came to its end.
     pub fn installed(&self) -> bool {
         self.installed
+    }
+
+    /// Whether nothing can be installed here, or the last installation did not come to its end.
+    pub fn failed(&self) -> bool {
+        matches!(
+            self.phase,
+            Phase::Refused(_) | Phase::Failed(_) | Phase::Installing(_)
+        )
     }
 
     /// Whether one is running.
@@ -187,7 +195,11 @@ impl App {
         }
         match key.code {
             KeyCode::Char('c') if control => {
-                self.over = Some(if self.installing() { Over::Stop } else { Over::Leave });
+                self.over = Some(if self.installing() {
+                    Over::Stop
+                } else {
+                    Over::Leave
+                });
                 return None;
             }
             KeyCode::F(1) => {
@@ -202,10 +214,7 @@ impl App {
                 self.turn(turn, key)
             }
             Phase::Refused(refused) => refused.handle(key),
-            Phase::Installing(progress) => {
-                progress.handle(key);
-                None
-            }
+            Phase::Installing(_) => None,
             Phase::Key(shown) => {
                 if let Some(done) = shown.handle(key) {
                     self.phase = Phase::Done(done);
@@ -227,7 +236,7 @@ impl App {
                 return Some(Request::Keyboard(keyboard));
             }
             Turn::Install(plan) => {
-                self.phase = Phase::Installing(Progress::new((*plan).clone(), self.now));
+                self.phase = Phase::Installing(Box::new(Progress::new((*plan).clone(), self.now)));
                 return Some(Request::Install(plan));
             }
             Turn::Unused => match key.code {
@@ -309,7 +318,10 @@ impl App {
         let version = &self.draft.machine.source.version;
         let mut block = Block::bordered()
             .padding(Padding::horizontal(1))
-            .title(Line::styled(format!(" SigmaVault NAS OS {version} "), Style::new()))
+            .title(Line::styled(
+                format!(" SigmaVault NAS OS {version} "),
+                Style::new(),
+            ))
             .title(Line::styled(format!(" {title} "), self.look.title()));
         if let Some((step, of)) = self.step() {
             block = block.title(Line::raw(format!(" Step {step} of {of} ")).right_aligned());
@@ -328,12 +340,30 @@ impl App {
         }
         self.draw_keys(frame, Rect::new(area.x, area.bottom() - 1, area.width, 1), keys);
         match self.over {
-            Some(Over::Help) => self.draw_over(frame, body, title, &format!("{help}\n\n{GENERAL}"), "any key closes"),
+            Some(Over::Help) => self.draw_over(
+                frame,
+                body,
+                title,
+                &format!("{help}\n\n{GENERAL}"),
+                "any key closes",
+            ),
             Some(Over::Leave) => {
-                self.draw_over(frame, body, "Leave the installer?", self.leaving(), "y leaves, n stays");
+                self.draw_over(
+                    frame,
+                    body,
+                    "Leave the installer?",
+                    self.leaving(),
+                    "y leaves, n stays",
+                );
             }
             Some(Over::Stop) => {
-                self.draw_over(frame, body, "Stop the installation?", STOPPING, "y stops it, n goes on");
+                self.draw_over(
+                    frame,
+                    body,
+                    "Stop the installation?",
+                    self.stopping(),
+                    "y stops it, n goes on",
+                );
             }
             None => {}
         }
@@ -344,8 +374,20 @@ impl App {
         match self.phase {
             Phase::Key(_) => "The system is installed. The recovery key will not be shown again.",
             Phase::Done(_) => "The system is installed.",
-            Phase::Failed(_) => "The system is not installed, and the disk is not bootable until the installation is run again.",
-            Phase::Refused(_) | Phase::Asking(_) | Phase::Installing(_) => "Nothing was written to any disk. What was typed is lost.",
+            Phase::Failed(_) => "The system is not completely installed; the installation can be run again.",
+            Phase::Refused(_) | Phase::Asking(_) | Phase::Installing(_) => {
+                "Nothing was written to any disk. What was typed is lost."
+            }
+        }
+    }
+
+    fn stopping(&self) -> &'static str {
+        if self.draft.answers.system.mode == Mode::KeepData {
+            "It stops at the next safe point. Settings, users and data stay; the system may start from one of its two \
+             slots only, until the installation is run again."
+        } else {
+            "It stops at the next safe point. The system disk is then not bootable, and what was erased stays lost; \
+             the installation can be run again at any time."
         }
     }
 
@@ -363,7 +405,9 @@ impl App {
         const WIDTH: u16 = 66;
         let mut lines = wrap(text, usize::from(WIDTH) - 4);
         lines.push(String::new());
-        let height = u16::try_from(lines.len() + 3).unwrap_or(u16::MAX).min(area.height);
+        let height = u16::try_from(lines.len() + 3)
+            .unwrap_or(u16::MAX)
+            .min(area.height);
         let place = Rect::new(
             area.x + (area.width - WIDTH) / 2,
             area.y + (area.height - height) / 2,
@@ -385,9 +429,6 @@ impl App {
 const GENERAL: &str = "Tab, Shift-Tab and the arrows move; Enter goes on; Esc goes back, and what was typed stays. \
     Ctrl-C leaves after a question. Ctrl-L draws the screen anew.";
 
-const STOPPING: &str = "It stops at the next safe point. The system disk is then not bootable, and what was erased \
-    stays lost; the installation can be run again at any time.";
-
 fn first_phase(draft: &Draft) -> Phase {
     Refused::of(draft).map_or(Phase::Asking(Place::Welcome), Phase::Refused)
 }
@@ -397,6 +438,9 @@ fn too_small(frame: &mut Frame, area: Rect) {
         "This terminal has {} columns and {} lines; the installer needs {} and {}. Make it larger.",
         area.width, area.height, LEAST.0, LEAST.1
     );
-    let lines: Vec<Line> = wrap(&text, usize::from(area.width)).into_iter().map(Line::raw).collect();
+    let lines: Vec<Line> = wrap(&text, usize::from(area.width))
+        .into_iter()
+        .map(Line::raw)
+        .collect();
     frame.render_widget(Paragraph::new(lines), area);
 }

@@ -13,9 +13,9 @@ use ratatui::widgets::Paragraph;
 use super::app::Request;
 use super::look::Look;
 use super::menu::Menu;
-use crate::draft::{Draft, sentence};
 use super::text::{duration, wrap};
 use crate::answers::Action;
+use crate::draft::{Draft, sentence};
 use crate::execute::ExecuteError;
 use crate::plan::InstallPlan;
 use crate::progress::Outcome;
@@ -56,11 +56,17 @@ impl Refused {
 
     pub(crate) fn draw(&self, frame: &mut Frame, area: Rect, look: Look) {
         let width = usize::from(area.width);
-        let mut lines = vec![Line::raw("SigmaVault NAS OS cannot be installed on this machine:"), Line::default()];
+        let mut lines = vec![
+            Line::raw("SigmaVault NAS OS cannot be installed on this machine:"),
+            Line::default(),
+        ];
         for reason in &self.reasons {
             for (index, line) in wrap(reason, width - 2).into_iter().enumerate() {
                 let style = if index == 0 { look.alarm() } else { Style::new() };
-                lines.push(Line::styled(format!("{}{line}", if index == 0 { "- " } else { "  " }), style));
+                lines.push(Line::styled(
+                    format!("{}{line}", if index == 0 { "- " } else { "  " }),
+                    style,
+                ));
             }
             lines.push(Line::default());
         }
@@ -119,23 +125,35 @@ impl KeyShown {
             let width = lines.first().map_or(0, Line::width);
             lines.len() <= usize::from(area.height) && width + 38 <= usize::from(area.width)
         });
-        let mut texts = wrap("This key opens the encrypted part of the disk when the passphrase is lost.", 36);
+        let mut texts = wrap(
+            "This key opens the encrypted part of the disk when the passphrase is lost.",
+            36,
+        );
         texts.push(String::new());
         let key_at = texts.len();
         texts.extend(groups(&self.key));
         let key_end = texts.len();
         texts.push(String::new());
-        texts.extend(wrap("Write it down or take a picture of it, and keep it away from this machine.", 36));
+        texts.extend(wrap(
+            "Write it down or take a picture of it, and keep it away from this machine.",
+            36,
+        ));
         texts.push(String::new());
         texts.extend(wrap("It is shown only now and kept nowhere else.", 36));
         if picture.is_none() {
             texts.push(String::new());
-            texts.extend(wrap("A larger terminal with UTF-8 shows it as a QR code too.", 36));
+            texts.extend(wrap(
+                "A larger terminal with UTF-8 shows it as a QR code too.",
+                36,
+            ));
         }
         texts.push(String::new());
         let ask_at = texts.len();
         if self.sure {
-            texts.extend(wrap("Is it in a safe place? y goes on and the key is gone from here.", 36));
+            texts.extend(wrap(
+                "Is it in a safe place? y goes on and the key is gone from here.",
+                36,
+            ));
         }
         let lines: Vec<Line> = texts
             .into_iter()
@@ -179,7 +197,11 @@ fn picture(code: &QrCode, look: Look) -> Vec<Line<'static>> {
     };
     let side = width + 2 * QUIET;
     if look.unicode {
-        let style = if look.colour { Style::new().fg(Color::White).bg(Color::Black) } else { Style::new() };
+        let style = if look.colour {
+            Style::new().fg(Color::White).bg(Color::Black)
+        } else {
+            Style::new()
+        };
         let line = |y: usize| -> String {
             (0..side)
                 .map(|x| match (dark(x, y), dark(x, y + 1) || y + 1 >= side) {
@@ -190,7 +212,10 @@ fn picture(code: &QrCode, look: Look) -> Vec<Line<'static>> {
                 })
                 .collect()
         };
-        return (0..side).step_by(2).map(|y| Line::styled(line(y), style)).collect();
+        return (0..side)
+            .step_by(2)
+            .map(|y| Line::styled(line(y), style))
+            .collect();
     }
     (0..side)
         .map(|y| {
@@ -220,14 +245,23 @@ impl Done {
     pub(crate) fn new(plan: &InstallPlan, took: Duration, outcome: &Outcome) -> Self {
         let disk = &plan.disk;
         let mut lines = vec![
-            format!("SigmaVault NAS OS {} is installed on {}.", plan.source.version, disk.name),
-            format!("  {}", disk.describe()),
-            format!("It took {}, and what was written was read back and is right.", spoken(took)),
+            format!(
+                "SigmaVault NAS OS {} is installed on {}.",
+                plan.source.version, disk.name
+            ),
+            disk.describe(),
+            format!(
+                "It took {}, and what was written was read back and is right.",
+                spoken(took)
+            ),
             String::new(),
         ];
         if let Some(settings) = &plan.settings {
             let name = &settings.network.hostname;
-            lines.push(format!("After the restart: log in as {} on {name}.", settings.user.name));
+            lines.push(format!(
+                "After the restart: log in as {} on {name}.",
+                settings.user.name
+            ));
             if settings.user.ssh {
                 lines.push(format!("By network: ssh {}@{name}.local", settings.user.name));
             }
@@ -241,7 +275,10 @@ impl Done {
             lines,
             notes: outcome.notes.clone(),
             menu: Menu::new(vec![
-                ("Restart into the installed system", Request::Finish(Action::Reboot)),
+                (
+                    "Restart into the installed system",
+                    Request::Finish(Action::Reboot),
+                ),
                 ("Switch off", Request::Finish(Action::Poweroff)),
                 ("Open a shell", Request::Shell),
                 ("Leave the installer", Request::Leave),
@@ -258,7 +295,11 @@ impl Done {
         let mut lines = Vec::new();
         for (index, text) in self.lines.iter().enumerate() {
             let style = if index == 0 { look.good() } else { Style::new() };
-            lines.extend(wrap(text, width).into_iter().map(|line| Line::styled(line, style)));
+            lines.extend(
+                wrap(text, width)
+                    .into_iter()
+                    .map(|line| Line::styled(line, style)),
+            );
         }
         lines.push(Line::default());
         for note in &self.notes {
@@ -293,8 +334,8 @@ const PAGE: usize = 19;
 
 impl Failed {
     pub(crate) const TITLE: &'static str = "Not installed";
-    pub(crate) const HELP: &'static str = "The installation ended before it was complete; the disk is not bootable. It \
-        can be run again as often as needed: answers are kept, and the disk is recognised as half-done.";
+    pub(crate) const HELP: &'static str = "The installation ended before it was complete. It can be run again as often \
+        as needed: what was typed is kept, and the disk is recognised as half-done.";
 
     pub(crate) fn new(error: &ExecuteError, mut log: Vec<String>) -> Self {
         let error = error.to_string();
@@ -360,18 +401,30 @@ impl Failed {
     pub(crate) fn draw(&self, frame: &mut Frame, area: Rect, look: Look) {
         let width = usize::from(area.width);
         if let Some(at) = self.log_at {
-            let lines = self.log.iter().skip(at).flat_map(|line| wrap(line, width)).map(Line::raw);
+            let lines = self
+                .log
+                .iter()
+                .skip(at)
+                .flat_map(|line| wrap(line, width))
+                .map(Line::raw);
             frame.render_widget(Paragraph::new(lines.collect::<Vec<_>>()), area);
             return;
         }
-        let mut lines = vec![Line::styled("The installation did not come to its end.", look.alarm()), Line::default()];
+        let mut lines = vec![
+            Line::styled("The installation did not come to its end.", look.alarm()),
+            Line::default(),
+        ];
         for (index, part) in self.error.split("\n  try: ").enumerate() {
             let (text, style) = if index == 0 {
                 (sentence(part), Style::new())
             } else {
                 (format!("What to do: {part}"), look.chosen())
             };
-            lines.extend(wrap(&text, width).into_iter().map(|line| Line::styled(line, style)));
+            lines.extend(
+                wrap(&text, width)
+                    .into_iter()
+                    .map(|line| Line::styled(line, style)),
+            );
             lines.push(Line::default());
         }
         let [above, below] = split(area, self.menu.height());
@@ -389,14 +442,23 @@ mod tests {
         let key = "cccccccc-dddddddd-eeeeeeee-ffffffff-gggggggg-hhhhhhhh-iiiiiiii-jjjjjjjj";
         assert_eq!(
             groups(key),
-            ["cccccccc-dddddddd-eeeeeeee-ffffffff-", "gggggggg-hhhhhhhh-iiiiiiii-jjjjjjjj"]
+            [
+                "cccccccc-dddddddd-eeeeeeee-ffffffff-",
+                "gggggggg-hhhhhhhh-iiiiiiii-jjjjjjjj"
+            ]
         );
     }
 
     #[test]
     fn the_qr_code_of_a_recovery_key_fits_beside_its_text() {
         let code = QrCode::with_error_correction_level([b'c'; 71], EcLevel::L).unwrap();
-        let lines = picture(&code, Look { unicode: true, colour: false });
+        let lines = picture(
+            &code,
+            Look {
+                unicode: true,
+                colour: false,
+            },
+        );
         assert_eq!((lines[0].width(), lines.len()), (37, 19));
     }
 }

@@ -97,7 +97,10 @@ impl Input {
     fn word_start(&self) -> usize {
         let before = &self.text[..self.cursor];
         let end = before.iter().rposition(|c| *c != ' ').map_or(0, |at| at + 1);
-        before[..end].iter().rposition(|c| *c == ' ').map_or(0, |at| at + 1)
+        before[..end]
+            .iter()
+            .rposition(|c| *c == ' ')
+            .map_or(0, |at| at + 1)
     }
 
     /// Draws it in the first line of the area, with the cursor when it has the focus.
@@ -165,15 +168,46 @@ mod tests {
         let mut input = Input::new("one two");
         typed(&mut input, &[(KeyCode::Char('w'), CONTROL)]);
         assert_eq!(input.text(), "one ");
-        typed(&mut input, &[(KeyCode::Home, NONE), (KeyCode::Delete, NONE), (KeyCode::Char('O'), NONE)]);
+        typed(
+            &mut input,
+            &[
+                (KeyCode::Home, NONE),
+                (KeyCode::Delete, NONE),
+                (KeyCode::Char('O'), NONE),
+            ],
+        );
         assert_eq!(input.text(), "One ");
-        typed(&mut input, &[(KeyCode::End, NONE), (KeyCode::Backspace, NONE), (KeyCode::Left, NONE)]);
-        typed(&mut input, &[(KeyCode::Char('x'), NONE), (KeyCode::Right, NONE), (KeyCode::Right, NONE)]);
+        typed(
+            &mut input,
+            &[
+                (KeyCode::End, NONE),
+                (KeyCode::Backspace, NONE),
+                (KeyCode::Left, NONE),
+            ],
+        );
+        typed(
+            &mut input,
+            &[
+                (KeyCode::Char('x'), NONE),
+                (KeyCode::Right, NONE),
+                (KeyCode::Right, NONE),
+            ],
+        );
         assert_eq!(input.text(), "Onxe");
-        typed(&mut input, &[(KeyCode::Char('a'), CONTROL), (KeyCode::Backspace, NONE), (KeyCode::Right, NONE)]);
+        typed(
+            &mut input,
+            &[
+                (KeyCode::Char('a'), CONTROL),
+                (KeyCode::Backspace, NONE),
+                (KeyCode::Right, NONE),
+            ],
+        );
         typed(&mut input, &[(KeyCode::Char('k'), CONTROL)]);
         assert_eq!(input.text(), "O");
-        typed(&mut input, &[(KeyCode::Char('u'), CONTROL), (KeyCode::Char('w'), CONTROL)]);
+        typed(
+            &mut input,
+            &[(KeyCode::Char('u'), CONTROL), (KeyCode::Char('w'), CONTROL)],
+        );
         assert_eq!(input.text(), "");
         assert!(!input.handle(KeyEvent::new(KeyCode::Up, NONE)));
         assert!(!input.handle(KeyEvent::new(KeyCode::Char('n'), CONTROL)));

@@ -51,11 +51,13 @@ impl Look {
     }
 
     /// What the keys act on.
+    #[expect(clippy::unused_self, reason = "one of a family")]
     pub(crate) fn focus(self) -> Style {
         Style::new().add_modifier(Modifier::REVERSED)
     }
 
     /// What is chosen in a list that the keys do not act on.
+    #[expect(clippy::unused_self, reason = "one of a family")]
     pub(crate) fn chosen(self) -> Style {
         Style::new().add_modifier(Modifier::BOLD)
     }
@@ -130,14 +132,23 @@ mod tests {
     #[test]
     fn terminals_and_locales() {
         let cases = [
-            (&[("TERM", "xterm-256color"), ("LANG", "de_DE.UTF-8")][..], (true, true)),
+            (
+                &[("TERM", "xterm-256color"), ("LANG", "de_DE.UTF-8")][..],
+                (true, true),
+            ),
             (&[("TERM", "linux"), ("LANG", "C.UTF-8")], (true, true)),
             (&[("TERM", "linux"), ("LANG", "C")], (false, true)),
             (&[("TERM", "linux")], (false, true)),
             (&[("TERM", "vt220"), ("LANG", "C.UTF-8")], (false, false)),
             (&[("TERM", "vt100")], (false, false)),
-            (&[("TERM", "xterm"), ("LANG", "C.UTF-8"), ("LC_ALL", "POSIX")], (false, true)),
-            (&[("TERM", "xterm"), ("LC_CTYPE", "en_US.utf8"), ("NO_COLOR", "1")], (true, false)),
+            (
+                &[("TERM", "xterm"), ("LANG", "C.UTF-8"), ("LC_ALL", "POSIX")],
+                (false, true),
+            ),
+            (
+                &[("TERM", "xterm"), ("LC_CTYPE", "en_US.utf8"), ("NO_COLOR", "1")],
+                (true, false),
+            ),
             (&[], (false, false)),
         ];
         for (variables, (unicode, colour)) in cases {

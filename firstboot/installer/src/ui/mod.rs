@@ -4,11 +4,12 @@
 //! - [`Look`]: what the terminal can show
 //! - [`terminal`]: the loop that joins an [`App`] with a terminal and an installation
 //! - `screen`, `screens`: one screen a step
-//! - `fields`, `input`, `picker`, `table`, `menu`, `text`: what screens are made of
+//! - `fields`, `field`, `input`, `picker`, `table`, `menu`, `text`: what screens are made of
 //! - `progress`, `ending`: what is shown from the moment the installation begins
 
 mod app;
 mod ending;
+mod field;
 mod fields;
 mod input;
 mod look;

@@ -42,7 +42,10 @@ impl Picker {
         let place = |item: &String| {
             let item = item.to_lowercase();
             let at = item.find(&wanted)?;
-            let starts_word = item[..at].chars().next_back().is_none_or(|c| !c.is_alphanumeric());
+            let starts_word = item[..at]
+                .chars()
+                .next_back()
+                .is_none_or(|c| !c.is_alphanumeric());
             Some(match at {
                 0 => 0,
                 _ if starts_word => 1,
@@ -63,7 +66,10 @@ impl Picker {
     pub(crate) fn handle(&mut self, key: KeyEvent) -> bool {
         const PAGE: usize = 10;
         let matching = self.matching();
-        let at = matching.iter().position(|index| *index == self.selected).unwrap_or(0);
+        let at = matching
+            .iter()
+            .position(|index| *index == self.selected)
+            .unwrap_or(0);
         let last = matching.len().saturating_sub(1);
         let to = match key.code {
             KeyCode::Up => at.saturating_sub(1),
@@ -72,7 +78,11 @@ impl Picker {
             KeyCode::PageDown => (at + PAGE).min(last),
             KeyCode::Home => 0,
             KeyCode::End => last,
-            KeyCode::Char(character) if !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) => {
+            KeyCode::Char(character)
+                if !key
+                    .modifiers
+                    .intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) =>
+            {
                 if self.search.is_empty() && character == ' ' {
                     return false;
                 }
@@ -107,8 +117,13 @@ impl Picker {
             return;
         }
         let matching = self.matching();
-        let at = matching.iter().position(|index| *index == self.selected).unwrap_or(0);
-        let first = at.saturating_sub(rows / 2).min(matching.len().saturating_sub(rows));
+        let at = matching
+            .iter()
+            .position(|index| *index == self.selected)
+            .unwrap_or(0);
+        let first = at
+            .saturating_sub(rows / 2)
+            .min(matching.len().saturating_sub(rows));
         let mut lines: Vec<Line> = matching
             .iter()
             .skip(first)
@@ -122,17 +137,27 @@ impl Picker {
                 };
                 let mark = if chosen { "> " } else { "  " };
                 let width = usize::from(area.width).saturating_sub(2);
-                Line::from(Span::styled(format!("{mark}{:width$}", self.items[*index]), style))
+                Line::from(Span::styled(
+                    format!("{mark}{:width$}", self.items[*index]),
+                    style,
+                ))
             })
             .collect();
         lines.resize(rows, Line::default());
-        lines.push(Line::styled(self.footer(&matching, first, rows, focused), look.faint()));
+        lines.push(Line::styled(
+            self.footer(&matching, first, rows, focused),
+            look.faint(),
+        ));
         frame.render_widget(ratatui::widgets::Paragraph::new(lines), area);
     }
 
     fn footer(&self, matching: &[usize], first: usize, rows: usize, focused: bool) -> String {
         let above = if first > 0 { "  more above" } else { "" };
-        let below = if first + rows < matching.len() { "  more below" } else { "" };
+        let below = if first + rows < matching.len() {
+            "  more below"
+        } else {
+            ""
+        };
         let count = if matching.len() == self.items.len() {
             format!("  {} in all", self.items.len())
         } else {
@@ -156,7 +181,13 @@ mod tests {
 
     #[test]
     fn typing_finds_the_start_of_a_word_before_its_middle() {
-        let zones = ["Africa/Lagos", "America/Los_Angeles", "Asia/Kolkata", "Europe/Berlin", "Etc/UTC"];
+        let zones = [
+            "Africa/Lagos",
+            "America/Los_Angeles",
+            "Asia/Kolkata",
+            "Europe/Berlin",
+            "Etc/UTC",
+        ];
         let mut picker = Picker::new(zones.iter().map(ToString::to_string).collect(), 4);
         press(&mut picker, KeyCode::Char('l'));
         assert_eq!(picker.selected(), 0, "Lagos begins with it");
@@ -170,13 +201,22 @@ mod tests {
         press(&mut picker, KeyCode::Esc);
         press(&mut picker, KeyCode::End);
         assert_eq!(picker.selected(), 4);
-        assert!(!picker.handle(KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE)), "nothing to clear");
+        assert!(
+            !picker.handle(KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE)),
+            "nothing to clear"
+        );
     }
 
     #[test]
     fn an_empty_list_takes_every_key() {
         let mut picker = Picker::new(Vec::new(), 3);
-        for code in [KeyCode::Up, KeyCode::Down, KeyCode::End, KeyCode::PageDown, KeyCode::Char('a')] {
+        for code in [
+            KeyCode::Up,
+            KeyCode::Down,
+            KeyCode::End,
+            KeyCode::PageDown,
+            KeyCode::Char('a'),
+        ] {
             press(&mut picker, code);
         }
         assert_eq!(picker.selected(), 0);

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crossterm::event::KeyEvent;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -20,8 +19,15 @@ use crate::show;
 #[derive(Debug, Clone, PartialEq)]
 enum State {
     Waiting,
-    Running { done: u64, total: Option<u64>, elapsed: Duration },
-    Done { elapsed: Duration, said: String },
+    Running {
+        done: u64,
+        total: Option<u64>,
+        elapsed: Duration,
+    },
+    Done {
+        elapsed: Duration,
+        said: String,
+    },
 }
 
 /// The running installation.
@@ -44,7 +50,10 @@ impl Progress {
     /// Begins now.
     pub(crate) fn new(plan: InstallPlan, began: Duration) -> Self {
         Self {
-            steps: show::steps(&plan).into_iter().map(|step| (step, State::Waiting)).collect(),
+            steps: show::steps(&plan)
+                .into_iter()
+                .map(|step| (step, State::Waiting))
+                .collect(),
             plan,
             began,
             notes: Vec::new(),
@@ -71,15 +80,16 @@ impl Progress {
         self.stopping = true;
     }
 
-    /// No key does anything here but those that work everywhere.
-    pub(crate) fn handle(&mut self, _: KeyEvent) {}
-
     fn state(&mut self, step: Step) -> Option<&mut State> {
         if !self.steps.iter().any(|(known, _)| *known == step) {
             let running = self.steps.iter().rposition(|(_, state)| *state != State::Waiting);
-            self.steps.insert(running.map_or(0, |at| at + 1), (step, State::Waiting));
+            self.steps
+                .insert(running.map_or(0, |at| at + 1), (step, State::Waiting));
         }
-        self.steps.iter_mut().find(|(known, _)| *known == step).map(|(_, state)| state)
+        self.steps
+            .iter_mut()
+            .find(|(known, _)| *known == step)
+            .map(|(_, state)| state)
     }
 
     /// Takes in what the installation tells.
@@ -120,26 +130,28 @@ impl Progress {
         }
     }
 
-    /// Part done of everything, from 0 to 1: bytes count as bytes, other steps as much as a second's worth of them.
-    fn part(&self) -> f64 {
-        let slot = (self.plan.source.root_bytes + self.plan.source.verity_bytes) as f64;
-        let (mut done, mut all) = (0.0, 0.0);
+    /// Thousandths done of everything: bytes count as bytes, other steps as a twentieth of a slot.
+    fn part(&self) -> u128 {
+        let source = &self.plan.source;
+        let slot = u128::from(source.root_bytes + source.verity_bytes).max(20);
+        let (mut done, mut all) = (0, 0);
         for (step, state) in &self.steps {
             let weight = match step {
                 Step::CopyA | Step::CopyB | Step::VerifyA | Step::VerifyB => slot,
-                _ => slot / 20.0,
+                _ => slot / 20,
             };
             all += weight;
             done += match state {
-                State::Waiting => 0.0,
-                State::Running { done, total, .. } => match total {
-                    Some(total) if *total > 0 => weight * (*done as f64 / *total as f64).min(1.0),
-                    _ => 0.0,
-                },
+                State::Running {
+                    done,
+                    total: Some(total),
+                    ..
+                } if *total > 0 => weight * u128::from(*done.min(total)) / u128::from(*total),
+                State::Waiting | State::Running { .. } => 0,
                 State::Done { .. } => weight,
             };
         }
-        if all > 0.0 { done / all } else { 0.0 }
+        (done * 1000).checked_div(all).unwrap_or(0)
     }
 
     /// Draws it.
@@ -160,7 +172,7 @@ impl Progress {
         lines.push(Line::default());
         let part = self.part();
         let took = duration(now.saturating_sub(self.began));
-        let end = format!(" {:3.0} %  {took}", part * 100.0);
+        let end = format!(" {:3} %  {took}", part / 10);
         let bar = bar(part, width.saturating_sub(9 + columns(&end)));
         lines.push(Line::from(format!("Overall {bar}{end}")));
         lines.push(Line::default());
@@ -187,7 +199,11 @@ fn running(done: u64, total: Option<u64>, elapsed: Duration) -> String {
     let percent = done.saturating_mul(100) / total;
     let mut text = format!("{percent:3} %  {} of {}", decimal(done), decimal(total));
     if let Some((rate, left)) = rate(done, total, elapsed) {
-        text.push_str(&format!("  {}  {} left", show::per_second(rate), duration(left)));
+        text.extend([
+            "  ".to_owned(),
+            show::per_second(rate),
+            format!("  {} left", duration(left)),
+        ]);
     }
     text
 }
@@ -196,9 +212,9 @@ fn finished(elapsed: Duration, said: &str) -> String {
     format!("{:>6}  {said}", duration(elapsed))
 }
 
-/// A bar of this width, brackets included.
-fn bar(part: f64, width: usize) -> String {
+/// A bar of this width, brackets included, for thousandths.
+fn bar(part: u128, width: usize) -> String {
     let room = width.saturating_sub(2);
-    let filled = (1..=room).filter(|cell| *cell as f64 <= part * room as f64 + 1e-9).count();
+    let filled = usize::try_from(part).unwrap_or(0).min(1000) * room / 1000;
     format!("[{}{}]", "█".repeat(filled), "░".repeat(room - filled))
 }

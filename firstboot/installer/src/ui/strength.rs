@@ -2,7 +2,18 @@
 
 /// What attackers try first.
 const COMMON: [&str; 12] = [
-    "password", "passwort", "qwert", "12345", "letmein", "admin", "welcome", "sigmavault", "secret", "iloveyou", "asdf", "abc123",
+    "password",
+    "passwort",
+    "qwert",
+    "12345",
+    "letmein",
+    "admin",
+    "welcome",
+    "sigmavault",
+    "secret",
+    "iloveyou",
+    "asdf",
+    "abc123",
 ];
 
 /// How hard to guess.

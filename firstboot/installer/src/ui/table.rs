@@ -59,7 +59,9 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, rows: &[Row], at: usize, focus
     if height == 0 {
         return;
     }
-    let first = at.saturating_sub(height / 2).min(rows.len().saturating_sub(height));
+    let first = at
+        .saturating_sub(height / 2)
+        .min(rows.len().saturating_sub(height));
     let width = usize::from(area.width);
     let extra = width.saturating_sub(76);
     let (model, serial) = (20 + extra / 2, 16 + extra.div_ceil(2));
@@ -75,7 +77,10 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, rows: &[Row], at: usize, focus
         )
     };
     let mut lines = vec![Line::styled(
-        format!("    {}", heading("disk", "bus", "model", "serial number", "holds")),
+        format!(
+            "    {}",
+            heading("disk", "bus", "model", "serial number", "holds")
+        ),
         look.faint(),
     )];
     for (index, row) in rows.iter().enumerate().skip(first).take(height) {
@@ -90,7 +95,11 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, rows: &[Row], at: usize, focus
             fit(disk.serial.as_deref().unwrap_or("-"), serial),
             fit(&row.holds, 10)
         );
-        let style = if index == at && focused { look.focus() } else { row.style };
+        let style = if index == at && focused {
+            look.focus()
+        } else {
+            row.style
+        };
         lines.push(Line::styled(fit(&text, width), style));
     }
     if first > 0 {

@@ -147,7 +147,7 @@ fn take_in(app: &mut App, installation: &Installation, surroundings: &Surroundin
 fn leave(running: Option<Installation>, action: Action) -> Action {
     if let Some(installation) = running {
         installation.stop();
-        while !matches!(installation.next(Duration::from_secs(60)), Some(Message::Ended(_))) {}
+        while !matches!(installation.next(Duration::from_mins(1)), Some(Message::Ended(_))) {}
     }
     action
 }

@@ -20,7 +20,7 @@ pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
             line.push_str(word);
             while columns(&line) > width && width > 0 {
                 let head = cut(&line, width);
-                line = line[head.len()..].to_owned();
+                line.drain(..head.len());
                 lines.push(head);
             }
         }
@@ -97,7 +97,13 @@ mod tests {
 
     #[test]
     fn durations() {
-        let cases = [(0, "0.0 s"), (9_940, "9.9 s"), (59_999, "59 s"), (185_000, "3:05"), (3_723_000, "1:02:03")];
+        let cases = [
+            (0, "0.0 s"),
+            (9_940, "9.9 s"),
+            (59_999, "59 s"),
+            (185_000, "3:05"),
+            (3_723_000, "1:02:03"),
+        ];
         for (milliseconds, text) in cases {
             assert_eq!(duration(Duration::from_millis(milliseconds)), text);
         }

@@ -1,5 +1,9 @@
 //! An installer without a terminal: keys go in, the screen comes out as text.
-#![allow(clippy::unwrap_used, dead_code, reason = "each test program uses a part of it")]
+#![allow(
+    clippy::unwrap_used,
+    dead_code,
+    reason = "each test program uses a part of it"
+)]
 
 use std::time::Duration;
 

@@ -8,9 +8,9 @@ use ratatui::text::Line;
 use ratatui::widgets::Paragraph;
 
 use super::intro;
+use crate::draft::Draft;
 use crate::machine::Disk;
 use crate::ui::look::Look;
-use crate::draft::Draft;
 use crate::ui::screen::{Screen, Turn};
 use crate::ui::table::{self, Row};
 use crate::ui::text::wrap;
@@ -42,7 +42,9 @@ impl Screen for SystemDisk {
     fn enter(&mut self, draft: &mut Draft) {
         let disks = &draft.machine.disks;
         self.barred = disks.iter().map(|disk| draft.barred(disk)).collect();
-        let chosen = disks.iter().position(|disk| Some(&disk.name) == draft.disk.as_ref());
+        let chosen = disks
+            .iter()
+            .position(|disk| Some(&disk.name) == draft.disk.as_ref());
         let first_free = self.barred.iter().position(Option::is_none);
         let at_free = self.barred.get(self.at).is_some_and(Option::is_none);
         if let Some(at) = chosen.or(first_free.filter(|_| !at_free)) {
@@ -79,16 +81,28 @@ impl Screen for SystemDisk {
             .map(|(disk, barred)| Row {
                 disk,
                 mark: if barred.is_some() { " - " } else { "   " },
-                style: if barred.is_some() { look.faint() } else { Style::new() },
+                style: if barred.is_some() {
+                    look.faint()
+                } else {
+                    Style::new()
+                },
                 holds: holds(disk, barred.as_deref()),
             })
             .collect();
         let rows_wanted = u16::try_from(rows.len() + 1).unwrap_or(u16::MAX);
         let height = rows_wanted.min(below.height.saturating_sub(details));
         table::draw(frame, Rect { height, ..below }, &rows, self.at, true, look);
-        let place = Rect::new(below.x, below.y + height + 1, below.width, below.height - height - 1);
+        let place = Rect::new(
+            below.x,
+            below.y + height + 1,
+            below.width,
+            below.height - height - 1,
+        );
         if let Some(disk) = draft.machine.disks.get(self.at) {
-            frame.render_widget(Paragraph::new(self.details(disk, usize::from(below.width), look)), place);
+            frame.render_widget(
+                Paragraph::new(self.details(disk, usize::from(below.width), look)),
+                place,
+            );
         }
     }
 }
@@ -115,7 +129,11 @@ impl SystemDisk {
         lines.extend(wrap(&table::describe(disk), width).into_iter().map(Line::raw));
         if let Some(Some(reason)) = self.barred.get(self.at) {
             let text = format!("It cannot be chosen: {reason}.");
-            lines.extend(wrap(&text, width).into_iter().map(|line| Line::styled(line, look.warning())));
+            lines.extend(
+                wrap(&text, width)
+                    .into_iter()
+                    .map(|line| Line::styled(line, look.warning())),
+            );
         }
         if let Some(problem) = &self.problem {
             lines.push(Line::styled(format!("! {problem}"), look.alarm()));

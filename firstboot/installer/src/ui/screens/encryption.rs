@@ -4,11 +4,11 @@ use crossterm::event::KeyEvent;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
-use super::{FORM_KEYS, intro};
+use super::intro;
 use crate::answers::{Encryption, Secret};
+use crate::draft::Draft;
 use crate::ui::fields::{Field, Fields, Reply};
 use crate::ui::look::Look;
-use crate::draft::Draft;
 use crate::ui::screen::{Screen, Turn, check};
 use crate::ui::strength;
 
@@ -38,9 +38,10 @@ impl EncryptionScreen {
                 Field::secret(AGAIN, "Once more"),
                 Field::switch(RECOVERY, "Recovery key", true)
                     .hint("A second key, made by chance and shown once at the end."),
-                Field::switch(TPM, "Open by TPM 2.0", false)
-                    .hint("This machine starts without the passphrase as long as its firmware, Secure Boot \
-                           settings and keys stay the same. The disk alone stays closed."),
+                Field::switch(TPM, "Open by TPM 2.0", false).hint(
+                    "This machine starts without the passphrase as long as its firmware, Secure Boot \
+                           settings and keys stay the same. The disk alone stays closed.",
+                ),
             ]),
             tpm2: draft.machine.tpm2,
         };
@@ -87,7 +88,7 @@ impl Screen for EncryptionScreen {
     }
 
     fn keys(&self) -> Vec<(&'static str, &'static str)> {
-        FORM_KEYS.to_vec()
+        self.fields.help()
     }
 
     fn help(&self) -> &'static str {
@@ -113,7 +114,11 @@ impl Screen for EncryptionScreen {
     }
 
     fn draw(&self, frame: &mut Frame, area: Rect, _: &Draft, look: Look) {
-        let below = intro(frame, area, "Shall settings, users and their files on the system disk be encrypted?");
+        let below = intro(
+            frame,
+            area,
+            "Shall settings, users and their files on the system disk be encrypted?",
+        );
         self.fields.draw(frame, below, look);
     }
 }

@@ -7,10 +7,10 @@ use ratatui::text::Span;
 
 use super::intro;
 use crate::answers::Keyboard;
+use crate::draft::Draft;
 use crate::ui::input::Input;
 use crate::ui::look::Look;
 use crate::ui::picker::Picker;
-use crate::draft::Draft;
 use crate::ui::screen::{Screen, Turn};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,8 +35,13 @@ pub(crate) struct KeyboardScreen {
 impl KeyboardScreen {
     pub(crate) fn new(draft: &Draft) -> Self {
         let keyboards = &draft.machine.keyboards;
-        let names = keyboards.iter().map(|layout| format!("{} ({})", layout.description, layout.name)).collect();
-        let at = keyboards.iter().position(|layout| layout.name == draft.answers.keyboard.layout);
+        let names = keyboards
+            .iter()
+            .map(|layout| format!("{} ({})", layout.description, layout.name))
+            .collect();
+        let at = keyboards
+            .iter()
+            .position(|layout| layout.name == draft.answers.keyboard.layout);
         let mut screen = Self {
             layouts: Picker::new(names, at.unwrap_or(0)),
             variants: Picker::default(),
@@ -52,7 +57,12 @@ impl KeyboardScreen {
     fn list_variants(&mut self, draft: &Draft) {
         let mut names = vec!["Standard".to_owned()];
         if let Some(layout) = draft.machine.keyboards.get(self.layouts.selected()) {
-            names.extend(layout.variants.iter().map(|(name, description)| format!("{description} ({name})")));
+            names.extend(
+                layout
+                    .variants
+                    .iter()
+                    .map(|(name, description)| format!("{description} ({name})")),
+            );
         }
         self.variants = Picker::new(names, 0);
     }
@@ -61,7 +71,11 @@ impl KeyboardScreen {
         let Some(layout) = draft.machine.keyboards.get(self.layouts.selected()) else {
             return draft.answers.keyboard.clone();
         };
-        let variant = self.variants.selected().checked_sub(1).and_then(|index| layout.variants.get(index));
+        let variant = self
+            .variants
+            .selected()
+            .checked_sub(1)
+            .and_then(|index| layout.variants.get(index));
         Keyboard {
             layout: layout.name.clone(),
             variant: variant.map(|(name, _)| name.clone()),
@@ -86,7 +100,13 @@ impl Screen for KeyboardScreen {
     }
 
     fn keys(&self) -> Vec<(&'static str, &'static str)> {
-        vec![("Up/Down", "move"), ("letters", "search"), ("Tab", "next"), ("Enter", "go on"), ("Esc", "back")]
+        vec![
+            ("Up/Down", "move"),
+            ("letters", "search"),
+            ("Tab", "next"),
+            ("Enter", "go on"),
+            ("Esc", "back"),
+        ]
     }
 
     fn help(&self) -> &'static str {
@@ -102,7 +122,12 @@ impl Screen for KeyboardScreen {
         }
         self.proposed_for = Some(draft.answers.language.clone());
         let layout = draft.proposed_layout();
-        if let Some(at) = draft.machine.keyboards.iter().position(|known| known.name == layout) {
+        if let Some(at) = draft
+            .machine
+            .keyboards
+            .iter()
+            .position(|known| known.name == layout)
+        {
             self.layouts.select(at);
             self.list_variants(draft);
         }
@@ -147,15 +172,28 @@ impl Screen for KeyboardScreen {
     }
 
     fn draw(&self, frame: &mut Frame, area: Rect, _: &Draft, look: Look) {
-        let below = intro(frame, area, "What is printed on the keys of this machine's keyboard?");
+        let below = intro(
+            frame,
+            area,
+            "What is printed on the keys of this machine's keyboard?",
+        );
         let lists = below.height.saturating_sub(3);
         let left = below.width / 2 - 1;
         let column = |x: u16, width: u16| Rect::new(x, below.y, width, lists);
         for (title, picker, focus, place) in [
             ("Layout", &self.layouts, Focus::Layout, column(below.x, left)),
-            ("Variant", &self.variants, Focus::Variant, column(below.x + left + 2, below.width - left - 2)),
+            (
+                "Variant",
+                &self.variants,
+                Focus::Variant,
+                column(below.x + left + 2, below.width - left - 2),
+            ),
         ] {
-            let style = if self.focus == focus { look.title() } else { look.faint() };
+            let style = if self.focus == focus {
+                look.title()
+            } else {
+                look.faint()
+            };
             frame.render_widget(Span::styled(title, style), Rect { height: 1, ..place });
             let list = Rect {
                 y: place.y + 1,
@@ -167,7 +205,11 @@ impl Screen for KeyboardScreen {
         let y = below.y + lists + 1;
         let focused = self.focus == Focus::Try;
         let style = if focused { look.title() } else { look.faint() };
-        frame.render_widget(Span::styled("Try the keys here", style), Rect::new(below.x, y, 18, 1));
-        self.trial.draw(frame, Rect::new(below.x + 19, y, below.width - 19, 1), focused);
+        frame.render_widget(
+            Span::styled("Try the keys here", style),
+            Rect::new(below.x, y, 18, 1),
+        );
+        self.trial
+            .draw(frame, Rect::new(below.x + 19, y, below.width - 19, 1), focused);
     }
 }

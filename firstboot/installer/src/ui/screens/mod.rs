@@ -16,9 +16,9 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 use ratatui::widgets::Paragraph;
 
-use crate::draft::Draft;
 use super::screen::Screen;
 use super::text::wrap;
+use crate::draft::Draft;
 
 /// All of them, in the order of [`crate::draft::Place`].
 pub(crate) fn all(draft: &Draft) -> Vec<Box<dyn Screen>> {
@@ -36,18 +36,23 @@ pub(crate) fn all(draft: &Draft) -> Vec<Box<dyn Screen>> {
     ]
 }
 
-/// Keys of a screen that is filled in field by field.
-const FORM_KEYS: [(&str, &str); 4] =
-    [("Tab", "next field"), ("Space", "switch"), ("Enter", "go on"), ("Esc", "back")];
-
 /// Keys of a screen with one list.
-const LIST_KEYS: [(&str, &str); 4] =
-    [("Up/Down", "move"), ("letters", "search"), ("Enter", "go on"), ("Esc", "back")];
+const LIST_KEYS: [(&str, &str); 4] = [
+    ("Up/Down", "move"),
+    ("letters", "search"),
+    ("Enter", "go on"),
+    ("Esc", "back"),
+];
 
 /// Writes a text at the top of an area and gives what is left below it and an empty line.
 fn intro(frame: &mut Frame, area: Rect, text: &str) -> Rect {
-    let lines: Vec<Line> = wrap(text, usize::from(area.width)).into_iter().map(Line::raw).collect();
-    let taken = u16::try_from(lines.len() + 1).unwrap_or(u16::MAX).min(area.height);
+    let lines: Vec<Line> = wrap(text, usize::from(area.width))
+        .into_iter()
+        .map(Line::raw)
+        .collect();
+    let taken = u16::try_from(lines.len() + 1)
+        .unwrap_or(u16::MAX)
+        .min(area.height);
     frame.render_widget(Paragraph::new(lines), area);
     Rect::new(area.x, area.y + taken, area.width, area.height - taken)
 }

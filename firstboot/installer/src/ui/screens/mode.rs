@@ -6,10 +6,10 @@ use ratatui::layout::Rect;
 
 use super::intro;
 use crate::answers::Mode;
+use crate::draft::Draft;
 use crate::machine::Contents;
 use crate::ui::fields::{Choice, Field, Fields, Kind, Reply};
 use crate::ui::look::Look;
-use crate::draft::Draft;
 use crate::ui::screen::{Screen, Turn};
 use crate::ui::table;
 
@@ -67,7 +67,8 @@ impl Screen for ModeScreen {
         let kept = draft.answers.system.mode == Mode::KeepData;
         // The way that loses nothing is proposed.
         let chosen = usize::from(keeps && (kept || self.disk.as_ref() != Some(&disk.name)));
-        self.fields.change(KEY, |field| field.kind = Kind::Choice { options, chosen });
+        self.fields
+            .change(KEY, |field| field.kind = Kind::Choice { options, chosen });
         self.disk = Some(disk.name);
     }
 
@@ -76,8 +77,11 @@ impl Screen for ModeScreen {
             Reply::Used => Turn::Stay,
             Reply::Unused => Turn::Unused,
             Reply::Complete => {
-                draft.answers.system.mode =
-                    if self.fields.chosen(KEY) == 1 { Mode::KeepData } else { Mode::Erase };
+                draft.answers.system.mode = if self.fields.chosen(KEY) == 1 {
+                    Mode::KeepData
+                } else {
+                    Mode::Erase
+                };
                 Turn::Next
             }
         }
@@ -85,7 +89,11 @@ impl Screen for ModeScreen {
 
     fn draw(&self, frame: &mut Frame, area: Rect, draft: &Draft, look: Look) {
         let text = draft.disk().map_or_else(String::new, |disk| {
-            format!("{}\n{}\n\nWhat shall happen to it?", disk.describe(), table::describe(disk))
+            format!(
+                "{}\n{}\n\nWhat shall happen to it?",
+                disk.describe(),
+                table::describe(disk)
+            )
         });
         let below = intro(frame, area, &text);
         self.fields.draw(frame, below, look);

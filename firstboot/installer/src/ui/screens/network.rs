@@ -6,11 +6,11 @@ use crossterm::event::KeyEvent;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
-use super::{FORM_KEYS, intro};
+use super::intro;
 use crate::answers::{Address, Network};
+use crate::draft::Draft;
 use crate::ui::fields::{Field, Fields, Kind, Reply};
 use crate::ui::look::Look;
-use crate::draft::Draft;
 use crate::ui::screen::{Screen, Turn, check};
 
 const HOSTNAME: &str = "network.hostname";
@@ -56,7 +56,7 @@ impl NetworkScreen {
     }
 
     /// The address, or marks on the fields that hold no address.
-    fn address(&mut self, draft: &Draft) -> Option<Address> {
+    fn address(&mut self, draft: &Draft) -> Address {
         let gateway = self.fields.text(GATEWAY);
         let gateway = match gateway.trim() {
             "" => None,
@@ -69,29 +69,42 @@ impl NetworkScreen {
             },
         };
         let mut dns = Vec::new();
-        for text in self.fields.text(DNS).split([' ', ',', ';']).filter(|text| !text.is_empty()) {
+        for text in self
+            .fields
+            .text(DNS)
+            .split([' ', ',', ';'])
+            .filter(|text| !text.is_empty())
+        {
             match text.parse::<IpAddr>() {
                 Ok(address) => dns.push(address),
                 Err(_) => self.fields.problem(DNS, &format!("'{text}' is no address.")),
             }
         }
-        let interface = draft.machine.interfaces.get(self.fields.chosen(INTERFACE)).cloned();
-        Some(Address {
+        let interface = draft
+            .machine
+            .interfaces
+            .get(self.fields.chosen(INTERFACE))
+            .cloned();
+        Address {
             interface: interface.unwrap_or_default(),
             address: self.fields.text(ADDRESS).trim().to_owned(),
             gateway,
             dns,
-        })
+        }
     }
 
     fn leave(&mut self, draft: &mut Draft) -> Turn {
         self.fields.clear_problems();
-        let address = if self.fixed() { self.address(draft) } else { None };
+        let address = self.fixed().then(|| self.address(draft));
         draft.answers.network = Network {
             hostname: self.fields.text(HOSTNAME).trim().to_owned(),
             address,
         };
-        if check(&mut self.fields, draft) { Turn::Next } else { Turn::Stay }
+        if check(&mut self.fields, draft) {
+            Turn::Next
+        } else {
+            Turn::Stay
+        }
     }
 }
 
@@ -101,7 +114,7 @@ impl Screen for NetworkScreen {
     }
 
     fn keys(&self) -> Vec<(&'static str, &'static str)> {
-        FORM_KEYS.to_vec()
+        self.fields.help()
     }
 
     fn help(&self) -> &'static str {

@@ -11,13 +11,13 @@ use ratatui::widgets::Paragraph;
 
 use super::intro;
 use crate::answers::Pool;
+use crate::draft::{Draft, selector};
 use crate::layout::{self, Layout};
-use crate::machine::{Contents, Disk};
+use crate::machine::{Contents, Disk, decimal};
 use crate::plan::Refusal;
 use crate::show;
 use crate::ui::fields::{Field, Fields, Reply};
 use crate::ui::look::Look;
-use crate::draft::{Draft, selector};
 use crate::ui::screen::{Screen, Turn, check};
 use crate::ui::table::{self, Row};
 use crate::ui::text::wrap;
@@ -55,7 +55,14 @@ impl PoolScreen {
     pub(crate) fn new() -> Self {
         let mut screen = Self {
             fields: Fields::new(vec![
-                Field::choice(WHETHER, "Data pool", &["None now; it can be made later", "Make one of disks that the system does not use"]),
+                Field::choice(
+                    WHETHER,
+                    "Data pool",
+                    &[
+                        "None now; it can be made later",
+                        "Make one of disks that the system does not use",
+                    ],
+                ),
                 Field::text(NAME, "Name", "tank"),
             ]),
             focus: Focus::Fields,
@@ -77,7 +84,11 @@ impl PoolScreen {
     }
 
     fn members<'a>(&self, draft: &'a Draft) -> Vec<&'a Disk> {
-        draft.pool_candidates().into_iter().filter(|disk| self.chosen.contains(&disk.name)).collect()
+        draft
+            .pool_candidates()
+            .into_iter()
+            .filter(|disk| self.chosen.contains(&disk.name))
+            .collect()
     }
 
     /// Works the layouts out for the disks that are chosen; the kind that was chosen stays if it is possible.
@@ -183,7 +194,11 @@ impl PoolScreen {
             Refusal::TooSmall { disk, .. } => Some(format!("{disk} is too small for a pool")),
             _ => None,
         });
-        if self.problem.is_some() { Turn::Stay } else { Turn::Next }
+        if self.problem.is_some() {
+            Turn::Stay
+        } else {
+            Turn::Next
+        }
     }
 }
 
@@ -194,9 +209,18 @@ impl Screen for PoolScreen {
 
     fn keys(&self) -> Vec<(&'static str, &'static str)> {
         match self.focus {
-            Focus::Fields => vec![("Up/Down", "choose"), ("Tab", "next"), ("Enter", "go on"), ("Esc", "back")],
-            Focus::Disks => vec![("Up/Down", "move"), ("Space", "take or leave"), ("Enter", "go on"), ("Esc", "back")],
-            Focus::Layout => vec![("Left/Right", "other layouts"), ("Enter", "go on"), ("Esc", "back")],
+            Focus::Fields => self.fields.help(),
+            Focus::Disks => vec![
+                ("Up/Down", "move"),
+                ("Space", "take or leave"),
+                ("Enter", "go on"),
+                ("Esc", "back"),
+            ],
+            Focus::Layout => vec![
+                ("Left/Right", "other layouts"),
+                ("Enter", "go on"),
+                ("Esc", "back"),
+            ],
         }
     }
 
@@ -210,8 +234,11 @@ impl Screen for PoolScreen {
     fn enter(&mut self, draft: &mut Draft) {
         self.focus = Focus::Fields;
         self.fields.focus(WHETHER);
-        let candidates: BTreeSet<String> =
-            draft.pool_candidates().into_iter().map(|disk| disk.name.clone()).collect();
+        let candidates: BTreeSet<String> = draft
+            .pool_candidates()
+            .into_iter()
+            .map(|disk| disk.name.clone())
+            .collect();
         self.chosen.retain(|name| candidates.contains(name));
         self.erased.retain(|name| candidates.contains(name));
         self.at = self.at.min(candidates.len().saturating_sub(1));
@@ -230,7 +257,10 @@ impl Screen for PoolScreen {
         match self.focus {
             Focus::Fields => {
                 let at_end = !self.wanted() || self.fields.focused() == NAME;
-                if self.wanted() && at_end && matches!(key.code, KeyCode::Tab | KeyCode::Down | KeyCode::Enter) {
+                if self.wanted()
+                    && at_end
+                    && matches!(key.code, KeyCode::Tab | KeyCode::Down | KeyCode::Enter)
+                {
                     self.focus = Focus::Disks;
                     return Turn::Stay;
                 }
@@ -274,14 +304,27 @@ impl Screen for PoolScreen {
     }
 
     fn draw(&self, frame: &mut Frame, area: Rect, draft: &Draft, look: Look) {
-        let below = intro(frame, area, "A ZFS pool keeps the data of the NAS on disks of its own.");
+        let below = intro(
+            frame,
+            area,
+            "A ZFS pool keeps the data of the NAS on disks of its own.",
+        );
         if !self.wanted() {
             self.fields.draw(frame, below, look);
             return;
         }
-        let shown = if self.focus == Focus::Fields { self.fields.clone() } else { self.fields.without_focus() };
+        let shown = if self.focus == Focus::Fields {
+            self.fields.clone()
+        } else {
+            self.fields.without_focus()
+        };
         let taken = shown.draw(frame, below, look);
-        let place = Rect::new(below.x, below.y + taken, below.width, below.height.saturating_sub(taken));
+        let place = Rect::new(
+            below.x,
+            below.y + taken,
+            below.width,
+            below.height.saturating_sub(taken),
+        );
         self.draw_disks(frame, place, draft, look);
     }
 }
@@ -296,16 +339,36 @@ impl PoolScreen {
                 let erased = self.erased.contains(&disk.name);
                 Row {
                     disk,
-                    mark: if self.chosen.contains(&disk.name) { "[x]" } else { "[ ]" },
+                    mark: if self.chosen.contains(&disk.name) {
+                        "[x]"
+                    } else {
+                        "[ ]"
+                    },
                     style: if erased { look.warning() } else { Style::new() },
-                    holds: if erased { "ERASED".to_owned() } else { table::holds(disk) },
+                    holds: if erased {
+                        "ERASED".to_owned()
+                    } else {
+                        table::holds(disk)
+                    },
                 }
             })
             .collect();
         let wanted = u16::try_from(rows.len() + 1).unwrap_or(u16::MAX);
         let height = wanted.min(area.height.saturating_sub(details));
-        table::draw(frame, Rect { height, ..area }, &rows, self.at, self.focus == Focus::Disks, look);
-        let place = Rect::new(area.x, area.y + height + 1, area.width, area.height.saturating_sub(height + 1));
+        table::draw(
+            frame,
+            Rect { height, ..area },
+            &rows,
+            self.at,
+            self.focus == Focus::Disks,
+            look,
+        );
+        let place = Rect::new(
+            area.x,
+            area.y + height + 1,
+            area.width,
+            area.height.saturating_sub(height + 1),
+        );
         let lines = match &self.asking {
             Some(name) => asked(name, draft, usize::from(area.width), look),
             None => self.layout_lines(usize::from(area.width), look),
@@ -314,7 +377,11 @@ impl PoolScreen {
     }
 
     fn layout_lines(&self, width: usize, look: Look) -> Vec<Line<'static>> {
-        let style = if self.focus == Focus::Layout { look.focus() } else { Style::new() };
+        let style = if self.focus == Focus::Layout {
+            look.focus()
+        } else {
+            Style::new()
+        };
         let mut lines = Vec::new();
         match self.layouts.get(self.layout) {
             None => lines.push(Line::styled("No disk is chosen.", look.faint())),
@@ -330,20 +397,32 @@ impl PoolScreen {
                 ]));
                 let mut text = layout.reason.clone();
                 if layout.wasted > 0 {
-                    let wasted = crate::machine::decimal(layout.wasted);
-                    text.push_str(&format!(" {wasted} stay unused because the disks differ in size."));
+                    let wasted = decimal(layout.wasted);
+                    text.extend([" ", &wasted, " stay unused because the disks differ in size."]);
                 }
                 match layout.spares.len() {
                     0 => {}
                     1 => text.push_str(" 1 disk stands ready as a spare."),
-                    spares => text.push_str(&format!(" {spares} disks stand ready as spares.")),
+                    spares => text.extend([
+                        " ".to_owned(),
+                        spares.to_string(),
+                        " disks stand ready as spares.".to_owned(),
+                    ]),
                 }
-                lines.extend(wrap(&text, width).into_iter().map(|line| Line::styled(line, look.faint())));
+                lines.extend(
+                    wrap(&text, width)
+                        .into_iter()
+                        .map(|line| Line::styled(line, look.faint())),
+                );
             }
         }
         if let Some(problem) = &self.problem {
             let text = format!("! {problem}");
-            lines.extend(wrap(&text, width).into_iter().map(|line| Line::styled(line, look.alarm())));
+            lines.extend(
+                wrap(&text, width)
+                    .into_iter()
+                    .map(|line| Line::styled(line, look.alarm())),
+            );
         }
         lines
     }
@@ -356,11 +435,15 @@ fn asked(name: &str, draft: &Draft, width: usize, look: Look) -> Vec<Line<'stati
         .disks
         .iter()
         .find(|disk| disk.name == name)
-        .map_or_else(String::new, |disk| format!("{}\n{}", disk.describe(), table::describe(disk)));
-    let mut lines: Vec<Line> =
-        wrap(&text, width).into_iter().map(|line| Line::styled(line, look.warning())).collect();
+        .map_or_else(String::new, |disk| {
+            format!("{}\n{}", disk.describe(), table::describe(disk))
+        });
+    let mut lines: Vec<Line> = wrap(&text, width)
+        .into_iter()
+        .map(|line| Line::styled(line, look.warning()))
+        .collect();
     lines.push(Line::styled(
-        "All of this will be LOST. Press y to take the disk, any other key to leave it out.",
+        "All of this will be LOST. Take the disk? y takes it, any other key does not.",
         look.alarm(),
     ));
     lines

@@ -8,11 +8,11 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use crate::answers::Mode;
+use crate::draft::{Draft, sentence};
 use crate::plan::{Confirmation, InstallPlan, Refusal};
 use crate::show;
 use crate::ui::input::Input;
 use crate::ui::look::Look;
-use crate::draft::{Draft, sentence};
 use crate::ui::screen::{Screen, Turn};
 use crate::ui::text::{columns, wrap};
 
@@ -40,7 +40,11 @@ impl Screen for Summary {
         if self.plan.is_none() {
             return vec![("Up/Down", "scroll"), ("Esc", "back")];
         }
-        vec![("Up/Down PgUp/PgDn", "scroll"), ("Enter", "install"), ("Esc", "back")]
+        vec![
+            ("Up/Down PgUp/PgDn", "scroll"),
+            ("Enter", "install"),
+            ("Esc", "back"),
+        ]
     }
 
     fn help(&self) -> &'static str {
@@ -83,7 +87,11 @@ impl Screen for Summary {
 
     fn draw(&self, frame: &mut Frame, area: Rect, _: &Draft, look: Look) {
         let height = area.height.saturating_sub(7);
-        let title = if self.plan.is_some() { "This will be done:" } else { "It cannot be done like this:" };
+        let title = if self.plan.is_some() {
+            "This will be done:"
+        } else {
+            "It cannot be done like this:"
+        };
         frame.render_widget(Span::raw(title), Rect { height: 1, ..area });
         let shown = usize::from(height);
         let first = self.first.min(self.lines.len().saturating_sub(shown));
@@ -94,7 +102,10 @@ impl Screen for Summary {
             .take(shown)
             .map(|line| Line::styled(line.clone(), style(line, look)))
             .collect();
-        frame.render_widget(Paragraph::new(lines), Rect::new(area.x, area.y + 1, area.width, height));
+        frame.render_widget(
+            Paragraph::new(lines),
+            Rect::new(area.x, area.y + 1, area.width, height),
+        );
         let below = self.lines.len().saturating_sub(first + shown);
         let more = match (first, below) {
             (0, 0) => String::new(),
@@ -102,9 +113,17 @@ impl Screen for Summary {
             (0, below) => format!("-- {below} more lines: Down --"),
             (above, below) => format!("-- {above} lines above, {below} more below --"),
         };
-        frame.render_widget(Span::styled(more, look.faint()), Rect::new(area.x, area.y + height + 1, area.width, 1));
+        frame.render_widget(
+            Span::styled(more, look.faint()),
+            Rect::new(area.x, area.y + height + 1, area.width, 1),
+        );
         if let Some(plan) = &self.plan {
-            self.draw_confirmation(frame, Rect::new(area.x, area.y + height + 3, area.width, 4), plan, look);
+            self.draw_confirmation(
+                frame,
+                Rect::new(area.x, area.y + height + 3, area.width, 4),
+                plan,
+                look,
+            );
         }
     }
 }
@@ -148,7 +167,8 @@ impl Summary {
             ]),
             Rect { height: 1, ..area },
         );
-        self.typed.draw(frame, Rect::new(area.x, area.y + 1, area.width.min(50), 1), true);
+        self.typed
+            .draw(frame, Rect::new(area.x, area.y + 1, area.width.min(50), 1), true);
         if let Some(problem) = &self.problem {
             frame.render_widget(
                 Line::styled(format!("! {problem}"), look.alarm()),
@@ -186,7 +206,9 @@ fn style(line: &str, look: Look) -> Style {
 fn words(refusal: &Refusal) -> String {
     match refusal {
         Refusal::HoldsData { disk, contents, .. } => {
-            format!("{disk} holds {contents}: agree to lose it, or leave the disk out, on the screen of the data pool")
+            format!(
+                "{disk} holds {contents}: agree to lose it, or leave the disk out, on the screen of the data pool"
+            )
         }
         other => sentence(&other.to_string()),
     }

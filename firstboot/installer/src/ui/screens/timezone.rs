@@ -5,9 +5,9 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 
 use super::{LIST_KEYS, intro};
+use crate::draft::Draft;
 use crate::ui::look::Look;
 use crate::ui::picker::Picker;
-use crate::draft::Draft;
 use crate::ui::screen::{Screen, Turn};
 
 /// The time zone.
@@ -54,7 +54,11 @@ impl Screen for TimeZone {
     }
 
     fn draw(&self, frame: &mut Frame, area: Rect, _: &Draft, look: Look) {
-        let below = intro(frame, area, "Which city with the same time is near? Type a part of its name.");
+        let below = intro(
+            frame,
+            area,
+            "Which city with the same time is near? Type a part of its name.",
+        );
         self.picker.draw(frame, below, true, look);
     }
 }

@@ -4,11 +4,11 @@ use crossterm::event::KeyEvent;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
-use super::{FORM_KEYS, intro};
+use super::intro;
 use crate::answers::{Secret, User};
+use crate::draft::Draft;
 use crate::ui::fields::{Field, Fields, Reply};
 use crate::ui::look::Look;
-use crate::draft::Draft;
 use crate::ui::screen::{Screen, Turn, check};
 use crate::ui::strength;
 
@@ -64,7 +64,7 @@ impl Screen for UserScreen {
     }
 
     fn keys(&self) -> Vec<(&'static str, &'static str)> {
-        FORM_KEYS.to_vec()
+        self.fields.help()
     }
 
     fn help(&self) -> &'static str {
@@ -75,7 +75,11 @@ impl Screen for UserScreen {
     fn handle(&mut self, key: KeyEvent, draft: &mut Draft) -> Turn {
         let reply = self.fields.handle(key);
         let password = self.fields.text(PASSWORD);
-        let hint = if password.is_empty() { String::new() } else { strength::hint(&password) };
+        let hint = if password.is_empty() {
+            String::new()
+        } else {
+            strength::hint(&password)
+        };
         self.fields.change(PASSWORD, |field| field.hint = hint);
         match reply {
             Reply::Used => Turn::Stay,

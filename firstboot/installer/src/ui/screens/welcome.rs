@@ -5,9 +5,9 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 
 use super::{LIST_KEYS, intro};
+use crate::draft::Draft;
 use crate::ui::look::Look;
 use crate::ui::picker::Picker;
-use crate::draft::Draft;
 use crate::ui::screen::{Screen, Turn};
 
 /// Names of languages by their ISO 639-1 code.
@@ -63,9 +63,14 @@ pub(crate) struct Welcome {
 impl Welcome {
     pub(crate) fn new(draft: &Draft) -> Self {
         let locales = &draft.machine.locales;
-        let at = locales.iter().position(|locale| *locale == draft.answers.language);
+        let at = locales
+            .iter()
+            .position(|locale| *locale == draft.answers.language);
         Self {
-            picker: Picker::new(locales.iter().map(|locale| describe(locale)).collect(), at.unwrap_or(0)),
+            picker: Picker::new(
+                locales.iter().map(|locale| describe(locale)).collect(),
+                at.unwrap_or(0),
+            ),
         }
     }
 }

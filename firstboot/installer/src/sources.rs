@@ -1,0 +1,213 @@
+//! Where answers come from when nobody is there to type them.
+//!
+//! The first that there is: the kernel command line, a system credential, a file system labelled `SVANSWERS`, the
+//! medium. A source that is named or labelled for it but cannot be read is an error, never passed over: the next one
+//! might erase another disk.
+//!
+//! [`find`] decides; [`Door`] is what it needs of the machine, and [`volume::Live`] is the machine.
+
+use std::io;
+use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_PAD_INDIFFERENT;
+use sigmavault_facts::kernel;
+
+use crate::machine::Source;
+
+pub mod volume;
+
+#[cfg(test)]
+mod tests;
+
+/// Word on the kernel command line.
+pub const ARGUMENT: &str = "sigmavault.answers";
+/// System credential (systemd.exec(5), "Credentials"): from the firmware, the hypervisor or the boot loader.
+pub const CREDENTIAL: &str = "/run/credentials/@system/sigmavault.answers";
+/// Label of a file system that is there for nothing else.
+pub const LABEL: &str = "SVANSWERS";
+/// The file on such a file system and on the medium's EFI system partition.
+pub const FILE: &str = "answers.toml";
+/// The file in the medium's ISO 9660 tree.
+pub const TREE_FILE: &str = "sigmavault/answers.toml";
+/// How long a device named on the kernel command line may take to appear.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Why answers that somebody left cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The word on the kernel command line says nothing that is understood. Its text may hold a password.
+    #[error(
+        "sigmavault.answers= on the kernel command line {0}\n  try: base64:TEXT, LABEL:/path/of/file or /dev/DEVICE:/path/of/file"
+    )]
+    Argument(String),
+    /// The device is not there.
+    #[error(
+        "{place}: there is no such device\n  try: look at the label with `lsblk -f`, or plug it in before the start"
+    )]
+    NoDevice {
+        /// Where.
+        place: String,
+    },
+    /// The file is not there.
+    #[error("{place}: there is no such file\n  try: put it there, or take the volume out to be asked")]
+    NoFile {
+        /// Where.
+        place: String,
+    },
+    /// It cannot be read.
+    #[error("{place}: {error}\n  try: another stick, formatted as FAT, or another way to give answers")]
+    Read {
+        /// Where.
+        place: String,
+        /// Why not.
+        error: io::Error,
+    },
+}
+
+/// A device with a file system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Device {
+    /// By the label of its file system.
+    Label(String),
+    /// By its path below `/dev`.
+    Path(PathBuf),
+}
+
+/// What the kernel command line says about answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Argument {
+    /// They are these.
+    Inline(String),
+    /// They are in this file.
+    File {
+        /// The device.
+        device: Device,
+        /// The file, relative to the root of its file system.
+        path: PathBuf,
+    },
+}
+
+/// What is needed of a machine to find answers.
+pub trait Door {
+    /// The text of a file of the running system, `None` when there is none.
+    fn text(&self, path: &Path) -> io::Result<Option<String>>;
+
+    /// The device node, `None` when it has not appeared in this time.
+    fn device(&self, device: &Device, patience: Duration) -> Option<PathBuf>;
+
+    /// The text of a file on a device, `None` when there is none. Nothing is written to the device.
+    fn text_on(&self, device: &Path, file: &Path) -> io::Result<Option<String>>;
+}
+
+/// The devices of the medium that may hold answers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Medium {
+    /// EFI system partition.
+    pub esp: Option<PathBuf>,
+    /// Devices that show the ISO 9660 tree, the best first.
+    pub tree: Vec<PathBuf>,
+}
+
+impl Medium {
+    /// The medium that the system was started from.
+    pub fn of(source: &Source) -> Self {
+        Self {
+            esp: Some(&source.esp).filter(|esp| !esp.is_empty()).map(PathBuf::from),
+            tree: volume::tree_devices(Path::new("/sys/class/block"), &source.verity),
+        }
+    }
+}
+
+/// The answers that somebody left, and where they were.
+pub fn find(door: &dyn Door, medium: &Medium) -> Result<Option<(String, String)>, SourceError> {
+    if let Some(found) = on_command_line(door)? {
+        return Ok(Some(found));
+    }
+    let place = "the system credential sigmavault.answers".to_owned();
+    if let Some(text) = door.text(Path::new(CREDENTIAL)).map_err(unread(&place))? {
+        return Ok(Some((place, text)));
+    }
+    if let Some(device) = door.device(&Device::Label(LABEL.to_owned()), Duration::ZERO) {
+        let place = format!("{FILE} on the file system labelled {LABEL}");
+        return read(door, &device, Path::new(FILE), place).map(Some);
+    }
+    if let Some(esp) = &medium.esp {
+        let place = format!("{FILE} on the medium's EFI system partition");
+        if let Some(text) = door.text_on(esp, Path::new(FILE)).map_err(unread(&place))? {
+            return Ok(Some((place, text)));
+        }
+    }
+    on_tree(door, &medium.tree)
+}
+
+fn on_command_line(door: &dyn Door) -> Result<Option<(String, String)>, SourceError> {
+    const PLACE: &str = "the kernel command line";
+    let cmdline = door.text(Path::new("/proc/cmdline")).map_err(unread(PLACE))?;
+    let Some(value) = cmdline.and_then(|text| kernel::argument(&text, ARGUMENT)) else {
+        return Ok(None);
+    };
+    match argument(&value).map_err(SourceError::Argument)? {
+        Argument::Inline(text) => Ok(Some((PLACE.to_owned(), text))),
+        Argument::File { device, path } => {
+            let place = format!("{value} ({PLACE})");
+            match door.device(&device, PATIENCE) {
+                Some(node) => read(door, &node, &path, place).map(Some),
+                None => Err(SourceError::NoDevice { place }),
+            }
+        }
+    }
+}
+
+/// The first device of the tree that can be read decides: a whole disk is busy while its partitions are in use.
+fn on_tree(door: &dyn Door, devices: &[PathBuf]) -> Result<Option<(String, String)>, SourceError> {
+    let place = format!("{TREE_FILE} on the medium");
+    let mut failed = None;
+    for device in devices {
+        match door.text_on(device, Path::new(TREE_FILE)) {
+            Ok(text) => return Ok(text.map(|text| (place, text))),
+            Err(error) => failed = failed.or(Some(error)),
+        }
+    }
+    failed.map_or(Ok(None), |error| Err(SourceError::Read { place, error }))
+}
+
+fn read(door: &dyn Door, device: &Path, file: &Path, place: String) -> Result<(String, String), SourceError> {
+    match door.text_on(device, file).map_err(unread(&place))? {
+        Some(text) => Ok((place, text)),
+        None => Err(SourceError::NoFile { place }),
+    }
+}
+
+fn unread(place: &str) -> impl FnOnce(io::Error) -> SourceError {
+    let place = place.to_owned();
+    move |error| SourceError::Read { place, error }
+}
+
+/// Reads the value of `sigmavault.answers=`, or says what is wrong without repeating it.
+pub fn argument(value: &str) -> Result<Argument, String> {
+    if let Some(coded) = value.strip_prefix("base64:") {
+        let bytes = STANDARD_PAD_INDIFFERENT
+            .decode(coded)
+            .map_err(|_| "is cut off or no base64".to_owned())?;
+        return String::from_utf8(bytes)
+            .map(Argument::Inline)
+            .map_err(|_| "is base64 of something that is no UTF-8 text".to_owned());
+    }
+    // Names below /dev/disk/by-path have colons too, but none before a slash.
+    let Some((device, path)) = value.split_once(":/").filter(|(device, _)| !device.is_empty()) else {
+        return Err("names no device and file".to_owned());
+    };
+    let path = PathBuf::from(path);
+    let plain = |path: &Path| path.components().all(|part| matches!(part, Component::Normal(_)));
+    if path.as_os_str().is_empty() || !plain(&path) {
+        return Err("names no file, or one with '..' in its path".to_owned());
+    }
+    let device = match device.strip_prefix("/dev/") {
+        Some(name) if !name.is_empty() && plain(Path::new(name)) => Device::Path(PathBuf::from(device)),
+        None if !device.contains('/') => Device::Label(device.to_owned()),
+        _ => return Err("names a device that is not below /dev".to_owned()),
+    };
+    Ok(Argument::File { device, path })
+}
