@@ -196,7 +196,7 @@ impl Execute for Demo {
             let bytes = copied.then_some(plan.source.root_bytes + plan.source.verity_bytes);
             tell(Event::Began { step, bytes });
             match bytes {
-                Some(bytes) => self.copy(step, bytes, asked, tell)?,
+                Some(bytes) => self.copy(step, bytes, halt, tell)?,
                 None if halt.asked() => return Err(ExecuteError::Stopped),
                 None => thread::sleep(Duration::from_secs_f64(self.seconds / 35.0)),
             }
