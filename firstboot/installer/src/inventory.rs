@@ -29,10 +29,14 @@ pub enum InventoryError {
     #[error("lsblk printed something unexpected: {0}")]
     Lsblk(#[from] serde_json::Error),
     /// Not started from a medium with a verified root.
-    #[error("this system was not started from an installation medium: {0} is missing\n  try: start the machine from the SigmaVault stick or CD")]
+    #[error(
+        "this system was not started from an installation medium: {0} is missing\n  try: start the machine from the SigmaVault stick or CD"
+    )]
     NoMedium(&'static str),
     /// The medium's verity tree is not one.
-    #[error("the medium's hash tree cannot be read: {0}\n  try: write the medium again with `sigmavault-image flash`")]
+    #[error(
+        "the medium's hash tree cannot be read: {0}\n  try: write the medium again with `sigmavault-image flash`"
+    )]
     Verity(#[from] VerityError),
     /// A file of /proc or the like.
     #[error("cannot read {0}: {1}")]
@@ -71,18 +75,35 @@ pub fn read(run: &dyn Run) -> Result<Machine, InventoryError> {
         } else {
             Firmware::Bios
         },
-        tpm2: files.attribute("/sys/class/tpm/tpm0/tpm_version_major").as_deref() == Some("2"),
+        tpm2: files
+            .attribute("/sys/class/tpm/tpm0/tpm_version_major")
+            .as_deref()
+            == Some("2"),
         disks,
         source,
         interfaces: interfaces(&files),
-        locales: lines(&run.run("localectl", &["list-locales", "--no-pager"], b"").unwrap_or_default()),
-        keyboards: keyboards(&files.text("/usr/share/X11/xkb/rules/base.lst").unwrap_or_default()),
-        timezones: lines(&run.run("timedatectl", &["list-timezones", "--no-pager"], b"").unwrap_or_default()),
+        locales: lines(
+            &run.run("localectl", &["list-locales", "--no-pager"], b"")
+                .unwrap_or_default(),
+        ),
+        keyboards: keyboards(
+            &files
+                .text("/usr/share/X11/xkb/rules/base.lst")
+                .unwrap_or_default(),
+        ),
+        timezones: lines(
+            &run.run("timedatectl", &["list-timezones", "--no-pager"], b"")
+                .unwrap_or_default(),
+        ),
     })
 }
 
 fn lines(text: &str) -> Vec<String> {
-    text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
+    text.lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The system on the medium.
@@ -122,7 +143,9 @@ fn parent_disk(partition: &str) -> Option<String> {
 }
 
 fn is_virtual(name: &str) -> bool {
-    ["zram", "ram", "loop", "zd", "nbd", "fd"].iter().any(|prefix| name.starts_with(prefix))
+    ["zram", "ram", "loop", "zd", "nbd", "fd"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
 }
 
 /// Interfaces with hardware behind them.
@@ -186,7 +209,12 @@ fn disk(device: &BlockDevice, medium: bool) -> Disk {
         path: device.path.clone(),
         links: links(&device.path),
         model: device.model.as_deref().unwrap_or_default().trim().to_owned(),
-        serial: device.serial.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned),
+        serial: device
+            .serial
+            .as_deref()
+            .map(str::trim)
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned),
         wwn: device.wwn.clone(),
         bus: device.tran.clone().unwrap_or_default(),
         bytes: device.size,
@@ -203,14 +231,20 @@ fn holder(device: &BlockDevice) -> Option<String> {
         return Some(format!("{} is in use as {path}", device.name));
     }
     if !matches!(device.kind.as_str(), "disk" | "part") {
-        return Some(format!("{} ({}) is made of it and running", device.name, device.kind));
+        return Some(format!(
+            "{} ({}) is made of it and running",
+            device.name, device.kind
+        ));
     }
     device.children.iter().find_map(holder)
 }
 
 /// Whether something else has claimed it, such as an imported pool.
 fn busy(path: &str) -> Option<String> {
-    let open = OpenOptions::new().read(true).custom_flags(nix::libc::O_EXCL).open(path);
+    let open = OpenOptions::new()
+        .read(true)
+        .custom_flags(nix::libc::O_EXCL)
+        .open(path);
     match open {
         Err(error) if error.raw_os_error() == Some(nix::libc::EBUSY) => {
             Some("another part of this system uses it, such as an imported pool".to_owned())
@@ -241,9 +275,17 @@ fn links(path: &str) -> Vec<String> {
 
 /// What is on a disk, by its partitions and signatures.
 fn contents(device: &BlockDevice) -> Contents {
-    let part = |label: &str| device.children.iter().find(|part| part.partlabel.as_deref() == Some(label));
-    let state = part(STATE).map(|part| (part, true)).or_else(|| Some((part(STATE_UNFINISHED)?, false)));
-    if let (Some((state, complete)), [Some(root), Some(verity), Some(_), Some(_)]) = (state, SLOTS.map(part)) {
+    let part = |label: &str| {
+        device
+            .children
+            .iter()
+            .find(|part| part.partlabel.as_deref() == Some(label))
+    };
+    let state = part(STATE)
+        .map(|part| (part, true))
+        .or_else(|| Some((part(STATE_UNFINISHED)?, false)));
+    if let (Some((state, complete)), [Some(root), Some(verity), Some(_), Some(_)]) = (state, SLOTS.map(part))
+    {
         return Contents::SigmaVault(Installed {
             complete,
             version: None,
@@ -255,10 +297,18 @@ fn contents(device: &BlockDevice) -> Contents {
     }
     let signature = |device: &BlockDevice| {
         let label = device.label.as_ref().map(|label| format!("\"{label}\""));
-        let words = [device.parttypename.clone(), label, device.fstype.as_ref().map(|kind| format!("({kind})"))];
+        let words = [
+            device.parttypename.clone(),
+            label,
+            device.fstype.as_ref().map(|kind| format!("({kind})")),
+        ];
         words.into_iter().flatten().collect::<Vec<_>>().join(" ")
     };
-    let partitions: Vec<&BlockDevice> = device.children.iter().filter(|child| child.kind == "part").collect();
+    let partitions: Vec<&BlockDevice> = device
+        .children
+        .iter()
+        .filter(|child| child.kind == "part")
+        .collect();
     match (partitions.len(), &device.fstype, &device.pttype) {
         (0, None, None) => Contents::Empty,
         (0, None, Some(table)) => Contents::Foreign(format!("an empty {table} partition table")),

@@ -20,8 +20,14 @@ fn device(rest: &str, children: &[String]) -> BlockDevice {
 
 #[test]
 fn an_installed_system_is_known_by_its_partitions() {
-    let slots = ["esp", "root-a", "root-a-verity", "root-b", "root-b-verity"].map(|label| part(label, 7, None));
-    let with = |state: &str, fstype| contents(&device("", &[&slots[..], &[part(state, 9, Some(fstype))]].concat()));
+    let slots =
+        ["esp", "root-a", "root-a-verity", "root-b", "root-b-verity"].map(|label| part(label, 7, None));
+    let with = |state: &str, fstype| {
+        contents(&device(
+            "",
+            &[&slots[..], &[part(state, 9, Some(fstype))]].concat(),
+        ))
+    };
     let expected = |complete, encrypted| {
         Contents::SigmaVault(Installed {
             complete,
@@ -50,7 +56,10 @@ fn other_contents_are_named() {
         Contents::Foreign("\"tank\" (zfs_member)".into())
     );
     assert_eq!(
-        contents(&device(r#","pttype":"gpt""#, &[part("x", 1, Some("ntfs")), part("y", 1, Some("ext4"))])),
+        contents(&device(
+            r#","pttype":"gpt""#,
+            &[part("x", 1, Some("ntfs")), part("y", 1, Some("ext4"))]
+        )),
         Contents::Foreign("2 partitions: (ntfs), (ext4)".into())
     );
 }
@@ -58,9 +67,15 @@ fn other_contents_are_named() {
 #[test]
 fn what_is_mounted_or_built_upon_is_in_use() {
     let mounted = part("x", 1, Some("ext4")).replace("[null]", r#"["/mnt"]"#);
-    assert_eq!(holder(&device("", &[mounted])), Some("sda1 is in use as /mnt".into()));
+    assert_eq!(
+        holder(&device("", &[mounted])),
+        Some("sda1 is in use as /mnt".into())
+    );
     let raid = r#"{"name":"md0","path":"/dev/md0","type":"raid1","size":1,"mountpoints":[null]}"#;
-    assert_eq!(holder(&device("", &[raid.to_owned()])), Some("md0 (raid1) is made of it and running".into()));
+    assert_eq!(
+        holder(&device("", &[raid.to_owned()])),
+        Some("md0 (raid1) is made of it and running".into())
+    );
     assert_eq!(holder(&device("", &[part("x", 1, None)])), None);
 }
 

@@ -7,15 +7,28 @@
 //! - [`plan`]: what will be done, or why it is refused; pure
 //! - [`progress`]: what a running installation tells
 //! - [`execute`], [`run`]: doing it, by programs of the system
+//! - [`installation`]: a plan being carried out in a thread of its own; [`lock`]: one at a time
+//! - [`ui`]: the screens; [`plain`]: the same questions line by line; [`unattended`]: none, with a [`report`]
+//! - [`show`]: plans and progress as lines of text
+//! - [`demo`]: machines that do not exist, and an installation that writes nothing
 
 pub mod answers;
+pub mod demo;
+mod draft;
 pub mod execute;
+pub mod installation;
 pub mod inventory;
 pub mod layout;
+pub mod lock;
 pub mod machine;
 mod nearest;
+pub mod plain;
 pub mod plan;
 pub mod progress;
+pub mod report;
 pub mod run;
 pub mod select;
+pub mod show;
 pub mod sources;
+pub mod ui;
+pub mod unattended;

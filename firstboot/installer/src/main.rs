@@ -1,18 +1,353 @@
-//! Installs.
-use sigmavault_installer::{answers::Answers, execute::{Execute, real::Real}, inventory, plan, progress::{Event, Stop}, run::Local};
+//! `sigmavault-installer`: puts SigmaVault NAS OS from its live medium onto a disk.
 
-fn main() -> anyhow::Result<()> {
-    let path = std::env::args().nth(2).unwrap_or("/run/credentials/@system/sigmavault.answers".into());
-    let Ok(text) = std::fs::read_to_string(path) else { return Ok(()) };
-    let answers: Answers = toml::from_str(&text)?;
-    std::fs::create_dir_all("/run/sigmavault")?;
-    let machine = inventory::read(&Local)?;
-    eprintln!("{machine:?}");
-    let plan = plan::build(&machine, &answers, plan::Confirmation::Required).map_err(|refusals| anyhow::anyhow!("{refusals:?}"))?;
-    println!("{plan:#?}");
-    let outcome = Real(Local).execute(&plan, &Stop::default(), &|event| if !matches!(event, Event::Bytes{..}) { println!("{event:?}") })?;
-    println!("sigmavault-installer-report: {outcome:?}");
-    if answers.finish.action == sigmavault_installer::answers::Action::Poweroff { Local.run("systemctl", &["poweroff"], b"")?; }
-    Ok(())
+mod cli;
+mod host;
+
+use std::fs;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context as _, anyhow, bail};
+use clap::{CommandFactory as _, Parser as _};
+use serde_json::json;
+use sigmavault_installer::answers::{self, Action, Answers, Keyboard};
+use sigmavault_installer::demo::{Demo, Scenario};
+use sigmavault_installer::execute::Execute;
+use sigmavault_installer::execute::real::Real;
+use sigmavault_installer::inventory;
+use sigmavault_installer::lock::{self, Locked};
+use sigmavault_installer::machine::Machine;
+use sigmavault_installer::plan::{self, Confirmation};
+use sigmavault_installer::report::{Report, Verdict};
+use sigmavault_installer::run::Local;
+use sigmavault_installer::sources::{self, Medium};
+use sigmavault_installer::ui::{self, App, Look};
+use sigmavault_installer::{plain, show, unattended};
+
+use cli::{Arguments, Demonstration};
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("sigmavault-installer: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }
-use sigmavault_installer::run::Run;
+
+/// Reads this machine.
+fn read_machine() -> anyhow::Result<Machine> {
+    Ok(inventory::read(&Local)?)
+}
+
+/// Answers that somebody left for this machine, and where they were.
+fn left_answers() -> anyhow::Result<Option<(String, String)>> {
+    let medium = Medium::of(&read_machine()?.source);
+    Ok(sources::find(&sources::volume::Live, &medium)?)
+}
+
+/// Where it all happens.
+#[derive(Debug, Clone, Copy)]
+enum World {
+    /// In a machine that does not exist.
+    Demo(Scenario, f64),
+    /// In this one, started from a live medium, as root.
+    Live,
+}
+
+impl World {
+    /// The demonstration, or this machine when disks may be written here.
+    fn of(arguments: &Arguments) -> anyhow::Result<Self> {
+        if let Some(Demonstration::Scenario(scenario)) = arguments.demo {
+            return Ok(Self::Demo(scenario, arguments.demo_seconds.clamp(0.0, 3600.0)));
+        }
+        if !host::is_live() {
+            bail!(
+                "this machine was not started from an installation medium, and nothing else is ever written to\n  \
+                 try: start it from the SigmaVault stick or CD; --demo shows the installer anywhere"
+            );
+        }
+        if !host::is_root() {
+            bail!("only root may write to disks\n  try: sudo sigmavault-installer");
+        }
+        Ok(Self::Live)
+    }
+
+    fn machine(self) -> anyhow::Result<Machine> {
+        match self {
+            Self::Demo(scenario, _) => Ok(scenario.machine()),
+            Self::Live => read_machine(),
+        }
+    }
+
+    fn execute(self) -> anyhow::Result<Arc<dyn Execute>> {
+        match self {
+            Self::Demo(scenario, seconds) => Ok(Arc::new(Demo::new(scenario, seconds))),
+            Self::Live => Ok(Arc::new(Locked::new(Real(Local), Path::new(lock::PATH)))),
+        }
+    }
+
+    fn keyboard(self, keyboard: &Keyboard) {
+        match self {
+            Self::Demo(..) => {}
+            Self::Live => host::keyboard(keyboard),
+        }
+    }
+
+    fn log(self, line: &str) {
+        match self {
+            Self::Demo(..) => {}
+            Self::Live => host::log(line),
+        }
+    }
+
+    fn finish(self, action: Action) -> anyhow::Result<()> {
+        match self {
+            Self::Demo(..) => host::say_finish(action),
+            Self::Live => host::finish(action).context("cannot restart or switch off")?,
+        }
+        Ok(())
+    }
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    if let Some(shell) = arguments.completions {
+        let mut out = Vec::new();
+        clap_complete::generate(shell, &mut Arguments::command(), "sigmavault-installer", &mut out);
+        return print(&out);
+    }
+    if let Some(folder) = &arguments.man {
+        return manual(folder);
+    }
+    if arguments.demo == Some(Demonstration::List) {
+        return print(Scenario::list().as_bytes());
+    }
+    if arguments.print_schema {
+        let schema = serde_json::to_string_pretty(&answers::schema())?;
+        return print(format!("{schema}\n").as_bytes());
+    }
+    if let Some(path) = &arguments.check_answers {
+        return check(arguments, path);
+    }
+    if let Some(path) = &arguments.answers {
+        if arguments.dry_run {
+            return check(arguments, path);
+        }
+        let world = World::of(arguments)?;
+        let text = read(path)?;
+        return install(world, &path.display().to_string(), &text, &mut io::stdout());
+    }
+    if arguments.unattended {
+        let world = World::of(arguments)?;
+        return match left_answers() {
+            Ok(None) => Ok(ExitCode::SUCCESS),
+            Ok(Some((place, text))) => {
+                let mut out = host::Consoles::open();
+                writeln!(out, "answers: {place}")?;
+                install(world, &place, &text, &mut out)
+            }
+            Err(error) => refuse(&error, &mut host::Consoles::open()),
+        };
+    }
+    let world = World::of(arguments)?;
+    if arguments.plain || std::env::var_os("TERM").is_some_and(|term| term == "dumb") {
+        ask_plainly(world)
+    } else {
+        ask_on_screens(world)
+    }
+}
+
+/// Prints all of it; a reader that closed the pipe has what it wanted.
+fn print(out: &[u8]) -> anyhow::Result<ExitCode> {
+    match io::stdout().lock().write_all(out) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(anyhow!("cannot print: {error}")),
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+fn manual(folder: &Path) -> anyhow::Result<ExitCode> {
+    let mut page = Vec::new();
+    clap_mangen::Man::new(Arguments::command())
+        .section("8")
+        .manual("SigmaVault NAS OS")
+        .render(&mut page)?;
+    let path = folder.join("sigmavault-installer.8");
+    fs::write(&path, page).with_context(|| {
+        format!(
+            "cannot write {}; name a folder that exists and is writable",
+            path.display()
+        )
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Says what is wrong with answers, or what they do on this machine if it is one that they are for.
+fn check(arguments: &Arguments, path: &Path) -> anyhow::Result<ExitCode> {
+    let text = read(path)?;
+    let answers = match answers::parse(&text) {
+        Ok(answers) => answers,
+        Err(error) => {
+            let error = format!("{}: {error}", path.display());
+            return said(
+                arguments,
+                false,
+                &json!({ "valid": false, "errors": [&error], "refusals": [], "plan": null }),
+                &error,
+            );
+        }
+    };
+    let here = arguments.dry_run || arguments.demo.is_some() || host::is_live();
+    if !here {
+        let text = format!(
+            "{}: well-formed; what it does is shown on a machine that was started from the medium",
+            path.display()
+        );
+        return said(
+            arguments,
+            true,
+            &json!({ "valid": true, "errors": [], "refusals": [], "plan": null }),
+            &text,
+        );
+    }
+    let machine = World::of(arguments)?.machine()?;
+    match plan::build(&machine, &answers, Confirmation::Required) {
+        Ok(plan) => {
+            let text = show::plan(&machine, &plan).join("\n");
+            said(
+                arguments,
+                true,
+                &json!({ "valid": true, "errors": [], "refusals": [], "plan": plan }),
+                &text,
+            )
+        }
+        Err(refusals) => {
+            let refusals: Vec<String> = refusals.iter().map(ToString::to_string).collect();
+            let text: Vec<String> = refusals
+                .iter()
+                .map(|refusal| format!("refused: {refusal}"))
+                .collect();
+            let text = text.join("\n");
+            said(
+                arguments,
+                false,
+                &json!({ "valid": true, "errors": [], "refusals": refusals, "plan": null }),
+                &text,
+            )
+        }
+    }
+}
+
+fn said(arguments: &Arguments, good: bool, json: &serde_json::Value, text: &str) -> anyhow::Result<ExitCode> {
+    let text = if arguments.json {
+        serde_json::to_string_pretty(json)?
+    } else {
+        text.to_owned()
+    };
+    if good || arguments.json {
+        print(format!("{text}\n").as_bytes())?;
+    } else {
+        eprintln!("{text}");
+    }
+    Ok(if good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Says in the report's line that nothing could be done.
+fn refuse(error: &anyhow::Error, out: &mut dyn io::Write) -> anyhow::Result<ExitCode> {
+    writeln!(out, "refused: {error:#}")?;
+    unattended::print(&Report::unreadable(&format!("{error:#}")), out)?;
+    Ok(ExitCode::FAILURE)
+}
+
+/// Installs as answers say.
+fn install(world: World, place: &str, text: &str, out: &mut dyn io::Write) -> anyhow::Result<ExitCode> {
+    let answers: Answers = match answers::parse(text) {
+        Ok(answers) => answers,
+        Err(error) => return refuse(&anyhow!("{place}: {error}"), out),
+    };
+    let ready = world
+        .machine()
+        .and_then(|machine| Ok((machine, world.execute()?)));
+    let (machine, execute) = match ready {
+        Ok(ready) => ready,
+        Err(error) => {
+            let code = refuse(&error, out)?;
+            world.finish(answers.finish.on_failure)?;
+            return Ok(code);
+        }
+    };
+    let stop = host::signals(&Arc::new(AtomicBool::new(true)))?;
+    let (report, action) = unattended::install(&machine, &answers, &execute, &stop, out)?;
+    world.finish(action)?;
+    Ok(if report.result == Verdict::Installed {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Asks line by line.
+fn ask_plainly(world: World) -> anyhow::Result<ExitCode> {
+    let busy = Arc::new(AtomicBool::new(false));
+    let stop = host::signals(&busy)?;
+    let left = plain::run(
+        world.machine()?,
+        &world.execute()?,
+        &|keyboard| world.keyboard(keyboard),
+        &stop,
+        &mut plain::Console {
+            input: &mut io::stdin().lock(),
+            output: &mut io::stdout(),
+            hide: &host::hide,
+            busy: &|now| busy.store(now, Ordering::Relaxed),
+        },
+    )?;
+    world.finish(left.action)?;
+    Ok(if left.installed {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Asks on screens.
+fn ask_on_screens(world: World) -> anyhow::Result<ExitCode> {
+    if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+        bail!("the screens need a terminal\n  try: --plain asks line by line, --answers FILE asks nothing");
+    }
+    let mut app = App::new(world.machine()?, Look::of_environment());
+    let left = ui::terminal::run(
+        &mut app,
+        &ui::terminal::Surroundings {
+            execute: world.execute()?,
+            machine: &|| match world.machine() {
+                Ok(machine) => Some(machine),
+                Err(error) => {
+                    world.log(&format!("{error:#}"));
+                    None
+                }
+            },
+            keyboard: &|keyboard| world.keyboard(keyboard),
+            shell: &host::shell,
+            log: &|line| world.log(line),
+        },
+    )
+    .context("the terminal does not work")?;
+    world.finish(left.action)?;
+    Ok(if app.failed() {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}

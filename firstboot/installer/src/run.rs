@@ -34,7 +34,9 @@ impl Run for Local {
             // A program that does not read its input may close it.
             let _ = stdin.write_all(input);
         }
-        let output = child.wait_with_output().map_err(|error| failed(error.to_string()))?;
+        let output = child
+            .wait_with_output()
+            .map_err(|error| failed(error.to_string()))?;
         if output.status.success() {
             Ok(String::from_utf8_lossy(&output.stdout).into_owned())
         } else {

@@ -39,8 +39,23 @@ impl Parts {
 
 /// Takes partition tables and signatures off a disk, the backup table at its end too.
 pub fn wipe(run: &dyn Run, disk: &Disk) -> Result<(), ExecuteError> {
-    let listed = run.run("lsblk", &["--list", "--noheadings", "--paths", "--output", "NAME", &disk.path], b"")?;
-    let mut names: Vec<&str> = listed.lines().map(str::trim).filter(|name| !name.is_empty()).collect();
+    let listed = run.run(
+        "lsblk",
+        &[
+            "--list",
+            "--noheadings",
+            "--paths",
+            "--output",
+            "NAME",
+            &disk.path,
+        ],
+        b"",
+    )?;
+    let mut names: Vec<&str> = listed
+        .lines()
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .collect();
     // Partitions before the disk that they are on.
     names.reverse();
     for name in &names {
@@ -60,7 +75,13 @@ pub fn partition(run: &dyn Run, plan: &InstallPlan) -> Result<Parts, ExecuteErro
         .map_err(|error| io("make a folder in", "/run/sigmavault", error))?;
     definitions(plan, Path::new(DEFINITIONS), folder.path())?;
     let definitions = format!("--definitions={}", folder.path().display());
-    let mut args = vec!["--empty=force", "--dry-run=no", "--discard=no", "--json=off", &definitions];
+    let mut args = vec![
+        "--empty=force",
+        "--dry-run=no",
+        "--discard=no",
+        "--json=off",
+        &definitions,
+    ];
     let key = plan
         .encryption
         .as_ref()
@@ -79,8 +100,12 @@ fn definitions(plan: &InstallPlan, from: &Path, folder: &Path) -> Result<(), Exe
     for partition in &plan.partitions {
         let name = format!("{}.conf", partition.definition);
         let path = from.join(&name);
-        let text = fs::read_to_string(&path).map_err(|error| io("read", &path.display().to_string(), error))?;
-        let mut drop_in = format!("[Partition]\nSizeMinBytes={0}\nSizeMaxBytes={0}\n", partition.bytes);
+        let text =
+            fs::read_to_string(&path).map_err(|error| io("read", &path.display().to_string(), error))?;
+        let mut drop_in = format!(
+            "[Partition]\nSizeMinBytes={0}\nSizeMaxBytes={0}\n",
+            partition.bytes
+        );
         if partition.definition == STATE_DEFINITION {
             drop_in.push_str("Label=");
             drop_in.push_str(STATE_UNFINISHED);
@@ -107,7 +132,11 @@ pub fn parts(run: &dyn Run, disk: &Disk) -> Result<Parts, ExecuteError> {
         device
             .children
             .iter()
-            .find(|part| part.partlabel.as_deref().is_some_and(|label| labels.contains(&label)))
+            .find(|part| {
+                part.partlabel
+                    .as_deref()
+                    .is_some_and(|label| labels.contains(&label))
+            })
             .map(|part| part.path.clone())
             .ok_or_else(|| ExecuteError::Changed(format!("{} has no partition {}", disk.name, labels[0])))
     };
@@ -122,7 +151,14 @@ pub fn parts(run: &dyn Run, disk: &Disk) -> Result<Parts, ExecuteError> {
 }
 
 fn look(run: &dyn Run, disk: &Disk) -> Result<BlockDevice, ExecuteError> {
-    let args = ["--json", "--bytes", "--tree", "--output", "NAME,PATH,TYPE,SIZE,PARTLABEL", &disk.path];
+    let args = [
+        "--json",
+        "--bytes",
+        "--tree",
+        "--output",
+        "NAME,PATH,TYPE,SIZE,PARTLABEL",
+        &disk.path,
+    ];
     let text = run.run("lsblk", &args, b"")?;
     inventory::block_devices(&text)
         .ok()
@@ -135,18 +171,25 @@ pub fn enrol(run: &dyn Run, state: &str, plan: &EncryptionPlan) -> Result<Option
     let key = KeyFile::new(&plan.passphrase)?;
     let unlock = format!("--unlock-key-file={}", key.path());
     if plan.tpm2 {
-        run.run("systemd-cryptenroll", &[&unlock, "--tpm2-device=auto", "--tpm2-pcrs=7", state], b"")?;
+        run.run(
+            "systemd-cryptenroll",
+            &[&unlock, "--tpm2-device=auto", "--tpm2-pcrs=7", state],
+            b"",
+        )?;
     }
     if !plan.recovery_key {
         return Ok(None);
     }
     let printed = run.run("systemd-cryptenroll", &[&unlock, "--recovery-key", state], b"")?;
-    let key = printed.split_whitespace().find(|word| word.len() == 71 && word.matches('-').count() == 7);
-    key.map(|key| Some(key.to_owned())).ok_or_else(|| ExecuteError::Program {
-        program: "systemd-cryptenroll --recovery-key".to_owned(),
-        said: "it printed no recovery key".to_owned(),
-        hint: "run the installation again".to_owned(),
-    })
+    let key = printed
+        .split_whitespace()
+        .find(|word| word.len() == 71 && word.matches('-').count() == 7);
+    key.map(|key| Some(key.to_owned()))
+        .ok_or_else(|| ExecuteError::Program {
+            program: "systemd-cryptenroll --recovery-key".to_owned(),
+            said: "it printed no recovery key".to_owned(),
+            hint: "run the installation again".to_owned(),
+        })
 }
 
 /// Gives the state partition its final name: the mark of a complete installation.
@@ -156,9 +199,19 @@ pub fn rename_state(run: &dyn Run, disk: &Disk) -> Result<(), ExecuteError> {
         .children
         .iter()
         .find(|part| part.partlabel.as_deref() == Some(STATE_UNFINISHED))
-        .and_then(|part| part.path.trim_start_matches(&disk.path).trim_start_matches('p').parse::<u32>().ok());
+        .and_then(|part| {
+            part.path
+                .trim_start_matches(&disk.path)
+                .trim_start_matches('p')
+                .parse::<u32>()
+                .ok()
+        });
     if let Some(number) = number {
-        run.run("sgdisk", &[&format!("--change-name={number}:{STATE}"), &disk.path], b"")?;
+        run.run(
+            "sgdisk",
+            &[&format!("--change-name={number}:{STATE}"), &disk.path],
+            b"",
+        )?;
         run.run("udevadm", &["settle"], b"")?;
     }
     Ok(())
@@ -168,7 +221,10 @@ pub fn rename_state(run: &dyn Run, disk: &Disk) -> Result<(), ExecuteError> {
 pub fn compare(run: &dyn Run, plan: &InstallPlan) -> Result<(), ExecuteError> {
     let device = look(run, &plan.disk)?;
     for partition in &plan.partitions {
-        let found = device.children.iter().find(|part| part.partlabel.as_deref() == Some(&partition.label));
+        let found = device
+            .children
+            .iter()
+            .find(|part| part.partlabel.as_deref() == Some(&partition.label));
         match found {
             Some(part) if part.size == partition.bytes => {}
             Some(part) => {
@@ -177,7 +233,12 @@ pub fn compare(run: &dyn Run, plan: &InstallPlan) -> Result<(), ExecuteError> {
                     partition.label, part.size, partition.bytes
                 )));
             }
-            None => return Err(ExecuteError::Changed(format!("partition {} is missing", partition.label))),
+            None => {
+                return Err(ExecuteError::Changed(format!(
+                    "partition {} is missing",
+                    partition.label
+                )));
+            }
         }
     }
     Ok(())
@@ -195,7 +256,11 @@ impl KeyFile {
         let path = PathBuf::from(format!("/run/sigmavault/key-{}", std::process::id()));
         let write = || {
             let _ = fs::remove_file(&path);
-            let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+            let mut file = fs::OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(&path)?;
             file.write_all(secret.0.as_bytes())
         };
         write().map_err(|error| io("write", &path.display().to_string(), error))?;

@@ -4,7 +4,10 @@ use crate::machine::{Contents, Source};
 use crate::plan::Partition;
 
 /// The definitions that the image has.
-const IMAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../image/overlay/usr/lib/sigmavault/repart.d");
+const IMAGE: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../image/overlay/usr/lib/sigmavault/repart.d"
+);
 
 fn plan(encrypted: bool) -> InstallPlan {
     let partition = |definition: &str, label: &str, mib: u64| Partition {
@@ -93,12 +96,19 @@ fn definitions_and_plan_name_the_same() {
         .map(|entry| entry.unwrap().path())
         .map(|path| {
             let text = fs::read_to_string(&path).unwrap();
-            let label = text.lines().find_map(|line| line.strip_prefix("Label=")).unwrap().to_owned();
+            let label = text
+                .lines()
+                .find_map(|line| line.strip_prefix("Label="))
+                .unwrap()
+                .to_owned();
             (path.file_stem().unwrap().to_str().unwrap().to_owned(), label)
         })
         .collect();
     names.sort();
-    let planned: Vec<(String, String)> =
-        plan(false).partitions.into_iter().map(|part| (part.definition, part.label)).collect();
+    let planned: Vec<(String, String)> = plan(false)
+        .partitions
+        .into_iter()
+        .map(|part| (part.definition, part.label))
+        .collect();
     assert_eq!(names, planned);
 }

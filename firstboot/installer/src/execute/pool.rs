@@ -34,8 +34,29 @@ fn arguments(plan: &PoolPlan, cache: &str) -> Vec<String> {
         "autotrim=on"
     };
     let mut args: Vec<String> = [
-        "create", "-f", "-R", ALTROOT, "-o", "ashift=12", "-o", trim, "-o", &cachefile, "-O", "compression=lz4", "-O",
-        "relatime=on", "-O", "xattr=sa", "-O", "acltype=posixacl", "-O", "dnodesize=auto", "-O", &mountpoint, &plan.name,
+        "create",
+        "-f",
+        "-R",
+        ALTROOT,
+        "-o",
+        "ashift=12",
+        "-o",
+        trim,
+        "-o",
+        &cachefile,
+        "-O",
+        "compression=lz4",
+        "-O",
+        "relatime=on",
+        "-O",
+        "xattr=sa",
+        "-O",
+        "acltype=posixacl",
+        "-O",
+        "dnodesize=auto",
+        "-O",
+        &mountpoint,
+        &plan.name,
     ]
     .map(str::to_owned)
     .to_vec();
@@ -46,7 +67,11 @@ fn arguments(plan: &PoolPlan, cache: &str) -> Vec<String> {
         Kind::Raidz2 => Some("raidz2"),
         Kind::Raidz3 => Some("raidz3"),
     };
-    let device = |index: &usize| plan.disks.get(*index).map(|disk| disk.links.first().unwrap_or(&disk.path).clone());
+    let device = |index: &usize| {
+        plan.disks
+            .get(*index)
+            .map(|disk| disk.links.first().unwrap_or(&disk.path).clone())
+    };
     for vdev in &plan.layout.vdevs {
         args.extend(keyword.map(str::to_owned));
         args.extend(vdev.iter().filter_map(device));

@@ -164,31 +164,39 @@ impl Work<'_> {
             }
             Ok(((), String::new()))
         })?;
-        let root_hash = verity::parse_root_hash(&source.root_hash)
-            .ok_or_else(|| ExecuteError::Changed("the medium's root hash is not one of SHA-256".to_owned()))?;
+        let root_hash = verity::parse_root_hash(&source.root_hash).ok_or_else(|| {
+            ExecuteError::Changed("the medium's root hash is not one of SHA-256".to_owned())
+        })?;
         self.stepped(reading, Some(source.root_bytes), |told| {
-            verity::verify(Path::new(root), Path::new(tree), &root_hash, told).map_err(|error| match error {
-                VerityError::Stopped => ExecuteError::Stopped,
-                VerityError::Read(path, error) => io("read", &path, error),
-                other => ExecuteError::ReadBack {
-                    device: root.to_owned(),
-                    detail: other.to_string(),
+            verity::verify(Path::new(root), Path::new(tree), &root_hash, told).map_err(
+                |error| match error {
+                    VerityError::Stopped => ExecuteError::Stopped,
+                    VerityError::Read(path, error) => io("read", &path, error),
+                    other => ExecuteError::ReadBack {
+                        device: root.to_owned(),
+                        detail: other.to_string(),
+                    },
                 },
-            })?;
+            )?;
             Ok(((), "root hash matches".to_owned()))
         })
     }
 
     /// The disks once more: minutes may have passed since the plan was made.
     fn check(&self) -> Result<((), String), ExecuteError> {
-        let machine =
-            inventory::read(self.run).map_err(|error| ExecuteError::Changed(error.to_string()))?;
+        let machine = inventory::read(self.run).map_err(|error| ExecuteError::Changed(error.to_string()))?;
         let pool = self.plan.pool.iter().flat_map(|pool| &pool.disks);
         for disk in std::iter::once(&self.plan.disk).chain(pool) {
             let now = machine.disks.iter().find(|now| now.path == disk.path);
-            let same = |now: &&Disk| now.serial == disk.serial && now.bytes == disk.bytes && now.model == disk.model;
+            let same =
+                |now: &&Disk| now.serial == disk.serial && now.bytes == disk.bytes && now.model == disk.model;
             match now.filter(same) {
-                None => return Err(ExecuteError::Changed(format!("{} is no longer there", disk.describe()))),
+                None => {
+                    return Err(ExecuteError::Changed(format!(
+                        "{} is no longer there",
+                        disk.describe()
+                    )));
+                }
                 Some(now) if now.in_use.is_some() => {
                     return Err(ExecuteError::Changed(format!(
                         "{} is in use now: {}",
@@ -197,7 +205,10 @@ impl Work<'_> {
                     )));
                 }
                 Some(now) if now.contents != disk.contents => {
-                    return Err(ExecuteError::Changed(format!("{} holds something else now", disk.name)));
+                    return Err(ExecuteError::Changed(format!(
+                        "{} holds something else now",
+                        disk.name
+                    )));
                 }
                 Some(_) => {}
             }

@@ -19,7 +19,12 @@ pub fn write(run: &dyn Run, root: &Path, settings: &Settings) -> Result<(), Exec
     put(root, "etc/hostname", &format!("{host}\n"), 0o644)?;
     let hosts = format!("127.0.0.1 localhost\n127.0.1.1 {host}\n::1 localhost ip6-localhost ip6-loopback\n");
     put(root, "etc/hosts", &hosts, 0o644)?;
-    put(root, "etc/locale.conf", &format!("LANG={}\n", settings.language), 0o644)?;
+    put(
+        root,
+        "etc/locale.conf",
+        &format!("LANG={}\n", settings.language),
+        0o644,
+    )?;
     put(root, "etc/default/keyboard", &keyboard(&settings.keyboard), 0o644)?;
     let localtime = root.join("etc/localtime");
     let link = || {
@@ -68,8 +73,12 @@ fn connection(address: &Address) -> String {
     let own_v6 = address.address.contains(':');
     let section = |v6: bool| {
         let name = if v6 { "ipv6" } else { "ipv4" };
-        let dns: Vec<String> =
-            address.dns.iter().filter(|server| server.is_ipv6() == v6).map(ToString::to_string).collect();
+        let dns: Vec<String> = address
+            .dns
+            .iter()
+            .filter(|server| server.is_ipv6() == v6)
+            .map(ToString::to_string)
+            .collect();
         let dns = if dns.is_empty() {
             String::new()
         } else {
@@ -79,8 +88,14 @@ fn connection(address: &Address) -> String {
             let method = if v6 { "auto" } else { "disabled" };
             return format!("\n[{name}]\nmethod={method}\n{dns}");
         }
-        let gateway = address.gateway.map(|gateway| format!("gateway={gateway}\n")).unwrap_or_default();
-        format!("\n[{name}]\nmethod=manual\naddress1={}\n{gateway}{dns}", address.address)
+        let gateway = address
+            .gateway
+            .map(|gateway| format!("gateway={gateway}\n"))
+            .unwrap_or_default();
+        format!(
+            "\n[{name}]\nmethod=manual\naddress1={}\n{gateway}{dns}",
+            address.address
+        )
     };
     format!(
         "[connection]\nid=sigmavault\ntype=ethernet\ninterface-name={}\n{}{}",
@@ -101,14 +116,31 @@ fn user(run: &dyn Run, root: &Path, user: &User) -> Result<(), ExecuteError> {
     };
     let groups = groups.join(",");
     let args = [
-        &tree, "useradd", "--create-home", "--shell", "/bin/bash", "--user-group", "--comment", &user.full_name, "--groups",
-        &groups, &user.name,
+        &tree,
+        "useradd",
+        "--create-home",
+        "--shell",
+        "/bin/bash",
+        "--user-group",
+        "--comment",
+        &user.full_name,
+        "--groups",
+        &groups,
+        &user.name,
     ];
     run.run("chroot", &args, b"")?;
     if let Some(password) = &user.password {
-        run.run("chroot", &[&tree, "chpasswd"], format!("{}:{}\n", user.name, password.0).as_bytes())?;
+        run.run(
+            "chroot",
+            &[&tree, "chpasswd"],
+            format!("{}:{}\n", user.name, password.0).as_bytes(),
+        )?;
     } else if let Some(hash) = &user.password_hash {
-        run.run("chroot", &[&tree, "chpasswd", "--encrypted"], format!("{}:{}\n", user.name, hash.0).as_bytes())?;
+        run.run(
+            "chroot",
+            &[&tree, "chpasswd", "--encrypted"],
+            format!("{}:{}\n", user.name, hash.0).as_bytes(),
+        )?;
     }
     if !user.ssh_keys.is_empty() {
         let name = format!("home/{}/.ssh/authorized_keys", user.name);
@@ -121,7 +153,11 @@ fn user(run: &dyn Run, root: &Path, user: &User) -> Result<(), ExecuteError> {
         run.run("chroot", &[&tree, "chown", "--recursive", &owner, &inside], b"")?;
     }
     if user.ssh {
-        run.run("systemctl", &[&format!("--root={tree}"), "enable", "ssh.service"], b"")?;
+        run.run(
+            "systemctl",
+            &[&format!("--root={tree}"), "enable", "ssh.service"],
+            b"",
+        )?;
     }
     Ok(())
 }

@@ -7,7 +7,10 @@ fn a_keyboard_file() {
         variant: Some("nodeadkeys".into()),
     };
     let text = super::keyboard(&german);
-    assert!(text.contains("XKBLAYOUT=\"de\"\nXKBVARIANT=\"nodeadkeys\"\n"), "{text}");
+    assert!(
+        text.contains("XKBLAYOUT=\"de\"\nXKBVARIANT=\"nodeadkeys\"\n"),
+        "{text}"
+    );
 }
 
 #[test]

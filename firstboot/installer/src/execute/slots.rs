@@ -66,7 +66,11 @@ impl<'a> Esp<'a> {
     /// Mounts it.
     pub fn mount(run: &'a dyn Run, device: &str) -> Result<Self, ExecuteError> {
         fs::create_dir_all(ESP).map_err(|error| io("make", ESP, error))?;
-        run.run("mount", &["--types", "vfat", "--options", "umask=0077", device, ESP], b"")?;
+        run.run(
+            "mount",
+            &["--types", "vfat", "--options", "umask=0077", device, ESP],
+            b"",
+        )?;
         Ok(Self {
             run,
             folder: PathBuf::from(ESP),
@@ -100,7 +104,11 @@ impl<'a> Esp<'a> {
     /// Copies the medium's kernel image to a slot.
     pub fn write_kernel(&self, slot: Slot, source: &Source) -> Result<(), ExecuteError> {
         fs::create_dir_all(MEDIUM).map_err(|error| io("make", MEDIUM, error))?;
-        self.run.run("mount", &["--types", "vfat", "--options", "ro", &source.esp, MEDIUM], b"")?;
+        self.run.run(
+            "mount",
+            &["--types", "vfat", "--options", "ro", &source.esp, MEDIUM],
+            b"",
+        )?;
         let copied = self.copy_kernel(slot, Path::new(MEDIUM));
         self.run.run("umount", &[MEDIUM], b"")?;
         copied
@@ -114,7 +122,9 @@ impl<'a> Esp<'a> {
             .flatten()
             .map(|entry| entry.path())
             .find(|path| path.extension().is_some_and(|extension| extension == "efi"))
-            .ok_or_else(|| ExecuteError::Changed(format!("the medium has no kernel image in {MEDIUM_KERNELS}")))?;
+            .ok_or_else(|| {
+                ExecuteError::Changed(format!("the medium has no kernel image in {MEDIUM_KERNELS}"))
+            })?;
         let bytes = fs::read(&image).map_err(|error| io("read", &image.display().to_string(), error))?;
         self.put(&format!("EFI/sigmavault/slot-{}.efi", slot.letter()), &bytes)
     }
@@ -151,10 +161,17 @@ impl<'a> Esp<'a> {
                 .and_then(|rest| rest.strip_suffix(".conf"))
                 .is_some_and(|counters| counters.is_empty() || counters.starts_with('+'))
         };
-        let entries = fs::read_dir(self.folder.join("loader/entries")).into_iter().flatten().flatten();
+        let entries = fs::read_dir(self.folder.join("loader/entries"))
+            .into_iter()
+            .flatten()
+            .flatten();
         entries
             .map(|entry| entry.path())
-            .filter(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(is_own))
+            .filter(|path| {
+                path.file_name()
+                    .and_then(|name| name.to_str())
+                    .is_some_and(is_own)
+            })
             .collect()
     }
 
@@ -165,9 +182,15 @@ impl<'a> Esp<'a> {
             self.entries(slot)
                 .iter()
                 .map(|path| {
-                    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                    let name = path
+                        .file_name()
+                        .unwrap_or_default()
+                        .to_string_lossy()
+                        .into_owned();
                     let text = fs::read_to_string(path).unwrap_or_default();
-                    let rank = [NEWEST, FIRST].iter().any(|key| text.contains(&format!("sort-key {key}\n")));
+                    let rank = [NEWEST, FIRST]
+                        .iter()
+                        .any(|key| text.contains(&format!("sort-key {key}\n")));
                     match (name.contains("+0"), rank) {
                         (true, _) => 1,
                         (false, false) => 2,
@@ -177,7 +200,11 @@ impl<'a> Esp<'a> {
                 .max()
                 .unwrap_or(0)
         };
-        if worth(Slot::A) < worth(Slot::B) { Slot::A } else { Slot::B }
+        if worth(Slot::A) < worth(Slot::B) {
+            Slot::A
+        } else {
+            Slot::B
+        }
     }
 
     /// A file whose name stands for a whole one: written beside it, flushed, renamed.
@@ -209,7 +236,8 @@ impl<'a> Esp<'a> {
     /// Unmounts it; everything is on the disk then.
     pub fn close(mut self, run: &dyn Run) -> Result<(), ExecuteError> {
         self.mounted = false;
-        run.run("umount", &[&self.folder.display().to_string()], b"").map(drop)
+        run.run("umount", &[&self.folder.display().to_string()], b"")
+            .map(drop)
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::disk::{KeyFile, Parts};
-use super::slots::Slot;
 use super::ExecuteError;
+use super::disk::{KeyFile, Parts};
 use super::real::io;
+use super::slots::Slot;
 use crate::answers::Secret;
 use crate::run::Run;
 
@@ -25,7 +25,11 @@ pub struct StateDevice<'a> {
 
 impl<'a> StateDevice<'a> {
     /// Unlocks it.
-    pub fn open(run: &'a dyn Run, partition: &str, passphrase: Option<&Secret>) -> Result<Self, ExecuteError> {
+    pub fn open(
+        run: &'a dyn Run,
+        partition: &str,
+        passphrase: Option<&Secret>,
+    ) -> Result<Self, ExecuteError> {
         let Some(passphrase) = passphrase else {
             return Ok(Self {
                 run,
@@ -35,7 +39,11 @@ impl<'a> StateDevice<'a> {
         };
         let key = KeyFile::new(passphrase)?;
         let key = format!("--key-file={}", key.path());
-        run.run("cryptsetup", &["open", "--type=luks2", &key, partition, MAPPING], b"")?;
+        run.run(
+            "cryptsetup",
+            &["open", "--type=luks2", &key, partition, MAPPING],
+            b"",
+        )?;
         Ok(Self {
             run,
             path: format!("/dev/mapper/{MAPPING}"),
@@ -88,7 +96,10 @@ impl<'a> Mounted<'a> {
         let (slot, _) = parts.slot(Slot::A);
         mounted.mount(&["--types", "erofs", "--options", "ro", slot], Path::new(ROOT))?;
         let overlay = format!("lowerdir={ROOT}/etc,upperdir={STATE}/factory/etc,workdir={STATE}/.work");
-        mounted.mount(&["--types", "overlay", "--options", &overlay, "new-etc"], &Self::root().join("etc"))?;
+        mounted.mount(
+            &["--types", "overlay", "--options", &overlay, "new-etc"],
+            &Self::root().join("etc"),
+        )?;
         let home = format!("{STATE}/factory/home");
         mounted.mount(&["--bind", &home], &Self::root().join("home"))?;
         for folder in ["tmp", "run", "var"] {
@@ -118,7 +129,8 @@ impl<'a> Mounted<'a> {
         while let Some(path) = self.mounts.pop() {
             if path == Path::new(STATE) {
                 let work = path.join(".work");
-                std::fs::remove_dir_all(&work).map_err(|error| io("remove", &work.display().to_string(), error))?;
+                std::fs::remove_dir_all(&work)
+                    .map_err(|error| io("remove", &work.display().to_string(), error))?;
             }
             run.run("umount", &[&path.display().to_string()], b"")?;
         }
@@ -129,7 +141,9 @@ impl<'a> Mounted<'a> {
 impl Drop for Mounted<'_> {
     fn drop(&mut self) {
         while let Some(path) = self.mounts.pop() {
-            let _ = self.run.run("umount", &["--lazy", &path.display().to_string()], b"");
+            let _ = self
+                .run
+                .run("umount", &["--lazy", &path.display().to_string()], b"");
         }
     }
 }

@@ -52,9 +52,18 @@ pub struct Superblock {
 impl Superblock {
     /// Parses it: little-endian fields, SHA-256, version 1, blocks of 4096 bytes.
     pub fn parse(bytes: &[u8]) -> Result<Self, VerityError> {
-        let field = |at: usize, len: usize| bytes.get(at..at + len).ok_or(VerityError::Format("the superblock is cut off"));
+        let field = |at: usize, len: usize| {
+            bytes
+                .get(at..at + len)
+                .ok_or(VerityError::Format("the superblock is cut off"))
+        };
         let number = |at: usize, len: usize| {
-            field(at, len).map(|bytes| bytes.iter().rev().fold(0_u64, |value, byte| value << 8 | u64::from(*byte)))
+            field(at, len).map(|bytes| {
+                bytes
+                    .iter()
+                    .rev()
+                    .fold(0_u64, |value, byte| value << 8 | u64::from(*byte))
+            })
         };
         if field(0, 8)? != b"verity\0\0" {
             return Err(VerityError::Format("there is no dm-verity superblock"));
@@ -63,7 +72,9 @@ impl Superblock {
             return Err(VerityError::Format("the dm-verity format is not version 1"));
         }
         if field(32, 7)? != b"sha256\0" || number(64, 4)? != BLOCK || number(68, 4)? != BLOCK {
-            return Err(VerityError::Format("the tree is not of SHA-256 over blocks of 4096 bytes"));
+            return Err(VerityError::Format(
+                "the tree is not of SHA-256 over blocks of 4096 bytes",
+            ));
         }
         let salt_len = usize::try_from(number(80, 2)?).unwrap_or(usize::MAX);
         if salt_len > 256 {
@@ -83,7 +94,10 @@ impl Superblock {
     pub fn of_device(path: &Path) -> Result<Self, VerityError> {
         let read = |error| VerityError::Read(path.display().to_string(), error);
         let mut bytes = [0; 512];
-        File::open(path).map_err(read)?.read_exact_at(&mut bytes, 0).map_err(read)?;
+        File::open(path)
+            .map_err(read)?
+            .read_exact_at(&mut bytes, 0)
+            .map_err(read)?;
         Self::parse(&bytes)
     }
 
@@ -109,7 +123,11 @@ impl Superblock {
     }
 
     fn hash(&self, block: &[u8]) -> [u8; HASH] {
-        Sha256::new().chain_update(&self.salt).chain_update(block).finalize().into()
+        Sha256::new()
+            .chain_update(&self.salt)
+            .chain_update(block)
+            .finalize()
+            .into()
     }
 }
 
@@ -144,7 +162,9 @@ pub fn verify(
             file.read_exact_at(chunk, at).map_err(read)?;
             let first = at / BLOCK;
             for (block, bytes) in (first..).zip(chunk.chunks_exact(BLOCK_LEN)) {
-                let wanted = usize::try_from(block).ok().and_then(|block| hashes.get(block * HASH..(block + 1) * HASH));
+                let wanted = usize::try_from(block)
+                    .ok()
+                    .and_then(|block| hashes.get(block * HASH..(block + 1) * HASH));
                 if wanted != Some(&superblock.hash(bytes)[..]) {
                     stopped.store(true, Ordering::Relaxed);
                     return Err(VerityError::Mismatch {
@@ -179,7 +199,11 @@ pub fn verify(
 }
 
 /// The hashes of the data blocks, once every level above them has been compared with the one above it.
-fn trusted_hashes(superblock: &Superblock, tree: &Path, root_hash: &[u8; HASH]) -> Result<Vec<u8>, VerityError> {
+fn trusted_hashes(
+    superblock: &Superblock,
+    tree: &Path,
+    root_hash: &[u8; HASH],
+) -> Result<Vec<u8>, VerityError> {
     let read = |error| VerityError::Read(tree.display().to_string(), error);
     let file = open_direct(tree, false).map_err(read)?;
     let levels = superblock.levels();
@@ -187,7 +211,8 @@ fn trusted_hashes(superblock: &Superblock, tree: &Path, root_hash: &[u8; HASH]) 
     let mut at = BLOCK;
     let mut wanted = root_hash.to_vec();
     for (depth, blocks) in levels.iter().enumerate().rev() {
-        let len = usize::try_from(blocks * BLOCK).map_err(|_| VerityError::Format("the tree is too large"))?;
+        let len =
+            usize::try_from(blocks * BLOCK).map_err(|_| VerityError::Format("the tree is too large"))?;
         let mut buffer = AlignedBuffer::new(len);
         file.read_exact_at(buffer.bytes_mut(), at).map_err(read)?;
         for (block, bytes) in buffer.bytes().chunks_exact(BLOCK_LEN).enumerate() {

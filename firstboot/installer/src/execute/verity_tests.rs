@@ -58,7 +58,10 @@ fn what_veritysetup_wrote_is_accepted() {
 #[test]
 fn another_root_hash_is_refused() {
     let error = result(&slot(&data(), TREE), &"00".repeat(32)).unwrap_err();
-    assert_eq!(error.to_string(), "block 0 of the hash tree's level 1 has another hash than the tree says");
+    assert_eq!(
+        error.to_string(),
+        "block 0 of the hash tree's level 1 has another hash than the tree says"
+    );
 }
 
 proptest! {

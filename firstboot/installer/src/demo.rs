@@ -1,0 +1,239 @@
+//! The demonstration: machines that do not exist, and an installation that writes nothing.
+
+mod machines;
+
+use std::str::FromStr;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::execute::{Execute, ExecuteError};
+use crate::machine::{Contents, Firmware, Machine};
+use crate::plan::InstallPlan;
+use crate::progress::{Event, Outcome, Step, Stop};
+use crate::show;
+
+/// What kind of machine is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scenario {
+    /// A system disk, four data disks, one of them in use before.
+    Empty,
+    /// The system disk has a SigmaVault on it.
+    Reinstall,
+    /// An installation was begun and not completed.
+    HalfDone,
+    /// One disk beside the medium.
+    OneDisk,
+    /// Twenty-six disks.
+    ManyDisks,
+    /// None beside the medium.
+    NoDisk,
+    /// Too little memory.
+    LowMemory,
+    /// Started by BIOS.
+    Bios,
+    /// As `Empty`; the disk fails half-way.
+    FailingDisk,
+}
+
+impl Scenario {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Empty,
+        Self::Reinstall,
+        Self::HalfDone,
+        Self::OneDisk,
+        Self::ManyDisks,
+        Self::NoDisk,
+        Self::LowMemory,
+        Self::Bios,
+        Self::FailingDisk,
+    ];
+
+    /// Its name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::Reinstall => "reinstall",
+            Self::HalfDone => "half-done",
+            Self::OneDisk => "one-disk",
+            Self::ManyDisks => "many-disks",
+            Self::NoDisk => "no-disk",
+            Self::LowMemory => "low-memory",
+            Self::Bios => "bios",
+            Self::FailingDisk => "failing-disk",
+        }
+    }
+
+    /// What it shows.
+    pub const fn about(self) -> &'static str {
+        match self {
+            Self::Empty => "a new machine with several disks",
+            Self::Reinstall => "a SigmaVault system is on the disk; its data can be kept",
+            Self::HalfDone => "an installation was begun and not completed",
+            Self::OneDisk => "one disk, no pool",
+            Self::ManyDisks => "a shelf of 24 disks",
+            Self::NoDisk => "no disk but the medium",
+            Self::LowMemory => "1 GiB of memory",
+            Self::Bios => "started by BIOS, not UEFI",
+            Self::FailingDisk => "the system disk fails half-way",
+        }
+    }
+
+    /// Its machine.
+    pub fn machine(self) -> Machine {
+        let mut machine = machines::usual();
+        match self {
+            Self::Empty | Self::FailingDisk => {}
+            Self::Reinstall => {
+                machines::put_on_first(&mut machine, Contents::SigmaVault(machines::installed(true)));
+            }
+            Self::HalfDone => {
+                machines::put_on_first(&mut machine, Contents::SigmaVault(machines::installed(false)));
+            }
+            Self::OneDisk => {
+                machine
+                    .disks
+                    .retain(|disk| ["nvme0n1", "sdf"].contains(&disk.name.as_str()));
+                machine.tpm2 = false;
+            }
+            Self::ManyDisks => machine.disks = machines::shelf(),
+            Self::NoDisk => machine.disks.retain(|disk| disk.name == "sdf"),
+            Self::LowMemory => machine.memory = 1 << 30,
+            Self::Bios => machine.firmware = Firmware::Bios,
+        }
+        machine
+    }
+
+    /// The names of all, with what they show.
+    pub fn list() -> String {
+        Self::ALL
+            .iter()
+            .map(|scenario| format!("{:14}{}\n", scenario.name(), scenario.about()))
+            .collect()
+    }
+}
+
+impl FromStr for Scenario {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|scenario| scenario.name() == text)
+            .ok_or_else(|| {
+                format!(
+                    "there is no scenario '{text}'; these exist:\n{}",
+                    Self::list().trim_end()
+                )
+            })
+    }
+}
+
+/// Goes through the steps of a plan, tells what an installation would tell, and writes nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Demo {
+    scenario: Scenario,
+    seconds: f64,
+}
+
+/// A key as systemd-cryptenroll makes them.
+const RECOVERY_KEY: &str = "cbdefghi-jklnrtuv-vutrnlkj-ihgfedbc-cdcdefef-ghghijij-klklnrnr-tutuvcvc";
+/// Reports a second and step.
+const BEAT: Duration = Duration::from_millis(50);
+
+impl Demo {
+    /// Takes about this many seconds.
+    pub fn new(scenario: Scenario, seconds: f64) -> Self {
+        Self { scenario, seconds }
+    }
+
+    fn copy(
+        &self,
+        step: Step,
+        bytes: u64,
+        halt: &Stop,
+        tell: &(dyn Fn(Event) + Sync),
+    ) -> Result<(), ExecuteError> {
+        let takes = Duration::from_secs_f64(self.seconds / 5.0);
+        let start = Instant::now();
+        loop {
+            if halt.asked() {
+                return Err(ExecuteError::Stopped);
+            }
+            let elapsed = start.elapsed();
+            let part = (elapsed.as_millis() * 1000 / takes.as_millis().max(1)).min(1000);
+            let done = u64::try_from(u128::from(bytes) * part / 1000).unwrap_or(bytes);
+            tell(Event::Bytes {
+                step,
+                done,
+                total: bytes,
+                elapsed,
+            });
+            if self.scenario == Scenario::FailingDisk && step == Step::VerifyA && part > 400 {
+                return Err(ExecuteError::ReadBack {
+                    device: "/dev/nvme0n1p2".to_owned(),
+                    detail: format!("block {} differs from its hash", done >> 12),
+                });
+            }
+            if part >= 1000 {
+                return Ok(());
+            }
+            thread::sleep(BEAT.min(takes));
+        }
+    }
+}
+
+impl Execute for Demo {
+    fn execute(
+        &self,
+        plan: &InstallPlan,
+        halt: &Stop,
+        tell: &(dyn Fn(Event) + Sync),
+    ) -> Result<Outcome, ExecuteError> {
+        for step in show::steps(plan) {
+            let start = Instant::now();
+            let copied = matches!(step, Step::CopyA | Step::VerifyA | Step::CopyB | Step::VerifyB);
+            let bytes = copied.then_some(plan.source.root_bytes + plan.source.verity_bytes);
+            tell(Event::Began { step, bytes });
+            match bytes {
+                Some(bytes) => self.copy(step, bytes, halt, tell)?,
+                None if halt.asked() => return Err(ExecuteError::Stopped),
+                None => thread::sleep(Duration::from_secs_f64(self.seconds / 35.0)),
+            }
+            if step == Step::Boot {
+                let text = "this is a demonstration: nothing was written".to_owned();
+                tell(Event::Note { text });
+            }
+            tell(Event::Done {
+                step,
+                elapsed: start.elapsed(),
+                said: said(step, plan),
+            });
+        }
+        let wanted = plan
+            .encryption
+            .as_ref()
+            .is_some_and(|encryption| encryption.recovery_key);
+        Ok(Outcome {
+            recovery_key: wanted.then(|| RECOVERY_KEY.to_owned()),
+            notes: vec!["this was a demonstration: nothing was written".to_owned()],
+        })
+    }
+}
+
+fn said(step: Step, plan: &InstallPlan) -> String {
+    match step {
+        Step::Partition => format!("{} partitions", plan.partitions.len()),
+        Step::VerifyA | Step::VerifyB => {
+            format!(
+                "root hash {}..",
+                plan.source.root_hash.get(..12).unwrap_or_default()
+            )
+        }
+        Step::Pool => plan
+            .pool
+            .as_ref()
+            .map_or_else(String::new, |pool| pool.name.clone()),
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,248 @@
+//! Machines of the demonstration.
+
+use crate::machine::{Contents, Disk, Firmware, Installed, KeyboardLayout, Machine, Source};
+
+const LOCALES: [&str; 14] = [
+    "C.UTF-8",
+    "cs_CZ.UTF-8",
+    "da_DK.UTF-8",
+    "de_AT.UTF-8",
+    "de_CH.UTF-8",
+    "de_DE.UTF-8",
+    "en_GB.UTF-8",
+    "en_US.UTF-8",
+    "es_ES.UTF-8",
+    "fr_FR.UTF-8",
+    "it_IT.UTF-8",
+    "ja_JP.UTF-8",
+    "pl_PL.UTF-8",
+    "sv_SE.UTF-8",
+];
+
+const TIMEZONES: [&str; 36] = [
+    "Africa/Cairo",
+    "Africa/Johannesburg",
+    "Africa/Lagos",
+    "Africa/Nairobi",
+    "America/Anchorage",
+    "America/Bogota",
+    "America/Chicago",
+    "America/Denver",
+    "America/Los_Angeles",
+    "America/Mexico_City",
+    "America/New_York",
+    "America/Sao_Paulo",
+    "America/Toronto",
+    "Asia/Dubai",
+    "Asia/Hong_Kong",
+    "Asia/Jakarta",
+    "Asia/Karachi",
+    "Asia/Kolkata",
+    "Asia/Seoul",
+    "Asia/Shanghai",
+    "Asia/Singapore",
+    "Asia/Tokyo",
+    "Australia/Perth",
+    "Australia/Sydney",
+    "Etc/UTC",
+    "Europe/Amsterdam",
+    "Europe/Athens",
+    "Europe/Berlin",
+    "Europe/Istanbul",
+    "Europe/Lisbon",
+    "Europe/London",
+    "Europe/Paris",
+    "Europe/Prague",
+    "Europe/Stockholm",
+    "Europe/Vienna",
+    "Pacific/Auckland",
+];
+
+type Variants = &'static [(&'static str, &'static str)];
+
+const KEYBOARDS: [(&str, &str, Variants); 12] = [
+    ("at", "German (Austria)", &[("nodeadkeys", "no dead keys")]),
+    (
+        "ch",
+        "German (Switzerland)",
+        &[("fr", "French"), ("de_nodeadkeys", "no dead keys")],
+    ),
+    ("cz", "Czech", &[("qwerty", "QWERTY")]),
+    (
+        "de",
+        "German",
+        &[
+            ("nodeadkeys", "no dead keys"),
+            ("neo", "Neo 2"),
+            ("dvorak", "Dvorak"),
+        ],
+    ),
+    ("dk", "Danish", &[]),
+    ("es", "Spanish", &[("cat", "Catalan"), ("dvorak", "Dvorak")]),
+    ("fr", "French", &[("bepo", "BEPO"), ("azerty", "AZERTY")]),
+    (
+        "gb",
+        "English (UK)",
+        &[("dvorak", "Dvorak"), ("colemak", "Colemak")],
+    ),
+    ("it", "Italian", &[]),
+    ("jp", "Japanese", &[]),
+    ("se", "Swedish", &[("dvorak", "Dvorak")]),
+    (
+        "us",
+        "English (US)",
+        &[
+            ("intl", "international"),
+            ("dvorak", "Dvorak"),
+            ("colemak", "Colemak"),
+        ],
+    ),
+];
+
+/// A system disk, four data disks, one of them in use before, and the medium.
+pub(super) fn usual() -> Machine {
+    Machine {
+        memory: 16 << 30,
+        firmware: Firmware::Uefi,
+        tpm2: true,
+        disks: vec![
+            disk(
+                "nvme0n1",
+                "Samsung SSD 980 PRO 500GB",
+                "S5GXNX0R401382F",
+                "nvme",
+                500_107_862_016,
+            ),
+            spinning(
+                "sda",
+                "WDC WD40EFRX-68N32N0",
+                "WD-WCC7K1AA0001",
+                4_000_787_030_016,
+            ),
+            spinning(
+                "sdb",
+                "WDC WD40EFRX-68N32N0",
+                "WD-WCC7K1AA0002",
+                4_000_787_030_016,
+            ),
+            spinning(
+                "sdc",
+                "WDC WD40EFRX-68N32N0",
+                "WD-WCC7K1AA0003",
+                4_000_787_030_016,
+            ),
+            Disk {
+                contents: Contents::Foreign("2 partitions: EFI system (vfat), \"Photos\" (ntfs)".to_owned()),
+                ..spinning("sdd", "ST4000VN008-2DR166", "ZGY1A2B3", 4_000_787_030_016)
+            },
+            medium(),
+        ],
+        source: Source {
+            version: "0.1.0".to_owned(),
+            root_hash: "4d7a1c2be9f05a6833c1d2f4b7e8a9906b5c4d3e2f1a0b9c8d7e6f5a4b3c2d1e".to_owned(),
+            root: "/dev/sdf2".to_owned(),
+            root_bytes: 1_912_602_624,
+            verity: "/dev/sdf3".to_owned(),
+            verity_bytes: 15_728_640,
+            esp: "/dev/sdf1".to_owned(),
+        },
+        interfaces: ["enp1s0", "enp2s0"].map(str::to_owned).to_vec(),
+        locales: LOCALES.map(str::to_owned).to_vec(),
+        keyboards: KEYBOARDS
+            .iter()
+            .map(|(name, description, variants)| KeyboardLayout {
+                name: (*name).to_owned(),
+                description: (*description).to_owned(),
+                variants: variants
+                    .iter()
+                    .map(|(name, description)| ((*name).to_owned(), (*description).to_owned()))
+                    .collect(),
+            })
+            .collect(),
+        timezones: TIMEZONES.map(str::to_owned).to_vec(),
+    }
+}
+
+/// A system disk, the medium, and 24 data disks of which one is used by a running pool.
+pub(super) fn shelf() -> Vec<Disk> {
+    let mut disks = vec![disk(
+        "nvme0n1",
+        "KIOXIA KXG60ZNV256G",
+        "10GA503SKQA1",
+        "nvme",
+        256_060_514_304,
+    )];
+    for letter in 'a'..='x' {
+        let serial = format!("ZL2{}00{}", letter.to_ascii_uppercase(), u32::from(letter));
+        disks.push(spinning(
+            &format!("sd{letter}"),
+            "ST16000NM001G-2KK103",
+            &serial,
+            16_000_900_661_248,
+        ));
+    }
+    if let Some(disk) = disks.last_mut() {
+        disk.in_use = Some("it is part of the imported pool \"backup\"".to_owned());
+        disk.contents = Contents::Foreign("1 partition: member of pool \"backup\" (zfs)".to_owned());
+    }
+    disks.push(Disk {
+        name: "sdy".to_owned(),
+        path: "/dev/sdy".to_owned(),
+        ..medium()
+    });
+    disks
+}
+
+/// A SigmaVault system.
+pub(super) fn installed(complete: bool) -> Installed {
+    Installed {
+        complete,
+        version: complete.then(|| "0.0.9".to_owned()),
+        slot_bytes: 3_825_205_248,
+        verity_bytes: 62_914_560,
+        state_bytes: 68_719_476_736,
+        encrypted: false,
+    }
+}
+
+/// Puts something on the first disk.
+pub(super) fn put_on_first(machine: &mut Machine, contents: Contents) {
+    if let Some(disk) = machine.disks.first_mut() {
+        disk.contents = contents;
+    }
+}
+
+fn disk(name: &str, model: &str, serial: &str, bus: &str, bytes: u64) -> Disk {
+    Disk {
+        name: name.to_owned(),
+        path: format!("/dev/{name}"),
+        links: vec![format!(
+            "/dev/disk/by-id/{bus}-{}_{serial}",
+            model.replace(' ', "_")
+        )],
+        model: model.to_owned(),
+        serial: Some(serial.to_owned()),
+        wwn: None,
+        bus: bus.to_owned(),
+        bytes,
+        rotational: false,
+        sector: 512,
+        in_use: None,
+        contents: Contents::Empty,
+    }
+}
+
+fn spinning(name: &str, model: &str, serial: &str, bytes: u64) -> Disk {
+    Disk {
+        rotational: true,
+        ..disk(name, model, serial, "sata", bytes)
+    }
+}
+
+fn medium() -> Disk {
+    Disk {
+        in_use: Some("it is the medium that this system was started from".to_owned()),
+        contents: Contents::Foreign("the installation medium".to_owned()),
+        ..disk("sdf", "SanDisk Ultra", "4C530001230505117", "usb", 30_752_000_000)
+    }
+}

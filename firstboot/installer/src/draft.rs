@@ -1,0 +1,235 @@
+//! Answers as far as they were given, while a person is being asked.
+
+use crate::answers::{Answers, Keyboard, Mode, Network, System};
+use crate::machine::{Contents, Disk, Machine};
+use crate::plan::{self, Confirmation, InstallPlan, Refusal};
+use crate::select::Selector;
+
+/// What is asked, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Place {
+    Welcome,
+    Keyboard,
+    TimeZone,
+    Disk,
+    Mode,
+    Encryption,
+    Pool,
+    Network,
+    User,
+    Summary,
+}
+
+impl Place {
+    /// All of them.
+    pub(crate) const ALL: [Self; 10] = [
+        Self::Welcome,
+        Self::Keyboard,
+        Self::TimeZone,
+        Self::Disk,
+        Self::Mode,
+        Self::Encryption,
+        Self::Pool,
+        Self::Network,
+        Self::User,
+        Self::Summary,
+    ];
+
+    /// Whether it makes sense to ask after what was answered so far.
+    pub(crate) fn applies(self, draft: &Draft) -> bool {
+        let keeps = draft.answers.system.mode == Mode::KeepData;
+        match self {
+            Self::Mode => draft.disk().is_none_or(|disk| disk.contents != Contents::Empty),
+            Self::Pool => !keeps && (draft.disk().is_none() || !draft.pool_candidates().is_empty()),
+            Self::Encryption | Self::Network | Self::User => !keeps,
+            Self::Welcome | Self::Keyboard | Self::TimeZone | Self::Disk | Self::Summary => true,
+        }
+    }
+}
+
+/// The machine, and the answers as far as they were given.
+#[derive(Debug, Clone)]
+pub(crate) struct Draft {
+    /// The machine.
+    pub machine: Machine,
+    /// Answers.
+    pub answers: Answers,
+    /// Kernel name of the system disk, once it is chosen.
+    pub disk: Option<String>,
+}
+
+impl Draft {
+    /// With nothing answered.
+    pub(crate) fn new(machine: Machine) -> Self {
+        let language = ["C.UTF-8", "en_US.UTF-8"]
+            .into_iter()
+            .find(|name| machine.locales.iter().any(|locale| locale == name))
+            .unwrap_or("C.UTF-8");
+        Self {
+            machine,
+            answers: Answers {
+                language: language.to_owned(),
+                keyboard: Keyboard::default(),
+                timezone: "Etc/UTC".to_owned(),
+                system: System {
+                    disk: Selector::default(),
+                    confirm: None,
+                    mode: Mode::Erase,
+                    state_size: None,
+                },
+                encryption: None,
+                pool: None,
+                network: Network::default(),
+                user: None,
+                finish: crate::answers::Finish::default(),
+            },
+            disk: None,
+        }
+    }
+
+    /// The system disk, once it is chosen and as long as it is there.
+    pub(crate) fn disk(&self) -> Option<&Disk> {
+        let name = self.disk.as_deref()?;
+        self.machine.disks.iter().find(|disk| disk.name == name)
+    }
+
+    /// Disks that a pool can be made of.
+    pub(crate) fn pool_candidates(&self) -> Vec<&Disk> {
+        let system = self.disk.as_deref();
+        self.machine
+            .disks
+            .iter()
+            .filter(|disk| disk.in_use.is_none() && Some(disk.name.as_str()) != system)
+            .collect()
+    }
+
+    /// Takes a disk for the system; what was to happen to another one does not hold for it.
+    pub(crate) fn choose(&mut self, name: &str) {
+        if self.disk.as_deref() != Some(name) {
+            self.answers.system.mode = Mode::Erase;
+        }
+        self.disk = Some(name.to_owned());
+        if let Some(disk) = self.machine.disks.iter().find(|disk| disk.name == name) {
+            self.answers.system.disk = selector(disk);
+        }
+    }
+
+    /// The plan, from the answers of those screens that make sense.
+    pub(crate) fn plan(&self, confirmation: Confirmation) -> Result<InstallPlan, Vec<Refusal>> {
+        let mut answers = self.answers.clone();
+        if !Place::Encryption.applies(self) {
+            answers.encryption = None;
+        }
+        if !Place::Pool.applies(self) {
+            answers.pool = None;
+        }
+        if !Place::User.applies(self) {
+            answers.user = None;
+        }
+        plan::build(&self.machine, &answers, confirmation)
+    }
+
+    /// What stands against the answers so far. Of those not asked yet it may say that they are missing.
+    pub(crate) fn refusals(&self) -> Vec<Refusal> {
+        self.plan(Confirmation::Later).err().unwrap_or_default()
+    }
+
+    /// What stands against taking this disk, in this way, whatever the other answers.
+    pub(crate) fn against(&self, disk: &Disk, mode: Mode) -> Option<String> {
+        if let Some(reason) = &disk.in_use {
+            return Some(reason.clone());
+        }
+        let mut draft = self.clone();
+        draft.choose(&disk.name);
+        draft.answers.system.mode = mode;
+        draft.answers.pool = None;
+        draft.refusals().into_iter().find_map(|refusal| match refusal {
+            Refusal::TooSmall { found, needed, .. } => {
+                Some(format!("too small: it has {found}, the system needs {needed}"))
+            }
+            Refusal::InUse { reason, .. } | Refusal::CannotKeep { reason, .. } => Some(reason),
+            refusal @ Refusal::Disk { .. } => Some(refusal.to_string()),
+            Refusal::NoUefi
+            | Refusal::Memory { .. }
+            | Refusal::HoldsData { .. }
+            | Refusal::Unconfirmed { .. }
+            | Refusal::Answer { .. } => None,
+        })
+    }
+
+    /// Why this disk cannot become the system disk in any way.
+    pub(crate) fn barred(&self, disk: &Disk) -> Option<String> {
+        let erase = self.against(disk, Mode::Erase)?;
+        self.against(disk, Mode::KeepData).map(|_| erase)
+    }
+
+    /// What stands against the answers with these keys.
+    pub(crate) fn against_keys(&self, keys: &[&str]) -> Vec<(String, String)> {
+        let matching = |refusal| match refusal {
+            Refusal::Answer { key, reason } if keys.contains(&key.as_str()) => Some((key, reason)),
+            _ => None,
+        };
+        self.refusals().into_iter().filter_map(matching).collect()
+    }
+
+    /// The keyboard layout that goes with the language, or the one answered so far.
+    pub(crate) fn proposed_layout(&self) -> String {
+        let tag = self.answers.language.split(['.', '@']).next();
+        tag.and_then(|tag| tag.split_once('_'))
+            .map(|(_, country)| country.to_lowercase())
+            .filter(|country| {
+                self.machine
+                    .keyboards
+                    .iter()
+                    .any(|layout| layout.name == *country)
+            })
+            .unwrap_or_else(|| self.answers.keyboard.layout.clone())
+    }
+
+    /// Reasons that no answer can mend.
+    pub(crate) fn hopeless(&self) -> Vec<String> {
+        let mut reasons: Vec<String> = self
+            .refusals()
+            .into_iter()
+            .filter(|refusal| matches!(refusal, Refusal::NoUefi | Refusal::Memory { .. }))
+            .map(|refusal| sentence(&refusal.to_string()))
+            .collect();
+        reasons.extend(self.no_disk());
+        reasons
+    }
+
+    fn no_disk(&self) -> Option<String> {
+        let mut seen = Vec::new();
+        for disk in &self.machine.disks {
+            seen.push(format!("  {}: {}", disk.describe(), self.barred(disk)?));
+        }
+        let mut text = "There is no disk that the system could be installed on.".to_owned();
+        if seen.is_empty() {
+            text.push_str("\nThe kernel sees no disk at all.");
+        } else {
+            text.push_str("\nThese are there:\n");
+            text.push_str(&seen.join("\n"));
+        }
+        text.push_str(
+            "\ntry: plug a disk in and look again; let a RAID controller give its disks through (HBA mode)",
+        );
+        Some(text)
+    }
+}
+
+/// With a capital letter.
+pub(crate) fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// A selector for exactly this disk.
+pub(crate) fn selector(disk: &Disk) -> Selector {
+    Selector {
+        serial: disk.serial.clone(),
+        path: Some(disk.path.clone()),
+        ..Selector::default()
+    }
+}

@@ -1,0 +1,209 @@
+//! The machine around the installer: console, terminal, power, log.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, IsTerminal as _, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
+use nix::unistd::{geteuid, ttyname};
+use sigmavault_installer::answers::{Action, Keyboard};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+/// What an installation tells is kept here, for whoever looks for it from a shell.
+const LOG: &str = "/run/sigmavault/installer.log";
+/// Stands on the kernel command line of a live medium.
+const LIVE: &str = "sigmavault.live";
+
+/// Whether the machine was started from a live medium.
+pub fn is_live() -> bool {
+    fs::read_to_string("/proc/cmdline").is_ok_and(|line| says_live(&line))
+}
+
+fn says_live(cmdline: &str) -> bool {
+    cmdline
+        .split_whitespace()
+        .any(|word| word.split_once('=').map_or(word, |(name, _)| name) == LIVE)
+}
+
+/// Whether disks may be written.
+pub fn is_root() -> bool {
+    geteuid().is_root()
+}
+
+/// Sets the keys of a virtual console; on other terminals the keyboard belongs to the other side.
+pub fn keyboard(keyboard: &Keyboard) {
+    let console = ttyname(io::stdin()).is_ok_and(|path| is_virtual_console(&path));
+    if !console {
+        return;
+    }
+    let text = format!(
+        "XKBMODEL=\"pc105\"\nXKBLAYOUT=\"{}\"\nXKBVARIANT=\"{}\"\nXKBOPTIONS=\"\"\nBACKSPACE=\"guess\"\n",
+        keyboard.layout,
+        keyboard.variant.as_deref().unwrap_or_default()
+    );
+    let set = || -> io::Result<()> {
+        fs::write("/etc/default/keyboard", text)?;
+        let quiet = || Stdio::null();
+        let status = Command::new("setupcon")
+            .args(["--keyboard-only", "--force"])
+            .stdin(quiet())
+            .stdout(quiet())
+            .stderr(quiet())
+            .status()?;
+        if status.success() {
+            Ok(())
+        } else {
+            Err(io::Error::other(format!("setupcon: {status}")))
+        }
+    };
+    if let Err(error) = set() {
+        log(&format!("the console's keyboard was not changed: {error}"));
+    }
+}
+
+fn is_virtual_console(path: &Path) -> bool {
+    let number = path.to_str().and_then(|path| path.strip_prefix("/dev/tty"));
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Runs a shell until it is left.
+pub fn shell() {
+    let shell = std::env::var("SHELL").unwrap_or_else(|_| "/bin/bash".to_owned());
+    if let Err(error) = Command::new(&shell).status() {
+        eprintln!("{shell}: {error}");
+    }
+}
+
+/// Does what is wanted at the end.
+pub fn finish(action: Action) -> io::Result<()> {
+    let verb = match action {
+        Action::Wait => return Ok(()),
+        Action::Reboot => "reboot",
+        Action::Poweroff => "poweroff",
+    };
+    let status = Command::new("systemctl").arg(verb).status()?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(io::Error::other(format!("systemctl {verb}: {status}")))
+    }
+}
+
+/// Says what would be done at the end.
+pub fn say_finish(action: Action) {
+    match action {
+        Action::Wait => {}
+        Action::Reboot => eprintln!("demonstration: the machine would restart now"),
+        Action::Poweroff => eprintln!("demonstration: the machine would switch itself off now"),
+    }
+}
+
+/// Adds a line to the log. That it cannot be written must not keep anyone from installing.
+pub fn log(line: &str) {
+    let write = || -> io::Result<()> {
+        if let Some(folder) = Path::new(LOG).parent() {
+            fs::create_dir_all(folder)?;
+        }
+        writeln!(OpenOptions::new().append(true).create(true).open(LOG)?, "{line}")
+    };
+    drop(write());
+}
+
+/// Hides what is typed, or shows it again; nothing where no terminal is.
+pub fn hide(hidden: bool) {
+    let stdin = io::stdin();
+    if !stdin.is_terminal() {
+        return;
+    }
+    if let Ok(mut settings) = tcgetattr(&stdin) {
+        settings.local_flags.set(LocalFlags::ECHO, !hidden);
+        // What is typed is then seen; that must not keep anyone from going on.
+        let _ = tcsetattr(&stdin, SetArg::TCSANOW, &settings);
+    }
+}
+
+/// A signal ends the program, or while it is busy sets the flag that is given back.
+pub fn signals(busy: &Arc<AtomicBool>) -> io::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let (busy, asked) = (Arc::clone(busy), Arc::clone(&stop));
+    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM])?;
+    thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        for signal in signals.forever() {
+            if !busy.load(Ordering::Relaxed) {
+                hide(false);
+                std::process::exit(128 + signal);
+            }
+            asked.store(true, Ordering::Relaxed);
+        }
+    })?;
+    Ok(stop)
+}
+
+/// Standard output, which is the journal for a unit, and every console of the kernel: whoever watches an unattended
+/// installation may do so on a screen or on a serial line.
+#[derive(Debug)]
+pub struct Consoles(Vec<File>);
+
+impl Consoles {
+    /// Those that can be written to.
+    pub fn open() -> Self {
+        let names = fs::read_to_string("/sys/class/tty/console/active").unwrap_or_default();
+        let open = |name: &str| {
+            OpenOptions::new()
+                .write(true)
+                .open(Path::new("/dev").join(name))
+                .ok()
+        };
+        Self(names.split_whitespace().filter_map(open).collect())
+    }
+}
+
+impl Write for Consoles {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // A console in raw mode needs the carriage return; one that hung up is not missed.
+        let text = String::from_utf8_lossy(bytes).replace('\n', "\r\n");
+        for console in &mut self.0 {
+            let _ = console.write_all(text.as_bytes());
+        }
+        io::stdout().write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stdout().flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kernel_command_lines() {
+        for (line, live) in [
+            ("quiet sigmavault.live\n", true),
+            ("sigmavault.live=ram quiet", true),
+            ("sigmavault.lively quiet", false),
+            ("roothash=ab", false),
+        ] {
+            assert_eq!(says_live(line), live, "{line}");
+        }
+    }
+
+    #[test]
+    fn virtual_consoles() {
+        for (path, is) in [
+            ("/dev/tty1", true),
+            ("/dev/ttyS0", false),
+            ("/dev/pts/3", false),
+            ("/dev/tty", false),
+        ] {
+            assert_eq!(is_virtual_console(Path::new(path)), is, "{path}");
+        }
+    }
+}

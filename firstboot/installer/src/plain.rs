@@ -1,0 +1,162 @@
+//! The same questions line by line, for screen readers and terminals that cannot move their cursor.
+
+mod console;
+mod questions;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+pub use console::Console;
+
+use crate::answers::{Action, Keyboard, Mode};
+use crate::draft::{Draft, Place};
+use crate::execute::Execute;
+use crate::machine::Machine;
+use crate::plan::{Confirmation, InstallPlan};
+use crate::show;
+use crate::unattended::carry_out;
+
+/// Why the questions ended.
+#[derive(Debug, thiserror::Error)]
+pub enum PlainError {
+    /// Input or output does not work.
+    #[error("cannot ask: {0}")]
+    Io(#[from] io::Error),
+    /// The input ended before the summary was confirmed.
+    #[error("the input ended before the summary was confirmed; nothing was written")]
+    Ended,
+    /// No answer could mend it.
+    #[error("SigmaVault NAS OS cannot be installed on this machine:\n{0}")]
+    Hopeless(String),
+}
+
+/// How it was left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Left {
+    /// Whether a system was installed.
+    pub installed: bool,
+    /// What the person wants to happen now.
+    pub action: Action,
+}
+
+/// Asks, shows the plan, and carries it out once it is confirmed.
+pub fn run(
+    machine: Machine,
+    execute: &Arc<dyn Execute>,
+    keyboard: &dyn Fn(&Keyboard),
+    stop: &AtomicBool,
+    console: &mut Console,
+) -> Result<Left, PlainError> {
+    let mut draft = Draft::new(machine);
+    let reasons = draft.hopeless();
+    if !reasons.is_empty() {
+        return Err(PlainError::Hopeless(reasons.join("\n")));
+    }
+    let version = &draft.machine.source.version;
+    console.say(&format!(
+        "SigmaVault NAS OS {version}: installation\n\
+         An empty line takes what stands in brackets. Nothing is written before the summary is confirmed."
+    ))?;
+    loop {
+        for place in Place::ALL {
+            if place.applies(&draft) {
+                questions::ask(place, &mut draft, console)?;
+            }
+            if place == Place::Keyboard {
+                keyboard(&draft.answers.keyboard);
+            }
+        }
+        let Some(plan) = summary(&mut draft, console)? else {
+            if console.yes("Answer the questions again?", true)? {
+                continue;
+            }
+            return Ok(Left {
+                installed: false,
+                action: Action::Wait,
+            });
+        };
+        return finish(execute, &plan, stop, console);
+    }
+}
+
+/// Shows the plan and waits for the confirmation; none when the person wants another plan.
+fn summary(draft: &mut Draft, console: &mut Console) -> Result<Option<InstallPlan>, PlainError> {
+    let plan = match draft.plan(Confirmation::Later) {
+        Ok(plan) => plan,
+        Err(refusals) => {
+            console.say("It cannot be done like this:")?;
+            for refusal in refusals {
+                console.say(&format!("  {refusal}"))?;
+            }
+            return Ok(None);
+        }
+    };
+    console.say("\nThis will be done:")?;
+    for line in show::plan(&draft.machine, &plan) {
+        console.say(&line)?;
+    }
+    let expected = plan.disk.confirmation();
+    let what = match plan.mode {
+        Mode::Erase => format!("To ERASE {} and install", plan.disk.name),
+        Mode::KeepData => format!("To write the system on {} anew", plan.disk.name),
+    };
+    loop {
+        let typed = console.ask(&format!("{what}, type {expected} (an empty line goes back)"), "")?;
+        if typed.is_empty() {
+            return Ok(None);
+        }
+        if typed == expected {
+            draft.answers.system.confirm = Some(typed);
+            break;
+        }
+        console.say(&format!("That is not {expected}. Nothing was done."))?;
+    }
+    match draft.plan(Confirmation::Required) {
+        Ok(plan) => Ok(Some(plan)),
+        Err(refusals) => {
+            for refusal in refusals {
+                console.say(&refusal.to_string())?;
+            }
+            Ok(None)
+        }
+    }
+}
+
+fn finish(
+    execute: &Arc<dyn Execute>,
+    plan: &InstallPlan,
+    stop: &AtomicBool,
+    console: &mut Console,
+) -> Result<Left, PlainError> {
+    (console.busy)(true);
+    let result = carry_out(execute, plan, stop, console.output);
+    (console.busy)(false);
+    let result = result?;
+    let installed = result.is_ok();
+    match result {
+        Err(error) => console.say(&format!("Not installed: {error}"))?,
+        Ok(outcome) => {
+            for note in &outcome.notes {
+                console.say(&format!("Note: {note}"))?;
+            }
+            console.say(&format!(
+                "SigmaVault NAS OS {} is installed on {}.",
+                plan.source.version, plan.disk.name
+            ))?;
+            if let Some(key) = outcome.recovery_key {
+                console.say(&format!(
+                    "Recovery key: {key}\nIt opens the encrypted part of the disk when the passphrase is lost. \
+                     Write it down now: it is shown only here and kept nowhere else."
+                ))?;
+            }
+        }
+    }
+    let options = ["leave the installer", "restart", "switch off"].map(str::to_owned);
+    let action = match console.choose("What now?", &options, 0)? {
+        1 => Action::Reboot,
+        2 => Action::Poweroff,
+        _ => Action::Wait,
+    };
+    Ok(Left { installed, action })
+}

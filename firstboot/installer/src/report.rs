@@ -1,0 +1,126 @@
+//! How an unattended installation ended, in one line for programs.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::execute::ExecuteError;
+use crate::plan::{InstallPlan, Refusal};
+use crate::progress::Outcome;
+
+/// What the line begins with; the rest of it is JSON.
+pub const MARK: &str = "sigmavault-installer-report: ";
+
+/// How it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// The system is on the disk and was read back.
+    Installed,
+    /// Nothing was written.
+    Refused,
+    /// Something went wrong while writing.
+    Failed,
+    /// It was asked to stop.
+    Stopped,
+}
+
+/// How an unattended installation ended.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Report {
+    /// How it ended.
+    pub result: Verdict,
+    /// Device of the system disk, once there was a plan.
+    pub disk: Option<String>,
+    /// Its serial number.
+    pub serial: Option<String>,
+    /// Version of the system.
+    pub version: Option<String>,
+    /// Its root hash.
+    pub root_hash: Option<String>,
+    /// Seconds that the installation took.
+    pub seconds: u64,
+    /// Recovery key, when the answers asked for one. It is shown here and nowhere else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recovery_key: Option<String>,
+    /// What stood against the plan.
+    pub refusals: Vec<String>,
+    /// What went wrong.
+    pub error: Option<String>,
+}
+
+impl Report {
+    /// Nothing was written, since the answers or the machine could not be read.
+    pub fn unreadable(error: &impl ToString) -> Self {
+        Self {
+            error: Some(error.to_string()),
+            ..Self::nothing()
+        }
+    }
+
+    /// Nothing was written, since no plan could be made.
+    pub fn refused(refusals: &[Refusal]) -> Self {
+        Self {
+            refusals: refusals.iter().map(ToString::to_string).collect(),
+            ..Self::nothing()
+        }
+    }
+
+    /// The plan was carried out, or that was tried.
+    pub fn ended(plan: &InstallPlan, took: Duration, result: &Result<Outcome, ExecuteError>) -> Self {
+        Self {
+            result: match result {
+                Ok(_) => Verdict::Installed,
+                Err(ExecuteError::Stopped) => Verdict::Stopped,
+                Err(_) => Verdict::Failed,
+            },
+            disk: Some(plan.disk.path.clone()),
+            serial: plan.disk.serial.clone(),
+            version: Some(plan.source.version.clone()),
+            root_hash: Some(plan.source.root_hash.clone()),
+            seconds: took.as_secs(),
+            recovery_key: result
+                .as_ref()
+                .ok()
+                .and_then(|outcome| outcome.recovery_key.clone()),
+            refusals: Vec::new(),
+            error: result.as_ref().err().map(ToString::to_string),
+        }
+    }
+
+    fn nothing() -> Self {
+        Self {
+            result: Verdict::Refused,
+            disk: None,
+            serial: None,
+            version: None,
+            root_hash: None,
+            seconds: 0,
+            recovery_key: None,
+            refusals: Vec::new(),
+            error: None,
+        }
+    }
+
+    /// The line, without its end.
+    pub fn line(&self) -> Result<String, serde_json::Error> {
+        Ok(format!("{MARK}{}", serde_json::to_string(self)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_line_whatever_the_error_says() {
+        let report = Report::unreadable(&"line 3, column 1: wrong\n  try: \"right\"");
+        assert_eq!(
+            report.line().unwrap(),
+            "sigmavault-installer-report: {\"result\":\"refused\",\"disk\":null,\"serial\":null,\"version\":null,\
+             \"root-hash\":null,\"seconds\":0,\"refusals\":[],\
+             \"error\":\"line 3, column 1: wrong\\n  try: \\\"right\\\"\"}"
+        );
+    }
+}

@@ -1,0 +1,295 @@
+//! Plans and progress as lines of text, for screens, logs and terminals without screens.
+
+use crate::answers::Mode;
+use crate::layout::{Kind, Layout};
+use crate::machine::{Contents, Disk, Machine, decimal};
+use crate::plan::{InstallPlan, PoolPlan, Settings};
+use crate::progress::{Event, Step, rate};
+
+/// The steps that a plan will need, in their order.
+pub fn steps(plan: &InstallPlan) -> Vec<Step> {
+    [
+        (Step::Check, true),
+        (Step::Partition, plan.mode == Mode::Erase),
+        (Step::CopyA, true),
+        (Step::VerifyA, true),
+        (Step::CopyB, true),
+        (Step::VerifyB, true),
+        (Step::Keys, plan.encryption.is_some()),
+        (Step::Settings, plan.settings.is_some()),
+        (Step::Pool, plan.pool.is_some()),
+        (Step::Boot, true),
+        (Step::Finish, true),
+    ]
+    .into_iter()
+    .filter_map(|(step, needed)| needed.then_some(step))
+    .collect()
+}
+
+/// A plan, a heading and indented lines for each part of it. What gets lost comes first.
+pub fn plan(machine: &Machine, plan: &InstallPlan) -> Vec<String> {
+    let mut lines = lost(plan);
+    lines.extend(untouched(machine, plan));
+    lines.push(format!("System on {}", plan.disk.name));
+    lines.push(format!("  SigmaVault NAS OS {}", plan.source.version));
+    lines.push(format!("  root hash {}", plan.source.root_hash));
+    let partitions: Vec<String> = plan
+        .partitions
+        .iter()
+        .map(|part| format!("{} {}", part.label, binary(part.bytes)))
+        .collect();
+    lines.push(format!("  partitions: {}", partitions.join(", ")));
+    if plan.mode == Mode::Erase {
+        lines.push("Encryption".to_owned());
+        lines.push(match &plan.encryption {
+            None => "  none".to_owned(),
+            Some(wanted) => {
+                let mut ways = vec!["passphrase"];
+                ways.extend(wanted.recovery_key.then_some("recovery key"));
+                ways.extend(wanted.tpm2.then_some("this machine's TPM 2.0"));
+                format!("  of settings and users' files; opened by {}", ways.join(", "))
+            }
+        });
+        lines.push("Data pool".to_owned());
+        match &plan.pool {
+            None => lines.push("  none".to_owned()),
+            Some(pool) => lines.extend(self::pool(pool)),
+        }
+    }
+    if let Some(settings) = &plan.settings {
+        lines.extend(self::settings(settings));
+    }
+    lines
+}
+
+/// The disks that are written, and what is on them.
+fn lost(plan: &InstallPlan) -> Vec<String> {
+    let disk = |disk: &Disk, what: &str| {
+        let held = match disk.contents {
+            Contents::Empty => "holds nothing".to_owned(),
+            _ => format!("LOST: {}", contents(disk)),
+        };
+        [format!("  {}", disk.describe()), format!("    {what}; {held}")]
+    };
+    if plan.mode == Mode::KeepData {
+        return vec![
+            "Disk that gets a new system".to_owned(),
+            format!("  {}", plan.disk.describe()),
+            "    settings, users and data on it stay".to_owned(),
+        ];
+    }
+    let mut lines = vec!["Disks that are ERASED".to_owned()];
+    lines.extend(disk(&plan.disk, "for the system"));
+    for member in plan.pool.iter().flat_map(|pool| &pool.disks) {
+        lines.extend(disk(member, "for the data pool"));
+    }
+    lines
+}
+
+/// The disks that a plan leaves as they are, the medium apart; nothing when there is none.
+fn untouched(machine: &Machine, plan: &InstallPlan) -> Vec<String> {
+    let written = |disk: &Disk| {
+        let pool = plan.pool.iter().flat_map(|pool| &pool.disks);
+        pool.chain([&plan.disk]).any(|member| member.path == disk.path)
+    };
+    let medium = |disk: &Disk| {
+        disk.in_use
+            .as_ref()
+            .is_some_and(|reason| reason.starts_with("it is the medium"))
+    };
+    let mut lines: Vec<String> = machine
+        .disks
+        .iter()
+        .filter(|disk| !written(disk) && !medium(disk))
+        .map(|disk| format!("  {}", disk.describe()))
+        .collect();
+    if !lines.is_empty() {
+        lines.insert(0, "Disks that stay as they are".to_owned());
+    }
+    lines
+}
+
+fn pool(pool: &PoolPlan) -> Vec<String> {
+    let names = |members: &[usize]| {
+        let names: Vec<&str> = members
+            .iter()
+            .filter_map(|index| pool.disks.get(*index))
+            .map(|disk| disk.name.as_str())
+            .collect();
+        names.join(" ")
+    };
+    let mut lines = vec![
+        format!("  {} at {}", pool.name, pool.mountpoint),
+        format!("  {}", layout(&pool.layout)),
+    ];
+    for (index, members) in pool.layout.vdevs.iter().enumerate() {
+        lines.push(format!("  group {}: {}", index + 1, names(members)));
+    }
+    if !pool.layout.spares.is_empty() {
+        lines.push(format!("  spares: {}", names(&pool.layout.spares)));
+    }
+    lines
+}
+
+fn settings(settings: &Settings) -> Vec<String> {
+    let keyboard = &settings.keyboard;
+    let variant = keyboard
+        .variant
+        .as_ref()
+        .map_or_else(String::new, |variant| format!(" ({variant})"));
+    let address = settings.network.address.as_ref().map_or_else(
+        || "address by DHCP".to_owned(),
+        |fixed| {
+            let mut text = format!("{} on {}", fixed.address, fixed.interface);
+            if let Some(gateway) = fixed.gateway {
+                text.extend([", router ".to_owned(), gateway.to_string()]);
+            }
+            if !fixed.dns.is_empty() {
+                let servers: Vec<String> = fixed.dns.iter().map(ToString::to_string).collect();
+                text.extend([", name servers ", &servers.join(" ")]);
+            }
+            text
+        },
+    );
+    let user = &settings.user;
+    let full_name = if user.full_name.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", user.full_name)
+    };
+    let ssh = match (user.ssh, user.ssh_keys.len()) {
+        (false, _) => "SSH off".to_owned(),
+        (true, 0) => "SSH on".to_owned(),
+        (true, keys) => format!("SSH on, keys: {keys}"),
+    };
+    vec![
+        "Settings".to_owned(),
+        format!(
+            "  language {}, keyboard {}{variant}, time zone {}",
+            settings.language, keyboard.layout, settings.timezone
+        ),
+        format!("  host name {}, {address}", settings.network.hostname),
+        format!("  administrator {}{full_name}; {ssh}", user.name),
+    ]
+}
+
+/// A layout in one line.
+pub fn layout(layout: &Layout) -> String {
+    let fail = match layout.may_fail {
+        0 => "no disk may fail".to_owned(),
+        1 => "any 1 disk may fail".to_owned(),
+        disks => format!("any {disks} disks may fail"),
+    };
+    format!("{}, {} usable, {fail}", kind(layout.kind), decimal(layout.usable))
+}
+
+/// A kind of layout for a person.
+pub const fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Single => "single disk",
+        Kind::Mirror => "mirror",
+        Kind::Mirrors => "striped mirrors",
+        Kind::Raidz1 => "raidz1",
+        Kind::Raidz2 => "raidz2",
+        Kind::Raidz3 => "raidz3",
+        Kind::Stripe => "stripe",
+    }
+}
+
+/// What is on a disk, as part of a sentence.
+pub fn contents(disk: &Disk) -> String {
+    match &disk.contents {
+        Contents::Empty => "nothing".to_owned(),
+        Contents::Foreign(text) => text.clone(),
+        Contents::SigmaVault(installed) => {
+            let version = installed.version.as_deref().unwrap_or("of unknown version");
+            if installed.complete {
+                format!("SigmaVault NAS OS {version} with its settings and data")
+            } else {
+                "a SigmaVault installation that was not completed".to_owned()
+            }
+        }
+    }
+}
+
+/// Bytes in binary units, for partitions.
+pub fn binary(bytes: u64) -> String {
+    const UNITS: [(u32, &str); 3] = [(40, "TiB"), (30, "GiB"), (20, "MiB")];
+    let (shift, unit) = UNITS
+        .into_iter()
+        .find(|(shift, _)| bytes >> shift >= 1)
+        .unwrap_or((10, "KiB"));
+    let tenths = (u128::from(bytes) * 10) >> shift;
+    if tenths >= 1000 || tenths.is_multiple_of(10) {
+        format!("{} {unit}", tenths / 10)
+    } else {
+        format!("{}.{} {unit}", tenths / 10, tenths % 10)
+    }
+}
+
+/// A rate in bytes.
+pub fn per_second(rate: f64) -> String {
+    let megabytes = rate / 1e6;
+    if megabytes >= 10.0 {
+        format!("{megabytes:.0} MB/s")
+    } else {
+        format!("{megabytes:.1} MB/s")
+    }
+}
+
+/// An event as a line of a log; nothing for those that come many times a second.
+pub fn event(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::Began { step, bytes: None } => format!("{} ...", step.title()),
+        Event::Began {
+            step,
+            bytes: Some(bytes),
+        } => format!("{}: {} ...", step.title(), decimal(*bytes)),
+        Event::Bytes { .. } => return None,
+        Event::Done { step, elapsed, said } => {
+            let said = if said.is_empty() {
+                String::new()
+            } else {
+                format!(": {said}")
+            };
+            format!("{}: done in {:.1} s{said}", step.title(), elapsed.as_secs_f64())
+        }
+        Event::Note { text } => format!("note: {text}"),
+    })
+}
+
+/// How far a step is, as a line.
+pub fn bytes(event: &Event) -> Option<String> {
+    let Event::Bytes {
+        step,
+        done,
+        total,
+        elapsed,
+    } = event
+    else {
+        return None;
+    };
+    let mut line = format!("{}: {} of {}", step.title(), decimal(*done), decimal(*total));
+    if let Some((rate, left)) = rate(*done, *total, *elapsed) {
+        line.extend([
+            ", ".to_owned(),
+            per_second(rate),
+            format!(", {} s left", left.as_secs()),
+        ]);
+    }
+    Some(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        assert_eq!(binary(1 << 30), "1 GiB");
+        assert_eq!(binary(3 << 29), "1.5 GiB");
+        assert_eq!(binary(420 << 20), "420 MiB");
+        assert_eq!(binary(5 << 40), "5 TiB");
+        assert_eq!(binary(512), "0.5 KiB");
+    }
+}

@@ -1,0 +1,464 @@
+//! The screens beside the steps: nothing can be installed, the recovery key, done, failed.
+
+use std::time::Duration;
+
+use crossterm::event::{KeyCode, KeyEvent};
+use qrcode::{Color as Module, EcLevel, QrCode};
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::{Color, Style};
+use ratatui::text::Line;
+use ratatui::widgets::Paragraph;
+
+use super::app::Request;
+use super::look::Look;
+use super::menu::Menu;
+use super::text::{duration, wrap};
+use crate::answers::Action;
+use crate::draft::{Draft, sentence};
+use crate::execute::ExecuteError;
+use crate::plan::InstallPlan;
+use crate::progress::Outcome;
+
+type Keys = &'static [(&'static str, &'static str)];
+
+/// Nothing can be installed here, whatever the answers.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    reasons: Vec<String>,
+    menu: Menu,
+}
+
+impl Refused {
+    pub(crate) const TITLE: &'static str = "This machine cannot be installed";
+    pub(crate) const KEYS: Keys = &[("Up/Down", "move"), ("Enter", "do it")];
+    pub(crate) const HELP: &'static str = "No answer to any question could change this. Nothing was written. When the \
+        reason is mended while the machine runs, such as a disk that was plugged in, look again.";
+
+    /// What stands against any installation; none if nothing does.
+    pub(crate) fn of(draft: &Draft) -> Option<Self> {
+        let reasons = draft.hopeless();
+        (!reasons.is_empty()).then(|| Self {
+            reasons,
+            menu: Menu::new(vec![
+                ("Look again", Request::Look),
+                ("Open a shell", Request::Shell),
+                ("Restart", Request::Finish(Action::Reboot)),
+                ("Switch off", Request::Finish(Action::Poweroff)),
+                ("Leave the installer", Request::Leave),
+            ]),
+        })
+    }
+
+    pub(crate) fn handle(&mut self, key: KeyEvent) -> Option<Request> {
+        self.menu.handle(key)
+    }
+
+    pub(crate) fn draw(&self, frame: &mut Frame, area: Rect, look: Look) {
+        let width = usize::from(area.width);
+        let mut lines = vec![
+            Line::raw("SigmaVault NAS OS cannot be installed on this machine:"),
+            Line::default(),
+        ];
+        for reason in &self.reasons {
+            for (index, line) in wrap(reason, width - 2).into_iter().enumerate() {
+                let style = if index == 0 { look.alarm() } else { Style::new() };
+                lines.push(Line::styled(
+                    format!("{}{line}", if index == 0 { "- " } else { "  " }),
+                    style,
+                ));
+            }
+            lines.push(Line::default());
+        }
+        let [above, below] = split(area, self.menu.height());
+        frame.render_widget(Paragraph::new(lines), above);
+        self.menu.draw(frame, below, look);
+    }
+}
+
+/// The area above a menu, and its place at the bottom.
+fn split(area: Rect, menu: u16) -> [Rect; 2] {
+    let menu = menu.min(area.height);
+    let above = Rect {
+        height: (area.height - menu).saturating_sub(1),
+        ..area
+    };
+    [above, Rect::new(area.x, area.bottom() - menu, area.width, menu)]
+}
+
+/// The recovery key, shown once.
+#[derive(Debug)]
+pub(crate) struct KeyShown {
+    key: String,
+    done: Option<Done>,
+    sure: bool,
+}
+
+impl KeyShown {
+    pub(crate) const TITLE: &'static str = "Recovery key";
+    pub(crate) const KEYS: Keys = &[("Enter", "I have it")];
+    pub(crate) const HELP: &'static str = "The recovery key opens the encrypted part of the system disk when the \
+        passphrase is forgotten or the TPM does not open it. It is kept nowhere else. Write it down or photograph it, \
+        and keep it away from this machine.";
+
+    pub(crate) fn new(key: String, done: Done) -> Self {
+        Self {
+            key,
+            done: Some(done),
+            sure: false,
+        }
+    }
+
+    /// The end, once the person has the key.
+    pub(crate) fn handle(&mut self, key: KeyEvent) -> Option<Done> {
+        match key.code {
+            KeyCode::Enter if !self.sure => self.sure = true,
+            KeyCode::Char('y' | 'Y') if self.sure => return self.done.take(),
+            _ => self.sure = false,
+        }
+        None
+    }
+
+    pub(crate) fn draw(&self, frame: &mut Frame, area: Rect, look: Look) {
+        let code = QrCode::with_error_correction_level(self.key.as_bytes(), EcLevel::L).ok();
+        let picture = code.map(|code| picture(&code, look)).filter(|lines| {
+            let width = lines.first().map_or(0, Line::width);
+            lines.len() <= usize::from(area.height) && width + 38 <= usize::from(area.width)
+        });
+        let mut texts = wrap(
+            "This key opens the encrypted part of the disk when the passphrase is lost.",
+            36,
+        );
+        texts.push(String::new());
+        let key_at = texts.len();
+        texts.extend(groups(&self.key));
+        let key_end = texts.len();
+        texts.push(String::new());
+        texts.extend(wrap(
+            "Write it down or take a picture of it, and keep it away from this machine.",
+            36,
+        ));
+        texts.push(String::new());
+        texts.extend(wrap("It is shown only now and kept nowhere else.", 36));
+        if picture.is_none() {
+            texts.push(String::new());
+            texts.extend(wrap(
+                "A larger terminal with UTF-8 shows it as a QR code too.",
+                36,
+            ));
+        }
+        texts.push(String::new());
+        let ask_at = texts.len();
+        if self.sure {
+            texts.extend(wrap(
+                "Is it in a safe place? y goes on and the key is gone from here.",
+                36,
+            ));
+        }
+        let lines: Vec<Line> = texts
+            .into_iter()
+            .enumerate()
+            .map(|(index, text)| match index {
+                _ if (key_at..key_end).contains(&index) => Line::styled(text, look.chosen()),
+                _ if index >= ask_at => Line::styled(text, look.warning()),
+                _ => Line::raw(text),
+            })
+            .collect();
+        frame.render_widget(Paragraph::new(lines), Rect { width: 37, ..area });
+        if let Some(picture) = picture {
+            let width = picture.first().map_or(0, Line::width);
+            let width = u16::try_from(width).unwrap_or(area.width);
+            let place = Rect::new(area.right() - width, area.y, width, area.height);
+            frame.render_widget(Paragraph::new(picture), place);
+        }
+    }
+}
+
+/// A recovery key in lines of four groups.
+fn groups(key: &str) -> Vec<String> {
+    let parts: Vec<&str> = key.split('-').collect();
+    let count = parts.chunks(4).len();
+    parts
+        .chunks(4)
+        .enumerate()
+        .map(|(index, four)| format!("{}{}", four.join("-"), if index + 1 < count { "-" } else { "" }))
+        .collect()
+}
+
+/// A QR code, light on dark as scanners want it: two modules a character, or two characters a module in ASCII.
+fn picture(code: &QrCode, look: Look) -> Vec<Line<'static>> {
+    const QUIET: usize = 2;
+    let width = code.width();
+    let colours = code.to_colors();
+    let dark = |x: usize, y: usize| {
+        (QUIET..width + QUIET).contains(&x)
+            && (QUIET..width + QUIET).contains(&y)
+            && colours[(y - QUIET) * width + x - QUIET] == Module::Dark
+    };
+    let side = width + 2 * QUIET;
+    if look.unicode {
+        let style = if look.colour {
+            Style::new().fg(Color::White).bg(Color::Black)
+        } else {
+            Style::new()
+        };
+        let line = |y: usize| -> String {
+            (0..side)
+                .map(|x| match (dark(x, y), dark(x, y + 1) || y + 1 >= side) {
+                    (false, false) => '█',
+                    (false, true) => '▀',
+                    (true, false) => '▄',
+                    (true, true) => ' ',
+                })
+                .collect()
+        };
+        return (0..side)
+            .step_by(2)
+            .map(|y| Line::styled(line(y), style))
+            .collect();
+    }
+    (0..side)
+        .map(|y| {
+            let spans = (0..side).map(|x| {
+                let style = if dark(x, y) { Style::new() } else { look.focus() };
+                ratatui::text::Span::styled("  ", style)
+            });
+            Line::from(spans.collect::<Vec<_>>())
+        })
+        .collect()
+}
+
+/// It is installed.
+#[derive(Debug)]
+pub(crate) struct Done {
+    lines: Vec<String>,
+    notes: Vec<String>,
+    menu: Menu,
+}
+
+impl Done {
+    pub(crate) const TITLE: &'static str = "Done";
+    pub(crate) const KEYS: Keys = &[("Up/Down", "move"), ("Enter", "do it")];
+    pub(crate) const HELP: &'static str = "Pull the medium out when the machine starts again. If it starts the medium \
+        once more, choose the disk in the firmware's boot menu.";
+
+    pub(crate) fn new(plan: &InstallPlan, took: Duration, outcome: &Outcome) -> Self {
+        let disk = &plan.disk;
+        let mut lines = vec![
+            format!(
+                "SigmaVault NAS OS {} is installed on {}.",
+                plan.source.version, disk.name
+            ),
+            disk.describe(),
+            format!(
+                "It took {}, and what was written was read back and is right.",
+                spoken(took)
+            ),
+            String::new(),
+        ];
+        if let Some(settings) = &plan.settings {
+            let name = &settings.network.hostname;
+            lines.push(format!(
+                "After the restart: log in as {} on {name}.",
+                settings.user.name
+            ));
+            if settings.user.ssh {
+                lines.push(format!("By network: ssh {}@{name}.local", settings.user.name));
+            }
+        } else {
+            lines.push("Settings, users and data are those from before.".to_owned());
+        }
+        if let Some(pool) = &plan.pool {
+            lines.push(format!("The data pool {} is at {}.", pool.name, pool.mountpoint));
+        }
+        Self {
+            lines,
+            notes: outcome.notes.clone(),
+            menu: Menu::new(vec![
+                (
+                    "Restart into the installed system",
+                    Request::Finish(Action::Reboot),
+                ),
+                ("Switch off", Request::Finish(Action::Poweroff)),
+                ("Open a shell", Request::Shell),
+                ("Leave the installer", Request::Leave),
+            ]),
+        }
+    }
+
+    pub(crate) fn handle(&mut self, key: KeyEvent) -> Option<Request> {
+        self.menu.handle(key)
+    }
+
+    pub(crate) fn draw(&self, frame: &mut Frame, area: Rect, look: Look) {
+        let width = usize::from(area.width);
+        let mut lines = Vec::new();
+        for (index, text) in self.lines.iter().enumerate() {
+            let style = if index == 0 { look.good() } else { Style::new() };
+            lines.extend(
+                wrap(text, width)
+                    .into_iter()
+                    .map(|line| Line::styled(line, style)),
+            );
+        }
+        lines.push(Line::default());
+        for note in &self.notes {
+            let note = wrap(&format!("Note: {note}"), width);
+            lines.extend(note.into_iter().map(|line| Line::styled(line, look.warning())));
+        }
+        let [above, below] = split(area, self.menu.height());
+        frame.render_widget(Paragraph::new(lines), above);
+        self.menu.draw(frame, below, look);
+    }
+}
+
+fn spoken(took: Duration) -> String {
+    match took.as_secs() {
+        0..60 => duration(took),
+        seconds => format!("{} min {} s", seconds / 60, seconds % 60),
+    }
+}
+
+/// It did not work.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    error: String,
+    log: Vec<String>,
+    /// First line of the log that is shown, while it is.
+    log_at: Option<usize>,
+    menu: Menu,
+}
+
+/// Lines of the log that a page shows at least.
+const PAGE: usize = 19;
+
+impl Failed {
+    pub(crate) const TITLE: &'static str = "Not installed";
+    pub(crate) const HELP: &'static str = "The installation ended before it was complete. It can be run again as often \
+        as needed: what was typed is kept, and the disk is recognised as half-done.";
+
+    pub(crate) fn new(error: &ExecuteError, mut log: Vec<String>) -> Self {
+        let error = error.to_string();
+        log.extend(error.lines().map(str::to_owned));
+        Self {
+            error,
+            log,
+            log_at: None,
+            menu: Menu::new(vec![
+                ("Try again", Request::Look),
+                ("Read the log (L)", Request::Redraw),
+                ("Open a shell", Request::Shell),
+                ("Restart", Request::Finish(Action::Reboot)),
+                ("Switch off", Request::Finish(Action::Poweroff)),
+                ("Leave the installer", Request::Leave),
+            ]),
+        }
+    }
+
+    pub(crate) fn keys(&self) -> Vec<(&'static str, &'static str)> {
+        if self.log_at.is_some() {
+            vec![("Up/Down PgUp/PgDn", "scroll"), ("Esc", "back")]
+        } else {
+            vec![("Up/Down", "move"), ("Enter", "do it"), ("L", "log")]
+        }
+    }
+
+    fn last_page(&self) -> usize {
+        self.log.len().saturating_sub(PAGE)
+    }
+
+    pub(crate) fn handle(&mut self, key: KeyEvent) -> Option<Request> {
+        let last = self.last_page();
+        if let Some(at) = &mut self.log_at {
+            *at = match key.code {
+                KeyCode::Up => at.saturating_sub(1),
+                KeyCode::Down => (*at + 1).min(last),
+                KeyCode::PageUp => at.saturating_sub(PAGE),
+                KeyCode::PageDown => (*at + PAGE).min(last),
+                KeyCode::Home => 0,
+                KeyCode::End => last,
+                KeyCode::Esc | KeyCode::Enter | KeyCode::Char('q' | 'l' | 'L') => {
+                    self.log_at = None;
+                    return None;
+                }
+                _ => *at,
+            };
+            return None;
+        }
+        if matches!(key.code, KeyCode::Char('l' | 'L')) {
+            self.log_at = Some(last);
+            return None;
+        }
+        match self.menu.handle(key) {
+            Some(Request::Redraw) => {
+                self.log_at = Some(last);
+                None
+            }
+            request => request,
+        }
+    }
+
+    pub(crate) fn draw(&self, frame: &mut Frame, area: Rect, look: Look) {
+        let width = usize::from(area.width);
+        if let Some(at) = self.log_at {
+            let lines = self
+                .log
+                .iter()
+                .skip(at)
+                .flat_map(|line| wrap(line, width))
+                .map(Line::raw);
+            frame.render_widget(Paragraph::new(lines.collect::<Vec<_>>()), area);
+            return;
+        }
+        let mut lines = vec![
+            Line::styled("The installation did not come to its end.", look.alarm()),
+            Line::default(),
+        ];
+        for (index, part) in self.error.split("\n  try: ").enumerate() {
+            let (text, style) = if index == 0 {
+                (sentence(part), Style::new())
+            } else {
+                (format!("What to do: {part}"), look.chosen())
+            };
+            lines.extend(
+                wrap(&text, width)
+                    .into_iter()
+                    .map(|line| Line::styled(line, style)),
+            );
+            lines.push(Line::default());
+        }
+        let [above, below] = split(area, self.menu.height());
+        frame.render_widget(Paragraph::new(lines), above);
+        self.menu.draw(frame, below, look);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recovery_key_stands_in_lines_of_four_groups() {
+        let key = "cccccccc-dddddddd-eeeeeeee-ffffffff-gggggggg-hhhhhhhh-iiiiiiii-jjjjjjjj";
+        assert_eq!(
+            groups(key),
+            [
+                "cccccccc-dddddddd-eeeeeeee-ffffffff-",
+                "gggggggg-hhhhhhhh-iiiiiiii-jjjjjjjj"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_qr_code_of_a_recovery_key_fits_beside_its_text() {
+        let code = QrCode::with_error_correction_level([b'c'; 71], EcLevel::L).unwrap();
+        let lines = picture(
+            &code,
+            Look {
+                unicode: true,
+                colour: false,
+            },
+        );
+        assert_eq!((lines[0].width(), lines.len()), (37, 19));
+    }
+}

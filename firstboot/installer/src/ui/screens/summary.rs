@@ -1,0 +1,215 @@
+//! The summary: the whole plan, and the confirmation that begins the installation.
+
+use crossterm::event::{KeyCode, KeyEvent};
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Paragraph;
+
+use crate::answers::Mode;
+use crate::draft::{Draft, sentence};
+use crate::plan::{Confirmation, InstallPlan, Refusal};
+use crate::show;
+use crate::ui::input::Input;
+use crate::ui::look::Look;
+use crate::ui::screen::{Screen, Turn};
+use crate::ui::text::{columns, wrap};
+
+/// Columns of the plan; the narrowest screen has as many.
+const WIDTH: usize = 76;
+/// Lines of the plan that the lowest screen shows.
+const PAGE: usize = 14;
+
+/// The summary.
+#[derive(Debug, Default)]
+pub(crate) struct Summary {
+    plan: Option<InstallPlan>,
+    lines: Vec<String>,
+    first: usize,
+    typed: Input,
+    problem: Option<String>,
+}
+
+impl Screen for Summary {
+    fn title(&self) -> &'static str {
+        "Summary"
+    }
+
+    fn keys(&self) -> Vec<(&'static str, &'static str)> {
+        if self.plan.is_none() {
+            return vec![("Up/Down", "scroll"), ("Esc", "back")];
+        }
+        vec![
+            ("Up/Down PgUp/PgDn", "scroll"),
+            ("Enter", "install"),
+            ("Esc", "back"),
+        ]
+    }
+
+    fn help(&self) -> &'static str {
+        "This is all that will be done. It begins when the serial number of the system disk (its name, when it has \
+         none) was typed exactly as it stands here and Enter was pressed. Until then nothing is written. Compare it \
+         with the label on the disk."
+    }
+
+    fn enter(&mut self, draft: &mut Draft) {
+        self.first = 0;
+        self.problem = None;
+        self.typed = Input::default();
+        draft.answers.system.confirm = None;
+        match draft.plan(Confirmation::Later) {
+            Ok(plan) => {
+                self.lines = show::plan(&draft.machine, &plan);
+                self.plan = Some(plan);
+            }
+            Err(refusals) => {
+                self.lines = refusals.iter().map(words).collect();
+                self.plan = None;
+            }
+        }
+        self.lines = self.lines.iter().flat_map(|line| indented(line)).collect();
+    }
+
+    fn handle(&mut self, key: KeyEvent, draft: &mut Draft) -> Turn {
+        let last = self.lines.len().saturating_sub(PAGE);
+        match key.code {
+            KeyCode::Up => self.first = self.first.saturating_sub(1),
+            KeyCode::Down => self.first = (self.first + 1).min(last),
+            KeyCode::PageUp => self.first = self.first.saturating_sub(PAGE - 1),
+            KeyCode::PageDown => self.first = (self.first + PAGE - 1).min(last),
+            KeyCode::Enter => return self.confirm(draft),
+            _ if self.plan.is_some() && self.typed.handle(key) => self.problem = None,
+            _ => return Turn::Unused,
+        }
+        Turn::Stay
+    }
+
+    fn draw(&self, frame: &mut Frame, area: Rect, _: &Draft, look: Look) {
+        let height = area.height.saturating_sub(7);
+        let title = if self.plan.is_some() {
+            "This will be done:"
+        } else {
+            "It cannot be done like this:"
+        };
+        frame.render_widget(Span::raw(title), Rect { height: 1, ..area });
+        let shown = usize::from(height);
+        let first = self.first.min(self.lines.len().saturating_sub(shown));
+        let lines: Vec<Line> = self
+            .lines
+            .iter()
+            .skip(first)
+            .take(shown)
+            .map(|line| Line::styled(line.clone(), style(line, look)))
+            .collect();
+        frame.render_widget(
+            Paragraph::new(lines),
+            Rect::new(area.x, area.y + 1, area.width, height),
+        );
+        let below = self.lines.len().saturating_sub(first + shown);
+        let more = match (first, below) {
+            (0, 0) => String::new(),
+            (above, 0) => format!("-- {above} lines above --"),
+            (0, below) => format!("-- {below} more lines: Down --"),
+            (above, below) => format!("-- {above} lines above, {below} more below --"),
+        };
+        frame.render_widget(
+            Span::styled(more, look.faint()),
+            Rect::new(area.x, area.y + height + 1, area.width, 1),
+        );
+        if let Some(plan) = &self.plan {
+            self.draw_confirmation(
+                frame,
+                Rect::new(area.x, area.y + height + 3, area.width, 4),
+                plan,
+                look,
+            );
+        }
+    }
+}
+
+impl Summary {
+    fn confirm(&mut self, draft: &mut Draft) -> Turn {
+        let Some(plan) = &self.plan else {
+            return Turn::Stay;
+        };
+        let expected = plan.disk.confirmation();
+        let typed = self.typed.text();
+        let typed = typed.trim();
+        if typed != expected {
+            self.problem = Some(if typed.is_empty() {
+                format!("Nothing is done before {expected} is typed.")
+            } else {
+                format!("That is not {expected}. Nothing was done.")
+            });
+            return Turn::Stay;
+        }
+        draft.answers.system.confirm = Some(typed.to_owned());
+        match draft.plan(Confirmation::Required) {
+            Ok(plan) => Turn::Install(Box::new(plan)),
+            Err(refusals) => {
+                self.problem = refusals.first().map(words);
+                Turn::Stay
+            }
+        }
+    }
+
+    fn draw_confirmation(&self, frame: &mut Frame, area: Rect, plan: &InstallPlan, look: Look) {
+        let what = match plan.mode {
+            Mode::Erase => format!("To ERASE {} and install, type", plan.disk.name),
+            Mode::KeepData => format!("To write the system on {} anew, type", plan.disk.name),
+        };
+        frame.render_widget(
+            Line::from(vec![
+                Span::raw(format!("{what} ")),
+                Span::styled(plan.disk.confirmation().to_owned(), look.chosen()),
+                Span::raw(" and press Enter:"),
+            ]),
+            Rect { height: 1, ..area },
+        );
+        self.typed
+            .draw(frame, Rect::new(area.x, area.y + 1, area.width.min(50), 1), true);
+        if let Some(problem) = &self.problem {
+            frame.render_widget(
+                Line::styled(format!("! {problem}"), look.alarm()),
+                Rect::new(area.x, area.y + 2, area.width, 1),
+            );
+        }
+    }
+}
+
+/// Breaks a line, with its indentation on every part.
+fn indented(line: &str) -> Vec<String> {
+    let indent = line.len() - line.trim_start().len();
+    if columns(line) <= WIDTH {
+        return vec![line.to_owned()];
+    }
+    let parts = wrap(line.trim_start(), WIDTH.saturating_sub(indent + 2));
+    parts
+        .into_iter()
+        .enumerate()
+        .map(|(index, part)| format!("{}{part}", " ".repeat(indent + if index > 0 { 2 } else { 0 })))
+        .collect()
+}
+
+fn style(line: &str, look: Look) -> Style {
+    if line.ends_with("ERASED") || line.contains("; LOST: ") {
+        look.alarm()
+    } else if !line.starts_with(' ') {
+        look.title()
+    } else {
+        Style::new()
+    }
+}
+
+/// A refusal for someone who has no answer file before them.
+fn words(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::HoldsData { disk, contents, .. } => {
+            format!(
+                "{disk} holds {contents}: agree to lose it, or leave the disk out, on the screen of the data pool"
+            )
+        }
+        other => sentence(&other.to_string()),
+    }
+}

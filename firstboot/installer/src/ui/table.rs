@@ -1,0 +1,121 @@
+//! Disks, one a line.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::Line;
+use ratatui::widgets::Paragraph;
+
+use super::look::Look;
+use super::text::fit;
+use crate::machine::{Contents, Disk};
+
+/// One disk in a table.
+#[derive(Debug)]
+pub(crate) struct Row<'a> {
+    /// The disk.
+    pub disk: &'a Disk,
+    /// What stands before it, three columns.
+    pub mark: &'a str,
+    /// How it is shown while it is not under the keys.
+    pub style: Style,
+    /// What stands in the last column.
+    pub holds: String,
+}
+
+/// What is on a disk, in a word or two.
+pub(crate) fn holds(disk: &Disk) -> String {
+    match &disk.contents {
+        _ if disk.in_use.is_some() => "in use".to_owned(),
+        Contents::Empty => "empty".to_owned(),
+        Contents::SigmaVault(installed) if !installed.complete => "half-done".to_owned(),
+        Contents::SigmaVault(_) => "SigmaVault".to_owned(),
+        Contents::Foreign(_) => "data".to_owned(),
+    }
+}
+
+/// What is on a disk, in a sentence.
+pub(crate) fn describe(disk: &Disk) -> String {
+    match &disk.contents {
+        Contents::Empty => "Nothing is on it.".to_owned(),
+        Contents::Foreign(text) => format!("On it: {text}."),
+        Contents::SigmaVault(installed) if !installed.complete => {
+            "A SigmaVault installation was begun on it and not completed.".to_owned()
+        }
+        Contents::SigmaVault(installed) => {
+            let version = installed.version.as_deref().unwrap_or("of unknown version");
+            let locked = if installed.encrypted { ", encrypted" } else { "" };
+            format!(
+                "On it: SigmaVault NAS OS {version}, with {} for settings and data{locked}.",
+                crate::machine::decimal(installed.state_bytes)
+            )
+        }
+    }
+}
+
+/// Draws the table with its heading. The row under the keys is always among the visible ones.
+pub(crate) fn draw(frame: &mut Frame, area: Rect, rows: &[Row], at: usize, focused: bool, look: Look) {
+    let height = usize::from(area.height.saturating_sub(1));
+    if height == 0 {
+        return;
+    }
+    let first = at
+        .saturating_sub(height / 2)
+        .min(rows.len().saturating_sub(height));
+    let width = usize::from(area.width);
+    let extra = width.saturating_sub(76);
+    let (model, serial) = (20 + extra / 2, 16 + extra.div_ceil(2));
+    let heading = |name: &str, bus: &str, model_text: &str, serial_text: &str, holds: &str| {
+        format!(
+            "{} {:>7}  {} {} {} {}",
+            fit(name, 7),
+            "size",
+            fit(bus, 6),
+            fit(model_text, model),
+            fit(serial_text, serial),
+            fit(holds, 10)
+        )
+    };
+    let mut lines = vec![Line::styled(
+        format!(
+            "    {}",
+            heading("disk", "bus", "model", "serial number", "holds")
+        ),
+        look.faint(),
+    )];
+    for (index, row) in rows.iter().enumerate().skip(first).take(height) {
+        let disk = row.disk;
+        let text = format!(
+            "{} {} {:>7}  {} {} {} {}",
+            row.mark,
+            fit(&disk.name, 7),
+            disk.size(),
+            fit(&disk.bus, 6),
+            fit(&disk.model, model),
+            fit(disk.serial.as_deref().unwrap_or("-"), serial),
+            fit(&row.holds, 10)
+        );
+        let style = if index == at && focused {
+            look.focus()
+        } else {
+            row.style
+        };
+        lines.push(Line::styled(fit(&text, width), style));
+    }
+    if first > 0 {
+        mark_more(&mut lines, 1, width);
+    }
+    if first + height < rows.len() {
+        let last = lines.len() - 1;
+        mark_more(&mut lines, last, width);
+    }
+    frame.render_widget(Paragraph::new(lines), area);
+}
+
+/// Shows at the end of a line that the list goes on beyond it.
+fn mark_more(lines: &mut [Line], index: usize, width: usize) {
+    if let Some(line) = lines.get_mut(index) {
+        let text: String = line.spans.iter().map(|span| span.content.as_ref()).collect();
+        *line = Line::styled(format!("{}more", fit(&text, width - 4)), line.style);
+    }
+}
