@@ -245,21 +245,23 @@ impl<'a> Bench<'a> {
 
     /// A machine with a system that was installed by plain answers and never started: a copy of one that is made once.
     pub fn installed_machine(&mut self) -> Result<Installed, Error> {
-        if self.lab.installed().is_none() {
-            let machine = self.empty_machine()?;
-            self.install_and_power_off("install", &machine.rig(), &Answers::erase(SYSTEM))?;
-            self.lab.keep_installed(&machine.system, &machine.variables)?;
-            return Ok(machine);
+        if let Some((system, variables)) = self.lab.installed() {
+            return self.copy_of(&Installed { system, variables });
         }
+        let machine = self.empty_machine()?;
+        self.install_and_power_off("install", &machine.rig(), &Answers::erase(SYSTEM))?;
+        self.lab.keep_installed(&machine.system, &machine.variables)?;
+        Ok(machine)
+    }
+
+    /// A copy of a machine that is switched off.
+    pub fn copy_of(&mut self, machine: &Installed) -> Result<Installed, Error> {
         self.images += 1;
-        let path = self.path(&format!("installed-{}.raw", self.images));
+        let path = self.path(&format!("copy-{}.raw", self.images));
         let variables = path.with_extension("vars");
-        let Some((image, kept)) = self.lab.installed() else {
-            return self.empty_machine();
-        };
-        fs::copy(&kept, &variables).map_err(Error::io("copy", &kept))?;
+        fs::copy(&machine.variables, &variables).map_err(Error::io("copy", &machine.variables))?;
         Ok(Installed {
-            system: image.copy_to(path)?,
+            system: machine.system.copy_to(path)?,
             variables,
         })
     }
@@ -267,10 +269,60 @@ impl<'a> Bench<'a> {
     /// Starts an installed machine from its disk and waits until nothing is left to start.
     pub fn start(&mut self, name: &str, rig: &Rig) -> Result<Boot<'a>, Error> {
         let mut boot = self.boot(name, rig)?;
-        boot.wait_for_system(BOOT_LIMIT)?;
+        self.settle(name, &mut boot, BOOT_LIMIT)?;
+        Ok(boot)
+    }
+
+    /// Waits until an installed system is there, within the limit, and until nothing is left to start.
+    pub fn settle(&mut self, name: &str, boot: &mut Boot<'a>, limit: Duration) -> Result<(), Error> {
+        boot.wait_for_system(limit)?;
         let state = boot.wait_for_target(TARGET_LIMIT)?;
         let took = boot.elapsed().as_secs();
         self.note(format!("{name}: {state} {took} s after power on"));
-        Ok(boot)
+        Ok(())
     }
+
+    /// Starts the ISO on a machine whose installer must refuse to work, for a reason with this text, and must leave
+    /// the disks as they are.
+    pub fn refused(&mut self, name: &str, rig: &Rig, answers: &Answers, reason: &str) -> Result<(), Error> {
+        let before = digests(rig)?;
+        let (report, mut boot) = self.install(name, rig, answers)?;
+        self.same(
+            format!("{name}: result"),
+            format!("{:?}", report.result),
+            "Refused",
+        );
+        self.contains(format!("{name}: reason"), report.reasons(), reason);
+        self.unwritten(name, &mut boot)?;
+        boot.cut();
+        self.same(format!("{name}: disks"), digests(rig)?, before);
+        Ok(())
+    }
+
+    /// Checks that the guest has written to no drive.
+    pub fn unwritten(&mut self, name: &str, boot: &mut Boot<'a>) -> Result<(), Error> {
+        let written: Vec<String> = boot
+            .written()?
+            .into_iter()
+            .filter(|drive| drive.operations > 0)
+            .map(|drive| {
+                format!(
+                    "{}: {} writes, {} bytes",
+                    drive.node, drive.operations, drive.bytes
+                )
+            })
+            .collect();
+        self.same(format!("{name}: writes"), written.join("; "), "");
+        Ok(())
+    }
+}
+
+/// SHA-256 of every disk of a machine, one a line.
+pub fn digests(rig: &Rig) -> Result<String, Error> {
+    let digest = |drive: &smoke::Drive| {
+        let path = drive.path.clone();
+        Ok(format!("{} {}", drive.serial, Image { path }.digest()?))
+    };
+    let lines: Result<Vec<String>, Error> = rig.drives.iter().map(digest).collect();
+    Ok(lines?.join("\n"))
 }

@@ -273,6 +273,24 @@ impl<'a> Boot<'a> {
         Ok(written(&stats))
     }
 
+    /// Waits until the guest has written so many bytes to the drive of this number, or until `until` is so.
+    pub fn wait_for_writes(
+        &mut self,
+        drive: usize,
+        bytes: u64,
+        limit: Duration,
+        mut until: impl FnMut(&Session<'a>) -> bool,
+    ) -> Result<(), Error> {
+        let node = format!("disk{drive}");
+        self.wait_mut(&format!("{bytes} bytes written to {node}"), limit, |session| {
+            let stats = session.execute("query-blockstats", &json!({}))?;
+            let far_enough = written(&stats)
+                .iter()
+                .any(|drive| drive.node == node && drive.bytes >= bytes);
+            Ok(far_enough || until(session))
+        })
+    }
+
     /// Runs a command of QEMU's control protocol.
     pub fn qmp(&mut self, command: &str, arguments: &Value) -> Result<Value, Error> {
         Ok(self.session.execute(command, arguments)?)

@@ -23,3 +23,4 @@ pub mod results;
 pub mod rig;
 pub mod scenario;
 mod scenarios;
+pub mod tpm;

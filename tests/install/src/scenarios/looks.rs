@@ -20,8 +20,8 @@ pub fn healthy(bench: &mut Bench<'_>, boot: &mut Boot<'_>) -> Result<(), Error> 
     Ok(())
 }
 
-/// The root is the verity device of the image, from slot A's partitions.
-pub fn verified_root(bench: &mut Bench<'_>, boot: &mut Boot<'_>) -> Result<(), Error> {
+/// The root is the verity device of the image, from the partitions of this slot.
+pub fn verified_root(bench: &mut Bench<'_>, boot: &mut Boot<'_>, slot: char) -> Result<(), Error> {
     let hash =
         boot.run("grep -o 'roothash=[0-9a-f]*' /proc/cmdline; grep -c sigmavault.live /proc/cmdline")?;
     let expected = format!("roothash={}\n0", bench.lab.manifest.root_hash);
@@ -34,7 +34,7 @@ pub fn verified_root(bench: &mut Bench<'_>, boot: &mut Boot<'_>) -> Result<(), E
             for slave in $dm/slaves/*; do sed -n 's/^PARTNAME=//p' $slave/uevent; done | sort
         done; findmnt -nro FSTYPE /",
     )?;
-    let expected = "root read-only=1\nroot-a\nroot-a-verity\nerofs";
+    let expected = format!("root read-only=1\nroot-{slot}\nroot-{slot}-verity\nerofs");
     bench.same("root", root.text(), expected);
     let write = boot.run("touch /usr/written 2>&1 && echo written")?;
     bench.contains("write to /usr", write.output, "read-only file system");

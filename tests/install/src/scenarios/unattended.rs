@@ -60,7 +60,7 @@ pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
 
     let mut boot = bench.start("first start", &machine.rig())?;
     looks::healthy(bench, &mut boot)?;
-    looks::verified_root(bench, &mut boot)?;
+    looks::verified_root(bench, &mut boot, 'a')?;
     looks::writable_state(bench, &mut boot)?;
     looks::identity(bench, &mut boot)?;
     looks::quiet(bench, &mut boot)?;

@@ -1,0 +1,115 @@
+//! Slot A is damaged: the machine refuses it, comes up from slot B by itself, and says why.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::bench::Bench;
+use crate::error::Error;
+use crate::esp::{self, Counter};
+use crate::scenarios::looks;
+
+/// Three starts of slot A, half a minute of waiting after each, and one of slot B.
+const FALL_BACK_LIMIT: Duration = Duration::from_mins(20);
+/// Within the first block of the root, which holds the superblock; not in the superblock itself.
+const FLIPPED: u64 = 512;
+/// Bytes that are overwritten from a partition's start on.
+const LOST: usize = 1 << 20;
+
+/// One byte of the root is not what it was.
+pub fn flipped_bit(bench: &mut Bench<'_>) -> Result<(), Error> {
+    let machine = bench.installed_machine()?;
+    let root = machine.system.partition("root-a")?;
+    machine.system.flip(root.offset + FLIPPED)?;
+    let rig = machine.rig().restarting();
+    let mut boot = bench.boot("flipped bit", &rig)?.patient();
+    let line = boot.wait_for_line("is corrupted", FALL_BACK_LIMIT)?;
+    bench.contains("the kernel on the console", line, "verity");
+    falls_back(bench, boot)?;
+    let entries = esp::entries(
+        &bench.lab.tools,
+        &machine.system,
+        machine.system.partition("esp")?,
+    )?;
+    counters(bench, &entries);
+    Ok(())
+}
+
+/// The hash tree of slot A is gone.
+pub fn broken_a(bench: &mut Bench<'_>) -> Result<(), Error> {
+    let machine = bench.installed_machine()?;
+    let tree = machine.system.partition("root-a-verity")?;
+    machine.system.write_at(tree.offset, &vec![0; LOST])?;
+    let rig = machine.rig().restarting();
+    let boot = bench.boot("broken slot A", &rig)?.patient();
+    falls_back(bench, boot)?;
+    let entries = esp::entries(
+        &bench.lab.tools,
+        &machine.system,
+        machine.system.partition("esp")?,
+    )?;
+    counters(bench, &entries);
+    Ok(())
+}
+
+/// Waits for slot B and looks at what it says of slot A.
+fn falls_back(bench: &mut Bench<'_>, mut boot: crate::boot::Boot<'_>) -> Result<(), Error> {
+    let line = boot.wait_for_line("slot a did not start", FALL_BACK_LIMIT)?;
+    bench.note(line);
+    boot.wait_for_system(FALL_BACK_LIMIT)?;
+    let state = boot.wait_for_target(crate::bench::TARGET_LIMIT)?;
+    let (took, resets) = (boot.elapsed().as_secs(), boot.session().resets());
+    bench.note(format!("slot B {state} {took} s after power on"));
+    bench.same("starts of slot A", resets.to_string(), "3");
+    looks::healthy(bench, &mut boot)?;
+    let slots = looks::slot(bench, &mut boot, "b")?;
+    let reason = slots["fell_back"]["reason"].as_str().unwrap_or_default();
+    bench.check(
+        "reason in `sigmavault slots`",
+        !reason.is_empty(),
+        reason,
+        "why slot A did not start",
+    );
+    let kept = slots["failures"].as_array().map_or(0, Vec::len);
+    bench.same("failures kept", kept.to_string(), "3");
+    let status = boot.run("sigmavault status --json")?;
+    let status: Value = serde_json::from_str(&status.output).unwrap_or_default();
+    let shown = !reason.is_empty() && holds(&status, reason);
+    bench.check("reason in `sigmavault status`", shown, status.to_string(), reason);
+    boot.power_off()
+}
+
+/// Slot A has no tries left and slot B counts as good.
+fn counters(bench: &mut Bench<'_>, entries: &[String]) {
+    let left = (esp::counter(entries, 'a'), esp::counter(entries, 'b'));
+    let expected = (Some(Counter::TriesLeft(0)), Some(Counter::Good));
+    bench.check(
+        "boot entries",
+        left == expected,
+        entries.join(" "),
+        "sigmavault-a+0-3.conf sigmavault-b.conf",
+    );
+}
+
+/// Whether a text stands somewhere in a JSON value.
+fn holds(value: &Value, text: &str) -> bool {
+    match value {
+        Value::String(found) => found.contains(text),
+        Value::Array(values) => values.iter().any(|value| holds(value, text)),
+        Value::Object(fields) => fields.values().any(|value| holds(value, text)),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn texts_in_json() {
+        let value = json!({"a": [1, {"b": "slot a: corrupted"}], "c": null});
+        assert!(holds(&value, "corrupted"));
+        assert!(!holds(&value, "b"));
+    }
+}

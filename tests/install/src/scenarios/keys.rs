@@ -1,0 +1,103 @@
+//! The installer's screens on the first console, walked through with the keyboard.
+
+use std::time::Duration;
+
+use sigmavault_image_builder::smoke::Halt;
+
+use crate::answers::{HOSTNAME, PASSWORD, USER};
+use crate::bench::{Bench, INSTALL_LIMIT, TARGET_LIMIT};
+use crate::boot::Boot;
+use crate::error::Error;
+use crate::lab::LIVE_BOOT_LIMIT;
+use crate::rig::SYSTEM;
+use crate::scenarios::looks;
+
+/// Longest a screen may take to appear.
+pub const SCREEN_LIMIT: Duration = Duration::from_mins(2);
+/// The name that stands in the field for the host name has fewer letters.
+const ERASE: usize = 16;
+
+/// What is done on one screen.
+enum Stroke {
+    /// Text is typed.
+    Text(&'static str),
+    /// What stands in a field is taken away.
+    Clear,
+    /// Enter: to the next field, or to the next screen behind the last one.
+    Enter,
+}
+
+/// A text on each screen up to the summary, and what is done there.
+const SCREENS: [(&str, &[Stroke]); 9] = [
+    ("Language of the installed system", &[Stroke::Enter]),
+    ("What is printed on the keys", &[Stroke::Enter]),
+    ("Which city with the same time", &[Stroke::Enter]),
+    ("Which disk shall the system", &[Stroke::Enter]),
+    ("What shall happen to it", &[Stroke::Enter]),
+    ("Shall settings, users", &[Stroke::Enter]),
+    ("pool keeps the data of the NAS", &[Stroke::Enter]),
+    (
+        "How is this machine found",
+        &[
+            Stroke::Clear,
+            Stroke::Text(HOSTNAME),
+            Stroke::Enter,
+            Stroke::Enter,
+        ],
+    ),
+    (
+        "Who administers this machine",
+        &[
+            Stroke::Text(USER),
+            Stroke::Enter,
+            Stroke::Enter,
+            Stroke::Text(PASSWORD),
+            Stroke::Enter,
+            Stroke::Text(PASSWORD),
+            Stroke::Enter,
+            Stroke::Enter,
+        ],
+    ),
+];
+
+/// From the first screen to the summary, which it returns as read.
+pub fn to_summary(bench: &Bench<'_>, boot: &mut Boot<'_>) -> Result<String, Error> {
+    boot.wait_for_system(LIVE_BOOT_LIMIT)?;
+    let mut limit = LIVE_BOOT_LIMIT;
+    for (text, strokes) in SCREENS {
+        boot.wait_for_screen(text, limit)?;
+        bench.say(&format!("screen: {text}"));
+        limit = SCREEN_LIMIT;
+        for stroke in strokes {
+            match stroke {
+                Stroke::Text(text) => boot.type_text(text)?,
+                Stroke::Clear => (0..ERASE).try_for_each(|_| boot.press(&["backspace"]))?,
+                Stroke::Enter => boot.press(&["ret"])?,
+            }
+        }
+    }
+    boot.wait_for_screen("This will be done", SCREEN_LIMIT)
+}
+
+/// Plays it.
+pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
+    let machine = bench.empty_machine()?;
+    let mut boot = bench.boot("keyboard", &machine.rig().iso(&bench.lab.iso))?;
+    let summary = to_summary(bench, &mut boot)?;
+    bench.contains("summary", summary, SYSTEM);
+    boot.type_text(SYSTEM)?;
+    boot.press(&["ret"])?;
+    let done = boot.wait_for_screen("is installed on", INSTALL_LIMIT)?;
+    bench.contains("last screen", done, "Restart into the installed system");
+    boot.press(&["ret"])?;
+    boot.wait_for_end(&Halt::Reset, TARGET_LIMIT)?;
+    drop(boot);
+
+    let mut boot = bench.start("first start", &machine.rig())?;
+    looks::healthy(bench, &mut boot)?;
+    looks::verified_root(bench, &mut boot, 'a')?;
+    looks::identity(bench, &mut boot)?;
+    looks::quiet(bench, &mut boot)?;
+    looks::login(bench, &mut boot)?;
+    boot.power_off()
+}

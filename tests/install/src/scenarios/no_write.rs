@@ -1,0 +1,36 @@
+//! Nothing is written before the system disk is confirmed: not with answers that lack it, not on the screens.
+
+use crate::answers::Answers;
+use crate::bench::{Bench, digests};
+use crate::error::Error;
+use crate::rig::SYSTEM;
+use crate::scenarios::keys;
+
+/// Plays it.
+pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
+    let machine = bench.installed_machine()?;
+    let unconfirmed = Answers::erase(SYSTEM).unconfirmed();
+    bench.refused("answers", &machine.rig(), &unconfirmed, "confirm is missing")?;
+    let mut wrong = Answers::erase(SYSTEM);
+    wrong.system.confirm = Some("SV-OTHER".to_owned());
+    bench.refused(
+        "another disk's name",
+        &machine.rig(),
+        &wrong,
+        "confirm is \"SV-OTHER\"",
+    )?;
+
+    let machine = bench.empty_machine()?;
+    let before = digests(&machine.rig())?;
+    let mut boot = bench.boot("keyboard", &machine.rig().iso(&bench.lab.iso))?;
+    keys::to_summary(bench, &mut boot)?;
+    bench.unwritten("summary", &mut boot)?;
+    boot.type_text("sv-system")?;
+    boot.press(&["ret"])?;
+    let shown = boot.wait_for_screen("Nothing was done", keys::SCREEN_LIMIT)?;
+    bench.contains("a name that is not quite right", shown, "That is not");
+    bench.unwritten("after that", &mut boot)?;
+    boot.cut();
+    bench.same("keyboard: disks", digests(&machine.rig())?, before);
+    Ok(())
+}

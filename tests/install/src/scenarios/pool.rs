@@ -1,0 +1,73 @@
+//! A data pool of three disks beside the system disk.
+
+use sigmavault_image_builder::smoke::Bus;
+
+use crate::answers::{Answers, Pool};
+use crate::bench::Bench;
+use crate::boot::Boot;
+use crate::disk::GIB;
+use crate::error::Error;
+use crate::rig::SYSTEM;
+use crate::scenarios::looks;
+
+/// Serial numbers and buses of the data disks.
+const DISKS: [(&str, Bus); 3] = [
+    ("SV-DATA-1", Bus::Virtio),
+    ("SV-DATA-2", Bus::Sata),
+    ("SV-DATA-3", Bus::Nvme),
+];
+/// Size of each.
+const BYTES: u64 = 4 * GIB;
+/// Name of the pool.
+const POOL: &str = "tank";
+
+/// Plays it.
+pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
+    let machine = bench.empty_machine()?;
+    let mut rig = machine.rig();
+    for (serial, bus) in DISKS {
+        rig = rig.drive(&bench.blank(BYTES)?, serial, bus);
+    }
+    let answers = Answers {
+        pool: Some(Pool {
+            name: POOL.to_owned(),
+        }),
+        ..Answers::erase(SYSTEM)
+    };
+    bench.install_and_power_off("install", &rig, &answers)?;
+
+    let mut boot = bench.start("first start", &rig)?;
+    looks::healthy(bench, &mut boot)?;
+    imported(bench, &mut boot)?;
+    let write = "dir=$(zfs get -H -o value mountpoint tank) && echo kept >$dir/mark && sync && echo written";
+    bench.same("file written", boot.run(write)?.text(), "written");
+    boot.reboot()?;
+
+    let mut boot = bench.start("second start", &rig)?;
+    looks::healthy(bench, &mut boot)?;
+    imported(bench, &mut boot)?;
+    let read = boot.run("cat $(zfs get -H -o value mountpoint tank)/mark")?;
+    bench.same("file after a restart", read.text(), "kept");
+    boot.power_off()
+}
+
+/// The pool is there, as suggested for three equal disks, and mounted.
+fn imported(bench: &mut Bench<'_>, boot: &mut Boot<'_>) -> Result<(), Error> {
+    let health = boot.run("zpool list -H -o name,health; zfs get -H -o value mounted tank")?;
+    bench.same("pool", health.text(), format!("{POOL}\tONLINE\nyes"));
+    let place = boot.run("zfs get -H -o value mountpoint tank")?;
+    bench.same("mount point", place.text(), format!("/srv/sigmavault/{POOL}"));
+    let status = boot.run("zpool status -P tank")?.text();
+    let raidz1 = status.contains("raidz1-0");
+    let by_id = DISKS.iter().all(|(serial, _)| {
+        let mut lines = status.lines().filter(|line| line.contains("/dev/disk/by-id/"));
+        lines.any(|line| line.contains(serial) && line.contains("ONLINE"))
+    });
+    bench.check(
+        "layout",
+        raidz1 && by_id,
+        status,
+        "raidz1 of the three disks, named by their serial numbers",
+    );
+    Ok(())
+}

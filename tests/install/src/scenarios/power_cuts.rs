@@ -1,0 +1,151 @@
+//! The power is cut at random points of installations.
+//!
+//! QEMU is killed, and with it everything that the guest had not yet handed to its disk. What a disk's own cache
+//! would lose is not simulated.
+
+use std::thread;
+use std::time::Duration;
+
+use crate::answers::Answers;
+use crate::bench::{Bench, INSTALL_LIMIT, Installed};
+use crate::error::Error;
+use crate::installer;
+use crate::lab::LIVE_BOOT_LIMIT;
+use crate::random::Random;
+use crate::rig::SYSTEM;
+use crate::scenarios::{keep_data, looks};
+
+/// Longest wait from the chosen amount of writing to the cut: reading back writes nothing.
+const WAIT_AT_MOST: f64 = 12.0;
+
+/// Plays it.
+pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
+    let (seed, cuts) = (bench.lab.seed, bench.lab.cuts);
+    bench.note(format!("{cuts} cuts, seed {seed}"));
+    let mut random = Random::new(seed);
+    let mut lived_in = None;
+    for cut in 1..=cuts {
+        let (share, wait) = (random.share(), random.share() * WAIT_AT_MOST);
+        let point = Point { share, wait };
+        if cut % 2 == 1 {
+            fresh(bench, cut, point)?;
+        } else {
+            if lived_in.is_none() {
+                lived_in = Some(live_in(bench)?);
+            }
+            if let Some((machine, marks)) = &lived_in {
+                kept(bench, cut, point, machine, marks)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Where an installation is cut off.
+#[derive(Debug, Clone, Copy)]
+struct Point {
+    /// Share of what it writes in all.
+    share: f64,
+    /// Seconds more.
+    wait: f64,
+}
+
+/// An installation on an empty disk is cut off; the same answers once more complete it.
+fn fresh(bench: &mut Bench<'_>, cut: u32, point: Point) -> Result<(), Error> {
+    let name = format!("cut {cut}, empty disk");
+    let machine = bench.empty_machine()?;
+    let answers = Answers::erase(SYSTEM);
+    cut_off(bench, &name, &machine, &answers, point)?;
+    bench.install_and_power_off(&format!("{name}, again"), &machine.rig(), &answers)?;
+    let mut boot = bench.start(&format!("{name}, start"), &machine.rig())?;
+    looks::healthy(bench, &mut boot)?;
+    looks::slot(bench, &mut boot, "a")?;
+    looks::identity(bench, &mut boot)?;
+    boot.power_off()
+}
+
+/// An installation that keeps data is cut off; the disk alone starts, and everything on it is there.
+fn kept(
+    bench: &mut Bench<'_>,
+    cut: u32,
+    point: Point,
+    lived_in: &Installed,
+    marks: &str,
+) -> Result<(), Error> {
+    let name = format!("cut {cut}, data kept");
+    let machine = bench.copy_of(lived_in)?;
+    let answers = Answers::keep_data(SYSTEM);
+    cut_off(bench, &name, &machine, &answers, point)?;
+    let mut boot = bench.start(&format!("{name}, start"), &machine.rig())?;
+    looks::healthy(bench, &mut boot)?;
+    keep_data::find_marks(bench, &mut boot, marks)?;
+    boot.power_off()?;
+    bench.install_and_power_off(&format!("{name}, again"), &machine.rig(), &answers)?;
+    let mut boot = bench.start(&format!("{name}, start after that"), &machine.rig())?;
+    looks::healthy(bench, &mut boot)?;
+    keep_data::find_marks(bench, &mut boot, marks)?;
+    boot.power_off()
+}
+
+/// A machine that was started and used.
+fn live_in(bench: &mut Bench<'_>) -> Result<(Installed, String), Error> {
+    let machine = bench.installed_machine()?;
+    let mut boot = bench.start("lived in", &machine.rig())?;
+    let marks = keep_data::leave_marks(bench, &mut boot)?;
+    boot.power_off()?;
+    Ok((machine, marks))
+}
+
+/// Starts an installation and cuts the power at a point of it.
+fn cut_off(
+    bench: &mut Bench<'_>,
+    name: &str,
+    machine: &Installed,
+    answers: &Answers,
+    point: Point,
+) -> Result<(), Error> {
+    let sizes = bench.lab.manifest.sizes;
+    let all = 2 * (sizes.root + sizes.verity + sizes.uki);
+    let bytes = part(all, point.share);
+    let rig = machine.rig().iso(&bench.lab.iso).given(answers.credential()?);
+    let mut boot = bench.boot(name, &rig)?;
+    boot.wait_for_system(LIVE_BOOT_LIMIT)?;
+    boot.wait_for_writes(0, bytes, INSTALL_LIMIT, |session| {
+        installer::find_report(session.transcript().lines()).is_some()
+    })?;
+    thread::sleep(Duration::from_secs_f64(point.wait));
+    boot.wait("nothing", Duration::from_secs(1), |_| true)?;
+    let lines = boot.session().transcript().lines();
+    let last = lines
+        .iter()
+        .rev()
+        .find(|line| line.contains("slot ") || line.contains("..."));
+    let last = last.cloned().unwrap_or_default();
+    boot.cut();
+    bench.note(format!(
+        "{name}: at {bytes} of {all} bytes and {:.1} s, last said: {last}",
+        point.wait
+    ));
+    Ok(())
+}
+
+/// A share of a number of bytes.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a point to stop at, and shares are not negative"
+)]
+fn part(all: u64, share: f64) -> u64 {
+    (all as f64 * share) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::part;
+
+    #[test]
+    fn parts() {
+        assert_eq!((part(1000, 0.25), part(1000, 0.0)), (250, 0));
+    }
+}
