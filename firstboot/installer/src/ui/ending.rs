@@ -61,7 +61,10 @@ impl Refused {
             Line::default(),
         ];
         for reason in &self.reasons {
-            for (index, line) in wrap(reason, width - 2).into_iter().enumerate() {
+            for (index, line) in wrap(&reason.replace("\n  try: ", "\nWhat to do: "), width - 2)
+                .into_iter()
+                .enumerate()
+            {
                 let style = if index == 0 { look.alarm() } else { Style::new() };
                 lines.push(Line::styled(
                     format!("{}{line}", if index == 0 { "- " } else { "  " }),
