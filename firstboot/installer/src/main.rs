@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use clap::{CommandFactory as _, Parser as _};
@@ -16,6 +17,7 @@ use serde_json::json;
 use sigmavault_installer::answers::{self, Action, Answers, Keyboard};
 use sigmavault_installer::demo::{Demo, Scenario};
 use sigmavault_installer::execute::Execute;
+use sigmavault_installer::lock::{self, Locked};
 use sigmavault_installer::machine::Machine;
 use sigmavault_installer::plan::{self, Confirmation};
 use sigmavault_installer::report::{Report, Verdict};
@@ -57,7 +59,7 @@ fn left_answers() -> anyhow::Result<Option<(String, String)>> {
 #[derive(Debug, Clone, Copy)]
 enum World {
     /// In a machine that does not exist.
-    Demo(Scenario, f64),
+    Demo(Scenario, Duration),
     /// In this one, started from a live medium, as root.
     Live,
 }
@@ -66,7 +68,10 @@ impl World {
     /// The demonstration, or this machine when disks may be written here.
     fn of(arguments: &Arguments) -> anyhow::Result<Self> {
         if let Some(Demonstration::Scenario(scenario)) = arguments.demo {
-            return Ok(Self::Demo(scenario, arguments.demo_seconds.clamp(0.0, 3600.0)));
+            return Ok(Self::Demo(
+                scenario,
+                Duration::from_millis(arguments.demo_milliseconds.into()),
+            ));
         }
         if !host::is_live() {
             bail!(
@@ -89,8 +94,8 @@ impl World {
 
     fn execute(self) -> anyhow::Result<Arc<dyn Execute>> {
         match self {
-            Self::Demo(scenario, seconds) => Ok(Arc::new(Demo::new(scenario, seconds))),
-            Self::Live => real_execute(),
+            Self::Demo(scenario, takes) => Ok(Arc::new(Demo::new(scenario, takes))),
+            Self::Live => Ok(Arc::new(Locked::new(real_execute()?, Path::new(lock::PATH)))),
         }
     }
 

@@ -69,8 +69,8 @@ impl Answers {
             &[
                 "--demo",
                 scenario,
-                "--demo-seconds",
-                "0.2",
+                "--demo-milliseconds",
+                "200",
                 "--answers",
                 self.path(),
             ],
@@ -296,7 +296,7 @@ fn plain_questions() {
         "3",
     ];
     let output = installer(
-        &["--demo", "--plain", "--demo-seconds", "0.2"],
+        &["--demo", "--plain", "--demo-milliseconds", "200"],
         &(input.join("\n") + "\n"),
     );
     let out = text(&output.stdout);
@@ -331,7 +331,7 @@ fn plain_questions() {
 #[test]
 fn plain_questions_of_a_reinstallation_and_an_end_before_time() {
     let output = installer(
-        &["--demo", "reinstall", "--plain", "--demo-seconds", "0.2"],
+        &["--demo", "reinstall", "--plain", "--demo-milliseconds", "200"],
         "\n\n\n\n\n\nS5GXNX0R401382F\n",
     );
     let out = text(&output.stdout);

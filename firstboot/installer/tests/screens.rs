@@ -61,7 +61,7 @@ fn keyboard_and_time_zone_follow_the_language() {
 #[test]
 fn system_disk() {
     let mut screen = Screen::new(Scenario::Empty, RICH);
-    screen.to_disks();
+    screen.reach_disks();
     assert_snapshot!("disk", screen.text());
     screen.press(KeyCode::End).enter();
     assert_snapshot!("disk_medium", screen.text());
@@ -74,7 +74,7 @@ fn system_disk() {
 fn many_disks_scroll() {
     let mut screen = Screen::new(Scenario::ManyDisks, PLAIN);
     screen
-        .to_disks()
+        .reach_disks()
         .press(KeyCode::PageDown)
         .press(KeyCode::PageDown);
     assert_snapshot!("disk_many_ascii", screen.text());
@@ -92,7 +92,7 @@ fn many_disks_scroll() {
 #[test]
 fn encryption() {
     let mut screen = Screen::new(Scenario::Empty, RICH);
-    screen.to_disks().enter();
+    screen.reach_disks().enter();
     assert_snapshot!("encryption_none", screen.text());
     screen
         .press(KeyCode::Down)
@@ -118,14 +118,14 @@ fn encryption() {
 #[test]
 fn a_machine_without_tpm_is_not_asked_about_it() {
     let mut screen = Screen::new(Scenario::OneDisk, RICH);
-    screen.to_disks().enter().press(KeyCode::Down);
+    screen.reach_disks().enter().press(KeyCode::Down);
     screen.assert_shows("Recovery key").assert_lacks("TPM");
 }
 
 #[test]
 fn pool() {
     let mut screen = Screen::new(Scenario::Empty, RICH);
-    screen.to_disks().enter().enter();
+    screen.reach_disks().enter().enter();
     assert_snapshot!("pool_none", screen.text());
     screen.press(KeyCode::Down);
     assert_snapshot!("pool_suggested", screen.text());
@@ -152,7 +152,7 @@ fn pool() {
 fn a_pool_of_no_disk_or_of_a_wrong_name_is_refused() {
     let mut screen = Screen::new(Scenario::Empty, RICH);
     screen
-        .to_disks()
+        .reach_disks()
         .enter()
         .enter()
         .press(KeyCode::Down)
@@ -173,7 +173,7 @@ fn a_pool_of_no_disk_or_of_a_wrong_name_is_refused() {
 #[test]
 fn network() {
     let mut screen = Screen::new(Scenario::OneDisk, RICH);
-    screen.to_disks().enter().enter();
+    screen.reach_disks().enter().enter();
     assert_snapshot!("network", screen.text());
     screen.control('u').write("my nas").enter().press(KeyCode::Down);
     screen
@@ -207,7 +207,7 @@ fn network() {
 #[test]
 fn user() {
     let mut screen = Screen::new(Scenario::OneDisk, RICH);
-    screen.to_user();
+    screen.reach_user();
     assert_snapshot!("user", screen.text());
     screen
         .write("Ada")
@@ -223,7 +223,7 @@ fn user() {
 #[test]
 fn summary_and_its_confirmation() {
     let mut screen = Screen::new(Scenario::Empty, RICH);
-    screen.to_user().fill_user();
+    screen.reach_user().fill_user();
     assert_snapshot!("summary", screen.text());
     screen.enter();
     screen.assert_shows(&format!("! Nothing is done before {SERIAL} is typed."));
@@ -246,7 +246,7 @@ fn summary_and_its_confirmation() {
 fn the_summary_of_a_pool_says_what_is_lost() {
     let mut screen = Screen::new(Scenario::Empty, RICH);
     screen
-        .to_disks()
+        .reach_disks()
         .enter()
         .enter()
         .press(KeyCode::Down)
@@ -273,7 +273,7 @@ fn the_summary_of_a_pool_says_what_is_lost() {
 #[test]
 fn data_can_be_kept() {
     let mut screen = Screen::new(Scenario::Reinstall, RICH);
-    screen.to_disks().enter();
+    screen.reach_disks().enter();
     assert_snapshot!("mode_keep", screen.text());
     screen.enter();
     assert_snapshot!("summary_keep", screen.text());
@@ -287,7 +287,7 @@ fn data_can_be_kept() {
 #[test]
 fn what_was_chosen_for_one_disk_does_not_hold_for_another() {
     let mut screen = Screen::new(Scenario::Reinstall, RICH);
-    screen.to_disks().enter().enter().assert_shows(" Summary ");
+    screen.reach_disks().enter().enter().assert_shows(" Summary ");
     screen
         .press(KeyCode::Esc)
         .press(KeyCode::Esc)
@@ -298,7 +298,7 @@ fn what_was_chosen_for_one_disk_does_not_hold_for_another() {
 #[test]
 fn a_half_done_installation_is_named() {
     let mut screen = Screen::new(Scenario::HalfDone, RICH);
-    screen.to_disks().assert_shows("half-done").enter();
+    screen.reach_disks().assert_shows("half-done").enter();
     assert_snapshot!("mode_half_done", screen.text());
     screen.press(KeyCode::Down).enter().assert_shows(" Encryption ");
 }
@@ -323,7 +323,7 @@ fn refusals_that_no_answer_can_mend_come_first() {
 fn progress() {
     for (look, name) in [(RICH, "progress"), (PLAIN, "progress_ascii")] {
         let mut screen = Screen::new(Scenario::Empty, look);
-        screen.to_user().fill_user().write(SERIAL).enter();
+        screen.reach_user().fill_user().write(SERIAL).enter();
         screen.tell(&[
             Event::Began {
                 step: Step::Check,
@@ -365,7 +365,7 @@ fn progress() {
 #[test]
 fn stopping_asks_first() {
     let mut screen = Screen::new(Scenario::Empty, RICH);
-    screen.to_user().fill_user().write(SERIAL).enter().control('c');
+    screen.reach_user().fill_user().write(SERIAL).enter().control('c');
     assert_snapshot!("stop_asks", screen.text());
     screen.press(KeyCode::Char('n'));
     assert!(!screen.requests.contains(&Request::Stop));
@@ -385,7 +385,7 @@ fn the_recovery_key_is_shown_once() {
     for (look, name) in [(RICH, "recovery_key"), (PLAIN, "recovery_key_ascii")] {
         let mut screen = Screen::new(Scenario::OneDisk, look);
         screen
-            .to_disks()
+            .reach_disks()
             .enter()
             .press(KeyCode::Down)
             .enter()
@@ -416,7 +416,7 @@ fn the_recovery_key_is_shown_once() {
 #[test]
 fn done() {
     let mut screen = Screen::new(Scenario::Empty, RICH);
-    screen.to_user().fill_user().write(SERIAL).enter();
+    screen.reach_user().fill_user().write(SERIAL).enter();
     screen.app.clock(Duration::from_secs(95));
     screen.app.ended(Ok(Outcome {
         recovery_key: None,
@@ -431,7 +431,7 @@ fn done() {
 #[test]
 fn failed_and_tried_again() {
     let mut screen = Screen::new(Scenario::FailingDisk, RICH);
-    screen.to_user().fill_user().write(SERIAL).enter().run();
+    screen.reach_user().fill_user().write(SERIAL).enter().run();
     assert_snapshot!("failed", screen.text());
     screen.press(KeyCode::Char('l'));
     assert_snapshot!("failed_log", screen.text());

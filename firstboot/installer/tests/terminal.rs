@@ -34,28 +34,33 @@ impl Terminal {
     }
 
     fn start_as(term: &str, arguments: &[&str]) -> Self {
+        Self::start_on(term, (80, 24), arguments)
+    }
+
+    fn start_on(term: &str, (columns, rows): (u16, u16), arguments: &[&str]) -> Self {
         let size = Winsize {
-            ws_row: 24,
-            ws_col: 80,
+            ws_row: rows,
+            ws_col: columns,
             ws_xpixel: 0,
             ws_ypixel: 0,
         };
         let pty = openpty(&size, None).unwrap();
-        let side = |end: &OwnedFd| end.try_clone().unwrap();
+        let copy = |end: &OwnedFd| end.try_clone().unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_sigmavault-installer"))
             .args(arguments)
             .env_clear()
             .env("TERM", term)
             .env("LANG", "C.UTF-8")
-            .stdin(side(&pty.slave))
-            .stdout(side(&pty.slave))
-            .stderr(side(&pty.slave))
+            .env("SHELL", "/bin/true")
+            .stdin(copy(&pty.slave))
+            .stdout(copy(&pty.slave))
+            .stderr(copy(&pty.slave))
             .spawn()
             .unwrap();
         drop(pty.slave);
         let screen = Arc::new(Mutex::new(vt100::Parser::new(24, 80, 0)));
         let all = Arc::new(Mutex::new(Vec::new()));
-        let mut output = File::from(side(&pty.master));
+        let mut output = File::from(copy(&pty.master));
         let (seen, kept) = (Arc::clone(&screen), Arc::clone(&all));
         thread::spawn(move || {
             let mut buffer = [0; 4096];
@@ -113,7 +118,7 @@ impl Terminal {
     }
 
     /// Through language, keyboard and time zone.
-    fn to_disks(&mut self) -> &mut Self {
+    fn reach_disks(&mut self) -> &mut Self {
         self.shows(" Welcome ")
             .shows("Step 1 of 12")
             .press("german (d")
@@ -137,9 +142,9 @@ impl Drop for Terminal {
 
 #[test]
 fn every_screen_to_the_end() {
-    let mut terminal = Terminal::start(&["--demo", "empty", "--demo-seconds", "2"]);
+    let mut terminal = Terminal::start(&["--demo", "empty", "--demo-milliseconds", "2000"]);
     terminal
-        .to_disks()
+        .reach_disks()
         .shows(SERIAL)
         .press(END)
         .shows("It cannot be chosen: it is the medium");
@@ -230,8 +235,11 @@ fn every_screen_to_the_end() {
 
 #[test]
 fn a_reinstallation_keeps_the_data() {
-    let mut terminal = Terminal::start(&["--demo", "reinstall", "--demo-seconds", "1"]);
-    terminal.to_disks().shows("SigmaVault NAS OS 0.0.9").press(ENTER);
+    let mut terminal = Terminal::start(&["--demo", "reinstall", "--demo-milliseconds", "1000"]);
+    terminal
+        .reach_disks()
+        .shows("SigmaVault NAS OS 0.0.9")
+        .press(ENTER);
     terminal
         .shows(" What happens to it ")
         .shows("(*) Install the system anew and keep")
@@ -283,7 +291,7 @@ fn without_a_disk_it_says_so_at_once() {
 fn only_the_serial_number_begins_the_installation() {
     let mut terminal = Terminal::start(&["--demo", "one-disk"]);
     terminal
-        .to_disks()
+        .reach_disks()
         .press(ENTER)
         .shows(" Encryption ")
         .press(ENTER);
@@ -319,9 +327,9 @@ fn only_the_serial_number_begins_the_installation() {
 
 #[test]
 fn a_failing_disk_and_a_stop() {
-    let mut terminal = Terminal::start(&["--demo", "failing-disk", "--demo-seconds", "5"]);
+    let mut terminal = Terminal::start(&["--demo", "failing-disk", "--demo-milliseconds", "5000"]);
     terminal
-        .to_disks()
+        .reach_disks()
         .press(ENTER)
         .shows(" Encryption ")
         .press(ENTER)
@@ -375,9 +383,44 @@ fn a_serial_terminal_gets_ascii_without_colours() {
 }
 
 #[test]
-fn signals_leave_the_terminal_as_it_was() {
+fn a_serial_line_that_knows_no_size_is_80_by_24() {
+    let mut terminal = Terminal::start_on("vt100", (0, 0), &["--demo", "one-disk"]);
+    terminal
+        .shows("+ SigmaVault NAS OS 0.1.0 - Welcome ---")
+        .shows("Ctrl-C leave");
+    assert_eq!(terminal.text().lines().count(), 24);
+}
+
+#[test]
+fn a_shell_leads_back() {
+    let mut terminal = Terminal::start(&["--demo", "no-disk"]);
+    terminal
+        .shows("> Look again")
+        .press(DOWN)
+        .shows("> Open a shell")
+        .press(ENTER);
+    let end = Instant::now() + PATIENCE;
+    while !terminal.transcript().contains("`exit` leads back") {
+        assert!(Instant::now() < end, "{}", terminal.text());
+        thread::sleep(Duration::from_millis(20));
+    }
+    terminal.press(UP).shows("> Look again").shows("There is no disk");
+}
+
+#[test]
+fn noise_is_drawn_over_and_signals_leave_the_terminal_as_it_was() {
     let mut terminal = Terminal::start(&["--demo", "empty"]);
     terminal.shows(" Welcome ");
+    terminal
+        .screen
+        .lock()
+        .unwrap()
+        .process(b"\x1b[2J\x1b[Hnoise of the kernel");
+    terminal
+        .lacks(" Welcome ")
+        .press("\x0c")
+        .shows(" Welcome ")
+        .lacks("noise");
     let process = nix::unistd::Pid::from_raw(i32::try_from(terminal.child.id()).unwrap());
     nix::sys::signal::kill(process, nix::sys::signal::SIGTERM).unwrap();
     assert_eq!(terminal.ends().code(), Some(0));

@@ -155,7 +155,7 @@ impl App {
                     None => Phase::Done(done),
                 };
             }
-            Err(error) => self.phase = Phase::Failed(Failed::new(&error, progress.log())),
+            Err(error) => self.phase = Phase::Failed(Failed::new(&error, progress.at(), progress.log())),
         }
     }
 

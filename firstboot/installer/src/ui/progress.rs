@@ -70,6 +70,15 @@ impl Progress {
         self.began
     }
 
+    /// Title of the step that runs.
+    pub(crate) fn at(&self) -> Option<&'static str> {
+        let running = |state: &State| matches!(state, State::Running { .. });
+        self.steps
+            .iter()
+            .find(|(_, state)| running(state))
+            .map(|(step, _)| step.title())
+    }
+
     /// What was told, a line each.
     pub(crate) fn log(&self) -> Vec<String> {
         self.log.clone()
