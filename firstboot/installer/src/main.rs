@@ -338,13 +338,7 @@ fn ask_on_screens(world: World) -> anyhow::Result<ExitCode> {
         &mut app,
         &ui::terminal::Surroundings {
             execute: world.execute()?,
-            machine: &|| match world.machine() {
-                Ok(machine) => Some(machine),
-                Err(error) => {
-                    world.log(&format!("{error:#}"));
-                    None
-                }
-            },
+            machine: &|| world.machine().map_err(|error| format!("{error:#}")),
             keyboard: &|keyboard| world.keyboard(keyboard),
             shell: &host::shell,
             log: &|line| world.log(line),

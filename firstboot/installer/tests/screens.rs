@@ -437,6 +437,9 @@ fn failed_and_tried_again() {
     assert_snapshot!("failed_log", screen.text());
     screen.press(KeyCode::Esc).enter();
     assert_eq!(screen.requests.last(), Some(&Request::Look));
+    screen.app.say("lsblk failed: no such device".to_owned());
+    assert_snapshot!("failed_again", screen.text());
+    screen.press(KeyCode::Esc).assert_lacks("lsblk failed");
     screen.app.look_at(Scenario::HalfDone.machine());
     screen
         .assert_shows(" Summary ")

@@ -25,8 +25,8 @@ use crate::machine::Machine;
 pub struct Surroundings<'a> {
     /// Carries plans out.
     pub execute: Arc<dyn Execute>,
-    /// Reads the machine once more; none when it cannot be read.
-    pub machine: &'a dyn Fn() -> Option<Machine>,
+    /// Reads the machine once more, or says why it cannot be read.
+    pub machine: &'a dyn Fn() -> Result<Machine, String>,
     /// Sets the console's keys.
     pub keyboard: &'a dyn Fn(&Keyboard),
     /// Runs a shell on the terminal until it is left.
@@ -106,11 +106,10 @@ fn turn(
                     }
                 }
                 Some(Request::Keyboard(keyboard)) => (surroundings.keyboard)(&keyboard),
-                Some(Request::Look) => {
-                    if let Some(machine) = (surroundings.machine)() {
-                        app.look_at(machine);
-                    }
-                }
+                Some(Request::Look) => match (surroundings.machine)() {
+                    Ok(machine) => app.look_at(machine),
+                    Err(error) => app.say(error),
+                },
                 Some(Request::Shell) => shell(terminal, surroundings)?,
                 Some(Request::Redraw) => wipe(terminal)?,
             }
