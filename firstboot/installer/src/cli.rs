@@ -47,15 +47,15 @@ pub struct Arguments {
     /// Show everything on a machine that does not exist, and write nothing; `list` names the scenarios
     #[arg(long, value_name = "SCENARIO", num_args = 0..=1, default_missing_value = "empty", conflicts_with = "unattended")]
     pub demo: Option<Demonstration>,
-    /// Seconds that an installation of the demonstration takes
+    /// Milliseconds that an installation of the demonstration takes
     #[arg(
         long,
-        value_name = "SECONDS",
+        value_name = "NUMBER",
         hide = true,
-        default_value_t = 15.0,
+        default_value_t = 15_000,
         requires = "demo"
     )]
-    pub demo_seconds: f64,
+    pub demo_milliseconds: u32,
     /// Print the JSON Schema of answer files
     #[arg(long)]
     pub print_schema: bool,

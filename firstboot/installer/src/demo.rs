@@ -133,7 +133,7 @@ impl FromStr for Scenario {
 #[derive(Debug, Clone, Copy)]
 pub struct Demo {
     scenario: Scenario,
-    seconds: f64,
+    takes: Duration,
 }
 
 /// A key as systemd-cryptenroll makes them.
@@ -142,9 +142,9 @@ const RECOVERY_KEY: &str = "cbdefghi-jklnrtuv-vutrnlkj-ihgfedbc-cdcdefef-ghghiji
 const BEAT: Duration = Duration::from_millis(50);
 
 impl Demo {
-    /// Takes about this many seconds.
-    pub fn new(scenario: Scenario, seconds: f64) -> Self {
-        Self { scenario, seconds }
+    /// Takes about this long.
+    pub fn new(scenario: Scenario, takes: Duration) -> Self {
+        Self { scenario, takes }
     }
 
     fn copy(
@@ -154,7 +154,7 @@ impl Demo {
         halt: &Stop,
         tell: &(dyn Fn(Event) + Sync),
     ) -> Result<(), ExecuteError> {
-        let takes = Duration::from_secs_f64(self.seconds / 5.0);
+        let takes = self.takes / 5;
         let start = Instant::now();
         loop {
             if halt.asked() {
@@ -198,7 +198,7 @@ impl Execute for Demo {
             match bytes {
                 Some(bytes) => self.copy(step, bytes, halt, tell)?,
                 None if halt.asked() => return Err(ExecuteError::Stopped),
-                None => thread::sleep(Duration::from_secs_f64(self.seconds / 35.0)),
+                None => thread::sleep(self.takes / 35),
             }
             if step == Step::Boot {
                 let text = "this is a demonstration: nothing was written".to_owned();

@@ -1,7 +1,7 @@
 //! Answers as far as they were given, while a person is being asked.
 
 use crate::answers::{Answers, Keyboard, Mode, Network, System};
-use crate::machine::{Contents, Disk, Machine};
+use crate::machine::{Contents, Disk, Installed, Machine};
 use crate::plan::{self, Confirmation, InstallPlan, Refusal};
 use crate::select::Selector;
 
@@ -139,6 +139,12 @@ impl Draft {
         if let Some(reason) = &disk.in_use {
             return Some(reason.clone());
         }
+        // Its state partition may lack settings and users: a system that nobody can log in to.
+        if let (Mode::KeepData, Contents::SigmaVault(Installed { complete: false, .. })) =
+            (mode, &disk.contents)
+        {
+            return Some("its installation was not completed, so that there is nothing to keep".to_owned());
+        }
         let mut draft = self.clone();
         draft.choose(&disk.name);
         draft.answers.system.mode = mode;
@@ -211,7 +217,7 @@ impl Draft {
             text.push_str(&seen.join("\n"));
         }
         text.push_str(
-            "\ntry: plug a disk in and look again; let a RAID controller give its disks through (HBA mode)",
+            "\n  try: plug a disk in and look again; let a RAID controller give its disks through (HBA mode)",
         );
         Some(text)
     }

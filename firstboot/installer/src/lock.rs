@@ -1,8 +1,10 @@
 //! One installation at a time: two that write to the same disks would leave neither whole.
 
+use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
@@ -15,15 +17,22 @@ use crate::progress::{Event, Outcome, Stop};
 pub const PATH: &str = "/run/sigmavault/installer.lock";
 
 /// Carries plans out while it holds the lock.
-#[derive(Debug)]
-pub struct Locked<E> {
-    execute: E,
+pub struct Locked {
+    execute: Arc<dyn Execute>,
     path: PathBuf,
 }
 
-impl<E: Execute> Locked<E> {
+impl fmt::Debug for Locked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Locked")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Locked {
     /// With the lock in this file.
-    pub fn new(execute: E, path: &Path) -> Self {
+    pub fn new(execute: Arc<dyn Execute>, path: &Path) -> Self {
         Self {
             execute,
             path: path.to_owned(),
@@ -64,7 +73,7 @@ impl<E: Execute> Locked<E> {
     }
 }
 
-impl<E: Execute> Execute for Locked<E> {
+impl Execute for Locked {
     fn execute(
         &self,
         plan: &InstallPlan,
@@ -80,6 +89,8 @@ impl<E: Execute> Execute for Locked<E> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::demo::{Demo, Scenario};
 
@@ -87,8 +98,9 @@ mod tests {
     fn a_second_installation_is_refused_while_the_first_runs() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run/installer.lock");
-        let first = Locked::new(Demo::new(Scenario::Empty, 0.0), &path);
-        let second = Locked::new(Demo::new(Scenario::Empty, 0.0), &path);
+        let demo = || Arc::new(Demo::new(Scenario::Empty, Duration::ZERO));
+        let first = Locked::new(demo(), &path);
+        let second = Locked::new(demo(), &path);
         let held = first.take().unwrap();
         assert_eq!(
             second.take().unwrap_err().to_string(),

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use clap::{CommandFactory as _, Parser as _};
@@ -46,7 +47,8 @@ fn read_machine() -> anyhow::Result<Machine> {
 
 /// Answers that somebody left for this machine, and where they were.
 fn left_answers() -> anyhow::Result<Option<(String, String)>> {
-    let medium = Medium::of(&read_machine()?.source);
+    // Without answers nothing is wrong with a machine that cannot be read.
+    let medium = read_machine().map_or_else(|_| Medium::default(), |machine| Medium::of(&machine.source));
     Ok(sources::find(&sources::volume::Live, &medium)?)
 }
 
@@ -54,7 +56,7 @@ fn left_answers() -> anyhow::Result<Option<(String, String)>> {
 #[derive(Debug, Clone, Copy)]
 enum World {
     /// In a machine that does not exist.
-    Demo(Scenario, f64),
+    Demo(Scenario, Duration),
     /// In this one, started from a live medium, as root.
     Live,
 }
@@ -63,7 +65,10 @@ impl World {
     /// The demonstration, or this machine when disks may be written here.
     fn of(arguments: &Arguments) -> anyhow::Result<Self> {
         if let Some(Demonstration::Scenario(scenario)) = arguments.demo {
-            return Ok(Self::Demo(scenario, arguments.demo_seconds.clamp(0.0, 3600.0)));
+            return Ok(Self::Demo(
+                scenario,
+                Duration::from_millis(arguments.demo_milliseconds.into()),
+            ));
         }
         if !host::is_live() {
             bail!(
@@ -84,10 +89,10 @@ impl World {
         }
     }
 
-    fn execute(self) -> anyhow::Result<Arc<dyn Execute>> {
+    fn execute(self) -> Arc<dyn Execute> {
         match self {
-            Self::Demo(scenario, seconds) => Ok(Arc::new(Demo::new(scenario, seconds))),
-            Self::Live => Ok(Arc::new(Locked::new(Real(Local), Path::new(lock::PATH)))),
+            Self::Demo(scenario, takes) => Arc::new(Demo::new(scenario, takes)),
+            Self::Live => Arc::new(Locked::new(Arc::new(Real(Local)), Path::new(lock::PATH))),
         }
     }
 
@@ -276,9 +281,7 @@ fn install(world: World, place: &str, text: &str, out: &mut dyn io::Write) -> an
         Ok(answers) => answers,
         Err(error) => return refuse(&anyhow!("{place}: {error}"), out),
     };
-    let ready = world
-        .machine()
-        .and_then(|machine| Ok((machine, world.execute()?)));
+    let ready = world.machine().map(|machine| (machine, world.execute()));
     let (machine, execute) = match ready {
         Ok(ready) => ready,
         Err(error) => {
@@ -303,7 +306,7 @@ fn ask_plainly(world: World) -> anyhow::Result<ExitCode> {
     let stop = host::signals(&busy)?;
     let left = plain::run(
         world.machine()?,
-        &world.execute()?,
+        &world.execute(),
         &|keyboard| world.keyboard(keyboard),
         &stop,
         &mut plain::Console {
@@ -330,14 +333,8 @@ fn ask_on_screens(world: World) -> anyhow::Result<ExitCode> {
     let left = ui::terminal::run(
         &mut app,
         &ui::terminal::Surroundings {
-            execute: world.execute()?,
-            machine: &|| match world.machine() {
-                Ok(machine) => Some(machine),
-                Err(error) => {
-                    world.log(&format!("{error:#}"));
-                    None
-                }
-            },
+            execute: world.execute(),
+            machine: &|| world.machine().map_err(|error| format!("{error:#}")),
             keyboard: &|keyboard| world.keyboard(keyboard),
             shell: &host::shell,
             log: &|line| world.log(line),

@@ -153,10 +153,11 @@ fn finish(
         }
     }
     let options = ["leave the installer", "restart", "switch off"].map(str::to_owned);
-    let action = match console.choose("What now?", &options, 0)? {
-        1 => Action::Reboot,
-        2 => Action::Poweroff,
-        _ => Action::Wait,
+    let action = match console.choose("What now?", &options, 0) {
+        Ok(1) => Action::Reboot,
+        Ok(2) => Action::Poweroff,
+        Ok(_) | Err(PlainError::Ended) => Action::Wait,
+        Err(error) => return Err(error),
     };
     Ok(Left { installed, action })
 }

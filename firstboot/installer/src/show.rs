@@ -33,12 +33,15 @@ pub fn plan(machine: &Machine, plan: &InstallPlan) -> Vec<String> {
     lines.push(format!("System on {}", plan.disk.name));
     lines.push(format!("  SigmaVault NAS OS {}", plan.source.version));
     lines.push(format!("  root hash {}", plan.source.root_hash));
-    let partitions: Vec<String> = plan
-        .partitions
-        .iter()
-        .map(|part| format!("{} {}", part.label, binary(part.bytes)))
-        .collect();
-    lines.push(format!("  partitions: {}", partitions.join(", ")));
+    if plan.mode == Mode::KeepData {
+        lines.push("  both system slots are written anew; the other partitions stay".to_owned());
+    } else {
+        let partitions = plan.partitions.iter();
+        let partitions: Vec<String> = partitions
+            .map(|part| format!("{} {}", part.label, binary(part.bytes)))
+            .collect();
+        lines.push(format!("  partitions: {}", partitions.join(", ")));
+    }
     if plan.mode == Mode::Erase {
         lines.push("Encryption".to_owned());
         lines.push(match &plan.encryption {

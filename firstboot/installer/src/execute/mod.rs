@@ -23,7 +23,7 @@ use crate::progress::{Event, Outcome, Stop};
 #[derive(Debug, thiserror::Error)]
 pub enum ExecuteError {
     /// The person asked it to stop.
-    #[error("stopped as asked; the disk is not bootable until the installation is run again")]
+    #[error("stopped as asked; run the installation again to complete it")]
     Stopped,
     /// A program failed.
     #[error("{program} failed: {said}\n  try: {hint}")]

@@ -126,7 +126,6 @@ impl Work<'_> {
         self.step(Step::Boot, || {
             outcome.notes.extend(esp.install_loader(run)?);
             esp.write_entry(first, &plan.source.version, slots::SECOND)?;
-            disk::rename_state(run, &plan.disk)?;
             esp.close(run)?;
             Ok(((), String::new()))
         })?;

@@ -150,7 +150,9 @@ fn unfit(found: &Installed, source: &Source) -> Option<String> {
         let (has, needed) = apart(has, needed);
         format!("its {name} slots have {has} each and the new system needs {needed}")
     };
-    if found.state_bytes == 0 {
+    if !found.complete {
+        Some("its installation was not completed, so that there is nothing to keep".to_owned())
+    } else if found.state_bytes == 0 {
         Some("it has no state partition".to_owned())
     } else if found.slot_bytes < source.root_bytes {
         Some(slot("root", found.slot_bytes, source.root_bytes))

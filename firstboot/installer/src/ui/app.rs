@@ -58,11 +58,12 @@ enum Phase {
 }
 
 /// What lies over the screen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Over {
     Help,
     Leave,
     Stop,
+    Said(String),
 }
 
 /// The installer's state.
@@ -130,6 +131,11 @@ impl App {
         self.enter();
     }
 
+    /// Something that was asked for could not be done.
+    pub fn say(&mut self, text: String) {
+        self.over = Some(Over::Said(text));
+    }
+
     /// What the installation tells.
     pub fn tell(&mut self, event: Event) {
         if let Phase::Installing(progress) = &mut self.phase {
@@ -155,7 +161,7 @@ impl App {
                     None => Phase::Done(done),
                 };
             }
-            Err(error) => self.phase = Phase::Failed(Failed::new(&error, progress.log())),
+            Err(error) => self.phase = Phase::Failed(Failed::new(&error, progress.at(), progress.log())),
         }
     }
 
@@ -190,8 +196,8 @@ impl App {
         if control && key.code == KeyCode::Char('l') {
             return Some(Request::Redraw);
         }
-        if let Some(over) = self.over {
-            return self.answer(over, key);
+        if let Some(over) = self.over.clone() {
+            return self.answer(&over, key);
         }
         match key.code {
             KeyCode::Char('c') if control => {
@@ -248,11 +254,11 @@ impl App {
         None
     }
 
-    fn answer(&mut self, over: Over, key: KeyEvent) -> Option<Request> {
+    fn answer(&mut self, over: &Over, key: KeyEvent) -> Option<Request> {
         let yes = matches!(key.code, KeyCode::Char('y' | 'Y'));
         let no = matches!(key.code, KeyCode::Char('n' | 'N') | KeyCode::Esc | KeyCode::Enter);
         match over {
-            Over::Help => {
+            Over::Help | Over::Said(_) => {
                 self.over = None;
                 None
             }
@@ -339,7 +345,8 @@ impl App {
             Phase::Failed(failed) => failed.draw(frame, inner, self.look),
         }
         self.draw_keys(frame, Rect::new(area.x, area.bottom() - 1, area.width, 1), keys);
-        match self.over {
+        match &self.over {
+            Some(Over::Said(text)) => self.draw_over(frame, body, "It did not work", text, "any key closes"),
             Some(Over::Help) => self.draw_over(
                 frame,
                 body,

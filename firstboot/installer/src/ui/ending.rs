@@ -61,7 +61,10 @@ impl Refused {
             Line::default(),
         ];
         for reason in &self.reasons {
-            for (index, line) in wrap(reason, width - 2).into_iter().enumerate() {
+            for (index, line) in wrap(&reason.replace("\n  try: ", "\nWhat to do: "), width - 2)
+                .into_iter()
+                .enumerate()
+            {
                 let style = if index == 0 { look.alarm() } else { Style::new() };
                 lines.push(Line::styled(
                     format!("{}{line}", if index == 0 { "- " } else { "  " }),
@@ -322,6 +325,8 @@ fn spoken(took: Duration) -> String {
 /// It did not work.
 #[derive(Debug)]
 pub(crate) struct Failed {
+    /// Step in which it ended.
+    at: Option<&'static str>,
     error: String,
     log: Vec<String>,
     /// First line of the log that is shown, while it is.
@@ -335,12 +340,14 @@ const PAGE: usize = 19;
 impl Failed {
     pub(crate) const TITLE: &'static str = "Not installed";
     pub(crate) const HELP: &'static str = "The installation ended before it was complete. It can be run again as often \
-        as needed: what was typed is kept, and the disk is recognised as half-done.";
+        as needed: what was typed is kept, and the disk is recognised as half-done. On a machine started from the medium the log \
+        is in /run/sigmavault/installer.log too.";
 
-    pub(crate) fn new(error: &ExecuteError, mut log: Vec<String>) -> Self {
+    pub(crate) fn new(error: &ExecuteError, at: Option<&'static str>, mut log: Vec<String>) -> Self {
         let error = error.to_string();
         log.extend(error.lines().map(str::to_owned));
         Self {
+            at,
             error,
             log,
             log_at: None,
@@ -410,10 +417,11 @@ impl Failed {
             frame.render_widget(Paragraph::new(lines.collect::<Vec<_>>()), area);
             return;
         }
-        let mut lines = vec![
-            Line::styled("The installation did not come to its end.", look.alarm()),
-            Line::default(),
-        ];
+        let first = match self.at {
+            Some(step) => format!("The installation ended at this step: {step}"),
+            None => "The installation did not come to its end.".to_owned(),
+        };
+        let mut lines = vec![Line::styled(first, look.alarm()), Line::default()];
         for (index, part) in self.error.split("\n  try: ").enumerate() {
             let (text, style) = if index == 0 {
                 (sentence(part), Style::new())

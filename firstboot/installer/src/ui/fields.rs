@@ -107,9 +107,6 @@ impl Fields {
 
     /// Says what is wrong with a field; the first one gets the focus.
     pub(crate) fn problem(&mut self, key: &str, text: &str) {
-        if !self.has_problem() {
-            self.focus(key);
-        }
         self.change(key, |field| {
             // Reasons read on from their key: "is too short".
             let reads_on = ["is ", "has ", "cannot ", "could ", "begins "]
@@ -118,6 +115,10 @@ impl Fields {
             let subject = if reads_on { field.label } else { "" };
             field.problem = Some(format!("{subject} {text}").trim_start().to_owned());
         });
+        let wrong = |field: &Field| field.shown && field.problem.is_some();
+        if let Some(first) = self.fields.iter().position(wrong) {
+            self.focus = first;
+        }
     }
 
     /// Whether anything is wrong.

@@ -9,7 +9,7 @@ use ratatui::text::Line;
 use ratatui::widgets::Paragraph;
 
 use super::look::Look;
-use super::text::{columns, duration, fit, wrap};
+use super::text::{duration, fit, wrap};
 use crate::machine::decimal;
 use crate::plan::InstallPlan;
 use crate::progress::{Event, Step, rate};
@@ -68,6 +68,15 @@ impl Progress {
 
     pub(crate) fn began(&self) -> Duration {
         self.began
+    }
+
+    /// Title of the step that runs.
+    pub(crate) fn at(&self) -> Option<&'static str> {
+        let running = |state: &State| matches!(state, State::Running { .. });
+        self.steps
+            .iter()
+            .find(|(_, state)| running(state))
+            .map(|(step, _)| step.title())
     }
 
     /// What was told, a line each.
@@ -154,6 +163,18 @@ impl Progress {
         (done * 1000).checked_div(all).unwrap_or(0)
     }
 
+    /// Thousandths done of the step that runs, when it counts bytes.
+    fn part_of_step(&self) -> Option<u128> {
+        self.steps.iter().find_map(|(_, state)| match state {
+            State::Running {
+                done,
+                total: Some(total),
+                ..
+            } => (u128::from(*done.min(total)) * 1000).checked_div(u128::from(*total)),
+            State::Waiting | State::Running { .. } | State::Done { .. } => None,
+        })
+    }
+
     /// Draws it.
     pub(crate) fn draw(&self, frame: &mut Frame, area: Rect, now: Duration, look: Look) {
         let width = usize::from(area.width);
@@ -170,11 +191,11 @@ impl Progress {
             lines.push(Line::styled(fit(&format!("{left} {right}"), width), style));
         }
         lines.push(Line::default());
-        let part = self.part();
         let took = duration(now.saturating_sub(self.began));
-        let end = format!(" {:3} %  {took}", part / 10);
-        let bar = bar(part, width.saturating_sub(9 + columns(&end)));
-        lines.push(Line::from(format!("Overall {bar}{end}")));
+        if let Some(part) = self.part_of_step() {
+            lines.push(labelled_bar("This step", part, "", width));
+        }
+        lines.push(labelled_bar("Overall", self.part(), &took, width));
         lines.push(Line::default());
         if self.stopping {
             lines.push(Line::styled("Stopping at the next safe point ...", look.alarm()));
@@ -196,8 +217,7 @@ fn running(done: u64, total: Option<u64>, elapsed: Duration) -> String {
     let Some(total) = total.filter(|total| *total > 0) else {
         return "working".to_owned();
     };
-    let percent = done.saturating_mul(100) / total;
-    let mut text = format!("{percent:3} %  {} of {}", decimal(done), decimal(total));
+    let mut text = format!("{} of {}", decimal(done), decimal(total));
     if let Some((rate, left)) = rate(done, total, elapsed) {
         text.extend([
             "  ".to_owned(),
@@ -210,6 +230,11 @@ fn running(done: u64, total: Option<u64>, elapsed: Duration) -> String {
 
 fn finished(elapsed: Duration, said: &str) -> String {
     format!("{:>6}  {said}", duration(elapsed))
+}
+
+fn labelled_bar(label: &str, part: u128, end: &str, width: usize) -> Line<'static> {
+    let bar = bar(part, width.saturating_sub(10 + 8 + 10));
+    Line::from(format!("{label:10}{bar} {:3} %  {end}", part / 10))
 }
 
 /// A bar of this width, brackets included, for thousandths.

@@ -55,7 +55,10 @@ pub(crate) fn describe(disk: &Disk) -> String {
 
 /// Draws the table with its heading. The row under the keys is always among the visible ones.
 pub(crate) fn draw(frame: &mut Frame, area: Rect, rows: &[Row], at: usize, focused: bool, look: Look) {
-    let height = usize::from(area.height.saturating_sub(1));
+    let mut height = usize::from(area.height.saturating_sub(1));
+    if rows.len() > height {
+        height = height.saturating_sub(1);
+    }
     if height == 0 {
         return;
     }
@@ -102,20 +105,12 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, rows: &[Row], at: usize, focus
         };
         lines.push(Line::styled(fit(&text, width), style));
     }
-    if first > 0 {
-        mark_more(&mut lines, 1, width);
-    }
-    if first + height < rows.len() {
-        let last = lines.len() - 1;
-        mark_more(&mut lines, last, width);
+    let below = rows.len().saturating_sub(first + height);
+    if rows.len() > height {
+        lines.push(Line::styled(
+            format!("    {first} more above, {below} more below"),
+            look.faint(),
+        ));
     }
     frame.render_widget(Paragraph::new(lines), area);
-}
-
-/// Shows at the end of a line that the list goes on beyond it.
-fn mark_more(lines: &mut [Line], index: usize, width: usize) {
-    if let Some(line) = lines.get_mut(index) {
-        let text: String = line.spans.iter().map(|span| span.content.as_ref()).collect();
-        *line = Line::styled(format!("{}more", fit(&text, width - 4)), line.style);
-    }
 }

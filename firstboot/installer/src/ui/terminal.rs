@@ -2,12 +2,16 @@
 
 use std::fmt;
 use std::io::{self, Write as _};
+use std::panic;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use crossterm::cursor;
 use crossterm::event::{self, KeyEventKind};
+use crossterm::execute;
 use ratatui::DefaultTerminal;
+use ratatui::layout::{Position, Rect};
 use rustix::termios::{Winsize, tcgetwinsize, tcsetwinsize};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
@@ -21,8 +25,8 @@ use crate::machine::Machine;
 pub struct Surroundings<'a> {
     /// Carries plans out.
     pub execute: Arc<dyn Execute>,
-    /// Reads the machine once more; none when it cannot be read.
-    pub machine: &'a dyn Fn() -> Option<Machine>,
+    /// Reads the machine once more, or says why it cannot be read.
+    pub machine: &'a dyn Fn() -> Result<Machine, String>,
     /// Sets the console's keys.
     pub keyboard: &'a dyn Fn(&Keyboard),
     /// Runs a shell on the terminal until it is left.
@@ -53,11 +57,14 @@ pub fn run(app: &mut App, surroundings: &Surroundings) -> io::Result<Left> {
         signal_hook::flag::register(signal, Arc::clone(&ended))?;
     }
     size_or_guess();
+    show_cursor_on_panic();
     let mut terminal = ratatui::try_init()?;
     let result = turn(&mut terminal, app, surroundings, &ended);
+    // Consoles without a second screen would keep the last one under what comes next.
+    let cleared = wipe(&mut terminal).and_then(|()| terminal.show_cursor());
     let restored = ratatui::try_restore();
     let action = result?;
-    restored?;
+    restored.and(cleared)?;
     Ok(Left {
         installed: app.installed(),
         action,
@@ -99,13 +106,12 @@ fn turn(
                     }
                 }
                 Some(Request::Keyboard(keyboard)) => (surroundings.keyboard)(&keyboard),
-                Some(Request::Look) => {
-                    if let Some(machine) = (surroundings.machine)() {
-                        app.look_at(machine);
-                    }
-                }
+                Some(Request::Look) => match (surroundings.machine)() {
+                    Ok(machine) => app.look_at(machine),
+                    Err(error) => app.say(error),
+                },
                 Some(Request::Shell) => shell(terminal, surroundings)?,
-                Some(Request::Redraw) => terminal.clear()?,
+                Some(Request::Redraw) => wipe(terminal)?,
             }
         }
         if let Some(installation) = &running {
@@ -152,12 +158,32 @@ fn leave(running: Option<Installation>, action: Action) -> Action {
     action
 }
 
+/// Clears the screen, so that all of it is drawn anew. ratatui's own `clear` first asks the terminal where its cursor
+/// is, which not every serial terminal answers.
+fn wipe(terminal: &mut DefaultTerminal) -> io::Result<()> {
+    let area = Rect::from((Position::ORIGIN, terminal.size()?));
+    terminal.resize(area)?;
+    terminal.set_cursor_position(Position::ORIGIN)
+}
+
 fn shell(terminal: &mut DefaultTerminal, surroundings: &Surroundings) -> io::Result<()> {
+    wipe(terminal)?;
+    terminal.show_cursor()?;
     ratatui::try_restore()?;
     println!("`exit` leads back to the installer.");
     (surroundings.shell)();
     *terminal = ratatui::try_init()?;
-    terminal.clear()
+    wipe(terminal)
+}
+
+/// The rest of the terminal is restored by the hook that ratatui puts before this one.
+fn show_cursor_on_panic() {
+    let before = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        // There is nothing left to do about a terminal that is gone.
+        drop(execute!(io::stdout(), cursor::Show));
+        before(info);
+    }));
 }
 
 /// Serial lines know no size: asks the terminal on the other end, and takes 80 by 24 when it does not answer.

@@ -143,7 +143,7 @@ fn data_is_kept() {
         ]
     );
     assert_eq!((kept.settings, kept.encryption, kept.pool), (None, None, None));
-    machine.disks[0].contents = installed(1500 * MIB, 32 * GIB, false);
+    machine.disks[0].contents = installed(1500 * MIB, 32 * GIB, true);
     plan(&machine, &answers);
 
     for (contents, reason) in [
@@ -152,6 +152,10 @@ fn data_is_kept() {
             "its root slots have 1.57 GB each and the new system needs 1573",
         ),
         (installed(2000 * MIB, 0, true), "it has no state partition"),
+        (
+            installed(2000 * MIB, 32 * GIB, false),
+            "its installation was not completed, so that there is nothing to keep",
+        ),
         (Contents::Empty, "the disk is empty"),
         (
             Contents::Foreign("an ext4".to_owned()),

@@ -37,7 +37,7 @@ impl EncryptionScreen {
                 Field::secret(PASSPHRASE, "Passphrase"),
                 Field::secret(AGAIN, "Once more"),
                 Field::switch(RECOVERY, "Recovery key", true)
-                    .hint("A second key, made by chance and shown once at the end."),
+                    .hint("A second, random key, shown once at the end."),
                 Field::switch(TPM, "Open by TPM 2.0", false).hint(
                     "This machine starts without the passphrase as long as its firmware, Secure Boot \
                            settings and keys stay the same. The disk alone stays closed.",

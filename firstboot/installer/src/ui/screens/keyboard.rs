@@ -102,7 +102,7 @@ impl Screen for KeyboardScreen {
     fn keys(&self) -> Vec<(&'static str, &'static str)> {
         vec![
             ("Up/Down", "move"),
-            ("letters", "search"),
+            ("a-z", "search"),
             ("Tab", "next"),
             ("Enter", "go on"),
             ("Esc", "back"),

@@ -39,7 +39,7 @@ pub(crate) fn all(draft: &Draft) -> Vec<Box<dyn Screen>> {
 /// Keys of a screen with one list.
 const LIST_KEYS: [(&str, &str); 4] = [
     ("Up/Down", "move"),
-    ("letters", "search"),
+    ("a-z", "search"),
     ("Enter", "go on"),
     ("Esc", "back"),
 ];

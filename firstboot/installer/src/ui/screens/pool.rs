@@ -400,15 +400,6 @@ impl PoolScreen {
                     let wasted = decimal(layout.wasted);
                     text.extend([" ", &wasted, " stay unused because the disks differ in size."]);
                 }
-                match layout.spares.len() {
-                    0 => {}
-                    1 => text.push_str(" 1 disk stands ready as a spare."),
-                    spares => text.extend([
-                        " ".to_owned(),
-                        spares.to_string(),
-                        " disks stand ready as spares.".to_owned(),
-                    ]),
-                }
                 lines.extend(
                     wrap(&text, width)
                         .into_iter()
