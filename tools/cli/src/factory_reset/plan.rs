@@ -4,13 +4,10 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 use sigmavault_facts::show::size;
-use sigmavault_facts::{Files, slots, zpool_cache};
+use sigmavault_facts::{Files, slots};
 
 use super::REQUEST;
 use super::pools::Pool;
-
-/// The installer's copy of the pools to import.
-const FACTORY_CACHE: &str = "/run/initramfs/state/factory/etc/zfs/zpool.cache";
 
 /// How much is reset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -78,7 +75,7 @@ impl Plan {
         }
         plan.stays
             .push("the system in every slot, and which slot is taken".into());
-        plan.keep_pools(files, &pools);
+        plan.keep_pools(&pools);
         plan
     }
 
@@ -127,6 +124,11 @@ impl Plan {
         ));
         self.stays.push("disks that hold no imported pool".into());
         self.afterwards.push("install again from the stick".into());
+        self.afterwards.push(
+            "what was not encrypted is not overwritten: before the disk leaves the house, erase it with its maker's tool, \
+             nvme format or blkdiscard"
+                .into(),
+        );
         if !pools.is_empty() {
             self.afterwards.push(
                 "the disks of the pools are free, but not overwritten: before they leave the house, erase each with \
@@ -137,24 +139,13 @@ impl Plan {
         self.destroyed = pools;
     }
 
-    fn keep_pools(&mut self, files: &Files, pools: &[Pool]) {
+    fn keep_pools(&mut self, pools: &[Pool]) {
         if pools.is_empty() {
             return;
         }
         let names: Vec<&str> = pools.iter().map(|pool| pool.name.as_str()).collect();
         self.stays
             .push(format!("every pool, with its data: {}", names.join(", ")));
-        let known = zpool_cache::pools(&files.bytes(FACTORY_CACHE).unwrap_or_default());
-        let newer: Vec<&str> = names
-            .into_iter()
-            .filter(|name| !known.iter().any(|known| known == name))
-            .collect();
-        if !newer.is_empty() {
-            self.afterwards.push(format!(
-                "import the pools that came after the installation: zpool import {}",
-                newer.join("; zpool import ")
-            ));
-        }
     }
 
     /// The plan for a person.

@@ -65,8 +65,7 @@ fn settings_go_and_data_stay() {
          Stays       /var, /home, /root, /srv, /opt, /mnt and /usr/local, with all files in them\n            \
          the system in every slot, and which slot is taken\n            \
          every pool, with its data: tank\n\
-         Afterwards  log in as the user of the installation, with the password of then\n            \
-         import the pools that came after the installation: zpool import tank\n"
+         Afterwards  log in as the user of the installation, with the password of then\n"
     );
 }
 
