@@ -171,7 +171,8 @@ impl Machine {
         line.pair("-mon", "chardev=qmp,mode=control");
         let log = value(&self.serial_log);
         let serial = match &self.serial_socket {
-            Some(socket) => format!("socket,id=serial,path={},logfile={log}", value(socket)),
+            // The session keeps the log.
+            Some(socket) => format!("socket,id=serial,path={}", value(socket)),
             None => format!("file,id=serial,path={log}"),
         };
         line.pair("-chardev", &serial);
@@ -408,7 +409,7 @@ mod tests {
             ]
         );
         assert_eq!(values(&arguments, "-tpmdev"), ["emulator,id=tpm0,chardev=tpm"]);
-        let serial = "socket,id=serial,path=/w/serial,logfile=/a/serial.log";
+        let serial = "socket,id=serial,path=/w/serial";
         assert!(values(&arguments, "-chardev").contains(&serial));
     }
 

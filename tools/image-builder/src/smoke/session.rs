@@ -83,10 +83,11 @@ impl<'a> Session<'a> {
             None => None,
         };
         let reports = guard.accept(&reports, &machine.report_socket, stderr, interrupted)?;
-        for stream in keyboard.iter().chain([&reports]) {
-            stream
-                .set_nonblocking(true)
-                .map_err(Error::io("read", &machine.report_socket))?;
+        reports
+            .set_nonblocking(true)
+            .map_err(Error::io("read", &machine.report_socket))?;
+        if let Some(stream) = &keyboard {
+            keep_log(stream, &machine.serial_log).map_err(Error::io("write", &machine.serial_log))?;
         }
         let qmp = match Qmp::negotiate(control) {
             Ok(qmp) => qmp,
@@ -202,10 +203,6 @@ impl<'a> Session<'a> {
             self.spoke = Some(Instant::now());
         }
         let mut bytes = [0; 16 * 1024];
-        if let Some(keyboard) = &mut self.keyboard {
-            // The log has the same bytes; QEMU only must not wait for us to take them.
-            while matches!(keyboard.read(&mut bytes), Ok(count) if count > 0) {}
-        }
         loop {
             match self.reports.read(&mut bytes) {
                 Ok(0) => break,
@@ -384,6 +381,18 @@ pub struct Awaited<'a> {
     pub limit: Duration,
     /// Where the logs are.
     pub artifacts: &'a Path,
+}
+
+/// Writes what comes over the serial port to its log, until QEMU ends.
+///
+/// QEMU's own log of a socket repeats bytes that it could not send at once, and its guest waits for them; so they are
+/// taken as they come.
+fn keep_log(serial: &UnixStream, path: &Path) -> io::Result<()> {
+    let mut from = serial.try_clone()?;
+    from.set_nonblocking(false)?;
+    let mut log = File::options().append(true).open(path)?;
+    thread::spawn(move || io::copy(&mut from, &mut log));
+    Ok(())
 }
 
 /// QEMU while it starts.

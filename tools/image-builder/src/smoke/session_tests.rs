@@ -233,8 +233,14 @@ fn a_machine_that_starts_again() {
 #[test]
 fn typing_and_orders() {
     let mut played = play();
-    played.keyboard.write_all(b"login: ").unwrap();
-    played.session.poll().unwrap();
+    for byte in b"vault login: " {
+        played.keyboard.write_all(&[*byte]).unwrap();
+    }
+    let until = Instant::now() + LONG;
+    while played.session.transcript().unfinished() != "vault login:" {
+        assert!(Instant::now() < until);
+        played.session.poll().unwrap();
+    }
     played.session.type_on_serial("root\r").unwrap();
     let mut typed = [0; 5];
     played.keyboard.read_exact(&mut typed).unwrap();
