@@ -10,7 +10,7 @@ use crate::boot::Boot;
 use crate::error::Error;
 use crate::esp::{self, Counter};
 use crate::ext4;
-use crate::installer::{Report, Verdict};
+use crate::installer::{self, Report, Verdict};
 use crate::rig::SYSTEM;
 use crate::scenarios::looks;
 
@@ -98,11 +98,11 @@ fn compare_with_dd(bench: &mut Bench<'_>, boot: &mut Boot<'_>, report: &Report) 
     if let Some(seconds) = report.seconds {
         bench.note(format!("installed in {seconds:.1} s"));
     }
-    for (step, seconds) in report_steps(boot) {
-        bench.note(format!("{step}: {seconds:.1} s"));
-    }
     let sizes = bench.lab.manifest.sizes;
     let mib = (sizes.root + sizes.verity) >> 20;
+    for (step, seconds) in installer::step_seconds(boot.session().transcript().lines()) {
+        bench.note(format!("{step}: {seconds:.1} s, {} MiB/s", rate(mib, seconds)));
+    }
     let dd = format!(
         "began=$EPOCHREALTIME
          dd if=/dev/zero of=/dev/disk/by-id/virtio-{SCRATCH} bs=1M count={mib} oflag=direct conv=fsync status=none || exit 1
@@ -110,18 +110,37 @@ fn compare_with_dd(bench: &mut Bench<'_>, boot: &mut Boot<'_>, report: &Report) 
     );
     let answer = boot.run_for(&dd, DD_LIMIT)?;
     match answer.output.parse::<u64>() {
-        Ok(ms) if ms > 0 && answer.status == 0 => {
-            let rate = mib * 1000 / ms;
-            bench.note(format!(
-                "dd wrote {mib} MiB to a second disk in {ms} ms: {rate} MiB/s"
-            ));
+        Ok(ms) if answer.status == 0 => {
+            let seconds = Duration::from_millis(ms).as_secs_f64();
+            let rate = rate(mib, seconds);
+            bench.note(format!("dd to a second disk: {seconds:.1} s, {rate} MiB/s"));
         }
         _ => bench.check("dd to a second disk", false, answer.text(), "milliseconds"),
     }
     Ok(())
 }
 
-/// The steps that the installer's lines on the console tell of, with their seconds.
-fn report_steps(boot: &Boot<'_>) -> Vec<(String, f64)> {
-    crate::installer::step_seconds(boot.session().transcript().lines())
+/// MiB per second, whole; 0 when it took no time that could be measured.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a rate for people"
+)]
+fn rate(mib: u64, seconds: f64) -> u64 {
+    if seconds > 0.0 {
+        (mib as f64 / seconds) as u64
+    } else {
+        0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rate;
+
+    #[test]
+    fn rates() {
+        assert_eq!((rate(300, 1.5), rate(300, 0.0)), (200, 0));
+    }
 }
