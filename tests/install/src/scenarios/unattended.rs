@@ -10,7 +10,7 @@ use crate::boot::Boot;
 use crate::error::Error;
 use crate::esp::{self, Counter};
 use crate::ext4;
-use crate::installer::{Report, Verdict};
+use crate::installer::{self, Report, Verdict};
 use crate::rig::SYSTEM;
 use crate::scenarios::looks;
 
@@ -132,7 +132,27 @@ fn compare_with_dd(bench: &mut Bench<'_>, boot: &mut Boot<'_>, report: &Report) 
     Ok(())
 }
 
-/// The steps that the installer's lines on the console tell of, with their seconds.
-fn report_steps(boot: &Boot<'_>) -> Vec<(String, f64)> {
-    crate::installer::step_seconds(boot.session().transcript().lines())
+/// MiB per second, whole; 0 when it took no time that could be measured.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a rate for people"
+)]
+fn rate(mib: u64, seconds: f64) -> u64 {
+    if seconds > 0.0 {
+        (mib as f64 / seconds) as u64
+    } else {
+        0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rate;
+
+    #[test]
+    fn rates() {
+        assert_eq!((rate(300, 1.5), rate(300, 0.0)), (200, 0));
+    }
 }
