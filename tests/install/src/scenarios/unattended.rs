@@ -10,7 +10,7 @@ use crate::boot::Boot;
 use crate::error::Error;
 use crate::esp::{self, Counter};
 use crate::ext4;
-use crate::installer::{self, Report, Verdict};
+use crate::installer::{Report, Verdict, step_seconds};
 use crate::rig::SYSTEM;
 use crate::scenarios::looks;
 
@@ -99,7 +99,7 @@ fn compare_with_dd(bench: &mut Bench<'_>, boot: &mut Boot<'_>, report: &Report) 
     if let Some(seconds) = report.seconds {
         bench.note(format!("installed in {seconds:.1} s"));
     }
-    let steps = report_steps(boot);
+    let steps = step_seconds(boot.session().transcript().lines());
     for (step, seconds) in &steps {
         bench.note(format!("{step}: {seconds:.1} s"));
     }
@@ -130,29 +130,4 @@ fn compare_with_dd(bench: &mut Bench<'_>, boot: &mut Boot<'_>, report: &Report) 
         }
     }
     Ok(())
-}
-
-/// MiB per second, whole; 0 when it took no time that could be measured.
-#[expect(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a rate for people"
-)]
-fn rate(mib: u64, seconds: f64) -> u64 {
-    if seconds > 0.0 {
-        (mib as f64 / seconds) as u64
-    } else {
-        0
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::rate;
-
-    #[test]
-    fn rates() {
-        assert_eq!((rate(300, 1.5), rate(300, 0.0)), (200, 0));
-    }
 }
