@@ -5,9 +5,10 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use sigmavault_types::slots::Slot;
+
 use super::ExecuteError;
 use super::real::io;
-use super::slots::Slot;
 use crate::answers::Secret;
 use crate::inventory::{self, BlockDevice, STATE, STATE_UNFINISHED};
 use crate::machine::Disk;

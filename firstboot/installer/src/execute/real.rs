@@ -3,9 +3,12 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use sigmavault_facts::slots::entry;
+use sigmavault_types::slots::Slot;
+
 use super::copy::{CopyError, copy};
 use super::disk::{self, Parts};
-use super::slots::{self, Slot};
+use super::slots;
 use super::target::{Mounted, StateDevice};
 use super::verity::{self, VerityError};
 use super::{Execute, ExecuteError, pool, settings};
@@ -97,8 +100,8 @@ impl Work<'_> {
             }
             // From here on the disk counts as installed; the entries that make it boot come last.
             disk::rename_state(run, &plan.disk)?;
-            esp.write_entry(Slot::B, &plan.source.version, slots::SECOND)?;
-            esp.write_entry(Slot::A, &plan.source.version, slots::FIRST)?;
+            esp.write_entry(Slot::B, &plan.source.version, entry::SECOND)?;
+            esp.write_entry(Slot::A, &plan.source.version, entry::FIRST)?;
             esp.close(run)?;
             Ok(((), "two entries, three tries each".to_owned()))
         })?;
@@ -117,7 +120,7 @@ impl Work<'_> {
         let parts = disk::parts(run, &plan.disk)?;
         let esp = slots::Esp::mount(run, &parts.esp)?;
         let first = esp.less_wanted();
-        for (slot, rank) in [(first, slots::NEWEST), (first.other(), slots::FIRST)] {
+        for (slot, rank) in [(first, entry::NEWEST), (first.other(), entry::FIRST)] {
             esp.remove_entry(slot)?;
             self.slot(&parts, slot)?;
             esp.write_kernel(slot, &plan.source)?;
@@ -125,7 +128,7 @@ impl Work<'_> {
         }
         self.step(Step::Boot, || {
             outcome.notes.extend(esp.install_loader(run)?);
-            esp.write_entry(first, &plan.source.version, slots::SECOND)?;
+            esp.write_entry(first, &plan.source.version, entry::SECOND)?;
             esp.close(run)?;
             Ok(((), String::new()))
         })?;

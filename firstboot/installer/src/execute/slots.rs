@@ -5,6 +5,9 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use sigmavault_facts::slots::entry::{Entry, FIRST, NEWEST, Name};
+use sigmavault_types::slots::Slot;
+
 use super::ExecuteError;
 use super::real::io;
 use crate::machine::Source;
@@ -16,43 +19,10 @@ const ESP: &str = "/run/sigmavault/new-esp";
 const MEDIUM: &str = "/run/sigmavault/medium-esp";
 /// Kernel images of the medium.
 const MEDIUM_KERNELS: &str = "EFI/Linux";
+/// Where boot entries are.
+const ENTRIES: &str = "loader/entries";
 /// Tries of a new slot.
 const TRIES: u32 = 3;
-
-/// Sort key of a slot that is newer than all others, while a disk is written anew.
-pub const NEWEST: &str = "sigmavault-0";
-/// Sort key of the slot that boots.
-pub const FIRST: &str = "sigmavault-1";
-/// Sort key of the slot that stands by.
-pub const SECOND: &str = "sigmavault-2";
-
-/// A system slot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Slot {
-    /// The first.
-    A,
-    /// The second.
-    B,
-}
-
-impl Slot {
-    /// As it stands in names.
-    pub const fn letter(self) -> char {
-        match self {
-            Self::A => 'a',
-            Self::B => 'b',
-        }
-    }
-
-    /// The other one.
-    #[must_use]
-    pub const fn other(self) -> Self {
-        match self {
-            Self::A => Self::B,
-            Self::B => Self::A,
-        }
-    }
-}
 
 /// A mounted EFI system partition. Dropped, it is unmounted.
 #[derive(Debug)]
@@ -126,51 +96,49 @@ impl<'a> Esp<'a> {
                 ExecuteError::Changed(format!("the medium has no kernel image in {MEDIUM_KERNELS}"))
             })?;
         let bytes = fs::read(&image).map_err(|error| io("read", &image.display().to_string(), error))?;
-        self.put(&format!("EFI/sigmavault/slot-{}.efi", slot.letter()), &bytes)
+        self.put(&format!("EFI/sigmavault/slot-{}.efi", slot.name()), &bytes)
     }
 
     /// Writes a slot's boot entry, with all its tries.
     pub fn write_entry(&self, slot: Slot, version: &str, sort_key: &str) -> Result<(), ExecuteError> {
-        let letter = slot.letter();
         let text = format!(
-            "title SigmaVault NAS OS {version} (slot {})\nversion {version}\nsort-key {sort_key}\nefi /EFI/sigmavault/slot-{letter}.efi\n",
-            letter.to_ascii_uppercase()
+            "title SigmaVault NAS OS {version} (slot {})\nversion {version}\nsort-key {sort_key}\nefi /EFI/sigmavault/slot-{}.efi\n",
+            slot.letter(),
+            slot.name()
         );
-        let name = format!("sigmavault-{letter}+{TRIES}.conf");
-        self.put(&format!("loader/entries/{name}"), text.as_bytes())?;
+        let file = Name::new(slot, Some(TRIES)).file();
+        self.put(&format!("{ENTRIES}/{file}"), text.as_bytes())?;
         for old in self.entries(slot) {
-            if old.file_name().is_some_and(|old| old != name.as_str()) {
-                fs::remove_file(&old).map_err(|error| io("remove", &old.display().to_string(), error))?;
+            if old.file != file {
+                self.remove(&old)?;
             }
         }
-        Ok(())
+        self.sync(ENTRIES)
     }
 
     /// Takes a slot out of the boot menu.
     pub fn remove_entry(&self, slot: Slot) -> Result<(), ExecuteError> {
         for entry in self.entries(slot) {
-            fs::remove_file(&entry).map_err(|error| io("remove", &entry.display().to_string(), error))?;
+            self.remove(&entry)?;
         }
-        self.sync("loader/entries")
+        self.sync(ENTRIES)
     }
 
-    fn entries(&self, slot: Slot) -> Vec<PathBuf> {
-        let start = format!("sigmavault-{}", slot.letter());
-        let is_own = |name: &str| {
-            name.strip_prefix(&start)
-                .and_then(|rest| rest.strip_suffix(".conf"))
-                .is_some_and(|counters| counters.is_empty() || counters.starts_with('+'))
-        };
-        let entries = fs::read_dir(self.folder.join("loader/entries"))
-            .into_iter()
-            .flatten()
-            .flatten();
-        entries
-            .map(|entry| entry.path())
-            .filter(|path| {
-                path.file_name()
-                    .and_then(|name| name.to_str())
-                    .is_some_and(is_own)
+    fn remove(&self, entry: &Entry) -> Result<(), ExecuteError> {
+        let path = self.folder.join(ENTRIES).join(&entry.file);
+        fs::remove_file(&path).map_err(|error| io("remove", &path.display().to_string(), error))
+    }
+
+    fn entries(&self, slot: Slot) -> Vec<Entry> {
+        let folder = self.folder.join(ENTRIES);
+        let files = fs::read_dir(&folder).into_iter().flatten().flatten();
+        files
+            .filter_map(|file| file.file_name().into_string().ok())
+            .filter_map(|file| Some((Name::parse(&file)?, file)))
+            .filter(|(name, _)| name.slot == slot)
+            .map(|(name, file)| {
+                let text = fs::read_to_string(folder.join(&file)).unwrap_or_default();
+                Entry::parse(name, file, text)
             })
             .collect()
     }
@@ -179,26 +147,13 @@ impl<'a> Esp<'a> {
     /// used up, or the one that stands by.
     pub fn less_wanted(&self) -> Slot {
         let worth = |slot: Slot| {
-            self.entries(slot)
-                .iter()
-                .map(|path| {
-                    let name = path
-                        .file_name()
-                        .unwrap_or_default()
-                        .to_string_lossy()
-                        .into_owned();
-                    let text = fs::read_to_string(path).unwrap_or_default();
-                    let rank = [NEWEST, FIRST]
-                        .iter()
-                        .any(|key| text.contains(&format!("sort-key {key}\n")));
-                    match (name.contains("+0"), rank) {
-                        (true, _) => 1,
-                        (false, false) => 2,
-                        (false, true) => 3,
-                    }
-                })
-                .max()
-                .unwrap_or(0)
+            let entries = self.entries(slot);
+            let of = |entry: &Entry| match (entry.name.is_bad(), entry.sort_key.as_deref()) {
+                (true, _) => 1,
+                (false, Some(NEWEST | FIRST)) => 3,
+                (false, _) => 2,
+            };
+            entries.iter().map(of).max().unwrap_or(0)
         };
         if worth(Slot::A) < worth(Slot::B) {
             Slot::A

@@ -1,3 +1,5 @@
+use sigmavault_facts::slots::entry::SECOND;
+
 use super::*;
 use crate::run::Local;
 

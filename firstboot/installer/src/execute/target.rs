@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use sigmavault_types::slots::Slot;
+
 use super::ExecuteError;
 use super::disk::{KeyFile, Parts};
 use super::real::io;
-use super::slots::Slot;
 use crate::answers::Secret;
 use crate::run::Run;
 

@@ -5,7 +5,7 @@
 //! other one steps back; in between the boot loader takes one or the other, and both are whole.
 
 use serde::Serialize;
-use sigmavault_facts::slots::entry::{Entry, Name, with_sort_key};
+use sigmavault_facts::slots::entry::{Entry, FIRST, Name, SECOND, with_sort_key};
 use sigmavault_facts::slots::{self as facts, ENTRIES};
 use sigmavault_facts::{FactError, Files};
 use sigmavault_types::slots::Slot;
@@ -13,12 +13,6 @@ use sigmavault_types::slots::Slot;
 use super::SlotsError;
 use crate::durable::{self, WriteError};
 use crate::program::Run;
-
-/// Sort key of the slot that is taken first.
-const FIRST: &str = "sigmavault-1";
-
-/// Sort key of the other slot.
-const SECOND: &str = "sigmavault-2";
 
 /// Starts that a slot gets to prove itself.
 const TRIES: u32 = 3;

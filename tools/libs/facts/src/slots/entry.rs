@@ -5,6 +5,13 @@ use std::fmt::Write as _;
 
 use sigmavault_types::slots::Slot;
 
+/// Sort key of a slot that comes before all others while a disk is written anew.
+pub const NEWEST: &str = "sigmavault-0";
+/// Sort key of the slot that starts.
+pub const FIRST: &str = "sigmavault-1";
+/// Sort key of the slot that stands by.
+pub const SECOND: &str = "sigmavault-2";
+
 /// The name of an entry's file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Name {
