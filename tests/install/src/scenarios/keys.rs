@@ -27,13 +27,12 @@ enum Stroke {
     Enter,
 }
 
-/// A text on each screen up to the summary, and what is done there.
-const SCREENS: [(&str, &[Stroke]); 9] = [
+/// A text on each screen up to the summary, and what is done there. What happens to an empty disk is not asked.
+const SCREENS: [(&str, &[Stroke]); 8] = [
     ("Language of the installed system", &[Stroke::Enter]),
     ("What is printed on the keys", &[Stroke::Enter]),
     ("Which city with the same time", &[Stroke::Enter]),
     ("Which disk shall the system", &[Stroke::Enter]),
-    ("What shall happen to it", &[Stroke::Enter]),
     ("Shall settings, users", &[Stroke::Enter]),
     ("pool keeps the data of the NAS", &[Stroke::Enter]),
     (
