@@ -46,6 +46,8 @@ pub enum InventoryError {
 /// Reads this machine.
 pub fn read(run: &dyn Run) -> Result<Machine, InventoryError> {
     let files = Files::new("/");
+    // Serial numbers and contents come from udev, which may still be looking. Too long is no reason not to begin.
+    let _ = run.run("udevadm", &["settle", "--timeout=60"], b"");
     let source = source(&files)?;
     let text = run.run(
         "lsblk",
