@@ -158,6 +158,8 @@ impl<'a> Boot<'a> {
 
     /// Types on the serial console.
     pub fn type_on_serial(&mut self, text: &str) -> Result<(), Error> {
+        // The question is on the screen before its answer can be read.
+        std::thread::sleep(std::time::Duration::from_secs(2));
         Ok(self.session.type_on_serial(text)?)
     }
 

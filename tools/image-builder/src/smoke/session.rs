@@ -26,6 +26,8 @@ const PROGRESS: Duration = Duration::from_secs(15);
 const CONNECT_LIMIT: Duration = Duration::from_mins(1);
 /// How long a QEMU that hung up may take to say why and end.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+/// Between two keys on the serial port.
+const KEY_PACE: Duration = Duration::from_millis(150);
 /// Lines of the serial port in messages.
 const LAST_LINES: usize = 8;
 
@@ -146,9 +148,13 @@ impl<'a> Session<'a> {
     /// Types on the serial port of a machine that has a `serial_socket`.
     pub fn type_on_serial(&mut self, text: &str) -> Result<(), Error> {
         match &mut self.keyboard {
-            Some(keyboard) => keyboard
-                .write_all(text.as_bytes())
-                .map_err(Error::io("type on", Path::new("the serial port"))),
+            // At a person's pace: what comes while a program sets the line up for a question is lost.
+            Some(keyboard) => text.as_bytes().iter().try_for_each(|byte| {
+                thread::sleep(KEY_PACE);
+                keyboard
+                    .write_all(&[*byte])
+                    .map_err(Error::io("type on", Path::new("the serial port")))
+            }),
             None => Err(Error::SerialIsOutputOnly),
         }
     }
