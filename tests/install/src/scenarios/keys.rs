@@ -2,18 +2,21 @@
 
 use std::time::Duration;
 
-use sigmavault_image_builder::smoke::Halt;
+use sigmavault_image_builder::smoke::{Bus, Halt};
 
 use crate::answers::{HOSTNAME, PASSWORD, USER};
-use crate::bench::{Bench, INSTALL_LIMIT, TARGET_LIMIT};
+use crate::bench::{Bench, INSTALL_LIMIT, Installed, TARGET_LIMIT};
 use crate::boot::Boot;
+use crate::disk::GIB;
 use crate::error::Error;
 use crate::lab::LIVE_BOOT_LIMIT;
-use crate::rig::SYSTEM;
+use crate::rig::{Rig, SYSTEM};
 use crate::scenarios::looks;
 
 /// Longest a screen may take to appear.
 pub const SCREEN_LIMIT: Duration = Duration::from_mins(2);
+/// Serial number of the disk that the system does not use.
+const DATA: &str = "SV-DATA";
 /// The name that stands in the field for the host name has fewer letters.
 const ERASE: usize = 16;
 
@@ -59,6 +62,13 @@ const SCREENS: [(&str, &[Stroke]); 8] = [
     ),
 ];
 
+/// A machine with every question: beside the empty system disk it has one that a pool could be made of.
+pub fn machine(bench: &mut Bench<'_>) -> Result<(Installed, Rig), Error> {
+    let machine = bench.empty_machine()?;
+    let rig = machine.rig().drive(&bench.blank(GIB)?, DATA, Bus::Virtio);
+    Ok((machine, rig))
+}
+
 /// From the first screen to the summary, which it returns as read.
 pub fn to_summary(bench: &Bench<'_>, boot: &mut Boot<'_>) -> Result<String, Error> {
     boot.wait_for_system(LIVE_BOOT_LIMIT)?;
@@ -80,14 +90,16 @@ pub fn to_summary(bench: &Bench<'_>, boot: &mut Boot<'_>) -> Result<String, Erro
 
 /// Plays it.
 pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
-    let machine = bench.empty_machine()?;
-    let mut boot = bench.boot("keyboard", &machine.rig().iso(&bench.lab.iso))?;
+    let (machine, rig) = machine(bench)?;
+    let mut boot = bench.boot("keyboard", &rig.clone().iso(&bench.lab.iso))?;
     let summary = to_summary(bench, &mut boot)?;
     bench.contains("summary", summary, SYSTEM);
     boot.type_text(SYSTEM)?;
     boot.press(&["ret"])?;
     let done = boot.wait_for_screen("is installed on", INSTALL_LIMIT)?;
     bench.contains("last screen", done, "Restart into the installed system");
+    let untouched = boot.written()?.get(1).map_or(1, |drive| drive.operations);
+    bench.same("writes to the other disk", untouched.to_string(), "0");
     boot.press(&["ret"])?;
     boot.wait_for_end(&Halt::Reset, TARGET_LIMIT)?;
     drop(boot);

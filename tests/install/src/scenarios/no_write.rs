@@ -20,9 +20,9 @@ pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
         "confirm is \"SV-OTHER\"",
     )?;
 
-    let machine = bench.empty_machine()?;
-    let before = digests(&machine.rig())?;
-    let mut boot = bench.boot("keyboard", &machine.rig().iso(&bench.lab.iso))?;
+    let (_, rig) = keys::machine(bench)?;
+    let before = digests(&rig)?;
+    let mut boot = bench.boot("keyboard", &rig.clone().iso(&bench.lab.iso))?;
     keys::to_summary(bench, &mut boot)?;
     bench.unwritten("summary", &mut boot)?;
     boot.type_text("sv-system")?;
@@ -31,6 +31,6 @@ pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     bench.contains("a name that is not quite right", shown, "That is not");
     bench.unwritten("after that", &mut boot)?;
     boot.cut();
-    bench.same("keyboard: disks", digests(&machine.rig())?, before);
+    bench.same("keyboard: disks", digests(&rig)?, before);
     Ok(())
 }
