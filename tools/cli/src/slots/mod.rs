@@ -55,6 +55,12 @@ pub fn show(slots: &Slots) -> String {
 
 fn render(slots: &Slots, style: Style) -> String {
     let mut sheet = Sheet::new(style);
+    // The boot loader takes a slot without tries only when there is no other.
+    let next = slots
+        .slots
+        .iter()
+        .max_by_key(|state| (!state.bad, state.preferred));
+    let next = next.map(|state| state.slot);
     for state in &slots.slots {
         let name = format!("Slot {}", state.slot.letter());
         let version = state.version.as_deref().unwrap_or("of unknown version");
@@ -62,7 +68,7 @@ fn render(slots: &Slots, style: Style) -> String {
         if state.running {
             facts.push("runs now".into());
         }
-        if state.preferred {
+        if next == Some(state.slot) {
             facts.push("taken at the next start".into());
         }
         facts.extend(state.bytes.map(size));
@@ -164,8 +170,8 @@ mod tests {
         slots.slots[0].bytes = None;
         assert_eq!(
             render(&slots, Style { colour: false }),
-            "Slot A      0.1.0, runs now\n            its kernel image is missing\n\
-             Slot B      0.1.0, taken at the next start, 80 MiB\n            bad: every start of it failed\n\
+            "Slot A      0.1.0, runs now, taken at the next start\n            its kernel image is missing\n\
+             Slot B      0.1.0, 80 MiB\n            bad: every start of it failed\n\
              Note        fell back from slot B: no reason was kept\n\
              Failed      2026-11-20T10:00:00Z  A  pool tank is not imported\n"
         );
