@@ -39,10 +39,16 @@ impl<R: Run> Execute for Real<R> {
             stop,
             tell,
         };
-        match plan.mode {
+        work.step(Step::Check, || work.check())?;
+        let outcome = match plan.mode {
             Mode::Erase => work.erase(),
             Mode::KeepData => work.keep_data(),
-        }
+        }?;
+        work.step(Step::Finish, || {
+            disk::compare(work.run, plan)?;
+            Ok(((), "the disk is as planned".to_owned()))
+        })?;
+        Ok(outcome)
     }
 }
 
@@ -58,7 +64,6 @@ impl Work<'_> {
     fn erase(&self) -> Result<Outcome, ExecuteError> {
         let mut outcome = Outcome::default();
         let (plan, run) = (self.plan, self.run);
-        self.step(Step::Check, || self.check())?;
         let parts = self.step(Step::Partition, || {
             disk::wipe(run, &plan.disk)?;
             let parts = disk::partition(run, plan)?;
@@ -105,10 +110,6 @@ impl Work<'_> {
             esp.close(run)?;
             Ok(((), "two entries, three tries each".to_owned()))
         })?;
-        self.step(Step::Finish, || {
-            disk::compare(run, plan)?;
-            Ok(((), "the disk is as planned".to_owned()))
-        })?;
         Ok(outcome)
     }
 
@@ -116,7 +117,6 @@ impl Work<'_> {
     fn keep_data(&self) -> Result<Outcome, ExecuteError> {
         let mut outcome = Outcome::default();
         let (plan, run) = (self.plan, self.run);
-        self.step(Step::Check, || self.check())?;
         let parts = disk::parts(run, &plan.disk)?;
         let esp = slots::Esp::mount(run, &parts.esp)?;
         let first = esp.less_wanted();
@@ -131,10 +131,6 @@ impl Work<'_> {
             esp.write_entry(first, &plan.source.version, entry::SECOND)?;
             esp.close(run)?;
             Ok(((), String::new()))
-        })?;
-        self.step(Step::Finish, || {
-            disk::compare(run, plan)?;
-            Ok(((), "the disk is as planned".to_owned()))
         })?;
         Ok(outcome)
     }
