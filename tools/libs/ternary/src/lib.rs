@@ -1,0 +1,1 @@
+//! Products of ternary weights with vectors and matrices.
