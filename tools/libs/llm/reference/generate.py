@@ -8,9 +8,10 @@ os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")
 
 import torch
 
+import bitnet
 import qwen3
 
-MAKERS = [qwen3]
+MAKERS = [qwen3, bitnet]
 FIXTURES = Path(__file__).resolve().parent.parent / "tests" / "fixtures"
 
 
