@@ -8,7 +8,7 @@ use memmap2::{Mmap, MmapMut};
 /// Read-only bytes, aligned to at least 64.
 #[derive(Debug)]
 pub(crate) enum Bytes {
-    Owned(Mmap),
+    Owned { map: Mmap, len: usize },
     Mapped { map: Arc<Mmap>, range: Range<usize> },
 }
 
@@ -24,8 +24,14 @@ impl Bytes {
         Ok(map)
     }
 
-    pub(crate) fn owned(map: MmapMut) -> std::io::Result<Self> {
-        map.make_read_only().map(Self::Owned)
+    pub(crate) fn copied(bytes: &[u8]) -> std::io::Result<Self> {
+        let mut map = Self::zeroed(bytes.len())?;
+        map[..bytes.len()].copy_from_slice(bytes);
+        Self::owned(map, bytes.len())
+    }
+
+    pub(crate) fn owned(map: MmapMut, len: usize) -> std::io::Result<Self> {
+        map.make_read_only().map(|map| Self::Owned { map, len })
     }
 }
 
@@ -34,7 +40,7 @@ impl Deref for Bytes {
 
     fn deref(&self) -> &[u8] {
         match self {
-            Self::Owned(map) => map,
+            Self::Owned { map, len } => &map[..*len],
             Self::Mapped { map, range } => &map[range.clone()],
         }
     }

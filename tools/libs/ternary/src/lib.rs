@@ -9,6 +9,7 @@
 //! - [`panel`]: the layout, packing from the formats models come in, and the packed file
 //! - [`activations`]: quantised inputs
 //! - [`mod@multiply`]: the product, split over threads
+//! - [`dense`]: heads and other matrices in f16 and Q8_0
 //! - [`pool`]: the threads
 //! - `kernel`: one module per instruction set
 //!
@@ -18,6 +19,7 @@
 
 pub mod activations;
 mod bytes;
+pub mod dense;
 pub mod isa;
 mod kernel;
 pub mod multiply;
@@ -25,7 +27,8 @@ pub mod panel;
 pub mod pool;
 
 pub use activations::{Activations, Precision};
+pub use dense::{Dense, DenseError, F16Matrix, Q8Matrix, multiply_dense};
 pub use isa::Isa;
 pub use multiply::{multiply, multiply_with};
-pub use panel::{Encoding, Group, PackError, PanelMatrix};
+pub use panel::{Encoding, Group, PackError, PanelFile, PanelFileError, PanelMatrix, PanelWriter};
 pub use pool::Pool;

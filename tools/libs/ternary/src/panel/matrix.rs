@@ -47,6 +47,11 @@ impl PanelMatrix {
         &self.layout
     }
 
+    /// The panels, one after the other.
+    pub fn packed(&self) -> &[u8] {
+        &self.bytes
+    }
+
     pub(crate) fn panel(&self, index: usize) -> &[u8] {
         let size = self.layout.panel_bytes();
         &self.bytes[index * size..][..size]

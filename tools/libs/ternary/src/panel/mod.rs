@@ -12,9 +12,11 @@
 //! with code 1, rows to a multiple of 16 with code 1 and scale 0.
 
 mod decode;
+mod file;
 mod matrix;
 mod pack;
 
+pub use file::{PanelFile, PanelFileError, PanelWriter, VERSION};
 pub use matrix::PanelMatrix;
 pub use pack::{Encoding, PackError};
 
@@ -89,13 +91,6 @@ impl Layout {
     /// Groups in a row; 0 when the tensor is one group.
     pub(crate) fn groups(&self) -> usize {
         self.group.chunks().map_or(0, |chunks| self.chunks() / chunks)
-    }
-
-    /// Bytes of a pair of groups and its scales, or of the whole panel when the tensor is one group.
-    pub(crate) fn pair_bytes(&self) -> usize {
-        self.group.chunks().map_or(self.chunks() * CHUNK_BYTES, |chunks| {
-            2 * chunks * CHUNK_BYTES + SCALE_BYTES
-        })
     }
 
     /// Bytes of a panel.

@@ -221,7 +221,7 @@ impl PanelMatrix {
                 lay(&layout, at, &row, lane, panel)?;
             }
         }
-        Ok(Self::new(Bytes::owned(map).map_err(memory)?, layout))
+        Ok(Self::new(Bytes::owned(map, bytes).map_err(memory)?, layout))
     }
 }
 
