@@ -9,9 +9,11 @@ os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")
 import torch
 
 import bitnet
+import mamba2
 import qwen3
+import rwkv7
 
-MAKERS = [qwen3, bitnet]
+MAKERS = [qwen3, bitnet, mamba2, rwkv7]
 FIXTURES = Path(__file__).resolve().parent.parent / "tests" / "fixtures"
 
 

@@ -36,8 +36,6 @@ pub struct Pass<'a, 's> {
 pub trait Network: Send + Sync + std::fmt::Debug {
     /// Numbers of hidden state.
     fn width(&self) -> usize;
-    /// Tokens known.
-    fn vocabulary(&self) -> usize;
     /// What it keeps for a sequence.
     fn memory(&self) -> Memory;
     /// Bytes of weights in memory.

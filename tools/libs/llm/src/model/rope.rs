@@ -63,6 +63,11 @@ impl Rope {
         Self { frequencies, gain }
     }
 
+    /// Numbers of a head.
+    pub fn size(&self) -> usize {
+        2 * self.frequencies.len()
+    }
+
     /// Cosines and sines at `position`: `out` holds the cosines in its first half and the sines in its second.
     pub fn angles(&self, position: usize, out: &mut [f32]) {
         let (cosines, sines) = out.split_at_mut(self.frequencies.len());
