@@ -6,7 +6,7 @@ use common::{best, distance, exact, expected, greedy, load, run};
 use sigmavault_llm::model::{LoadOptions, Model, Step, Wanted};
 use sigmavault_ternary::Pool;
 
-const MODELS: [&str; 9] = [
+const MODELS: &[&str] = &[
     "qwen3-q2_0",
     "qwen3-pq2_0",
     "qwen3-tq1_0",
@@ -16,12 +16,18 @@ const MODELS: [&str; 9] = [
     "bitnet-tq1_0",
     "bitnet-tq2_0",
     "bitnet-packed",
+    "mamba2-f16",
+    "mamba2-q8_0",
+    "mamba2-safetensors",
+    "rwkv7-f16",
+    "rwkv7-q8_0",
+    "rwkv7-safetensors",
 ];
 
 #[test]
 fn logits_equal_the_reference() {
     let pool = Pool::new(2);
-    for name in MODELS {
+    for &name in MODELS {
         let (model, expected) = (load(name, &exact()), expected(name));
         let ours = run(&model, &mut model.sequence(), &expected.text(), Wanted::All, &pool);
         let off = distance(&ours, &expected.logits, model.info().vocabulary);
@@ -33,7 +39,7 @@ fn logits_equal_the_reference() {
 #[test]
 fn greedy_text_equals_the_reference() {
     let pool = Pool::new(2);
-    for name in MODELS {
+    for &name in MODELS {
         let (model, expected) = (load(name, &exact()), expected(name));
         assert_eq!(greedy(&model, &expected.prompt, 64, &pool), expected.greedy, "{name}");
     }
@@ -43,7 +49,7 @@ fn greedy_text_equals_the_reference() {
 #[test]
 fn the_order_of_work_changes_nothing() {
     let pool = Pool::new(2);
-    for name in MODELS {
+    for &name in MODELS {
         let (model, expected) = (load(name, &LoadOptions::default()), expected(name));
         let text = expected.text();
         let whole = run(&model, &mut model.sequence(), &text, Wanted::All, &pool);
@@ -86,7 +92,7 @@ fn beside_others(model: &Model, text: &[u32], pool: &Pool) -> Vec<f32> {
 #[test]
 fn a_fork_goes_its_own_way() {
     let pool = Pool::new(1);
-    for name in MODELS {
+    for &name in MODELS {
         let (model, expected) = (load(name, &LoadOptions::default()), expected(name));
         let mut trunk = model.sequence();
         run(&model, &mut trunk, &expected.prompt, Wanted::None, &pool);
@@ -112,7 +118,7 @@ fn a_fork_goes_its_own_way() {
 #[test]
 fn eight_bits_stay_near_the_reference() {
     let pool = Pool::new(2);
-    for name in MODELS {
+    for &name in MODELS {
         let (model, expected) = (load(name, &LoadOptions::default()), expected(name));
         let ours = run(&model, &mut model.sequence(), &expected.text(), Wanted::All, &pool);
         let width = model.info().vocabulary;

@@ -100,6 +100,10 @@ impl Network for Decoder {
         self.memory
     }
 
+    fn layer_count(&self) -> usize {
+        self.blocks.len()
+    }
+
     fn bytes(&self) -> usize {
         let layers: usize = self.blocks.iter().flat_map(Block::matrices).map(Linear::bytes).sum();
         layers + self.embedding.bytes() + self.head.as_ref().map_or(0, Linear::bytes)

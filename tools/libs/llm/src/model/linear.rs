@@ -53,6 +53,13 @@ impl Linear {
         Self::pack(&tensor, encoding, rows, columns, None)
     }
 
+    /// Loads a matrix that lies in the file as `columns x rows`.
+    pub fn load_turned(weights: &Weights, name: &str, rows: usize, columns: usize) -> Result<Self, LoadError> {
+        let stored = weights.floats(name, &[columns, rows])?;
+        let values = (0..rows).flat_map(|row| stored.iter().skip(row).step_by(rows)).copied().collect();
+        Ok(Self::Full { values, columns })
+    }
+
     /// Half-precision and `Q8_0` numbers of a GGUF file stay where they are, on the map.
     fn dense(weights: &Weights, tensor: &Tensor<'_>, rows: usize, columns: usize) -> Result<Self, LoadError> {
         let failed = |e: DenseError| LoadError::Pack { name: tensor.name.to_owned(), reason: e.to_string() };

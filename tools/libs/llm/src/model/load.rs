@@ -8,8 +8,10 @@ use sigmavault_ternary::Precision;
 
 use super::error::LoadError;
 use super::keys::{Keys, bad};
+use super::mamba2_load;
 use super::network::Network;
 use super::pages::KvKind;
+use super::rwkv7_load;
 use super::transformer_load::{self, Family};
 use super::weights::{Weights, read_json};
 
@@ -76,10 +78,16 @@ impl Opened {
             let file = File::open(path).map_err(|source| LoadError::Gguf { path: path.to_owned(), source })?;
             return Ok(Self::Gguf(Weights::Gguf(file)));
         }
+        let tensors = if path.is_dir() { path.join("model.safetensors") } else { path.to_owned() };
         let folder = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new(".")) }.to_owned();
-        let config = read_json(&folder.join("config.json"))?;
-        let tensors = if path.is_dir() { folder.join("model.safetensors") } else { path.to_owned() };
-        Ok(Self::Folder { folder, config, weights: Weights::open_safetensors(&tensors)? })
+        let weights = Weights::open_safetensors(&tensors)?;
+        let config = if weights.has(rwkv7_load::MARK) {
+            // The published RWKV checkpoints come without one.
+            serde_json::json!({ "model_type": "rwkv7" })
+        } else {
+            read_json(&folder.join("config.json"))?
+        };
+        Ok(Self::Folder { folder, config, weights })
     }
 
     pub fn source(&self) -> Source<'_> {
@@ -110,27 +118,31 @@ pub(super) fn network(
             (Keys::Json(config), weights, name)
         }
     };
+    let gguf = matches!(keys, Keys::Gguf(..));
     let vocabulary = vocabulary(keys, weights)?;
     let network: Box<dyn Network> = match architecture {
-        "qwen3" => {
-            let Options { precision, kv } = options.into();
-            Box::new(transformer_load::load(Family::Qwen3, keys, weights, vocabulary, precision, kv)?)
-        }
+        "qwen3" => Box::new(transformer_load::load(Family::Qwen3, keys, weights, vocabulary, options)?),
         "bitnet-b1.58" | "bitnet-25" | "bitnet" => {
             refuse_silu_bitnet(keys)?;
-            let Options { precision, kv } = options.into();
-            Box::new(transformer_load::load(Family::BitNet, keys, weights, vocabulary, precision, kv)?)
+            Box::new(transformer_load::load(Family::BitNet, keys, weights, vocabulary, options)?)
         }
+        "rwkv7" => Box::new(rwkv7_load::load(gguf.then_some(keys), weights, vocabulary, options.precision)?),
+        "mamba2" => Box::new(mamba2_load::load(keys, weights, vocabulary, options.precision)?),
         other => {
             return Err(LoadError::Architecture {
                 name: other.to_owned(),
-                reason: "known are qwen3 and bitnet",
+                reason: "known are qwen3, bitnet, mamba2 and rwkv7",
             });
         }
     };
-    let gguf = matches!(keys, Keys::Gguf(..));
-    let own = keys.count(if gguf { "context_length" } else { "max_position_embeddings" })?;
     let memory = network.memory();
+    let own = keys.maybe_count(if gguf { "context_length" } else { "max_position_embeddings" })?;
+    // A recurrence has no end of its own.
+    let own = match own {
+        Some(own) => own,
+        None if memory.attention.is_none() => usize::MAX,
+        None => return Err(LoadError::MissingKey(keys.name(if gguf { "context_length" } else { "max_position_embeddings" }))),
+    };
     let named = match keys {
         Keys::Gguf(metadata, _) => metadata.string("general.name"),
         Keys::Json(json) => json.get("_name_or_path").and_then(Json::as_str).filter(|n| !n.is_empty()),
@@ -141,7 +153,7 @@ pub(super) fn network(
         name: named.map_or_else(file_name, str::to_owned),
         vocabulary,
         context: options.context.map_or(own, |wanted| wanted.min(own)),
-        layers: keys.count(if gguf { "block_count" } else { "num_hidden_layers" })?,
+        layers: network.layer_count(),
         bytes: network.bytes(),
         bytes_per_token: network.bytes_per_token(),
         bytes_per_position: memory.attention.map_or(0, |shape| shape.page_bytes() / super::pages::PAGE),
@@ -150,22 +162,11 @@ pub(super) fn network(
     Ok((network, info))
 }
 
-struct Options {
-    precision: Precision,
-    kv: KvKind,
-}
-
-impl From<&LoadOptions> for Options {
-    fn from(options: &LoadOptions) -> Self {
-        Self { precision: options.precision, kv: options.kv }
-    }
-}
-
 /// The vocabulary is as large as the embedding has rows: metadata often leaves padding out.
 fn vocabulary(keys: Keys<'_>, weights: &Weights) -> Result<usize, LoadError> {
     let names: &[&str] = match keys {
         Keys::Gguf(..) => &["token_embd.weight"],
-        Keys::Json(_) => &["model.embed_tokens.weight", "backbone.embeddings.weight"],
+        Keys::Json(_) => &["model.embed_tokens.weight", "backbone.embeddings.weight", "emb.weight"],
     };
     let name = names.iter().find(|n| weights.has(n)).unwrap_or(&names[0]);
     let tensor = weights.tensor(name)?;

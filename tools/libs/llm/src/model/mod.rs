@@ -10,18 +10,24 @@
 //! - `weights`, `keys`: tensors and numbers of a file, checked
 
 mod attention;
+mod decoder;
 mod error;
+mod feed_forward;
 mod keys;
 mod linear;
 mod load;
+mod mamba2;
+mod mamba2_load;
 mod network;
 mod ops;
 mod pages;
 mod parallel;
 mod rope;
+mod rwkv7;
+mod rwkv7_load;
+mod self_attention;
 mod sequence;
 mod step;
-mod transformer;
 mod transformer_load;
 mod weights;
 

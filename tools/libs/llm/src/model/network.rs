@@ -38,6 +38,8 @@ pub trait Network: Send + Sync + std::fmt::Debug {
     fn width(&self) -> usize;
     /// What it keeps for a sequence.
     fn memory(&self) -> Memory;
+    /// Layers.
+    fn layer_count(&self) -> usize;
     /// Bytes of weights in memory.
     fn bytes(&self) -> usize;
     /// Bytes of weights read for one token.

@@ -40,7 +40,8 @@ pub fn dot(a: &[f32], b: &[f32]) -> f32 {
 pub fn rms_norm_in_place(x: &mut [f32], weight: &[f32], eps: f32) {
     let scale = 1.0 / (square_sum(x) / x.len() as f32 + eps).sqrt();
     for (v, w) in x.iter_mut().zip(weight) {
-        *v *= scale * w;
+        // In the order of the references: BitNet rounds the result.
+        *v = *v * scale * w;
     }
 }
 

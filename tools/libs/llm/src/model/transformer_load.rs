@@ -8,7 +8,8 @@ use super::feed_forward::{FeedForward, Gate};
 use super::keys::{Keys, bad};
 use super::linear::Linear;
 use super::network::Spare;
-use super::pages::{KvKind, Shape};
+use super::load::LoadOptions;
+use super::pages::Shape;
 use super::rope::{Rope, Scaling};
 use super::self_attention::SelfAttention;
 use super::sequence::Memory;
@@ -54,14 +55,13 @@ const JSON: Names = Names {
     epsilon: "rms_norm_eps",
 };
 
-/// Loads the model. `precision` and `kv` are the caller's choice; `BitNet` has its own precision.
+/// Loads the model. `BitNet` has its own precision, whatever the options say.
 pub fn load(
     family: Family,
     keys: Keys<'_>,
     weights: &Weights,
     vocabulary: usize,
-    precision: Precision,
-    kv: KvKind,
+    options: &LoadOptions,
 ) -> Result<Decoder, LoadError> {
     let names = if matches!(keys, Keys::Gguf(..)) { GGUF } else { JSON };
     let (width, heads) = (keys.count(names.width)?, keys.count(names.heads)?);
@@ -103,12 +103,12 @@ pub fn load(
     Ok(Decoder {
         width,
         memory: Memory {
-            attention: Some(Shape { layers, heads: kv_heads, size: head_size, kind: kv }),
+            attention: Some(Shape { layers, heads: kv_heads, size: head_size, kind: options.kv }),
             recurrent: 0,
         },
         epsilon: config.epsilon,
         precision: match family {
-            Family::Qwen3 => precision,
+            Family::Qwen3 => options.precision,
             Family::BitNet => Precision::Int8PerToken,
         },
         factors: Factors::default(),
