@@ -12,9 +12,9 @@ import gguf_file
 
 # encoding, hidden, groups, heads, state
 FIXTURES = {
-    "mamba2-f16": ("f16", 96, 1, 6, 32),
-    "mamba2-q8_0": ("q8_0", 128, 2, 8, 32),
-    "mamba2-safetensors": ("safetensors", 64, 1, 8, 16),
+    "mamba2-f16": ("f16", 64, 1, 4, 32),
+    "mamba2-q8_0": ("q8_0", 96, 2, 6, 16),
+    "mamba2-safetensors": ("safetensors", 32, 1, 4, 16),
 }
 VOCABULARY, LAYERS, KERNEL, EPSILON = 256, 2, 4, 1e-5
 

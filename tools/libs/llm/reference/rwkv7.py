@@ -19,9 +19,9 @@ from mamba2 import dense
 
 # encoding, hidden, head size
 FIXTURES = {
-    "rwkv7-f16": ("f16", 96, 32),
-    "rwkv7-q8_0": ("q8_0", 128, 64),
-    "rwkv7-safetensors": ("safetensors", 64, 32),
+    "rwkv7-f16": ("f16", 64, 32),
+    "rwkv7-q8_0": ("q8_0", 64, 64),
+    "rwkv7-safetensors": ("safetensors", 32, 16),
 }
 VOCABULARY, LAYERS = 256, 2
 RANKS = {"w": 32, "a": 32, "v": 32, "g": 64}

@@ -114,19 +114,17 @@ impl Network for Decoder {
         layers + self.head.as_ref().unwrap_or(&self.embedding).bytes()
     }
 
-    fn embed(&self, token: u32, out: &mut [f32]) {
-        self.embedding.row(token as usize, out);
+    fn embed(&self, token: u32, out: &mut [f32]) -> Result<(), ForwardError> {
+        self.embedding.row(token as usize, out)?;
         ops::scale(out, self.factors.embedding);
+        Ok(())
     }
 
     fn layers(&self, pass: &mut Pass<'_, '_>, pool: &Pool) -> Result<(), ForwardError> {
         self.spare.with(|work| {
             self.set_angles(pass.segments, pass.rows, &mut work.angles);
-            for block in &self.blocks {
-                self.block(block, pass, work, pool);
-            }
-        });
-        Ok(())
+            self.blocks.iter().try_for_each(|block| self.block(block, pass, work, pool))
+        })
     }
 
     fn head(&self, rows: &[f32], logits: &mut Vec<f32>, pool: &Pool) -> Result<(), ForwardError> {
@@ -137,11 +135,11 @@ impl Network for Decoder {
             let head = self.head.as_ref().unwrap_or(&self.embedding);
             let tokens = rows.len() / self.width;
             let jobs = &mut [(head, &mut work.added)];
-            products(&work.normed, tokens, &mut work.quantised, self.precision, jobs, pool);
+            products(&work.normed, tokens, &mut work.quantised, self.precision, jobs, pool)?;
             ops::scale(&mut work.added, self.factors.logits);
             logits.extend_from_slice(&work.added);
-        });
-        Ok(())
+            Ok(())
+        })
     }
 }
 
@@ -157,7 +155,13 @@ impl Decoder {
         }
     }
 
-    fn block(&self, block: &Block, pass: &mut Pass<'_, '_>, work: &mut Work, pool: &Pool) {
+    fn block(
+        &self,
+        block: &Block,
+        pass: &mut Pass<'_, '_>,
+        work: &mut Work,
+        pool: &Pool,
+    ) -> Result<(), ForwardError> {
         let Work { angles, normed, quantised, attention, mamba2, feed_forward, added } = work;
         normed.clear();
         normed.extend_from_slice(pass.hidden);
@@ -165,10 +169,10 @@ impl Decoder {
         match &block.mixer {
             Mixer::Attention(layer) => {
                 let angles = self.rope.is_some().then_some(angles.as_slice());
-                layer.apply(normed, pass, angles, self.precision, quantised, attention, added, pool);
+                layer.apply(normed, pass, angles, self.precision, quantised, attention, added, pool)?;
             }
             Mixer::Mamba2(layer) => {
-                layer.apply(normed, pass, self.precision, quantised, mamba2, added, pool);
+                layer.apply(normed, pass, self.precision, quantised, mamba2, added, pool)?;
             }
         }
         ops::add_scaled(pass.hidden, added, self.factors.residual);
@@ -176,8 +180,9 @@ impl Decoder {
             normed.clear();
             normed.extend_from_slice(pass.hidden);
             ops::rms_norm_rows(normed, norm, self.epsilon, pool);
-            part.apply(normed, pass.rows, self.precision, quantised, feed_forward, added, pool);
+            part.apply(normed, pass.rows, self.precision, quantised, feed_forward, added, pool)?;
             ops::add_scaled(pass.hidden, added, self.factors.residual);
         }
+        Ok(())
     }
 }

@@ -3,6 +3,7 @@
 use sigmavault_ternary::{Activations, Pool, Precision};
 
 use super::attention::ROWS;
+use super::error::ForwardError;
 use super::linear::{Linear, products};
 use super::{ops, parallel};
 
@@ -54,9 +55,9 @@ impl FeedForward {
         work: &mut Work,
         out: &mut Vec<f32>,
         pool: &Pool,
-    ) {
+    ) -> Result<(), ForwardError> {
         let jobs = &mut [(&self.gate, &mut work.gate), (&self.up, &mut work.up)];
-        products(normed, rows, quantised, precision, jobs, pool);
+        products(normed, rows, quantised, precision, jobs, pool)?;
         let (width, up) = (self.gate.rows(), &work.up);
         parallel::pieces(pool, &mut work.gate, width * ROWS, &|piece, gate| {
             let up = up[piece * width * ROWS..].chunks_exact(width);
@@ -70,6 +71,6 @@ impl FeedForward {
                 }
             }
         });
-        products(&work.gate, rows, quantised, precision, &mut [(&self.down, out)], pool);
+        products(&work.gate, rows, quantised, precision, &mut [(&self.down, out)], pool)
     }
 }

@@ -6,7 +6,8 @@ use sigmavault_ternary::{
     Activations, Dense, DenseError, Encoding, F16Matrix, PanelMatrix, Pool, Precision, Q8Matrix, multiply, multiply_dense,
 };
 
-use super::error::LoadError;
+use super::error::{ForwardError, LoadError};
+use super::kquants::KQuants;
 use super::ops;
 use super::parallel;
 use super::weights::{Stored, Tensor, Weights};
@@ -20,6 +21,8 @@ pub enum Linear {
     Half(F16Matrix),
     /// Blocks of 32 bytes with a scale.
     Byte(Q8Matrix),
+    /// K-quants.
+    Blocks(KQuants),
     /// Single precision, row after row.
     Full {
         /// The numbers.
@@ -77,7 +80,10 @@ impl Linear {
                 Some(bytes) => F16Matrix::copied(&bytes, rows, columns).map(Self::Half).map_err(failed),
                 None => Ok(Self::Full { values: tensor.to_floats()?, columns }),
             },
-            _ => Ok(Self::Full { values: tensor.to_floats()?, columns }),
+            (Stored::As(TensorKind::F32 | TensorKind::Q8_0), _) => {
+                Ok(Self::Full { values: tensor.to_floats()?, columns })
+            }
+            _ => KQuants::load(tensor, rows, columns).map(Self::Blocks),
         }
     }
 
@@ -107,6 +113,7 @@ impl Linear {
         match self {
             Self::Ternary(matrix) => matrix.rows(),
             Self::Half(matrix) => matrix.rows(),
+            Self::Blocks(matrix) => matrix.rows(),
             Self::Byte(matrix) => matrix.rows(),
             Self::Full { values, columns } => values.len() / columns,
         }
@@ -117,23 +124,33 @@ impl Linear {
         match self {
             Self::Ternary(matrix) => matrix.bytes(),
             Self::Half(matrix) => matrix.bytes(),
+            Self::Blocks(matrix) => matrix.bytes(),
             Self::Byte(matrix) => matrix.bytes(),
             Self::Full { values, .. } => values.len() * 4,
         }
     }
 
     /// One row, for looking up an embedding.
-    pub fn row(&self, row: usize, out: &mut [f32]) {
+    pub fn row(&self, row: usize, out: &mut [f32]) -> Result<(), ForwardError> {
         match self {
             Self::Ternary(matrix) => matrix.row_f32(row, out),
             Self::Half(matrix) => matrix.row_f32(row, out),
+            Self::Blocks(matrix) => matrix.row(row, out)?,
             Self::Byte(matrix) => matrix.row_f32(row, out),
             Self::Full { values, columns } => out.copy_from_slice(&values[row * columns..][..*columns]),
         }
+        Ok(())
     }
 
-    fn product(&self, input: &[f32], quantised: &Activations, out: &mut [f32], pool: &Pool) {
+    fn product(
+        &self,
+        input: &[f32],
+        quantised: &Activations,
+        out: &mut [f32],
+        pool: &Pool,
+    ) -> Result<(), ForwardError> {
         match self {
+            Self::Blocks(matrix) => matrix.product(input, out)?,
             Self::Ternary(matrix) => multiply(matrix, quantised, out, pool),
             Self::Half(matrix) => multiply_dense(matrix, input, input.len() / matrix.cols(), out, pool),
             Self::Byte(matrix) => multiply_dense(matrix, input, input.len() / matrix.cols(), out, pool),
@@ -147,6 +164,7 @@ impl Linear {
                 });
             }
         }
+        Ok(())
     }
 }
 
@@ -171,12 +189,13 @@ pub fn products(
     precision: Precision,
     jobs: &mut [(&Linear, &mut Vec<f32>)],
     pool: &Pool,
-) {
+) -> Result<(), ForwardError> {
     if jobs.iter().any(|(matrix, _)| matches!(matrix, Linear::Ternary(_))) {
         quantised.quantize(input, tokens, input.len() / tokens, precision);
     }
     for (matrix, out) in jobs {
         out.resize(tokens * matrix.rows(), 0.0);
-        matrix.product(input, quantised, out, pool);
+        matrix.product(input, quantised, out, pool)?;
     }
+    Ok(())
 }

@@ -4,6 +4,7 @@
 use sigmavault_ternary::{Activations, Pool, Precision};
 
 use super::attention::ROWS;
+use super::error::ForwardError;
 use super::linear::{Linear, products};
 use super::network::Pass;
 use super::{ops, parallel};
@@ -106,12 +107,12 @@ impl Mamba2 {
         work: &mut Work,
         out: &mut Vec<f32>,
         pool: &Pool,
-    ) {
-        products(normed, pass.rows, quantised, precision, &mut [(&self.input, &mut work.projected)], pool);
+    ) -> Result<(), ForwardError> {
+        products(normed, pass.rows, quantised, precision, &mut [(&self.input, &mut work.projected)], pool)?;
         self.convolve(pass, work, pool);
         self.scan(pass, work, pool);
         self.gate(pass, work, pool);
-        products(&work.gated, pass.rows, quantised, precision, &mut [(&self.output, out)], pool);
+        products(&work.gated, pass.rows, quantised, precision, &mut [(&self.output, out)], pool)
     }
 
     /// The causal convolution of each channel over time, then silu.

@@ -45,7 +45,7 @@ pub trait Network: Send + Sync + std::fmt::Debug {
     /// Bytes of weights read for one token.
     fn bytes_per_token(&self) -> usize;
     /// Writes a token's embedding.
-    fn embed(&self, token: u32, out: &mut [f32]);
+    fn embed(&self, token: u32, out: &mut [f32]) -> Result<(), ForwardError>;
     /// Takes all rows through all layers, in place.
     fn layers(&self, pass: &mut Pass<'_, '_>, pool: &Pool) -> Result<(), ForwardError>;
     /// Appends the logits of these rows of hidden state.

@@ -151,6 +151,21 @@ pub fn square_relu_times(gate: &mut [f32], up: &[f32]) {
     }
 }
 
+/// `x = x * P(X < x)` for a normal X (arXiv 1606.08415). The error function is Abramowitz and Stegun's 7.1.26, within 1.5e-7.
+pub fn gelu(x: &mut [f32]) {
+    for v in x {
+        let z = v.abs() * std::f32::consts::FRAC_1_SQRT_2;
+        let t = 1.0 / (1.0 + 0.327_591_1 * z);
+        let p = 1.061_405_4;
+        let p = p * t - 1.453_152;
+        let p = p * t + 1.421_413_7;
+        let p = p * t - 0.284_496_74;
+        let p = p * t + 0.254_829_6;
+        let erf = 1.0 - p * t * exp(-z * z);
+        *v = 0.5 * *v * (1.0 + erf.copysign(*v));
+    }
+}
+
 /// `ln(1 + e^x)`, as torch has it: above 20 it is `x`.
 pub fn softplus(x: f32) -> f32 {
     if x > 20.0 { x } else { x.exp().ln_1p() }
@@ -193,6 +208,15 @@ mod tests {
         let a = [1.0; 37];
         let b: Vec<f32> = (0..37).map(|i| i as f32).collect();
         assert_eq!(dot(&a, &b).to_bits(), 666f32.to_bits());
+    }
+
+    #[test]
+    fn gelu_at_known_points() {
+        let mut x = [-1.0, 0.0, 1.0, 3.0];
+        gelu(&mut x);
+        for (ours, theirs) in x.iter().zip([-0.158_655_26, 0.0, 0.841_344_7, 2.995_950_3]) {
+            assert!((ours - theirs).abs() < 5e-7, "{ours} is not {theirs}");
+        }
     }
 
     #[test]

@@ -135,20 +135,21 @@ impl Network for Rwkv7 {
         layers + self.head.bytes()
     }
 
-    fn embed(&self, token: u32, out: &mut [f32]) {
-        self.embedding.row(token as usize, out);
+    fn embed(&self, token: u32, out: &mut [f32]) -> Result<(), ForwardError> {
+        self.embedding.row(token as usize, out)?;
         ops::layer_norm_in_place(out, &self.embedding_norm.weight, &self.embedding_norm.bias, EPSILON);
+        Ok(())
     }
 
     fn layers(&self, pass: &mut Pass<'_, '_>, pool: &Pool) -> Result<(), ForwardError> {
         self.spare.with(|work| {
             for (index, layer) in self.layers.iter().enumerate() {
                 let at = index * self.layer_memory();
-                self.mix_time(layer, at, index == 0, pass, work, pool);
-                self.mix_channels(layer, at + self.layer_memory() - self.width, pass, work, pool);
+                self.mix_time(layer, at, index == 0, pass, work, pool)?;
+                self.mix_channels(layer, at + self.layer_memory() - self.width, pass, work, pool)?;
             }
-        });
-        Ok(())
+            Ok(())
+        })
     }
 
     fn head(&self, rows: &[f32], logits: &mut Vec<f32>, pool: &Pool) -> Result<(), ForwardError> {
@@ -158,10 +159,10 @@ impl Network for Rwkv7 {
             self.norm.apply(&mut work.normed, pool);
             let tokens = rows.len() / self.width;
             let jobs = &mut [(&self.head, &mut work.added)];
-            products(&work.normed, tokens, &mut work.quantised, self.precision, jobs, pool);
+            products(&work.normed, tokens, &mut work.quantised, self.precision, jobs, pool)?;
             logits.extend_from_slice(&work.added);
-        });
-        Ok(())
+            Ok(())
+        })
     }
 }
 
@@ -179,8 +180,19 @@ impl Rwkv7 {
         2 * self.width + self.width * self.head_size
     }
 
-    /// `normed` becomes the normalised rows, and the last of each segment goes to the state in exchange for the one before.
-    fn shift(&self, norm: &Norm, at: usize, pass: &mut Pass<'_, '_>, normed: &mut Vec<f32>, lerps: &[Vec<f32>], mixed: &mut [Vec<f32>], pool: &Pool) {
+    /// `normed` becomes the normalised rows and each of `mixed` their blend with the rows before; the last of each segment goes to the
+    /// state.
+    #[allow(clippy::too_many_arguments, reason = "buffers are the caller's")]
+    fn shift(
+        &self,
+        norm: &Norm,
+        at: usize,
+        pass: &mut Pass<'_, '_>,
+        normed: &mut Vec<f32>,
+        lerps: &[Vec<f32>],
+        mixed: &mut [Vec<f32>],
+        pool: &Pool,
+    ) {
         let width = self.width;
         normed.clear();
         normed.extend_from_slice(pass.hidden);
@@ -209,30 +221,39 @@ impl Rwkv7 {
         }
     }
 
-    fn mix_time(&self, layer: &Layer, at: usize, first: bool, pass: &mut Pass<'_, '_>, work: &mut Work, pool: &Pool) {
+    fn mix_time(
+        &self,
+        layer: &Layer,
+        at: usize,
+        first: bool,
+        pass: &mut Pass<'_, '_>,
+        work: &mut Work,
+        pool: &Pool,
+    ) -> Result<(), ForwardError> {
         let (rows, precision) = (pass.rows, self.precision);
         self.shift(&layer.time_norm, at, pass, &mut work.normed, &layer.lerps, &mut work.mixed, pool);
         let Work { mixed: [r, w, k, v, a, g], quantised, waist, .. } = work;
-        products(r, rows, quantised, precision, &mut [(&layer.receptance, &mut work.receptance)], pool);
-        products(k, rows, quantised, precision, &mut [(&layer.key, &mut work.key)], pool);
-        products(v, rows, quantised, precision, &mut [(&layer.value, &mut work.value)], pool);
+        products(r, rows, quantised, precision, &mut [(&layer.receptance, &mut work.receptance)], pool)?;
+        products(k, rows, quantised, precision, &mut [(&layer.key, &mut work.key)], pool)?;
+        products(v, rows, quantised, precision, &mut [(&layer.value, &mut work.value)], pool)?;
         let mut narrow = |low: &LowRank, input: &[f32], inner: fn(f32) -> f32, out: &mut Vec<f32>| {
-            products(input, rows, quantised, precision, &mut [(&low.down, &mut *waist)], pool);
+            products(input, rows, quantised, precision, &mut [(&low.down, &mut *waist)], pool)?;
             for x in waist.iter_mut() {
                 *x = inner(*x);
             }
-            products(waist, rows, quantised, precision, &mut [(&low.up, &mut *out)], pool);
+            products(waist, rows, quantised, precision, &mut [(&low.up, &mut *out)], pool)?;
             if !low.bias.is_empty() {
                 for row in out.chunks_exact_mut(low.bias.len()) {
                     ops::add_scaled(row, &low.bias, 1.0);
                 }
             }
+            Ok::<(), ForwardError>(())
         };
-        narrow(&layer.decay, w, f32::tanh, &mut work.decay);
-        narrow(&layer.rate, a, |x| x, &mut work.rate);
-        narrow(&layer.gate, g, ops::sigmoid, &mut work.gate);
+        narrow(&layer.decay, w, f32::tanh, &mut work.decay)?;
+        narrow(&layer.rate, a, |x| x, &mut work.rate)?;
+        narrow(&layer.gate, g, ops::sigmoid, &mut work.gate)?;
         if let Some(mix) = &layer.value_mix {
-            narrow(mix, v, |x| x, &mut work.blend);
+            narrow(mix, v, |x| x, &mut work.blend)?;
             for ((v, first), blend) in work.value.iter_mut().zip(&work.first_value).zip(&work.blend) {
                 *v += (first - *v) * ops::sigmoid(*blend);
             }
@@ -243,8 +264,9 @@ impl Rwkv7 {
         self.prepare(layer, work);
         self.scan(at + self.width, pass, work, pool);
         self.finish(layer, pass, work);
-        products(&work.added, rows, &mut work.quantised, precision, &mut [(&layer.output, &mut work.blend)], pool);
+        products(&work.added, rows, &mut work.quantised, precision, &mut [(&layer.output, &mut work.blend)], pool)?;
         ops::add_scaled(pass.hidden, &work.blend, 1.0);
+        Ok(())
     }
 
     /// From the projections to what the recurrence takes: decay, removal direction and its rate, the written key.
@@ -344,16 +366,24 @@ impl Rwkv7 {
         }
     }
 
-    fn mix_channels(&self, layer: &Layer, at: usize, pass: &mut Pass<'_, '_>, work: &mut Work, pool: &Pool) {
+    fn mix_channels(
+        &self,
+        layer: &Layer,
+        at: usize,
+        pass: &mut Pass<'_, '_>,
+        work: &mut Work,
+        pool: &Pool,
+    ) -> Result<(), ForwardError> {
         let Work { normed, mixed, quantised, waist, added, .. } = work;
         let lerps = std::slice::from_ref(&layer.channel_lerp);
         self.shift(&layer.channel_norm, at, pass, normed, lerps, &mut mixed[..1], pool);
-        products(&mixed[0], pass.rows, quantised, self.precision, &mut [(&layer.channel_key, &mut *waist)], pool);
+        products(&mixed[0], pass.rows, quantised, self.precision, &mut [(&layer.channel_key, &mut *waist)], pool)?;
         for x in waist.iter_mut() {
             let positive = x.max(0.0);
             *x = positive * positive;
         }
-        products(waist, pass.rows, quantised, self.precision, &mut [(&layer.channel_value, &mut *added)], pool);
+        products(waist, pass.rows, quantised, self.precision, &mut [(&layer.channel_value, &mut *added)], pool)?;
         ops::add_scaled(pass.hidden, added, 1.0);
+        Ok(())
     }
 }

@@ -3,6 +3,7 @@
 use sigmavault_ternary::{Activations, Pool, Precision};
 
 use super::attention::{self, Place, ROWS};
+use super::error::ForwardError;
 use super::linear::{Linear, products};
 use super::network::{Pass, Segment};
 use super::pages::Pages;
@@ -79,19 +80,19 @@ impl SelfAttention {
         work: &mut Work,
         out: &mut Vec<f32>,
         pool: &Pool,
-    ) {
+    ) -> Result<(), ForwardError> {
         let jobs = &mut [
             (&self.query, &mut work.query),
             (&self.key, &mut work.key),
             (&self.value, &mut work.value),
         ];
-        products(normed, pass.rows, quantised, precision, jobs, pool);
+        products(normed, pass.rows, quantised, precision, jobs, pool)?;
         self.remember(pass, angles, work, pool);
         self.mix(pass, angles, work, pool);
         if let Some(weight) = &self.sub_norm {
             ops::rms_norm_rows(&mut work.attended, weight, self.epsilon, pool);
         }
-        products(&work.attended, pass.rows, quantised, precision, &mut [(&self.output, out)], pool);
+        products(&work.attended, pass.rows, quantised, precision, &mut [(&self.output, out)], pool)
     }
 
     /// Normalises and turns a head.

@@ -151,7 +151,7 @@ impl Model {
         for segment in segments {
             let tokens = &batch[segment.sequence].tokens[done[segment.sequence]..];
             for (row, token) in segment.rows.clone().zip(tokens) {
-                self.network.embed(*token, &mut rows.hidden[row * width..][..width]);
+                self.network.embed(*token, &mut rows.hidden[row * width..][..width])?;
             }
         }
         let mut sequences: Vec<&mut Sequence> = batch.iter_mut().map(|step| &mut *step.sequence).collect();
