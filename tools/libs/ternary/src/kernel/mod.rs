@@ -19,7 +19,7 @@ mod tests;
 
 use crate::activations::{Activations, Precision};
 use crate::isa::Isa;
-use crate::panel::{CHUNK_BYTES, Group, Layout, PANEL_ROWS, SCALE_BYTES};
+use crate::panel::{CHUNK, CHUNK_BYTES, Group, Layout, PANEL_ROWS, SCALE_BYTES};
 
 /// Tokens a kernel takes at once, at most.
 pub(crate) const TILE: usize = 16;
@@ -65,6 +65,43 @@ pub(crate) fn tiles(isa: Isa, planes: usize) -> &'static [usize] {
         (Isa::Avx512Vnni, _) => &[8, 7, 6, 5, 4, 3, 2, 1],
         _ => &[1],
     }
+}
+
+/// One token in one plane of activations, as long as the panel's rows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Columns<'a> {
+    pub values: &'a [[i8; CHUNK]],
+    pub sums: &'a [i32],
+    pub scales: &'a [f32],
+}
+
+impl<'a> Columns<'a> {
+    /// What an array of them starts with. (Arrays in the kernels are filled by loops: closures do not become part of
+    /// functions compiled for another instruction set.)
+    pub(crate) const EMPTY: Self = Self {
+        values: &[],
+        sums: &[],
+        scales: &[],
+    };
+
+    #[inline(always)]
+    pub(crate) fn new(job: &Job<'a>, plane: usize, token: usize) -> Self {
+        let chunks = job.layout.chunks();
+        let token = job.first + token;
+        Self {
+            values: &job.x.values(plane, token)[..chunks],
+            sums: &job.x.sums(plane, token)[..chunks],
+            scales: &job.x.scales(token)[..chunks],
+        }
+    }
+}
+
+/// The four activations that a plane of a block meets, as they lie in memory.
+#[inline(always)]
+pub(crate) fn word(values: &[i8; 16], plane: usize) -> i32 {
+    let at = 4 * plane;
+    let bytes = [values[at], values[at + 1], values[at + 2], values[at + 3]];
+    i32::from_ne_bytes(bytes.map(i8::cast_unsigned))
 }
 
 /// The groups of a panel in order: the codes of their chunks, and their scales unless the tensor has one.
