@@ -8,8 +8,8 @@ use std::arch::x86_64::{
     _mm512_slli_epi32, _mm512_srai_epi32, _mm512_srli_epi16, _mm512_storeu_ps,
 };
 
-use super::{Columns, Groups, Job, Outputs};
-use crate::panel::PANEL_ROWS;
+use super::{Groups, Job, Outputs, part, word};
+use crate::panel::{CHUNK, PANEL_ROWS};
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 pub(crate) fn panel(panel: &[u8], job: Job<'_>, out: &mut Outputs) {
@@ -35,7 +35,7 @@ pub(crate) fn panel(panel: &[u8], job: Job<'_>, out: &mut Outputs) {
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn one<const WHOLE: bool>(panel: &[u8], job: Job<'_>, out: &mut Outputs) {
     let layout = job.layout;
-    let x = Columns::new(&job, 0, 0);
+    let x = job.x.together(job.first);
     let masks = [
         _mm512_set1_epi8(3),
         _mm512_set1_epi8(12),
@@ -46,15 +46,15 @@ fn one<const WHOLE: bool>(panel: &[u8], job: Job<'_>, out: &mut Outputs) {
     let mut whole = zero;
     let mut total = _mm512_setzero_ps();
     let mut weight = _mm512_set1_ps(layout.scale);
-    let mut chunk = 0;
+    let mut at = 0;
     for (group, weights) in Groups::new(panel, layout) {
         if let Some(weights) = weights {
             weight = convert(weights);
         }
         for codes in group {
             // Starting at minus the sum of the values makes codes 0..=3 stand for -1..=2 at no cost.
-            let mut sums = [_mm512_set1_epi32(-x.sums[chunk]), zero, zero, zero];
-            let values = x.values[chunk].as_chunks::<16>().0;
+            let mut sums = [_mm512_set1_epi32(x.offsets[0][at]), zero, zero, zero];
+            let values = x.values[0][at].as_chunks::<16>().0;
             for (block, values) in codes.as_chunks::<64>().0.iter().zip(values) {
                 let block = load(block);
                 for plane in 0..4 {
@@ -68,10 +68,10 @@ fn one<const WHOLE: bool>(panel: &[u8], job: Job<'_>, out: &mut Outputs) {
             if WHOLE {
                 whole = _mm512_add_epi32(whole, sum);
             } else {
-                let scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_set1_ps(x.scales[chunk]));
+                let scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_set1_ps(x.scales[at]));
                 total = _mm512_add_ps(total, _mm512_mul_ps(scaled, weight));
             }
-            chunk += 1;
+            at += x.width;
         }
     }
     if WHOLE {
@@ -87,27 +87,23 @@ fn one<const WHOLE: bool>(panel: &[u8], job: Job<'_>, out: &mut Outputs) {
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn tile<const M: usize, const P: usize, const WHOLE: bool>(panel: &[u8], job: Job<'_>, out: &mut Outputs) {
     let layout = job.layout;
-    let mut x = [[Columns::EMPTY; P]; M];
-    for j in 0..M {
-        for p in 0..P {
-            x[j][p] = Columns::new(&job, p, j);
-        }
-    }
+    let x = job.x.together(job.first);
     let three = _mm512_set1_epi8(3);
     let zero = _mm512_setzero_si512();
     let mut whole = [zero; M];
     let mut total = [_mm512_setzero_ps(); M];
     let mut weight = _mm512_set1_ps(layout.scale);
-    let mut chunk = 0;
+    let mut at = 0;
     for (group, weights) in Groups::new(panel, layout) {
         if let Some(weights) = weights {
             weight = convert(weights);
         }
         for codes in group {
-            let mut sums = [[zero; P]; M];
-            for j in 0..M {
-                for p in 0..P {
-                    sums[j][p] = _mm512_set1_epi32(-x[j][p].sums[chunk]);
+            let mut sums = [[zero; M]; P];
+            for p in 0..P {
+                let offsets: &[i32; M] = part(x.offsets[p], at);
+                for j in 0..M {
+                    sums[p][j] = _mm512_set1_epi32(offsets[j]);
                 }
             }
             for (i, block) in codes.as_chunks::<64>().0.iter().enumerate() {
@@ -118,35 +114,35 @@ fn tile<const M: usize, const P: usize, const WHOLE: bool>(panel: &[u8], job: Jo
                     _mm512_and_si512(_mm512_srli_epi16::<4>(block), three),
                     _mm512_and_si512(_mm512_srli_epi16::<6>(block), three),
                 ];
-                for plane in 0..4 {
-                    for j in 0..M {
-                        for p in 0..P {
-                            let values = &x[j][p].values[chunk].as_chunks::<16>().0[i];
-                            sums[j][p] =
-                                _mm512_dpbusd_epi32(sums[j][p], planes[plane], broadcast(values, plane));
+                for p in 0..P {
+                    let values: &[[i8; CHUNK]; M] = part(x.values[p], at);
+                    for plane in 0..4 {
+                        for j in 0..M {
+                            let values = broadcast(&values[j].as_chunks::<16>().0[i], plane);
+                            sums[p][j] = _mm512_dpbusd_epi32(sums[p][j], planes[plane], values);
                         }
                     }
                 }
             }
+            let scales: &[f32; M] = part(x.scales, at);
             for j in 0..M {
-                let mut sum = sums[j][0];
+                let mut sum = sums[0][j];
                 if P == 2 {
-                    sum = _mm512_add_epi32(_mm512_slli_epi32::<8>(sum), sums[j][P - 1]);
+                    sum = _mm512_add_epi32(_mm512_slli_epi32::<8>(sum), sums[P - 1][j]);
                 }
                 if WHOLE {
                     whole[j] = _mm512_add_epi32(whole[j], sum);
                 } else {
-                    let scaled =
-                        _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_set1_ps(x[j][0].scales[chunk]));
+                    let scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_set1_ps(scales[j]));
                     total[j] = _mm512_add_ps(total[j], _mm512_mul_ps(scaled, weight));
                 }
             }
-            chunk += 1;
+            at += x.width;
         }
     }
     for j in 0..M {
         if WHOLE {
-            let scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(whole[j]), _mm512_set1_ps(x[j][0].scales[0]));
+            let scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(whole[j]), _mm512_set1_ps(x.scales[j]));
             total[j] = _mm512_mul_ps(scaled, weight);
         }
         store(&mut out[j], total[j]);
@@ -157,7 +153,7 @@ fn tile<const M: usize, const P: usize, const WHOLE: bool>(panel: &[u8], job: Jo
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn broadcast(values: &[i8; 16], plane: usize) -> __m512i {
-    _mm512_set1_epi32(super::word(values, plane))
+    _mm512_set1_epi32(word(values, plane))
 }
 
 #[inline]

@@ -12,17 +12,29 @@
 #![allow(unsafe_code)] // calls into tiers the processor was found to have
 
 #[cfg(target_arch = "x86_64")]
-pub(crate) mod avx512;
-pub(crate) mod scalar;
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod avx_vnni;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod narrow;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+mod scalar;
+#[cfg(target_arch = "x86_64")]
+mod ssse3;
+#[cfg(target_arch = "x86_64")]
+mod steps_256;
 #[cfg(test)]
 mod tests;
 
-use crate::activations::{Activations, Precision};
+use crate::activations::{Activations, Precision, TOGETHER};
 use crate::isa::Isa;
-use crate::panel::{CHUNK, CHUNK_BYTES, Group, Layout, PANEL_ROWS, SCALE_BYTES};
+use crate::panel::{CHUNK_BYTES, Group, Layout, PANEL_ROWS, SCALE_BYTES};
 
 /// Tokens a kernel takes at once, at most.
-pub(crate) const TILE: usize = 16;
+pub(crate) const TILE: usize = TOGETHER;
 
 /// The outputs of one panel for the tokens of a tile.
 pub(crate) type Outputs = [[f32; PANEL_ROWS]; TILE];
@@ -32,7 +44,7 @@ pub(crate) type Outputs = [[f32; PANEL_ROWS]; TILE];
 pub(crate) struct Job<'a> {
     pub layout: &'a Layout,
     pub x: &'a Activations,
-    /// First token.
+    /// First token; a tile does not reach into the next group of [`TOGETHER`].
     pub first: usize,
     /// How many: one of [`tiles`].
     pub tokens: usize,
@@ -54,6 +66,18 @@ pub(crate) unsafe fn panel(isa: Isa, panel: &[u8], job: Job<'_>, out: &mut Outpu
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the caller's.
         Isa::Avx512Vnni => unsafe { avx512::panel(panel, job, out) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the caller's.
+        Isa::AvxVnni => unsafe { avx_vnni::panel(panel, job, out) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the caller's.
+        Isa::Avx2 => unsafe { avx2::panel(panel, job, out) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the caller's.
+        Isa::Ssse3 => unsafe { ssse3::panel(panel, job, out) },
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: the caller's.
+        Isa::NeonDotprod => unsafe { neon::panel(panel, job, out) },
         _ => scalar::panel(panel, job, out),
     }
 }
@@ -63,36 +87,18 @@ pub(crate) fn tiles(isa: Isa, planes: usize) -> &'static [usize] {
     match (isa, planes) {
         (Isa::Avx512Vnni, 1) => &[16, 8, 7, 6, 5, 4, 3, 2, 1],
         (Isa::Avx512Vnni, _) => &[8, 7, 6, 5, 4, 3, 2, 1],
-        _ => &[1],
+        (Isa::Scalar, _) => &[1],
+        (_, 1) => &[8, 4, 2, 1],
+        _ => &[4, 2, 1],
     }
 }
 
-/// One token in one plane of activations, as long as the panel's rows.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Columns<'a> {
-    pub values: &'a [[i8; CHUNK]],
-    pub sums: &'a [i32],
-    pub scales: &'a [f32],
-}
-
-impl<'a> Columns<'a> {
-    /// What an array of them starts with. (Arrays in the kernels are filled by loops: closures do not become part of
-    /// functions compiled for another instruction set.)
-    pub(crate) const EMPTY: Self = Self {
-        values: &[],
-        sums: &[],
-        scales: &[],
-    };
-
-    #[inline(always)]
-    pub(crate) fn new(job: &Job<'a>, plane: usize, token: usize) -> Self {
-        let chunks = job.layout.chunks();
-        let token = job.first + token;
-        Self {
-            values: &job.x.values(plane, token)[..chunks],
-            sums: &job.x.sums(plane, token)[..chunks],
-            scales: &job.x.scales(token)[..chunks],
-        }
+/// `M` neighbours.
+#[inline(always)]
+pub(crate) fn part<T, const M: usize>(slice: &[T], at: usize) -> &[T; M] {
+    match slice[at..].first_chunk() {
+        Some(part) => part,
+        None => unreachable!("a tile lies within its group"),
     }
 }
 
