@@ -1,0 +1,114 @@
+//! Decode and prefill of the engine and of llama.cpp, on the same files of random weights, in turns.
+//!
+//! `ci/bench-ryzan` builds llama.cpp and calls this. Speed does not depend on what the weights are, so that no
+//! trained model is needed. Each number is the best of several rounds; the engines take turns, so that both meet the
+//! same state of the machine.
+
+mod machine;
+mod ours;
+mod peer;
+mod report;
+mod weights;
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Parser;
+
+use crate::machine::Machine;
+use crate::report::{Comparison, Report};
+use crate::weights::{Encoding, Shape};
+
+/// Compares the engine's speed with llama.cpp's on files of random ternary weights
+#[derive(Debug, Parser)]
+#[command(name = "ci/bench-ryzan", version)]
+struct Options {
+    /// llama-bench of llama.cpp
+    #[arg(long, value_name = "FILE", hide = true)]
+    peer: PathBuf,
+
+    /// Folder for the model files, up to 1.5 GB; they are used again by later runs
+    #[arg(long, value_name = "DIR")]
+    work: PathBuf,
+
+    /// Shapes of the models
+    #[arg(long, value_enum, value_delimiter = ',', default_values = ["0.6b", "1.7b"])]
+    shapes: Vec<Shape>,
+
+    /// How the weights are stored
+    #[arg(long, value_enum, value_delimiter = ',', default_values = ["q2_0", "tq2_0"])]
+    encodings: Vec<Encoding>,
+
+    /// Threads of both engines [default: one for each processor]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+
+    /// Tokens of the prompt
+    #[arg(long, value_name = "N", default_value_t = 512)]
+    prompt: usize,
+
+    /// Tokens that are decoded in a round
+    #[arg(long, value_name = "N", default_value_t = 48)]
+    tokens: usize,
+
+    /// Rounds, of which the best counts
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    rounds: usize,
+
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+fn main() -> anyhow::Result<()> {
+    let options = Options::parse();
+    let threads = options
+        .threads
+        .map_or_else(|| std::thread::available_parallelism().map(Into::into), Ok)
+        .context("cannot count the processors; try: --threads")?;
+    std::fs::create_dir_all(&options.work)
+        .with_context(|| format!("cannot make the folder {}", options.work.display()))?;
+    let machine = Machine::measure(threads)?;
+    let mut comparisons = Vec::new();
+    for &shape in &options.shapes {
+        for &encoding in &options.encodings {
+            let path = weights::file(&options.work, shape, encoding)?;
+            eprintln!("== {shape} {encoding}");
+            comparisons.push(compare(&options, threads, &path, shape, encoding)?);
+        }
+    }
+    let report = Report::new(machine, options.prompt, comparisons);
+    if options.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        print!("{report}");
+    }
+    Ok(())
+}
+
+/// The engines in turns on one file.
+fn compare(
+    options: &Options,
+    threads: usize,
+    path: &std::path::Path,
+    shape: Shape,
+    encoding: Encoding,
+) -> anyhow::Result<Comparison> {
+    let mut comparison = Comparison::new(shape, encoding, std::fs::metadata(path)?.len());
+    for round in 1..=options.rounds.max(1) {
+        // One copy of the weights in memory at a time.
+        let ours = ours::Engine::load(path, threads)?;
+        comparison.bytes_per_token = ours.bytes_per_token();
+        comparison.bandwidth = comparison.bandwidth.max(ours.bandwidth());
+        let speed = ours.measure(options.prompt, options.tokens)?;
+        drop(ours);
+        let theirs = peer::measure(&options.peer, path, threads, options.prompt, options.tokens)?;
+        eprintln!(
+            "   round {round}: decode {:.1} and {:.1}, prefill {:.1} and {:.1} tokens/s",
+            speed.decode, theirs.decode, speed.prefill, theirs.prefill
+        );
+        comparison.ours = comparison.ours.best(speed);
+        comparison.peer = comparison.peer.best(theirs);
+    }
+    Ok(comparison)
+}

@@ -1,0 +1,91 @@
+//! The engine under test, without server and tokenizer: from tokens to logits.
+
+use std::hint::black_box;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::Context;
+use sigmavault_llm::model::{LoadOptions, Model, Sequence, Step, Wanted};
+use sigmavault_ternary::Pool;
+
+use crate::report::Speed;
+
+/// A loaded model and the threads that compute.
+pub struct Engine {
+    model: Model,
+    pool: Pool,
+}
+
+impl Engine {
+    /// Loads a file as the service does.
+    pub fn load(path: &Path, threads: usize) -> anyhow::Result<Self> {
+        let model = Model::load(path, &LoadOptions::default())
+            .with_context(|| format!("cannot load {}", path.display()))?;
+        Ok(Self {
+            model,
+            pool: Pool::new(threads),
+        })
+    }
+
+    /// Bytes of weights that decoding one token reads.
+    pub fn bytes_per_token(&self) -> usize {
+        self.model.info().bytes_per_token
+    }
+
+    /// Bytes a second that all threads read from memory together, over as much memory as a token needs; best of five.
+    pub fn bandwidth(&self) -> f64 {
+        /// Words that a thread reads at a time: 1 MiB.
+        const PART: usize = 1 << 17;
+        let words: Vec<u64> = (0..self.bytes_per_token() as u64 / 8).collect();
+        let best = (0..5)
+            .map(|_| {
+                let began = Instant::now();
+                self.pool.run(words.len().div_ceil(PART), &|part| {
+                    let mut lanes = [0_u64; 32];
+                    let end = words.len().min((part + 1) * PART);
+                    for chunk in words[part * PART..end].as_chunks::<32>().0 {
+                        for (lane, word) in lanes.iter_mut().zip(chunk) {
+                            *lane ^= word;
+                        }
+                    }
+                    black_box(lanes);
+                });
+                began.elapsed().as_secs_f64()
+            })
+            .fold(f64::INFINITY, f64::min);
+        (words.len() * 8) as f64 / best
+    }
+
+    /// Reads a prompt into an empty sequence, then decodes one token at a time into another, as llama-bench does.
+    pub fn measure(&self, prompt: usize, tokens: usize) -> anyhow::Result<Speed> {
+        let text: Vec<u32> = (0..prompt).map(|at| (at * 7 % 1000) as u32).collect();
+        // Once before, so that every page of the weights is in memory.
+        self.step(&mut self.model.sequence(), &text[..prompt.min(16)])?;
+        let began = Instant::now();
+        self.step(&mut self.model.sequence(), &text)?;
+        let prefill = prompt as f64 / began.elapsed().as_secs_f64();
+
+        let mut sequence = self.model.sequence();
+        self.step(&mut sequence, &[1])?;
+        let began = Instant::now();
+        for token in 0..tokens {
+            self.step(&mut sequence, &[(token * 7 % 1000) as u32])?;
+        }
+        let decode = tokens as f64 / began.elapsed().as_secs_f64();
+        Ok(Speed { decode, prefill })
+    }
+
+    fn step(&self, sequence: &mut Sequence, tokens: &[u32]) -> anyhow::Result<()> {
+        let mut out = Vec::new();
+        let step = Step {
+            sequence,
+            tokens,
+            logits: Wanted::Last,
+            out: &mut out,
+            parents: None,
+        };
+        self.model.forward(&mut [step], &self.pool)?;
+        black_box(out);
+        Ok(())
+    }
+}

@@ -1,0 +1,72 @@
+//! llama.cpp, through its own llama-bench.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, bail};
+use serde::Deserialize;
+
+use crate::report::Speed;
+
+/// What llama-bench says of one test; it says much more.
+#[derive(Debug, Deserialize)]
+struct Test {
+    /// Tokens of the prompt; 0 when it decoded.
+    n_prompt: usize,
+    /// Tokens decoded; 0 when it read a prompt.
+    n_gen: usize,
+    /// Tokens a second.
+    avg_ts: f64,
+}
+
+/// Runs both tests once.
+pub fn measure(
+    llama_bench: &Path,
+    model: &Path,
+    threads: usize,
+    prompt: usize,
+    tokens: usize,
+) -> anyhow::Result<Speed> {
+    let output = Command::new(llama_bench)
+        .arg("--model")
+        .arg(model)
+        .args(["--output", "json", "--repetitions", "1"])
+        .args(["--threads", &threads.to_string()])
+        .args(["--n-prompt", &prompt.to_string()])
+        .args(["--n-gen", &tokens.to_string()])
+        .output()
+        .with_context(|| format!("cannot start {}", llama_bench.display()))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        let last: Vec<&str> = said.lines().rev().take(5).collect();
+        bail!("llama-bench ended with {}: {}", output.status, last.join(" | "));
+    }
+    parse(&output.stdout).context("llama-bench printed something else than expected")
+}
+
+fn parse(json: &[u8]) -> anyhow::Result<Speed> {
+    let tests: Vec<Test> = serde_json::from_slice(json)?;
+    let of = |wanted: fn(&Test) -> bool| tests.iter().find(|test| wanted(test)).map(|test| test.avg_ts);
+    Ok(Speed {
+        decode: of(|test| test.n_gen > 0 && test.n_prompt == 0).context("no decoding test")?,
+        prefill: of(|test| test.n_prompt > 0 && test.n_gen == 0).context("no prompt test")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn both_tests() {
+        let json = br#"[{"n_prompt":512,"n_gen":0,"avg_ts":90.5,"x":1},{"n_prompt":0,"n_gen":64,"avg_ts":12.25}]"#;
+        let speed = parse(json).unwrap();
+        assert_eq!((speed.decode, speed.prefill), (12.25, 90.5));
+    }
+
+    #[test]
+    fn one_test_is_missing() {
+        let json = br#"[{"n_prompt":512,"n_gen":0,"avg_ts":90.5}]"#;
+        assert_eq!(parse(json).unwrap_err().to_string(), "no decoding test");
+    }
+}
