@@ -1,1 +1,21 @@
 //! The local language model as a service.
+//!
+//! - [`config`]: settings, vendor defaults under the administrator's
+//! - [`openai`]: `OpenAI`'s wire format
+//! - [`models`]: the models that are loaded, and those that can be
+//! - [`yielding`]: stepping back when the file services are pressed
+//! - [`state`]: what every handler gets
+//! - [`routes`]: handlers, one module per part of the interface
+//! - [`server`]: the listeners, and what happens to every request
+//! - [`meters`]: counters
+//! - [`watchdog`]: liveness for the service manager
+
+pub mod config;
+pub mod meters;
+pub mod models;
+pub mod openai;
+pub mod routes;
+pub mod server;
+pub mod state;
+pub mod watchdog;
+pub mod yielding;
