@@ -7,7 +7,7 @@
 //! - [`state`]: what every handler gets
 //! - [`routes`]: handlers, one module per part of the interface
 //! - [`server`]: the listeners, and what happens to every request
-//! - [`meters`]: counters
+//! - [`meters`]: what is counted
 //! - [`watchdog`]: liveness for the service manager
 
 pub mod config;

@@ -3,6 +3,14 @@
 //!
 //! - [`fields`]: reading objects so that nothing is passed over
 //! - [`error`]: errors and their statuses
+//! - [`parameters`]: what chat, completions and responses share: sampling, lengths, stops
+//! - [`messages`]: messages of a conversation
+//! - [`tools`]: functions that a model may call
+//! - [`chat`]: requests for an answer in a conversation
 
+pub mod chat;
 pub mod error;
 pub mod fields;
+pub mod messages;
+pub mod parameters;
+pub mod tools;
