@@ -6,11 +6,14 @@
 //! - [`parameters`]: what chat, completions and responses share: sampling, lengths, stops
 //! - [`messages`]: messages of a conversation
 //! - [`tools`]: functions that a model may call
-//! - [`chat`]: requests for an answer in a conversation
+//! - [`chat`], [`completions`], [`embeddings`], [`responses`]: one module per endpoint
 
 pub mod chat;
+pub mod completions;
+pub mod embeddings;
 pub mod error;
 pub mod fields;
 pub mod messages;
 pub mod parameters;
+pub mod responses;
 pub mod tools;
