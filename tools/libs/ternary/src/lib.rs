@@ -1,1 +1,34 @@
-//! Products of ternary weights with vectors and matrices.
+//! Products of ternary weights with vectors and matrices, on the processors a NAS has.
+//!
+//! Weights are held in panels of 16 rows in which a lane is a row ([`panel`]), activations as int8 or int16 with their
+//! scales ([`Activations`]). [`multiply`] gives the product; every instruction-set tier ([`Isa`]) gives the same
+//! floats bit for bit, for one token or for many, so that an answer depends neither on the processor nor on what was
+//! computed beside it.
+//!
+//! - [`isa`]: which instruction sets there are, and which one is used
+//! - [`panel`]: the layout, packing from the formats models come in, and the packed file
+//! - [`activations`]: quantised inputs
+//! - [`mod@multiply`]: the product, split over threads
+//! - [`dense`]: heads and other matrices in f16 and Q8_0
+//! - [`pool`]: the threads
+//! - `kernel`: one module per instruction set
+//!
+//! `unsafe` is allowed in the modules that name it, each block with its reason.
+
+#![deny(unsafe_op_in_unsafe_fn)]
+
+pub mod activations;
+mod bytes;
+pub mod dense;
+pub mod isa;
+mod kernel;
+pub mod multiply;
+pub mod panel;
+pub mod pool;
+
+pub use activations::{Activations, Precision};
+pub use dense::{Dense, DenseError, F16Matrix, Q8Matrix, multiply_dense};
+pub use isa::Isa;
+pub use multiply::{multiply, multiply_with};
+pub use panel::{Encoding, Group, PackError, PanelFile, PanelFileError, PanelMatrix, PanelWriter};
+pub use pool::Pool;

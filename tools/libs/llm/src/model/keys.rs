@@ -1,0 +1,134 @@
+//! Numbers of a model's metadata, with bounds: a file from elsewhere may say anything.
+
+use std::fmt::Display;
+
+use serde_json::Value as Json;
+use sigmavault_gguf::{Metadata, Value};
+
+use super::error::LoadError;
+
+/// More than any model has of anything but vocabulary entries and context; products of two of these fit in 64 bits.
+const LIMIT: usize = 1 << 24;
+
+/// Where an architecture's values stand: `prefix.key` in GGUF metadata, `key` in a `config.json`.
+#[derive(Debug, Clone, Copy)]
+pub enum Keys<'a> {
+    /// GGUF metadata and the architecture's prefix.
+    Gguf(&'a Metadata, &'a str),
+    /// A `config.json`.
+    Json(&'a Json),
+}
+
+/// An error about a value.
+pub fn bad<T: Display + ?Sized>(key: &str, value: &T, reason: &'static str) -> LoadError {
+    LoadError::BadValue {
+        key: key.to_owned(),
+        value: value.to_string(),
+        reason,
+    }
+}
+
+impl Keys<'_> {
+    /// The key as the file has it.
+    pub fn name(&self, key: &str) -> String {
+        match self {
+            Self::Gguf(_, prefix) => format!("{prefix}.{key}"),
+            Self::Json(_) => key.to_owned(),
+        }
+    }
+
+    /// A count if it is there. Zero and absurd sizes are refused.
+    pub fn maybe_count(&self, key: &str) -> Result<Option<usize>, LoadError> {
+        let name = self.name(key);
+        let found = match self {
+            Self::Gguf(metadata, _) => match metadata.get(&name) {
+                None => return Ok(None),
+                Some(value) => value.as_u64().ok_or_else(|| bad(&name, "no number", "a count was expected"))?,
+            },
+            Self::Json(json) => match json.get(key) {
+                None | Some(Json::Null) => return Ok(None),
+                Some(value) => value.as_u64().ok_or_else(|| bad(&name, value, "a count was expected"))?,
+            },
+        };
+        match usize::try_from(found) {
+            Ok(0) => Err(bad(&name, &found, "it cannot be zero")),
+            Ok(count) if count <= LIMIT => Ok(Some(count)),
+            _ => Err(bad(&name, &found, "it is larger than any model has")),
+        }
+    }
+
+    /// A count.
+    pub fn count(&self, key: &str) -> Result<usize, LoadError> {
+        self.maybe_count(key)?.ok_or_else(|| LoadError::MissingKey(self.name(key)))
+    }
+
+    /// A finite number if it is there.
+    pub fn maybe_number(&self, key: &str) -> Result<Option<f32>, LoadError> {
+        let name = self.name(key);
+        let found = match self {
+            Self::Gguf(metadata, _) => match metadata.get(&name) {
+                None => return Ok(None),
+                Some(value) => value.as_f32(),
+            },
+            Self::Json(json) => match json.get(key) {
+                None | Some(Json::Null) => return Ok(None),
+                Some(value) => value.as_f64().map(|v| v as f32),
+            },
+        };
+        match found {
+            Some(number) if number.is_finite() => Ok(Some(number)),
+            _ => Err(bad(&name, "something else", "a finite number was expected")),
+        }
+    }
+
+    /// A number above zero.
+    pub fn positive(&self, key: &str) -> Result<f32, LoadError> {
+        let number = self.maybe_number(key)?.ok_or_else(|| LoadError::MissingKey(self.name(key)))?;
+        if number > 0.0 { Ok(number) } else { Err(bad(&self.name(key), &number, "it must be above zero")) }
+    }
+
+    /// A text if it is there.
+    pub fn text(&self, key: &str) -> Option<&str> {
+        match self {
+            Self::Gguf(metadata, _) => metadata.string(&self.name(key)),
+            Self::Json(json) => json.get(key)?.as_str(),
+        }
+    }
+
+    /// A switch; absent is false.
+    pub fn switch(&self, key: &str) -> bool {
+        match self {
+            Self::Gguf(metadata, _) => metadata.bool(&self.name(key)).unwrap_or(false),
+            Self::Json(json) => json.get(key).and_then(Json::as_bool).unwrap_or(false),
+        }
+    }
+
+    /// One count for each of `layers` layers: an array, or one number for all. Zeros are allowed.
+    pub fn per_layer(&self, key: &str, layers: usize) -> Result<Option<Vec<usize>>, LoadError> {
+        let name = self.name(key);
+        let list: Vec<u64> = match self {
+            Self::Gguf(metadata, _) => match metadata.get(&name) {
+                None => return Ok(None),
+                Some(Value::Array(_)) => {
+                    metadata.u64s(&name).ok_or_else(|| bad(&name, "an array", "counts were expected"))?
+                }
+                Some(value) => {
+                    let one = value.as_u64().ok_or_else(|| bad(&name, "no number", "a count was expected"))?;
+                    vec![one; layers]
+                }
+            },
+            Self::Json(json) => match json.get(key).and_then(Json::as_u64) {
+                None => return Ok(None),
+                Some(one) => vec![one; layers],
+            },
+        };
+        if list.len() != layers {
+            return Err(bad(&name, &list.len(), "one count for each layer was expected"));
+        }
+        list.iter()
+            .map(|&n| usize::try_from(n).ok().filter(|n| *n <= LIMIT))
+            .collect::<Option<Vec<usize>>>()
+            .map(Some)
+            .ok_or_else(|| bad(&name, "an array", "a count in it is larger than any model has"))
+    }
+}

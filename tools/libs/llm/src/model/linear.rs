@@ -1,0 +1,134 @@
+//! Matrices of a model, in the form that their product is fastest in.
+
+use sigmavault_gguf::TensorKind;
+use sigmavault_ternary::{Activations, Encoding, PanelMatrix, Pool, Precision, multiply};
+
+use super::error::LoadError;
+use super::ops;
+use super::parallel;
+use super::weights::{Stored, Tensor, Weights};
+
+/// A matrix of `rows x columns`; its product takes `columns` numbers a token and gives `rows`.
+#[derive(Debug)]
+pub enum Linear {
+    /// Ternary or two-bit weights in panels.
+    Ternary(PanelMatrix),
+    /// Single precision, row after row.
+    Full {
+        /// The numbers.
+        values: Vec<f32>,
+        /// Numbers of a row.
+        columns: usize,
+    },
+}
+
+impl Linear {
+    /// Loads tensor `name`, which must be of this shape.
+    pub fn load(weights: &Weights, name: &str, rows: usize, columns: usize) -> Result<Self, LoadError> {
+        let tensor = weights.tensor(name)?;
+        if tensor.stored == Stored::Bytes {
+            return Self::packed_rows(weights, &tensor, rows, columns);
+        }
+        if tensor.shape != [rows, columns] {
+            return Err(tensor.misshapen(&[rows, columns]));
+        }
+        let Stored::As(kind) = tensor.stored else {
+            return Err(tensor.unusable());
+        };
+        let encoding = match kind {
+            TensorKind::I2S => Encoding::I2S,
+            TensorKind::Tq1_0 => Encoding::Tq1_0,
+            TensorKind::Tq2_0 => Encoding::Tq2_0,
+            TensorKind::Q2_0G64 => Encoding::Q2_0 { group: 64 },
+            TensorKind::Q2_0G128 => Encoding::Q2_0 { group: 128 },
+            _ => return Ok(Self::Full { values: tensor.to_floats()?, columns }),
+        };
+        Self::pack(&tensor, encoding, rows, columns, None)
+    }
+
+    /// The packed rows of a `BitNet` safetensors file; the scale stands beside them.
+    fn packed_rows(weights: &Weights, tensor: &Tensor<'_>, rows: usize, columns: usize) -> Result<Self, LoadError> {
+        if rows % 4 != 0 || tensor.shape != [rows / 4, columns] {
+            return Err(tensor.misshapen(&[rows / 4, columns]));
+        }
+        let scale = weights.floats(&format!("{}_scale", tensor.name), &[1])?[0];
+        Self::pack(tensor, Encoding::BitnetPacked, rows, columns, Some(scale))
+    }
+
+    fn pack(
+        tensor: &Tensor<'_>,
+        encoding: Encoding,
+        rows: usize,
+        columns: usize,
+        scale: Option<f32>,
+    ) -> Result<Self, LoadError> {
+        PanelMatrix::pack(encoding, tensor.bytes, rows, columns, scale)
+            .map(Self::Ternary)
+            .map_err(|e| LoadError::Pack { name: tensor.name.to_owned(), reason: e.to_string() })
+    }
+
+    /// Numbers of a product.
+    pub fn rows(&self) -> usize {
+        match self {
+            Self::Ternary(matrix) => matrix.rows(),
+            Self::Full { values, columns } => values.len() / columns,
+        }
+    }
+
+    /// Numbers of an input.
+    pub fn columns(&self) -> usize {
+        match self {
+            Self::Ternary(matrix) => matrix.cols(),
+            Self::Full { columns, .. } => *columns,
+        }
+    }
+
+    /// Bytes that a product reads.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Ternary(matrix) => matrix.bytes(),
+            Self::Full { values, .. } => values.len() * 4,
+        }
+    }
+
+    /// One row, for looking up an embedding.
+    pub fn row(&self, row: usize, out: &mut [f32]) {
+        match self {
+            Self::Ternary(matrix) => matrix.row_f32(row, out),
+            Self::Full { values, columns } => out.copy_from_slice(&values[row * columns..][..*columns]),
+        }
+    }
+
+    fn product(&self, input: &[f32], quantised: &Activations, out: &mut [f32], pool: &Pool) {
+        match self {
+            Self::Ternary(matrix) => multiply(matrix, quantised, out, pool),
+            Self::Full { values, columns } => {
+                let rows = values.len() / columns;
+                parallel::pieces(pool, out, rows, &|token, out| {
+                    let x = &input[token * columns..][..*columns];
+                    for (o, row) in out.iter_mut().zip(values.chunks_exact(*columns)) {
+                        *o = ops::dot(row, x);
+                    }
+                });
+            }
+        }
+    }
+}
+
+/// Multiplies the same `tokens` inputs with several matrices; each result is made as long as it must be.
+pub fn products(
+    input: &[f32],
+    tokens: usize,
+    quantised: &mut Activations,
+    precision: Precision,
+    jobs: &mut [(&Linear, &mut Vec<f32>)],
+    pool: &Pool,
+) {
+    if jobs.iter().any(|(matrix, _)| matches!(matrix, Linear::Ternary(_))) {
+        quantised.quantize(input, tokens, input.len() / tokens, precision);
+    }
+    for (matrix, out) in jobs {
+        out.resize(tokens * matrix.rows(), 0.0);
+        matrix.product(input, quantised, out, pool);
+    }
+}

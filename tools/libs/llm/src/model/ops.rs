@@ -1,0 +1,151 @@
+//! The small operations between matrix products, over slices. Written so that the compiler can use whole vector registers: sums run
+//! in lanes, and nothing inside a loop branches.
+
+/// Lanes of a sum. More than one register holds, so that additions overlap.
+const LANES: usize = 32;
+
+/// Sum of squares.
+#[inline(always)]
+pub fn square_sum(x: &[f32]) -> f32 {
+    let mut lanes = [0f32; LANES];
+    let (whole, rest) = x.as_chunks::<LANES>();
+    for chunk in whole {
+        for (lane, v) in lanes.iter_mut().zip(chunk) {
+            *lane += v * v;
+        }
+    }
+    lanes.iter().sum::<f32>() + rest.iter().map(|v| v * v).sum::<f32>()
+}
+
+/// Inner product of two slices of one length.
+#[inline(always)]
+pub fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut lanes = [0f32; LANES];
+    let (whole_a, rest_a) = a.as_chunks::<LANES>();
+    let (whole_b, rest_b) = b.as_chunks::<LANES>();
+    for (ca, cb) in whole_a.iter().zip(whole_b) {
+        for ((lane, x), y) in lanes.iter_mut().zip(ca).zip(cb) {
+            *lane += x * y;
+        }
+    }
+    lanes.iter().sum::<f32>() + rest_a.iter().zip(rest_b).map(|(x, y)| x * y).sum::<f32>()
+}
+
+/// Root-mean-square normalisation (arXiv 1910.07467) of one row into `out`.
+pub fn rms_norm(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
+    let scale = 1.0 / (square_sum(x) / x.len() as f32 + eps).sqrt();
+    for ((o, v), w) in out.iter_mut().zip(x).zip(weight) {
+        *o = v * scale * w;
+    }
+}
+
+/// Like [`rms_norm`], in place.
+pub fn rms_norm_in_place(x: &mut [f32], weight: &[f32], eps: f32) {
+    let scale = 1.0 / (square_sum(x) / x.len() as f32 + eps).sqrt();
+    for (v, w) in x.iter_mut().zip(weight) {
+        *v *= scale * w;
+    }
+}
+
+/// Layer normalisation (arXiv 1607.06450) of one row, in place.
+pub fn layer_norm_in_place(x: &mut [f32], weight: &[f32], bias: &[f32], eps: f32) {
+    let mean = x.iter().sum::<f32>() / x.len() as f32;
+    for v in x.iter_mut() {
+        *v -= mean;
+    }
+    let scale = 1.0 / (square_sum(x) / x.len() as f32 + eps).sqrt();
+    for ((v, w), b) in x.iter_mut().zip(weight).zip(bias) {
+        *v = *v * scale * w + b;
+    }
+}
+
+/// `x += y`.
+pub fn add(x: &mut [f32], y: &[f32]) {
+    for (a, b) in x.iter_mut().zip(y) {
+        *a += b;
+    }
+}
+
+/// The exponential function to within two units in the last place, without a branch: 2^n by the exponent bits, the rest by a
+/// polynomial. Below -87 it is the smallest normal number, not zero.
+#[inline(always)]
+pub fn exp(x: f32) -> f32 {
+    // Adding and taking away 1.5 * 2^23 rounds to an integer without a call.
+    const ROUND: f32 = 12_582_912.0;
+    let x = x.clamp(-87.0, 88.0);
+    let n = (x * std::f32::consts::LOG2_E + ROUND) - ROUND;
+    let r = x - n * 0.693_359_4 + n * 2.121_944_4e-4;
+    let p = 1.987_569_1e-4;
+    let p = p * r + 1.398_199_9e-3;
+    let p = p * r + 8.333_452e-3;
+    let p = p * r + 4.166_579_6e-2;
+    let p = p * r + 1.666_666_5e-1;
+    let p = p * r + 5e-1;
+    let p = p * r * r + r + 1.0;
+    p * f32::from_bits((((n as i32) + 127) << 23).cast_unsigned())
+}
+
+/// The logistic function.
+#[inline(always)]
+pub fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + exp(-x))
+}
+
+/// `gate = silu(gate) * up`.
+pub fn silu_times(gate: &mut [f32], up: &[f32]) {
+    for (g, u) in gate.iter_mut().zip(up) {
+        *g = *g * sigmoid(*g) * u;
+    }
+}
+
+/// `gate = relu(gate)^2 * up`, the activation of `BitNet` b1.58 2B4T (arXiv 2504.12285).
+pub fn square_relu_times(gate: &mut [f32], up: &[f32]) {
+    for (g, u) in gate.iter_mut().zip(up) {
+        let positive = g.max(0.0);
+        *g = positive * positive * u;
+    }
+}
+
+/// `ln(1 + e^x)`, as torch has it: above 20 it is `x`.
+pub fn softplus(x: f32) -> f32 {
+    if x > 20.0 { x } else { x.exp().ln_1p() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exp_follows_the_standard_library() {
+        for i in -8700..8800 {
+            let x = i as f32 * 0.01;
+            let (ours, theirs) = (f64::from(exp(x)), f64::from(x).exp());
+            assert!((ours / theirs - 1.0).abs() < 3e-7, "exp({x}) = {ours}, not {theirs}");
+        }
+        assert_eq!(exp(0.0).to_bits(), 1f32.to_bits());
+        assert!(exp(-1000.0) < 1e-37);
+    }
+
+    #[test]
+    fn a_row_normalised_has_unit_mean_square() {
+        let x: Vec<f32> = (0..70).map(|i| i as f32 - 20.0).collect();
+        let mut out = vec![0.0; 70];
+        rms_norm(&x, &[1.0; 70], 0.0, &mut out);
+        assert!((square_sum(&out) / 70.0 - 1.0).abs() < 1e-6);
+        assert!((out[0] / out[1] - 20.0 / 19.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn dot_takes_the_rest_beyond_the_lanes() {
+        let a = [1.0; 37];
+        let b: Vec<f32> = (0..37).map(|i| i as f32).collect();
+        assert_eq!(dot(&a, &b).to_bits(), 666f32.to_bits());
+    }
+
+    #[test]
+    fn square_relu_drops_negatives() {
+        let mut gate = [-3.0, 2.0];
+        square_relu_times(&mut gate, &[5.0, 0.5]);
+        assert_eq!(gate, [0.0, 2.0]);
+    }
+}

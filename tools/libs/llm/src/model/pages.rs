@@ -1,0 +1,275 @@
+//! Keys and values of the tokens seen, in pages of 32 tokens that sequences share until one of them writes.
+//!
+//! Within a page each layer and head has its own run: keys as `[element][token]`, so that the scores of 32 tokens are one vector that
+//! grows by a multiply-add per element, and values as `[token][element]`, so that the weighted sum is a vector too.
+
+use std::sync::Arc;
+
+use half::f16;
+use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
+
+use super::error::BadSave;
+
+/// Tokens in a page.
+pub const PAGE: usize = 32;
+
+/// In what a key or value is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum KvKind {
+    /// Half precision, 2 bytes an element.
+    #[default]
+    F16,
+    /// Single precision, 4 bytes an element.
+    F32,
+}
+
+/// The shape of a model's keys and values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    /// Layers with attention.
+    pub layers: usize,
+    /// Key and value heads of a layer.
+    pub heads: usize,
+    /// Elements of a head.
+    pub size: usize,
+    /// Storage of an element.
+    pub kind: KvKind,
+}
+
+impl Shape {
+    /// Elements of the keys of one page; the values take as many.
+    fn page_elements(self) -> usize {
+        self.layers * self.heads * self.size * PAGE
+    }
+
+    /// Bytes of keys and values of one page.
+    pub fn page_bytes(self) -> usize {
+        let element = match self.kind {
+            KvKind::F16 => 2,
+            KvKind::F32 => 4,
+        };
+        2 * element * self.page_elements()
+    }
+
+    /// Where the run of a layer's head begins in a page.
+    fn run(self, layer: usize, head: usize) -> usize {
+        (layer * self.heads + head) * self.size * PAGE
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Cells {
+    /// The bits of half-precision numbers: zeroed memory comes untouched from the system for `u16`.
+    Half(Vec<u16>),
+    Single(Vec<f32>),
+}
+
+impl Cells {
+    fn new(kind: KvKind, count: usize) -> Self {
+        match kind {
+            KvKind::F16 => Self::Half(vec![0; count]),
+            KvKind::F32 => Self::Single(vec![0.0; count]),
+        }
+    }
+
+    /// Writes `values`, one every `step` elements from `at` on.
+    fn write(&mut self, at: usize, step: usize, values: &[f32]) {
+        match self {
+            Self::Half(cells) if step == 1 => {
+                let cells: &mut [f16] = cells[at..at + values.len()].reinterpret_cast_mut();
+                cells.convert_from_f32_slice(values);
+            }
+            Self::Half(cells) => {
+                for (cell, value) in cells[at..].iter_mut().step_by(step).zip(values) {
+                    *cell = f16::from_f32(*value).to_bits();
+                }
+            }
+            Self::Single(cells) => {
+                for (cell, value) in cells[at..].iter_mut().step_by(step).zip(values) {
+                    *cell = *value;
+                }
+            }
+        }
+    }
+
+    fn read(&self, at: usize, out: &mut [f32]) {
+        match self {
+            Self::Half(cells) => {
+                let cells: &[f16] = cells[at..at + out.len()].reinterpret_cast();
+                cells.convert_to_f32_slice(out);
+            }
+            Self::Single(cells) => out.copy_from_slice(&cells[at..at + out.len()]),
+        }
+    }
+
+    fn to_bytes(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Half(cells) => out.extend(cells.iter().flat_map(|c| c.to_le_bytes())),
+            Self::Single(cells) => out.extend(cells.iter().flat_map(|c| c.to_le_bytes())),
+        }
+    }
+
+    fn from_bytes(kind: KvKind, bytes: &[u8]) -> Self {
+        match kind {
+            KvKind::F16 => Self::Half(bytes.as_chunks().0.iter().map(|b| u16::from_le_bytes(*b)).collect()),
+            KvKind::F32 => Self::Single(bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect()),
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Page {
+    keys: Cells,
+    values: Cells,
+}
+
+/// The keys and values of one sequence. Cloning shares the pages.
+#[derive(Debug, Clone)]
+pub struct Pages {
+    shape: Shape,
+    pages: Vec<Arc<Page>>,
+}
+
+impl Pages {
+    /// No tokens yet.
+    pub fn new(shape: Shape) -> Self {
+        Self { shape, pages: Vec::new() }
+    }
+
+    /// The shape they were made for.
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// Bytes of all pages, shared ones included.
+    pub fn bytes(&self) -> usize {
+        self.pages.len() * self.shape.page_bytes()
+    }
+
+    /// Makes the pages of tokens `from..to` writable: those shared with another sequence are copied, missing ones added.
+    pub fn prepare(&mut self, from: usize, to: usize) {
+        let pages = to.div_ceil(PAGE);
+        while self.pages.len() < pages {
+            let count = self.shape.page_elements();
+            self.pages.push(Arc::new(Page {
+                keys: Cells::new(self.shape.kind, count),
+                values: Cells::new(self.shape.kind, count),
+            }));
+        }
+        for page in &mut self.pages[from / PAGE..pages] {
+            Arc::make_mut(page);
+        }
+    }
+
+    /// Forgets the pages beyond the first `length` tokens.
+    pub fn truncate(&mut self, length: usize) {
+        self.pages.truncate(length.div_ceil(PAGE));
+    }
+
+    /// Writes the keys and values (`heads * size` each) of the token at `position`.
+    pub fn write(&mut self, layer: usize, position: usize, keys: &[f32], values: &[f32]) {
+        let Shape { size, .. } = self.shape;
+        let token = position % PAGE;
+        let page = Arc::make_mut(&mut self.pages[position / PAGE]);
+        for (head, (key, value)) in keys.chunks_exact(size).zip(values.chunks_exact(size)).enumerate() {
+            let run = self.shape.run(layer, head);
+            page.keys.write(run + token, PAGE, key);
+            page.values.write(run + token * size, 1, value);
+        }
+    }
+
+    /// Reads the run of one layer's head in page `page`: keys as `[element][token]`, values as `[token][element]`.
+    pub fn read(&self, layer: usize, head: usize, page: usize, keys: &mut [f32], values: &mut [f32]) {
+        let run = self.shape.run(layer, head);
+        self.pages[page].keys.read(run, keys);
+        self.pages[page].values.read(run, values);
+    }
+
+    /// The pages that hold the first `length` tokens, for [`Pages::from_bytes`].
+    pub fn to_bytes(&self, length: usize, out: &mut Vec<u8>) {
+        for page in &self.pages[..length.div_ceil(PAGE)] {
+            page.keys.to_bytes(out);
+            page.values.to_bytes(out);
+        }
+    }
+
+    /// The pages of a sequence of `length` tokens.
+    pub fn from_bytes(shape: Shape, length: usize, bytes: &[u8]) -> Result<Self, BadSave> {
+        let whole = shape.page_bytes();
+        if length.div_ceil(PAGE).checked_mul(whole) != Some(bytes.len()) {
+            return Err(BadSave("its pages are cut short or of another model"));
+        }
+        let pages = bytes
+            .chunks_exact(whole.max(1))
+            .map(|page| {
+                let (keys, values) = page.split_at(whole / 2);
+                Arc::new(Page {
+                    keys: Cells::from_bytes(shape.kind, keys),
+                    values: Cells::from_bytes(shape.kind, values),
+                })
+            })
+            .collect();
+        Ok(Self { shape, pages })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHAPE: Shape = Shape { layers: 2, heads: 2, size: 4, kind: KvKind::F16 };
+
+    fn written(tokens: usize) -> Pages {
+        let mut pages = Pages::new(SHAPE);
+        pages.prepare(0, tokens);
+        for t in 0..tokens {
+            for layer in 0..2 {
+                let keys: Vec<f32> = (0..8).map(|i| (t + 10 * i + 100 * layer) as f32).collect();
+                let values: Vec<f32> = keys.iter().map(|k| -k).collect();
+                pages.write(layer, t, &keys, &values);
+            }
+        }
+        pages
+    }
+
+    fn read(pages: &Pages, page: usize) -> (Vec<f32>, Vec<f32>) {
+        let (mut keys, mut values) = (vec![0.0; 4 * PAGE], vec![0.0; 4 * PAGE]);
+        pages.read(1, 1, page, &mut keys, &mut values);
+        (keys, values)
+    }
+
+    #[test]
+    fn keys_lie_by_element_and_values_by_token() {
+        let (keys, values) = read(&written(40), 1);
+        // Token 35 is the fourth of page 1; head 1 begins at element 4.
+        assert_eq!(keys[3], 175.0);
+        assert_eq!(keys[PAGE + 3], 185.0);
+        assert_eq!(values[3 * 4], -175.0);
+        assert_eq!(values[3 * 4 + 1], -185.0);
+    }
+
+    #[test]
+    fn a_copy_shares_pages_until_it_writes() {
+        let first = written(40);
+        let mut second = first.clone();
+        assert!(Arc::ptr_eq(&first.pages[1], &second.pages[1]));
+        second.prepare(40, 41);
+        second.write(1, 40, &[7.0; 8], &[7.0; 8]);
+        assert!(Arc::ptr_eq(&first.pages[0], &second.pages[0]));
+        assert!(!Arc::ptr_eq(&first.pages[1], &second.pages[1]));
+        assert_eq!(read(&first, 1).0[8], 0.0);
+        assert_eq!(read(&second, 1).0[8], 7.0);
+    }
+
+    #[test]
+    fn bytes_bring_back_the_same_pages() {
+        let pages = written(40);
+        let mut bytes = Vec::new();
+        pages.to_bytes(40, &mut bytes);
+        assert_eq!(bytes.len(), 2 * SHAPE.page_bytes());
+        let back = Pages::from_bytes(SHAPE, 40, &bytes).unwrap();
+        assert_eq!(read(&back, 1), read(&pages, 1));
+        assert!(Pages::from_bytes(SHAPE, 80, &bytes).is_err());
+        assert!(Pages::from_bytes(SHAPE, 40, &bytes[1..]).is_err());
+    }
+}

@@ -1,0 +1,116 @@
+//! Rotary position embedding (arXiv 2104.09864) in the half-split pairing: element `i` turns with `i + size / 2`. With `YaRN`
+//! (arXiv 2309.00071), which stretches the slow frequencies beyond the trained context.
+
+use std::f32::consts::PI;
+
+/// How positions beyond the trained context are treated.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Scaling {
+    /// As trained.
+    None,
+    /// Every position divided by a factor.
+    Linear(f32),
+    /// Slow frequencies divided by `factor`, fast ones kept.
+    Yarn {
+        /// How much longer the context is than in training.
+        factor: f32,
+        /// The context in training, tokens.
+        original: usize,
+    },
+}
+
+/// The turning speeds of one head, and how to apply them.
+#[derive(Debug, Clone)]
+pub struct Rope {
+    frequencies: Vec<f32>,
+    gain: f32,
+}
+
+impl Rope {
+    /// For heads of `size` elements (even) and a frequency base such as 10000.
+    pub fn new(size: usize, base: f32, scaling: Scaling) -> Self {
+        let half = size / 2;
+        let plain: Vec<f32> = (0..half).map(|i| 1.0 / base.powf((2 * i) as f32 / size as f32)).collect();
+        match scaling {
+            Scaling::None => Self { frequencies: plain, gain: 1.0 },
+            Scaling::Linear(factor) => {
+                Self { frequencies: plain.iter().map(|f| f / factor).collect(), gain: 1.0 }
+            }
+            Scaling::Yarn { factor, original } => Self::yarn(&plain, size, base, factor, original),
+        }
+    }
+
+    /// Frequencies that turn more than 32 times within the trained context are kept, those that turn less than once are divided by
+    /// `factor`, those between are mixed; the constants 32 and 1 and the gain are the paper's.
+    fn yarn(plain: &[f32], size: usize, base: f32, factor: f32, original: usize) -> Self {
+        let index_of = |turns: f32| {
+            size as f32 * (original as f32 / (turns * 2.0 * PI)).ln() / (2.0 * base.ln())
+        };
+        let low = index_of(32.0).floor().max(0.0);
+        let mut high = index_of(1.0).ceil().min(size as f32 - 1.0);
+        if (low - high).abs() < f32::EPSILON {
+            high += 0.001;
+        }
+        let frequencies = plain
+            .iter()
+            .enumerate()
+            .map(|(i, f)| {
+                let kept = 1.0 - ((i as f32 - low) / (high - low)).clamp(0.0, 1.0);
+                f / factor * (1.0 - kept) + f * kept
+            })
+            .collect();
+        let gain = if factor <= 1.0 { 1.0 } else { 0.1 * factor.ln() + 1.0 };
+        Self { frequencies, gain }
+    }
+
+    /// Cosines and sines at `position`: `out` holds the cosines in its first half and the sines in its second.
+    pub fn angles(&self, position: usize, out: &mut [f32]) {
+        let (cosines, sines) = out.split_at_mut(self.frequencies.len());
+        for ((f, c), s) in self.frequencies.iter().zip(cosines).zip(sines) {
+            let (sine, cosine) = (position as f32 * f).sin_cos();
+            *c = cosine * self.gain;
+            *s = sine * self.gain;
+        }
+    }
+}
+
+/// Turns one head by the angles of [`Rope::angles`].
+pub fn rotate(head: &mut [f32], angles: &[f32]) {
+    let half = head.len() / 2;
+    let (cosines, sines) = angles.split_at(half);
+    let (first, second) = head.split_at_mut(half);
+    for (((a, b), c), s) in first.iter_mut().zip(second).zip(cosines).zip(sines) {
+        (*a, *b) = (*a * c - *b * s, *b * c + *a * s);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quarter_turn_swaps_the_halves() {
+        let mut head = [1.0, 2.0, 3.0, 4.0];
+        rotate(&mut head, &[0.0, 0.0, 1.0, 1.0]);
+        assert_eq!(head, [-3.0, -4.0, 1.0, 2.0]);
+    }
+
+    #[test]
+    fn the_first_frequency_is_one_radian_a_token() {
+        let mut angles = [0.0; 4];
+        Rope::new(4, 10000.0, Scaling::None).angles(1, &mut angles);
+        let expected = [1f32.cos(), 0.01f32.cos(), 1f32.sin(), 0.01f32.sin()];
+        for (a, e) in angles.iter().zip(expected) {
+            assert!((a - e).abs() < 1e-6, "{a} is not {e}");
+        }
+    }
+
+    #[test]
+    fn yarn_keeps_the_fastest_and_stretches_the_slowest() {
+        let rope = Rope::new(128, 10000.0, Scaling::Yarn { factor: 4.0, original: 4096 });
+        let plain = Rope::new(128, 10000.0, Scaling::None);
+        assert_eq!(rope.frequencies[0].to_bits(), plain.frequencies[0].to_bits());
+        assert!((rope.frequencies[63] * 4.0 / plain.frequencies[63] - 1.0).abs() < 1e-5);
+        assert!((rope.gain - 1.138_629_4).abs() < 1e-6);
+    }
+}

@@ -1,0 +1,202 @@
+//! A model and its forward step over a batch of sequences.
+
+use std::path::Path;
+
+use sigmavault_ternary::Pool;
+
+use super::error::{BadSave, ForwardError, LoadError};
+use super::load::{LoadOptions, ModelInfo, Opened, Source, network};
+use super::network::{Network, Pass, Segment, Spare};
+use super::sequence::Sequence;
+
+/// Most rows that go through the layers at once: enough that weights are unpacked for many tokens, few enough that the rows stay in
+/// the cache.
+const PASS_ROWS: usize = 256;
+
+/// Which logits a step asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Wanted {
+    /// None: the tokens are only read.
+    None,
+    /// Those after the last token.
+    #[default]
+    Last,
+    /// Those after every token.
+    All,
+}
+
+/// Some tokens for one sequence.
+#[derive(Debug)]
+pub struct Step<'a> {
+    /// The sequence; the tokens are appended to it.
+    pub sequence: &'a mut Sequence,
+    /// The tokens.
+    pub tokens: &'a [u32],
+    /// Which logits are wanted.
+    pub logits: Wanted,
+    /// Receives the logits, a row of the vocabulary's size for each token wanted. Cleared first.
+    pub out: &'a mut Vec<f32>,
+    /// For a tree of drafts: each token's parent, as an index into `tokens`, or `u32::MAX` for those that follow the sequence.
+    pub parents: Option<&'a [u32]>,
+}
+
+/// A loaded model: immutable, to be shared among threads.
+#[derive(Debug)]
+pub struct Model {
+    network: Box<dyn Network>,
+    info: ModelInfo,
+    opened: Opened,
+    spare: Spare<Rows>,
+}
+
+/// Buffers of a call.
+#[derive(Debug, Default)]
+struct Rows {
+    hidden: Vec<f32>,
+    wanted: Vec<f32>,
+    logits: Vec<f32>,
+}
+
+impl Model {
+    /// Loads a `.gguf` file, or a folder with `config.json` and `model.safetensors`.
+    pub fn load(path: &Path, options: &LoadOptions) -> Result<Self, LoadError> {
+        let opened = Opened::open(path)?;
+        let (network, info) = network(&opened, path, options)?;
+        Ok(Self { network, info, opened, spare: Spare::default() })
+    }
+
+    /// What is known about it.
+    pub fn info(&self) -> &ModelInfo {
+        &self.info
+    }
+
+    /// Where tokenizer and chat template come from.
+    pub fn source(&self) -> Source<'_> {
+        self.opened.source()
+    }
+
+    /// A sequence without tokens.
+    pub fn sequence(&self) -> Sequence {
+        Sequence::new(self.network.memory())
+    }
+
+    /// A sequence from the bytes of [`Sequence::to_bytes`].
+    pub fn restore(&self, bytes: &[u8]) -> Result<Sequence, BadSave> {
+        Sequence::from_bytes(self.network.memory(), self.info.context, bytes)
+    }
+
+    /// Appends each step's tokens to its sequence and computes the logits wanted. The result for a sequence does not depend on what
+    /// else is in the batch.
+    ///
+    /// # Errors
+    ///
+    /// Nothing is changed when a token is unknown, a sequence too long or of another model.
+    pub fn forward(&self, batch: &mut [Step<'_>], pool: &Pool) -> Result<(), ForwardError> {
+        for step in batch.iter() {
+            self.check(step)?;
+        }
+        for step in batch.iter_mut() {
+            step.out.clear();
+            let (from, to) = (step.sequence.length, step.sequence.length + step.tokens.len());
+            if let Some(pages) = &mut step.sequence.pages {
+                pages.prepare(from, to);
+            }
+        }
+        self.spare.with(|rows| {
+            let mut done = vec![0; batch.len()];
+            loop {
+                let segments = next_pass(batch, &done);
+                if segments.is_empty() {
+                    return Ok(());
+                }
+                self.pass(batch, &segments, &done, rows, pool)?;
+                for segment in &segments {
+                    done[segment.sequence] += segment.rows.len();
+                    batch[segment.sequence].sequence.length += segment.rows.len();
+                }
+            }
+        })
+    }
+
+    fn check(&self, step: &Step<'_>) -> Result<(), ForwardError> {
+        if step.sequence.memory != self.network.memory() {
+            return Err(ForwardError::ForeignSequence);
+        }
+        if step.parents.is_some() {
+            return Err(ForwardError::Tree);
+        }
+        let vocabulary = self.info.vocabulary;
+        if let Some(&token) = step.tokens.iter().find(|&&t| t as usize >= vocabulary) {
+            return Err(ForwardError::Token { token, vocabulary });
+        }
+        let length = step.sequence.length + step.tokens.len();
+        if length > self.info.context {
+            return Err(ForwardError::Context { length, context: self.info.context });
+        }
+        Ok(())
+    }
+
+    /// One pass through the layers, and the logits of its rows that are wanted.
+    fn pass(
+        &self,
+        batch: &mut [Step<'_>],
+        segments: &[Segment],
+        done: &[usize],
+        rows: &mut Rows,
+        pool: &Pool,
+    ) -> Result<(), ForwardError> {
+        let width = self.network.width();
+        let count = segments.last().map_or(0, |s| s.rows.end);
+        rows.hidden.resize(count * width, 0.0);
+        for segment in segments {
+            let tokens = &batch[segment.sequence].tokens[done[segment.sequence]..];
+            for (row, token) in segment.rows.clone().zip(tokens) {
+                self.network.embed(*token, &mut rows.hidden[row * width..][..width]);
+            }
+        }
+        let mut sequences: Vec<&mut Sequence> = batch.iter_mut().map(|step| &mut *step.sequence).collect();
+        let mut pass =
+            Pass { sequences: &mut sequences, segments, hidden: &mut rows.hidden, rows: count };
+        self.network.layers(&mut pass, pool)?;
+
+        let wanted_rows = |step: &Step<'_>, segment: &Segment| match step.logits {
+            Wanted::All => segment.rows.clone(),
+            Wanted::Last if done[segment.sequence] + segment.rows.len() == step.tokens.len() => {
+                segment.rows.end - 1..segment.rows.end
+            }
+            _ => 0..0,
+        };
+        rows.wanted.clear();
+        for segment in segments {
+            let wanted = wanted_rows(&batch[segment.sequence], segment);
+            rows.wanted.extend_from_slice(&rows.hidden[wanted.start * width..wanted.end * width]);
+        }
+        if rows.wanted.is_empty() {
+            return Ok(());
+        }
+        rows.logits.clear();
+        self.network.head(&rows.wanted, &mut rows.logits, pool)?;
+        let mut rest = rows.logits.as_slice();
+        for segment in segments {
+            let step = &mut batch[segment.sequence];
+            let (logits, after) = rest.split_at(wanted_rows(step, segment).len() * self.info.vocabulary);
+            step.out.extend_from_slice(logits);
+            rest = after;
+        }
+        Ok(())
+    }
+}
+
+/// Fills a pass with what is left of the steps, in their order.
+fn next_pass(batch: &[Step<'_>], done: &[usize]) -> Vec<Segment> {
+    let mut segments = Vec::new();
+    let mut row = 0;
+    for (sequence, step) in batch.iter().enumerate() {
+        let count = (step.tokens.len() - done[sequence]).min(PASS_ROWS - row);
+        if count > 0 {
+            segments.push(Segment { sequence, rows: row..row + count, position: step.sequence.length });
+            row += count;
+        }
+    }
+    segments
+}

@@ -1,0 +1,159 @@
+//! The tensors of a model file, GGUF or safetensors, by name and with their shapes checked.
+
+use std::path::{Path, PathBuf};
+
+use half::{bf16, f16};
+use safetensors::tensor::{Dtype, Metadata as Header, SafeTensors};
+use serde_json::Value as Json;
+use sigmavault_gguf::{File, TensorKind};
+
+use super::error::LoadError;
+
+/// How a tensor is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stored {
+    /// In a type of GGUF; safetensors' F32, F16 and BF16 are such too.
+    As(TensorKind),
+    /// Bytes of a safetensors file: packed ternary rows.
+    Bytes,
+    /// In a safetensors type that no model here uses.
+    Other,
+}
+
+/// A tensor in a file.
+#[derive(Debug, Clone)]
+pub struct Tensor<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its shape, slowest dimension first.
+    pub shape: Vec<usize>,
+    /// Its type.
+    pub stored: Stored,
+    /// Its bytes.
+    pub bytes: &'a [u8],
+}
+
+/// A safetensors file in memory.
+#[derive(Debug)]
+pub struct Safetensors {
+    bytes: Vec<u8>,
+    header: Header,
+    data: usize,
+}
+
+/// The tensors of a model.
+#[derive(Debug)]
+pub enum Weights {
+    /// Of a GGUF file.
+    Gguf(File),
+    /// Of a safetensors file.
+    Safetensors(Safetensors),
+}
+
+impl Weights {
+    /// Opens a safetensors file.
+    pub fn open_safetensors(path: &Path) -> Result<Self, LoadError> {
+        let bytes = std::fs::read(path).map_err(|source| LoadError::Read { path: path.to_owned(), source })?;
+        let (length, header) = SafeTensors::read_metadata(&bytes).map_err(|e| LoadError::Safetensors {
+            path: path.to_owned(),
+            reason: e.to_string(),
+        })?;
+        Ok(Self::Safetensors(Safetensors { bytes, header, data: length + 8 }))
+    }
+
+    /// A tensor, if the file has it.
+    pub fn get<'a>(&'a self, name: &'a str) -> Option<Tensor<'a>> {
+        match self {
+            Self::Gguf(file) => {
+                let view = file.tensor(name)?;
+                let shape = view.info.shape.iter().rev().map(|&n| usize::try_from(n).unwrap_or(usize::MAX));
+                Some(Tensor { name, shape: shape.collect(), stored: Stored::As(view.info.kind), bytes: view.bytes })
+            }
+            Self::Safetensors(file) => {
+                let info = file.header.info(name)?;
+                let (from, to) = info.data_offsets;
+                Some(Tensor {
+                    name,
+                    shape: info.shape.clone(),
+                    stored: match info.dtype {
+                        Dtype::F32 => Stored::As(TensorKind::F32),
+                        Dtype::F16 => Stored::As(TensorKind::F16),
+                        Dtype::BF16 => Stored::As(TensorKind::BF16),
+                        Dtype::U8 => Stored::Bytes,
+                        _ => Stored::Other,
+                    },
+                    bytes: file.bytes.get(file.data + from..file.data + to)?,
+                })
+            }
+        }
+    }
+
+    /// Whether the file has a tensor of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    /// A tensor that must be there.
+    pub fn tensor<'a>(&'a self, name: &'a str) -> Result<Tensor<'a>, LoadError> {
+        self.get(name).ok_or_else(|| LoadError::MissingTensor(name.to_owned()))
+    }
+
+    /// All numbers of a tensor of this shape. Dimensions of one may be left out in the file.
+    pub fn floats(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, LoadError> {
+        let tensor = self.tensor(name)?;
+        let squeezed = |shape: &[usize]| shape.iter().copied().filter(|&n| n != 1).collect::<Vec<_>>();
+        if squeezed(&tensor.shape) != squeezed(shape) {
+            return Err(tensor.misshapen(shape));
+        }
+        tensor.to_floats()
+    }
+}
+
+impl Tensor<'_> {
+    /// The error for a shape that the metadata does not ask for.
+    pub fn misshapen(&self, expected: &[usize]) -> LoadError {
+        LoadError::Shape { name: self.name.to_owned(), found: self.shape.clone(), expected: expected.to_vec() }
+    }
+
+    /// The error for a type that cannot be used.
+    pub fn unusable(&self) -> LoadError {
+        let kind = match self.stored {
+            Stored::As(kind) => kind.to_string(),
+            Stored::Bytes => "U8".to_owned(),
+            Stored::Other => "another safetensors type".to_owned(),
+        };
+        LoadError::Kind { name: self.name.to_owned(), kind }
+    }
+
+    /// Its numbers in single precision.
+    pub fn to_floats(&self) -> Result<Vec<f32>, LoadError> {
+        let bytes = self.bytes;
+        Ok(match self.stored {
+            Stored::As(TensorKind::F32) => bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
+            Stored::As(TensorKind::F16) => {
+                bytes.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect()
+            }
+            Stored::As(TensorKind::BF16) => {
+                bytes.as_chunks().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()).collect()
+            }
+            Stored::As(TensorKind::Q8_0) => {
+                let (blocks, _) = bytes.as_chunks::<34>();
+                blocks
+                    .iter()
+                    .flat_map(|block| {
+                        let scale = f16::from_le_bytes([block[0], block[1]]).to_f32();
+                        block[2..].iter().map(move |q| f32::from(q.cast_signed()) * scale)
+                    })
+                    .collect()
+            }
+            _ => return Err(self.unusable()),
+        })
+    }
+}
+
+/// Reads a JSON file.
+pub fn read_json(path: &PathBuf) -> Result<Json, LoadError> {
+    let text = std::fs::read_to_string(path).map_err(|source| LoadError::Read { path: path.clone(), source })?;
+    serde_json::from_str(&text)
+        .map_err(|e| LoadError::Safetensors { path: path.clone(), reason: format!("it is not JSON: {e}") })
+}

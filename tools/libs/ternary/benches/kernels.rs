@@ -1,0 +1,346 @@
+//! Speeds of the kernels, for the machine this runs on: `cargo bench -p sigmavault-ternary [-- --json]`.
+//!
+//! Reads per second beside the machine's own: weights of the sizes of caches and of memory, every tier the processor
+//! has, one thread and all. Each number is the best of several rounds, as others use the machine too.
+//! `--isa NAME`, `--quick` (no weights beyond the caches) and `--decode`, `--prefill`, `--dense` narrow it down.
+
+use std::fmt::Write as _;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use sigmavault_ternary::dense::multiply_dense_with;
+use sigmavault_ternary::{
+    Activations, Dense, Encoding, F16Matrix, Isa, PanelMatrix, Pool, Precision, Q8Matrix, multiply_with,
+};
+
+/// Columns of all matrices: the width of an 8-billion-weight model.
+const COLS: usize = 4096;
+/// Bytes of weights that no cache holds; the largest server caches are about 400 MB.
+const MEMORY: usize = 700_000_000;
+const CACHE: [usize; 2] = [1_000_000, 16_000_000];
+
+struct Options {
+    json: bool,
+    quick: bool,
+    isa: Option<Isa>,
+    parts: Vec<&'static str>,
+}
+
+fn options() -> Result<Options, String> {
+    let mut options = Options { json: false, quick: false, isa: None, parts: Vec::new() };
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--json" => options.json = true,
+            "--quick" => options.quick = true,
+            "--decode" => options.parts.push("decode"),
+            "--prefill" => options.parts.push("prefill"),
+            "--dense" => options.parts.push("dense"),
+            "--isa" => {
+                let name = arguments.next().unwrap_or_default();
+                let isa = Isa::from_name(&name).filter(|isa| isa.is_supported());
+                options.isa = Some(isa.ok_or_else(|| format!("no tier {name:?} on this processor"))?);
+            }
+            // cargo bench passes it to every benchmark.
+            "--bench" => {}
+            other => return Err(format!("unknown option {other}")),
+        }
+    }
+    Ok(options)
+}
+
+/// One line of the report.
+struct Line {
+    what: String,
+    isa: &'static str,
+    threads: usize,
+    /// 10^9 weights (decoding) or multiply-accumulates (prefill) per second.
+    giga: f64,
+    /// 10^9 bytes of weights read per second.
+    gigabytes: f64,
+    /// Of the memory's measured rate with as many threads; for weights in memory only.
+    share: Option<f64>,
+}
+
+struct Report {
+    json: bool,
+    lines: Vec<Line>,
+}
+
+impl Report {
+    fn add(&mut self, line: Line) {
+        if !self.json {
+            let share = line.share.map_or(String::new(), |share| format!("{:6.1} %", 100.0 * share));
+            let Line { what, isa, threads, giga, gigabytes, .. } = &line;
+            println!("{what:44} {isa:12} {threads:3} {giga:9.1} {gigabytes:8.1} {share}");
+        }
+        self.lines.push(line);
+    }
+
+    fn finish(&self) {
+        if !self.json {
+            return;
+        }
+        let mut text = String::from("[");
+        for (index, line) in self.lines.iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            let share = line.share.map_or("null".to_owned(), |share| format!("{share:.4}"));
+            let Line { what, isa, threads, giga, gigabytes, .. } = line;
+            let _ = write!(
+                text,
+                "{comma}\n  {{\"what\": \"{what}\", \"isa\": \"{isa}\", \"threads\": {threads}, \"giga_per_second\": {giga:.2}, \
+                 \"gigabytes_per_second\": {gigabytes:.2}, \"share_of_memory_rate\": {share}}}"
+            );
+        }
+        println!("{text}\n]");
+    }
+}
+
+/// The shortest of several rounds: at least five, and for at least a third of a second.
+fn best(mut round: impl FnMut()) -> f64 {
+    let began = Instant::now();
+    let mut best = f64::INFINITY;
+    let mut rounds = 0;
+    while rounds < 5 || began.elapsed() < Duration::from_millis(350) {
+        let start = Instant::now();
+        round();
+        best = best.min(start.elapsed().as_secs_f64());
+        rounds += 1;
+    }
+    best
+}
+
+/// Bytes that look like weights; xorshift64*.
+fn noise(len: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut bytes = vec![0; len];
+    for word in bytes.as_chunks_mut::<8>().0 {
+        state ^= state >> 12;
+        state ^= state << 25;
+        state ^= state >> 27;
+        *word = state.wrapping_mul(0x2545_f491_4f6c_dd1d).to_le_bytes();
+    }
+    bytes
+}
+
+fn floats(len: usize) -> Vec<f32> {
+    noise(len).into_iter().map(|byte| f32::from(byte) / 128.0 - 1.0).collect()
+}
+
+/// A matrix of about `bytes` packed bytes.
+fn weights(encoding: Encoding, bytes: usize) -> Option<PanelMatrix> {
+    let rows = (bytes / (COLS / 4)).next_multiple_of(16);
+    let mut source = noise(encoding.bytes(rows, COLS)?);
+    let scale = match encoding {
+        Encoding::BitnetPacked => {
+            // This format has no code 3.
+            source.iter_mut().for_each(|byte| *byte &= !(*byte >> 1 & 0x55));
+            Some(0.01)
+        }
+        Encoding::Q2_0 { group } => {
+            // Random bits may be no finite number.
+            source.chunks_exact_mut(2 + usize::from(group) / 4).for_each(|block| block[1] &= 0x1f);
+            None
+        }
+        _ => {
+            source.chunks_exact_mut(66).for_each(|block| block[65] &= 0x1f);
+            None
+        }
+    };
+    PanelMatrix::pack(encoding, &source, rows, COLS, scale).ok()
+}
+
+/// Bytes read per second from memory, by threads that only add.
+fn read_rate(buffer: &[u8], pool: &Pool) -> f64 {
+    let words = buffer.as_chunks::<64>().0;
+    let parts = 64 * pool.threads();
+    let size = words.len().div_ceil(parts);
+    let seconds = best(|| {
+        pool.run(parts, &|part| {
+            let mut sums = [0_u64; 8];
+            for line in words.iter().skip(part * size).take(size) {
+                for (sum, word) in sums.iter_mut().zip(line.as_chunks::<8>().0) {
+                    *sum = sum.wrapping_add(u64::from_le_bytes(*word));
+                }
+            }
+            black_box(sums);
+        });
+    });
+    buffer.len() as f64 / seconds
+}
+
+fn size_name(bytes: usize) -> String {
+    if bytes >= 1_000_000_000 {
+        format!("{:.1} GB", bytes as f64 / 1e9)
+    } else {
+        format!("{} MB", bytes / 1_000_000)
+    }
+}
+
+const FORMATS: [(&str, Encoding, &[Precision]); 3] = [
+    ("Q2_0 g64", Encoding::Q2_0 { group: 64 }, &[Precision::Int8Blocks, Precision::Int16Blocks]),
+    ("TQ2_0", Encoding::Tq2_0, &[Precision::Int8Blocks, Precision::Int16Blocks]),
+    ("tensor scale", Encoding::BitnetPacked, &[Precision::Int8PerToken, Precision::Int16Blocks]),
+];
+
+/// One token against weights of the sizes of caches and memory.
+fn decode(options: &Options, tiers: &[Isa], pools: &[Pool], report: &mut Report) {
+    let x = floats(8 * COLS);
+    let sizes: Vec<usize> = CACHE.into_iter().chain((!options.quick).then_some(MEMORY)).collect();
+    for bytes in sizes {
+        for (name, encoding, precisions) in FORMATS {
+            let Some(w) = weights(encoding, bytes) else { continue };
+            let count = (w.rows() * w.cols()) as f64;
+            let mut out = vec![0.0; 8 * w.rows()];
+            for &isa in tiers {
+                for pool in pools {
+                    let rate = (bytes == MEMORY).then(|| read_rate(w.packed(), pool));
+                    for (m, &precision) in precisions.iter().map(|p| (1, p)).chain([(4, &precisions[0])].map(|(m, p)| (m, p))) {
+                        let mut activations = Activations::new();
+                        activations.quantize(&x[..m * COLS], m, COLS, precision);
+                        let seconds = best(|| multiply_with(isa, &w, &activations, &mut out[..m * w.rows()], pool));
+                        let gigabytes = w.bytes() as f64 / seconds / 1e9;
+                        report.add(Line {
+                            what: format!("decode {name} {precision:?} m={m} {}", size_name(w.bytes())),
+                            isa: isa.name(),
+                            threads: pool.threads(),
+                            giga: count / seconds / 1e9,
+                            gigabytes,
+                            share: rate.map(|rate| gigabytes * 1e9 / rate),
+                        });
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Many tokens at once.
+fn prefill(tiers: &[Isa], pools: &[Pool], report: &mut Report) {
+    const M: usize = 512;
+    let x = floats(M * COLS);
+    for (name, encoding, precisions) in FORMATS {
+        let Some(w) = weights(encoding, COLS * COLS / 4) else { continue };
+        let mut out = vec![0.0; M * w.rows()];
+        for &precision in precisions {
+            let mut activations = Activations::new();
+            activations.quantize(&x, M, COLS, precision);
+            for &isa in tiers {
+                // Plain code would take minutes.
+                if isa == Isa::Scalar {
+                    continue;
+                }
+                for pool in pools {
+                    let seconds = best(|| multiply_with(isa, &w, &activations, &mut out, pool));
+                    report.add(Line {
+                        what: format!("prefill {name} {precision:?} m={M}, per core"),
+                        isa: isa.name(),
+                        threads: pool.threads(),
+                        giga: (M * w.rows() * w.cols()) as f64 / seconds / 1e9 / pool.threads() as f64,
+                        gigabytes: w.bytes() as f64 / seconds / 1e9,
+                        share: None,
+                    });
+                }
+            }
+        }
+    }
+    let began = Instant::now();
+    let mut activations = Activations::new();
+    for precision in [Precision::Int8PerToken, Precision::Int8Blocks, Precision::Int16Blocks] {
+        let seconds = best(|| activations.quantize(&x, M, COLS, precision));
+        report.add(Line {
+            what: format!("quantising {precision:?} m={M}"),
+            isa: "",
+            threads: 1,
+            giga: x.len() as f64 / seconds / 1e9,
+            gigabytes: 4.0 * x.len() as f64 / seconds / 1e9,
+            share: None,
+        });
+    }
+    black_box(began);
+}
+
+/// A head in f16 and Q8_0.
+fn dense(options: &Options, tiers: &[Isa], pools: &[Pool], report: &mut Report) {
+    let x = floats(4 * COLS);
+    let bytes = if options.quick { CACHE[1] } else { MEMORY };
+    let mut halves = noise(bytes.next_multiple_of(2 * COLS));
+    halves.as_chunks_mut::<2>().0.iter_mut().for_each(|half| half[1] &= 0x3f);
+    let rows = halves.len() / 2 / COLS;
+    let Ok(w) = F16Matrix::copied(&halves, rows, COLS) else { return };
+    drop(halves);
+    dense_of("F16", &w, &x, options, (tiers, pools), report);
+    drop(w);
+    let mut blocks = noise((bytes / 34 / (COLS / 32)) * (COLS / 32) * 34);
+    blocks.chunks_exact_mut(34).for_each(|block| block[1] &= 0x1f);
+    let rows = blocks.len() / 34 * 32 / COLS;
+    let Ok(w) = Q8Matrix::copied(&blocks, rows, COLS) else { return };
+    drop(blocks);
+    dense_of("Q8_0", &w, &x, options, (tiers, pools), report);
+}
+
+fn dense_of(name: &str, w: &impl Dense, x: &[f32], options: &Options, on: (&[Isa], &[Pool]), report: &mut Report) {
+    let probe = if options.quick { Vec::new() } else { noise(MEMORY) };
+    for pool in on.1 {
+        let rate = (!options.quick).then(|| read_rate(&probe, pool));
+        for &isa in on.0 {
+            for m in [1, 4] {
+                let mut out = vec![0.0; m * w.rows()];
+                let seconds = best(|| multiply_dense_with(isa, w, &x[..m * COLS], m, &mut out, pool));
+                let gigabytes = w.bytes() as f64 / seconds / 1e9;
+                report.add(Line {
+                    what: format!("dense {name} m={m} {}", size_name(w.bytes())),
+                    isa: isa.name(),
+                    threads: pool.threads(),
+                    giga: (w.rows() * w.cols()) as f64 / seconds / 1e9,
+                    gigabytes,
+                    share: rate.map(|rate| gigabytes * 1e9 / rate),
+                });
+            }
+        }
+    }
+}
+
+fn main() -> std::process::ExitCode {
+    let options = match options() {
+        Ok(options) => options,
+        Err(error) => {
+            eprintln!("{error}");
+            return 2.into();
+        }
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let pools: Vec<Pool> = if cores > 1 { vec![Pool::new(1), Pool::new(cores)] } else { vec![Pool::new(1)] };
+    let mut tiers = options.isa.map_or_else(Isa::supported, |isa| vec![isa]);
+    tiers.reverse();
+    let mut report = Report { json: options.json, lines: Vec::new() };
+    if !options.json {
+        println!("{:44} {:12} {:>3} {:>9} {:>8}  of memory", "", "tier", "thr", "G/s", "GB/s");
+    }
+    let wanted = |part| options.parts.is_empty() || options.parts.contains(&part);
+    if !options.quick {
+        let buffer = noise(MEMORY);
+        for pool in &pools {
+            let rate = read_rate(&buffer, pool) / 1e9;
+            report.add(Line {
+                what: format!("memory read {}", size_name(MEMORY)),
+                isa: "",
+                threads: pool.threads(),
+                giga: rate / 8.0,
+                gigabytes: rate,
+                share: None,
+            });
+        }
+    }
+    if wanted("decode") {
+        decode(&options, &tiers, &pools, &mut report);
+    }
+    if wanted("prefill") {
+        prefill(&tiers, &pools, &mut report);
+    }
+    if wanted("dense") {
+        dense(&options, &tiers, &pools, &mut report);
+    }
+    report.finish();
+    0.into()
+}

@@ -1,0 +1,129 @@
+//! The instruction sets the kernels are written for, and the choice among them.
+
+use std::sync::OnceLock;
+
+/// A tier of instruction sets. Later ones of one architecture are faster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Isa {
+    /// Plain Rust; runs everywhere and defines what the others must give.
+    Scalar,
+    /// SSSE3: the Celerons and Pentiums without AVX.
+    Ssse3,
+    /// AVX2 with F16C: Haswell, Zen and later.
+    Avx2,
+    /// AVX-VNNI (VEX encoded): Alder Lake-N, the N100 class.
+    AvxVnni,
+    /// AVX-512 F, BW, VL and VNNI: Ice Lake, Zen 4 and later.
+    Avx512Vnni,
+    /// NEON with the dot-product extension: Cortex-A76, Neoverse N1 and later.
+    NeonDotprod,
+}
+
+impl Isa {
+    /// Every tier, slowest first.
+    pub const ALL: [Self; 6] = [
+        Self::Scalar,
+        Self::Ssse3,
+        Self::Avx2,
+        Self::AvxVnni,
+        Self::Avx512Vnni,
+        Self::NeonDotprod,
+    ];
+
+    /// The tier in use: the best this processor has, or the one `RYZAN_ISA` names. Chosen once; a name that is
+    /// unknown, or that this processor does not have, is logged and passed over.
+    pub fn active() -> Self {
+        static ACTIVE: OnceLock<Isa> = OnceLock::new();
+        *ACTIVE.get_or_init(|| {
+            let best = Self::best();
+            let Some(wanted) = std::env::var_os("RYZAN_ISA").filter(|name| !name.is_empty()) else {
+                return best;
+            };
+            match wanted.to_str().and_then(Self::from_name) {
+                Some(isa) if isa.is_supported() => isa,
+                Some(isa) => {
+                    log::warn!(
+                        "RYZAN_ISA={} is not on this processor; using {}",
+                        isa.name(),
+                        best.name()
+                    );
+                    best
+                }
+                None => {
+                    let known = Self::ALL.map(Self::name).join(", ");
+                    log::warn!("RYZAN_ISA={wanted:?} is none of {known}; using {}", best.name());
+                    best
+                }
+            }
+        })
+    }
+
+    /// The tiers this processor has, slowest first; [`Isa::Scalar`] is always among them.
+    pub fn supported() -> Vec<Self> {
+        Self::ALL.into_iter().filter(|isa| isa.is_supported()).collect()
+    }
+
+    fn best() -> Self {
+        Self::supported().last().copied().unwrap_or(Self::Scalar)
+    }
+
+    /// Whether this processor has the tier.
+    pub fn is_supported(self) -> bool {
+        match self {
+            Self::Scalar => true,
+            #[cfg(target_arch = "x86_64")]
+            Self::Ssse3 => is_x86_feature_detected!("ssse3"),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("f16c"),
+            #[cfg(target_arch = "x86_64")]
+            Self::AvxVnni => Self::Avx2.is_supported() && is_x86_feature_detected!("avxvnni"),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Vnni => {
+                Self::Avx2.is_supported()
+                    && is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512vl")
+                    && is_x86_feature_detected!("avx512vnni")
+            }
+            #[cfg(target_arch = "aarch64")]
+            Self::NeonDotprod => {
+                std::arch::is_aarch64_feature_detected!("neon")
+                    && std::arch::is_aarch64_feature_detected!("dotprod")
+            }
+            #[allow(unreachable_patterns)] // those of the other architecture
+            _ => false,
+        }
+    }
+
+    /// The name, as `RYZAN_ISA` takes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Scalar => "scalar",
+            Self::Ssse3 => "ssse3",
+            Self::Avx2 => "avx2",
+            Self::AvxVnni => "avx-vnni",
+            Self::Avx512Vnni => "avx512-vnni",
+            Self::NeonDotprod => "neon-dotprod",
+        }
+    }
+
+    /// The tier of a name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|isa| isa.name() == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Isa;
+
+    #[test]
+    fn names_go_both_ways_and_scalar_is_everywhere() {
+        for isa in Isa::ALL {
+            assert_eq!(Isa::from_name(isa.name()), Some(isa));
+        }
+        assert_eq!(Isa::from_name("mmx"), None);
+        assert_eq!(Isa::supported()[0], Isa::Scalar);
+        assert!(Isa::active().is_supported());
+    }
+}

@@ -1,0 +1,118 @@
+//! One module per instruction set, all with the same function: the products of one panel with some tokens.
+//!
+//! What every tier computes, in this order, so that all give the same floats:
+//!
+//! - Per token, plane of activations and chunk of 64 columns, the int32 sum of `(code - 1) * value`, exact.
+//! - Of two planes, `256 * first + second`: below 64 * 2 * 32768, exact.
+//! - When the tensor has one scale and the token has one scale, the int32 sum over all columns, then
+//!   `(f32(sum) * token's scale) * tensor's scale`.
+//! - Otherwise, chunk after chunk, `total += (f32(sum) * chunk's scale) * weight's scale`, each operation rounded: no
+//!   fused multiply-add, which SSSE3 lacks.
+
+#![allow(unsafe_code)] // calls into tiers the processor was found to have
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx512;
+pub(crate) mod scalar;
+#[cfg(test)]
+mod tests;
+
+use crate::activations::{Activations, Precision};
+use crate::isa::Isa;
+use crate::panel::{CHUNK_BYTES, Group, Layout, PANEL_ROWS, SCALE_BYTES};
+
+/// Tokens a kernel takes at once, at most.
+pub(crate) const TILE: usize = 16;
+
+/// The outputs of one panel for the tokens of a tile.
+pub(crate) type Outputs = [[f32; PANEL_ROWS]; TILE];
+
+/// What a kernel needs beside a panel's bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Job<'a> {
+    pub layout: &'a Layout,
+    pub x: &'a Activations,
+    /// First token.
+    pub first: usize,
+    /// How many: one of [`tiles`].
+    pub tokens: usize,
+}
+
+impl Job<'_> {
+    /// Whether one int32 sum per row serves the whole product.
+    pub(crate) fn whole(&self) -> bool {
+        self.layout.group == Group::Tensor && self.x.precision() == Precision::Int8PerToken
+    }
+}
+
+/// The products of a panel with the tokens of a job, into the first `job.tokens` of the outputs.
+///
+/// # Safety
+/// The processor must have the tier, see [`Isa::is_supported`].
+pub(crate) unsafe fn panel(isa: Isa, panel: &[u8], job: Job<'_>, out: &mut Outputs) {
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the caller's.
+        Isa::Avx512Vnni => unsafe { avx512::panel(panel, job, out) },
+        _ => scalar::panel(panel, job, out),
+    }
+}
+
+/// The tile sizes a tier has, largest first, for activations of one or two planes.
+pub(crate) fn tiles(isa: Isa, planes: usize) -> &'static [usize] {
+    match (isa, planes) {
+        (Isa::Avx512Vnni, 1) => &[16, 8, 7, 6, 5, 4, 3, 2, 1],
+        (Isa::Avx512Vnni, _) => &[8, 7, 6, 5, 4, 3, 2, 1],
+        _ => &[1],
+    }
+}
+
+/// The groups of a panel in order: the codes of their chunks, and their scales unless the tensor has one.
+pub(crate) struct Groups<'a> {
+    rest: &'a [u8],
+    scales: Option<&'a [u8; 32]>,
+    chunks: Option<usize>,
+}
+
+impl<'a> Groups<'a> {
+    #[inline(always)]
+    pub(crate) fn new(panel: &'a [u8], layout: &Layout) -> Self {
+        Self {
+            rest: panel,
+            scales: None,
+            chunks: layout.group.chunks(),
+        }
+    }
+}
+
+impl<'a> Iterator for Groups<'a> {
+    type Item = (&'a [[u8; CHUNK_BYTES]], Option<&'a [u8; 32]>);
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let Some(chunks) = self.chunks else {
+            return Some((std::mem::take(&mut self.rest).as_chunks().0, None));
+        };
+        let size = chunks * CHUNK_BYTES;
+        let (codes, rest) = self.rest.split_at(size);
+        let codes = codes.as_chunks().0;
+        // The second of a pair.
+        if let Some(scales) = self.scales.take() {
+            self.rest = &rest[SCALE_BYTES..];
+            return Some((codes, Some(scales)));
+        }
+        let alone = rest.len() < size + SCALE_BYTES;
+        let scales = if alone { rest } else { &rest[size..] };
+        let (first, second) = scales.split_first_chunk::<32>()?;
+        if alone {
+            self.rest = &[];
+        } else {
+            self.rest = rest;
+            self.scales = second.first_chunk();
+        }
+        Some((codes, Some(first)))
+    }
+}

@@ -1,0 +1,92 @@
+//! The product of a matrix with activations, split over threads and tiles.
+#![allow(unsafe_code)] // the choice of a tier, and outputs that threads write side by side
+
+use crate::activations::Activations;
+use crate::isa::Isa;
+use crate::kernel::{self, Job, Outputs, TILE};
+use crate::panel::{PANEL_ROWS, PanelMatrix};
+use crate::pool::Pool;
+
+/// Bytes of panels that stay in a core's cache while all tokens pass over them.
+const BLOCK_BYTES: usize = 128 << 10;
+
+/// `out[t][r] = sum over k of w[r][k] * x[t][k]`, for `x.m()` tokens and `w.rows()` rows, row-major by token.
+///
+/// The same floats come out for every tier, number of threads, and number of tokens computed together.
+///
+/// # Panics
+/// When `x` does not have as many columns as `w`, or `out` is not `x.m() * w.rows()` long.
+pub fn multiply(w: &PanelMatrix, x: &Activations, out: &mut [f32], pool: &Pool) {
+    multiply_with(Isa::active(), w, x, out, pool);
+}
+
+/// [`multiply`] by a tier of choice, for tests and measurements.
+///
+/// # Panics
+/// As [`multiply`], and when the processor does not have the tier.
+pub fn multiply_with(isa: Isa, w: &PanelMatrix, x: &Activations, out: &mut [f32], pool: &Pool) {
+    assert!(isa.is_supported(), "{} is not on this processor", isa.name());
+    assert_eq!(
+        w.cols(),
+        x.k(),
+        "weights of {} columns, activations of {}",
+        w.cols(),
+        x.k()
+    );
+    assert_eq!(
+        out.len(),
+        x.m() * w.rows(),
+        "outputs of {} tokens x {} rows",
+        x.m(),
+        w.rows()
+    );
+    let layout = w.layout();
+    let panels = layout.panels();
+    // Blocks of panels, each for all tokens, so that weights are read from memory once; more blocks than threads, as
+    // cores differ in speed and may be taken away.
+    let fitting = (BLOCK_BYTES / layout.panel_bytes()).max(1);
+    let even = panels.div_ceil(4 * pool.active());
+    let block = fitting.min(even);
+    let out = Shared(out.as_mut_ptr());
+    let sizes = kernel::tiles(isa, x.precision().planes());
+    pool.run(panels.div_ceil(block), &|part| {
+        let range = part * block..((part + 1) * block).min(panels);
+        let mut first = 0;
+        while first < x.m() {
+            let left = x.m() - first;
+            let tokens = sizes.iter().copied().find(|size| *size <= left).unwrap_or(1);
+            let job = Job {
+                layout,
+                x,
+                first,
+                tokens,
+            };
+            for index in range.clone() {
+                let mut outputs: Outputs = [[0.0; PANEL_ROWS]; TILE];
+                // SAFETY: the tier was checked above.
+                unsafe { kernel::panel(isa, w.panel(index), job, &mut outputs) };
+                let rows = (w.rows() - index * PANEL_ROWS).min(PANEL_ROWS);
+                for (token, outputs) in outputs[..tokens].iter().enumerate() {
+                    // SAFETY: within `out`, whose length was checked; no other part has these rows.
+                    unsafe { out.write((first + token) * w.rows() + index * PANEL_ROWS, &outputs[..rows]) };
+                }
+            }
+            first += tokens;
+        }
+    });
+}
+
+/// An output buffer that threads write disjoint ranges of.
+pub(crate) struct Shared(pub *mut f32);
+
+// SAFETY: writes go through `write`, whose callers keep to ranges of their own.
+unsafe impl Sync for Shared {}
+
+impl Shared {
+    /// # Safety
+    /// The range must lie in the buffer and belong to the calling thread alone.
+    pub(crate) unsafe fn write(&self, at: usize, values: &[f32]) {
+        // SAFETY: the caller's.
+        unsafe { std::ptr::copy_nonoverlapping(values.as_ptr(), self.0.add(at), values.len()) }
+    }
+}

@@ -1,0 +1,419 @@
+//! The packed weights of a model as one file beside it, read in place: one copy of the weights in memory, shared with
+//! every process that maps them.
+//!
+//! All numbers are little-endian. A header of 64 bytes: `SVPANEL` and a zero byte, the version (u32), the count of
+//! matrices (u32), the key (32 bytes: the SHA-256 of what was packed), where the directory begins (u64), its bytes
+//! (u32) and its CRC-32 (u32). Then the matrices, each at a multiple of 4096. Then the directory, for each matrix: the
+//! bytes of its name (u16) and the name, rows and columns (u64 each), the columns of a group (u16; 0: the whole tensor), the
+//! tensor's scale (f32), where it begins and its bytes (u64 each), its CRC-32 (u32).
+#![allow(unsafe_code)] // the map
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufWriter, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use memmap2::Mmap;
+use tempfile::NamedTempFile;
+
+use super::{Group, Layout, MAX_COLUMNS, PanelMatrix};
+use crate::bytes::Bytes;
+
+/// Counts up when the layout of panels or of the file changes; files of other versions are packed anew.
+pub const VERSION: u32 = 1;
+
+const MAGIC: [u8; 8] = *b"SVPANEL\0";
+const HEADER: usize = 64;
+const ALIGNMENT: u64 = 4096;
+
+/// Why a packed file could not be written or used.
+#[derive(Debug, thiserror::Error)]
+pub enum PanelFileError {
+    /// The system refused.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Not a packed file, or a damaged one. Deleting it has it packed anew.
+    #[error("{} is no packed file or damaged ({reason}); delete it and it is packed anew", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A packed file of another model or version: it has to be packed anew.
+    #[error("{} was packed from other weights or by another version; it has to be packed anew", path.display())]
+    Stale {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A name given twice, or too long.
+    #[error("{name:?} cannot be put into {}: it is already there, or longer than 65535 bytes", path.display())]
+    Name {
+        /// The file.
+        path: PathBuf,
+        /// The name.
+        name: String,
+    },
+}
+
+/// A packed file, open: matrices by name.
+#[derive(Debug)]
+pub struct PanelFile {
+    path: PathBuf,
+    map: Arc<Mmap>,
+    entries: BTreeMap<String, Entry>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    layout: Layout,
+    offset: u64,
+    length: u64,
+    crc: u32,
+}
+
+impl PanelFile {
+    /// Opens the packed file of the model whose hash is `key`. The directory is checked, the weights are not read; see
+    /// [`PanelFile::verify`].
+    pub fn open(path: &Path, key: &[u8; 32]) -> Result<Self, PanelFileError> {
+        let io = |action, source| PanelFileError::Io { action, path: path.to_owned(), source };
+        let file = File::open(path).map_err(|source| io("open", source))?;
+        // SAFETY: a map is sound as long as nobody truncates or rewrites the file under it. Packed files are written
+        // under another name and renamed, never changed in place, in a folder of the service's own; any content is
+        // valid, as codes and scales of every bit pattern have a meaning.
+        let map = unsafe { Mmap::map(&file) }.map_err(|source| io("map", source))?;
+        #[cfg(target_os = "linux")]
+        if let Err(error) = map.advise(memmap2::Advice::HugePage) {
+            log::debug!("no huge pages for {}: {error}", path.display());
+        }
+        let entries = match directory(&map, key) {
+            Ok(entries) => entries,
+            Err(Fault::Stale) => return Err(PanelFileError::Stale { path: path.to_owned() }),
+            Err(Fault::Damaged(reason)) => {
+                return Err(PanelFileError::Damaged { path: path.to_owned(), reason });
+            }
+        };
+        Ok(Self { path: path.to_owned(), map: Arc::new(map), entries })
+    }
+
+    /// Begins a packed file; [`PanelWriter::finish`] puts it in place.
+    pub fn create(path: &Path, key: &[u8; 32]) -> Result<PanelWriter, PanelFileError> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let io = |source| PanelFileError::Io { action: "write beside", path: path.to_owned(), source };
+        let file = tempfile::Builder::new().prefix(".packing-").tempfile_in(folder).map_err(io)?;
+        let mut writer = PanelWriter {
+            path: path.to_owned(),
+            folder: folder.to_owned(),
+            key: *key,
+            out: BufWriter::with_capacity(1 << 20, file),
+            at: 0,
+            entries: BTreeMap::new(),
+        };
+        writer.put(&[0; HEADER])?;
+        Ok(writer)
+    }
+
+    /// The names of the matrices, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.entries.keys().map(String::as_str)
+    }
+
+    /// A matrix on the map, without copying.
+    pub fn matrix(&self, name: &str) -> Option<PanelMatrix> {
+        let entry = self.entries.get(name)?;
+        let start = usize::try_from(entry.offset).ok()?;
+        let range = start..start + usize::try_from(entry.length).ok()?;
+        Some(PanelMatrix::new(Bytes::Mapped { map: Arc::clone(&self.map), range }, entry.layout))
+    }
+
+    /// Reads all weights and compares their checksums.
+    pub fn verify(&self) -> Result<(), PanelFileError> {
+        for name in self.entries.keys() {
+            let found = self.matrix(name).map(|matrix| crc32fast::hash(matrix.packed()));
+            if found != self.entries.get(name).map(|entry| entry.crc) {
+                let reason = format!("the checksum of {name:?} is another");
+                return Err(PanelFileError::Damaged { path: self.path.clone(), reason });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A packed file being written. Dropped before [`PanelWriter::finish`], nothing remains of it.
+#[derive(Debug)]
+pub struct PanelWriter {
+    path: PathBuf,
+    folder: PathBuf,
+    key: [u8; 32],
+    out: BufWriter<NamedTempFile>,
+    at: u64,
+    entries: BTreeMap<String, Entry>,
+}
+
+impl PanelWriter {
+    /// Adds a matrix.
+    pub fn add(&mut self, name: &str, matrix: &PanelMatrix) -> Result<(), PanelFileError> {
+        if name.len() > usize::from(u16::MAX) || self.entries.contains_key(name) {
+            return Err(PanelFileError::Name { path: self.path.clone(), name: name.to_owned() });
+        }
+        let padding = self.at.next_multiple_of(ALIGNMENT) - self.at;
+        self.put(&[0; ALIGNMENT as usize][..padding as usize])?;
+        let data = matrix.packed();
+        let entry = Entry {
+            layout: *matrix.layout(),
+            offset: self.at,
+            length: data.len() as u64,
+            crc: crc32fast::hash(data),
+        };
+        self.put(data)?;
+        self.entries.insert(name.to_owned(), entry);
+        Ok(())
+    }
+
+    /// Writes the directory, makes sure the disk has everything, gives the file its name, and opens it.
+    pub fn finish(mut self) -> Result<PanelFile, PanelFileError> {
+        let start = self.at;
+        let mut directory = Vec::new();
+        for (name, entry) in &self.entries {
+            directory.extend((name.len() as u16).to_le_bytes());
+            directory.extend(name.as_bytes());
+            directory.extend((entry.layout.rows as u64).to_le_bytes());
+            directory.extend((entry.layout.cols as u64).to_le_bytes());
+            let columns = if entry.layout.group == Group::Tensor { 0 } else { entry.layout.group.columns() };
+            directory.extend((columns as u16).to_le_bytes());
+            directory.extend(entry.layout.scale.to_le_bytes());
+            directory.extend(entry.offset.to_le_bytes());
+            directory.extend(entry.length.to_le_bytes());
+            directory.extend(entry.crc.to_le_bytes());
+        }
+        self.put(&directory)?;
+        let mut header = Vec::with_capacity(HEADER);
+        header.extend(MAGIC);
+        header.extend(VERSION.to_le_bytes());
+        header.extend((self.entries.len() as u32).to_le_bytes());
+        header.extend(self.key);
+        header.extend(start.to_le_bytes());
+        header.extend((directory.len() as u32).to_le_bytes());
+        header.extend(crc32fast::hash(&directory).to_le_bytes());
+        let Self { path, folder, key, mut out, .. } = self;
+        let io = |action, source| PanelFileError::Io { action, path: path.clone(), source };
+        out.seek(SeekFrom::Start(0)).map_err(|source| io("write", source))?;
+        out.write_all(&header).map_err(|source| io("write", source))?;
+        let file = out.into_inner().map_err(|error| io("write", error.into_error()))?;
+        file.as_file().sync_all().map_err(|source| io("write to disk", source))?;
+        file.persist(&path).map_err(|error| io("name", error.error))?;
+        // The name, too, is to survive a power cut.
+        let folder = File::open(folder).and_then(|folder| folder.sync_all());
+        folder.map_err(|source| io("write to disk the name of", source))?;
+        PanelFile::open(&path, &key)
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> Result<(), PanelFileError> {
+        self.out.write_all(bytes).map_err(|source| PanelFileError::Io {
+            action: "write",
+            path: self.path.clone(),
+            source,
+        })?;
+        self.at += bytes.len() as u64;
+        Ok(())
+    }
+}
+
+enum Fault {
+    Stale,
+    Damaged(String),
+}
+
+/// Takes numbers off the front of bytes.
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, n: usize) -> Result<&'a [u8], Fault> {
+        let (first, rest) =
+            self.0.split_at_checked(n).ok_or_else(|| Fault::Damaged("it is cut short".to_owned()))?;
+        self.0 = rest;
+        Ok(first)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
+        let mut array = [0; N];
+        array.copy_from_slice(self.take(N)?);
+        Ok(array)
+    }
+
+    fn u16(&mut self) -> Result<u16, Fault> {
+        self.array().map(u16::from_le_bytes)
+    }
+
+    fn u32(&mut self) -> Result<u32, Fault> {
+        self.array().map(u32::from_le_bytes)
+    }
+
+    fn u64(&mut self) -> Result<u64, Fault> {
+        self.array().map(u64::from_le_bytes)
+    }
+}
+
+/// Reads the header and directory of a packed file.
+fn directory(bytes: &[u8], key: &[u8; 32]) -> Result<BTreeMap<String, Entry>, Fault> {
+    let mut header = Reader(bytes.get(..HEADER).ok_or_else(|| Fault::Damaged("it is too short".to_owned()))?);
+    if header.array()? != MAGIC {
+        return Err(Fault::Damaged("its first bytes are others".to_owned()));
+    }
+    if header.u32()? != VERSION {
+        return Err(Fault::Stale);
+    }
+    let count = header.u32()?;
+    if header.array::<32>()? != *key {
+        return Err(Fault::Stale);
+    }
+    let (start, length, crc) = (header.u64()?, header.u32()?, header.u32()?);
+    let directory = usize::try_from(start)
+        .ok()
+        .and_then(|start| bytes.get(start..)?.get(..usize::try_from(length).ok()?))
+        .filter(|directory| crc32fast::hash(directory) == crc)
+        .ok_or_else(|| Fault::Damaged("its directory is missing or changed".to_owned()))?;
+    let mut reader = Reader(directory);
+    let mut entries = BTreeMap::new();
+    for _ in 0..count {
+        let length = usize::from(reader.u16()?);
+        let name = String::from_utf8_lossy(reader.take(length)?).into_owned();
+        let entry = entry(&mut reader, bytes.len())
+            .and_then(|entry| entry.ok_or_else(|| Fault::Damaged(format!("{name:?} has an impossible shape"))))?;
+        entries.insert(name, entry);
+    }
+    Ok(entries)
+}
+
+/// One matrix of the directory, or none when its shape and place cannot be.
+fn entry(reader: &mut Reader<'_>, file: usize) -> Result<Option<Entry>, Fault> {
+    let (rows, cols, columns) = (reader.u64()?, reader.u64()?, reader.u16()?);
+    let scale = reader.array().map(f32::from_le_bytes)?;
+    let (offset, length, crc) = (reader.u64()?, reader.u64()?, reader.u32()?);
+    let group = match columns {
+        0 => Group::Tensor,
+        64 => Group::G64,
+        128 => Group::G128,
+        256 => Group::G256,
+        _ => return Ok(None),
+    };
+    let (Ok(rows), Ok(cols)) = (usize::try_from(rows), usize::try_from(cols)) else { return Ok(None) };
+    // Rows below a file's bytes, columns below the limit: the products below cannot overflow.
+    if rows == 0 || rows > file || cols == 0 || cols > MAX_COLUMNS {
+        return Ok(None);
+    }
+    let layout = Layout { rows, cols, group, scale };
+    let size = layout.panels().checked_mul(layout.panel_bytes()).map(|size| size as u64);
+    let inside = offset.checked_add(length).is_some_and(|end| end <= file as u64);
+    let fits = size == Some(length) && inside && offset % ALIGNMENT == 0;
+    Ok(fits.then_some(Entry { layout, offset, length, crc }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::{PanelFile, PanelFileError};
+    use crate::panel::{Encoding, PanelMatrix};
+
+    const KEY: [u8; 32] = [7; 32];
+
+    fn matrix(seed: u8) -> PanelMatrix {
+        let bytes: Vec<u8> = (0..20 * 3 * 18_u32).map(|i| (i as u8).wrapping_mul(seed) & 0x3b).collect();
+        PanelMatrix::pack(Encoding::Q2_0 { group: 64 }, &bytes, 20, 192, None).unwrap()
+    }
+
+    fn rows(matrix: &PanelMatrix) -> Vec<Vec<f32>> {
+        (0..matrix.rows())
+            .map(|row| {
+                let mut out = vec![0.0; matrix.cols()];
+                matrix.row_f32(row, &mut out);
+                out
+            })
+            .collect()
+    }
+
+    #[test]
+    fn what_was_written_is_read_in_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weights.panels");
+        let mut writer = PanelFile::create(&path, &KEY).unwrap();
+        let tensor = PanelMatrix::pack(Encoding::BitnetPacked, &[0x24; 30], 8, 15, Some(0.5)).unwrap();
+        writer.add("b", &matrix(5)).unwrap();
+        writer.add("a", &tensor).unwrap();
+        assert!(matches!(writer.add("a", &tensor), Err(PanelFileError::Name { .. })));
+        assert!(!path.exists());
+        let file = writer.finish().unwrap();
+        assert_eq!(file.names().collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(rows(&file.matrix("b").unwrap()), rows(&matrix(5)));
+        assert_eq!(rows(&file.matrix("a").unwrap()), rows(&tensor));
+        assert!(file.matrix("c").is_none());
+        file.verify().unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn other_weights_and_damage_are_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weights.panels");
+        let mut writer = PanelFile::create(&path, &KEY).unwrap();
+        writer.add("w", &matrix(3)).unwrap();
+        writer.finish().unwrap();
+        assert!(matches!(PanelFile::open(&path, &[8; 32]), Err(PanelFileError::Stale { .. })));
+        let good = fs::read(&path).unwrap();
+        for length in 0..good.len() {
+            if length % 97 != 0 && length < good.len() - 80 {
+                continue;
+            }
+            fs::write(&path, &good[..length]).unwrap();
+            assert!(PanelFile::open(&path, &KEY).is_err(), "cut to {length}");
+        }
+        let mut bad = good.clone();
+        bad[4096 + 100] ^= 1;
+        fs::write(&path, &bad).unwrap();
+        let error = PanelFile::open(&path, &KEY).unwrap().verify().unwrap_err();
+        assert!(error.to_string().contains("the checksum of \"w\" is another"), "{error}");
+    }
+
+    #[test]
+    fn a_directory_of_any_content_is_refused_or_safe() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weights.panels");
+        let mut writer = PanelFile::create(&path, &KEY).unwrap();
+        writer.add("w", &matrix(3)).unwrap();
+        writer.finish().unwrap();
+        let good = fs::read(&path).unwrap();
+        let start = u64::from_le_bytes(good[48..56].try_into().unwrap()) as usize;
+        for at in start..good.len() {
+            for value in [0, 1, 0x7f, 0xff] {
+                let mut bad = good.clone();
+                bad[at] = value;
+                let crc = crc32fast::hash(&bad[start..]);
+                bad[60..64].copy_from_slice(&crc.to_le_bytes());
+                fs::write(&path, &bad).unwrap();
+                if let Ok(file) = PanelFile::open(&path, &KEY) {
+                    for name in file.names() {
+                        rows(&file.matrix(name).unwrap());
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_unfinished_file_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = PanelFile::create(&folder.path().join("w"), &KEY).unwrap();
+        writer.add("w", &matrix(3)).unwrap();
+        drop(writer);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}
