@@ -1,1 +1,5 @@
 //! Language models.
+
+pub mod engine;
+pub mod sampling;
+pub mod tokenizer;
