@@ -1,0 +1,93 @@
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use memmap2::Mmap;
+
+use crate::error::{Error, Malformed};
+use crate::index::Index;
+use crate::metadata::Metadata;
+use crate::tensor::{TensorInfo, TensorView};
+
+/// A model file, checked and mapped into memory.
+#[derive(Debug, Clone)]
+pub struct File {
+    path: PathBuf,
+    map: Arc<Mmap>,
+    index: Index,
+}
+
+impl File {
+    /// Opens, maps and checks a file.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let file = std::fs::File::open(path).map_err(|source| Error::Open {
+            path: path.to_owned(),
+            source,
+        })?;
+        let map = map(&file).map_err(|source| Error::Map {
+            path: path.to_owned(),
+            source,
+        })?;
+        let index = Index::parse(&map).map_err(|source| Error::Malformed {
+            path: path.to_owned(),
+            source: Box::new(source),
+        })?;
+        Ok(Self {
+            path: path.to_owned(),
+            map: Arc::new(map),
+            index,
+        })
+    }
+
+    /// Reads the header of a file whose bytes are at hand.
+    pub fn parse(bytes: &[u8]) -> Result<Index, Malformed> {
+        Index::parse(bytes)
+    }
+
+    /// Where the file is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What its header says.
+    pub fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// The version of the format: 2 or 3.
+    pub fn version(&self) -> u32 {
+        self.index.version()
+    }
+
+    /// What the file says about its model.
+    pub fn metadata(&self) -> &Metadata {
+        self.index.metadata()
+    }
+
+    /// The tensors in the order of the file.
+    pub fn tensors(&self) -> &[TensorInfo] {
+        self.index.tensors()
+    }
+
+    /// The tensor of this name with its bytes.
+    pub fn tensor(&self, name: &str) -> Option<TensorView<'_>> {
+        let info = self.index.tensor(name)?;
+        Some(TensorView {
+            info,
+            bytes: &self.map[info.range.clone()],
+        })
+    }
+
+    /// The mapped bytes of the whole file, to be kept by whoever uses ranges of it.
+    pub fn map(&self) -> Arc<Mmap> {
+        Arc::clone(&self.map)
+    }
+}
+
+#[allow(unsafe_code, reason = "the one mapping of the crate")]
+fn map(file: &std::fs::File) -> std::io::Result<Mmap> {
+    // SAFETY: The map is only read. Were the file changed below it, its bytes would change too, which no reader of
+    // weights relies on not to happen; were it cut, an access would end the process with SIGBUS. Model files are written
+    // under another name and renamed when whole, and removed rather than changed, so neither happens to a file that is in
+    // use; only root can do otherwise.
+    unsafe { Mmap::map(file) }
+}
