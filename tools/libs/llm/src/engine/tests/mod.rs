@@ -1,0 +1,5 @@
+//! The engine over small deterministic models.
+
+mod basics;
+mod prefixes;
+mod toy;
