@@ -1,7 +1,10 @@
 //! Matrices of a model, in the form that their product is fastest in.
 
+use half::{bf16, f16};
 use sigmavault_gguf::TensorKind;
-use sigmavault_ternary::{Activations, Encoding, PanelMatrix, Pool, Precision, multiply};
+use sigmavault_ternary::{
+    Activations, Dense, DenseError, Encoding, F16Matrix, PanelMatrix, Pool, Precision, Q8Matrix, multiply, multiply_dense,
+};
 
 use super::error::LoadError;
 use super::ops;
@@ -13,6 +16,10 @@ use super::weights::{Stored, Tensor, Weights};
 pub enum Linear {
     /// Ternary or two-bit weights in panels.
     Ternary(PanelMatrix),
+    /// Half precision.
+    Half(F16Matrix),
+    /// Blocks of 32 bytes with a scale.
+    Byte(Q8Matrix),
     /// Single precision, row after row.
     Full {
         /// The numbers.
@@ -41,9 +48,30 @@ impl Linear {
             TensorKind::Tq2_0 => Encoding::Tq2_0,
             TensorKind::Q2_0G64 => Encoding::Q2_0 { group: 64 },
             TensorKind::Q2_0G128 => Encoding::Q2_0 { group: 128 },
-            _ => return Ok(Self::Full { values: tensor.to_floats()?, columns }),
+            _ => return Self::dense(weights, &tensor, rows, columns),
         };
         Self::pack(&tensor, encoding, rows, columns, None)
+    }
+
+    /// Half-precision and `Q8_0` numbers of a GGUF file stay where they are, on the map.
+    fn dense(weights: &Weights, tensor: &Tensor<'_>, rows: usize, columns: usize) -> Result<Self, LoadError> {
+        let failed = |e: DenseError| LoadError::Pack { name: tensor.name.to_owned(), reason: e.to_string() };
+        match (tensor.stored, weights.on_map(tensor.name)) {
+            (Stored::As(TensorKind::F16), Some((map, range))) => {
+                F16Matrix::on_map(map, range, rows, columns).map(Self::Half).map_err(failed)
+            }
+            (Stored::As(TensorKind::F16), None) => {
+                F16Matrix::copied(tensor.bytes, rows, columns).map(Self::Half).map_err(failed)
+            }
+            (Stored::As(TensorKind::Q8_0), Some((map, range))) => {
+                Q8Matrix::on_map(map, range, rows, columns).map(Self::Byte).map_err(failed)
+            }
+            (Stored::As(TensorKind::BF16), _) => match narrowed(tensor.bytes) {
+                Some(bytes) => F16Matrix::copied(&bytes, rows, columns).map(Self::Half).map_err(failed),
+                None => Ok(Self::Full { values: tensor.to_floats()?, columns }),
+            },
+            _ => Ok(Self::Full { values: tensor.to_floats()?, columns }),
+        }
     }
 
     /// The packed rows of a `BitNet` safetensors file; the scale stands beside them.
@@ -71,15 +99,9 @@ impl Linear {
     pub fn rows(&self) -> usize {
         match self {
             Self::Ternary(matrix) => matrix.rows(),
+            Self::Half(matrix) => matrix.rows(),
+            Self::Byte(matrix) => matrix.rows(),
             Self::Full { values, columns } => values.len() / columns,
-        }
-    }
-
-    /// Numbers of an input.
-    pub fn columns(&self) -> usize {
-        match self {
-            Self::Ternary(matrix) => matrix.cols(),
-            Self::Full { columns, .. } => *columns,
         }
     }
 
@@ -87,6 +109,8 @@ impl Linear {
     pub fn bytes(&self) -> usize {
         match self {
             Self::Ternary(matrix) => matrix.bytes(),
+            Self::Half(matrix) => matrix.bytes(),
+            Self::Byte(matrix) => matrix.bytes(),
             Self::Full { values, .. } => values.len() * 4,
         }
     }
@@ -95,6 +119,8 @@ impl Linear {
     pub fn row(&self, row: usize, out: &mut [f32]) {
         match self {
             Self::Ternary(matrix) => matrix.row_f32(row, out),
+            Self::Half(matrix) => matrix.row_f32(row, out),
+            Self::Byte(matrix) => matrix.row_f32(row, out),
             Self::Full { values, columns } => out.copy_from_slice(&values[row * columns..][..*columns]),
         }
     }
@@ -102,6 +128,8 @@ impl Linear {
     fn product(&self, input: &[f32], quantised: &Activations, out: &mut [f32], pool: &Pool) {
         match self {
             Self::Ternary(matrix) => multiply(matrix, quantised, out, pool),
+            Self::Half(matrix) => multiply_dense(matrix, input, input.len() / matrix.cols(), out, pool),
+            Self::Byte(matrix) => multiply_dense(matrix, input, input.len() / matrix.cols(), out, pool),
             Self::Full { values, columns } => {
                 let rows = values.len() / columns;
                 parallel::pieces(pool, out, rows, &|token, out| {
@@ -113,6 +141,19 @@ impl Linear {
             }
         }
     }
+}
+
+/// bfloat16 as half precision: exact but for numbers below 6e-5, which lose digits. None when a number is too large for it.
+fn narrowed(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(bytes.len());
+    for pair in bytes.as_chunks().0 {
+        let half = f16::from_f32(bf16::from_le_bytes(*pair).to_f32());
+        if !half.is_finite() {
+            return None;
+        }
+        out.extend(half.to_le_bytes());
+    }
+    Some(out)
 }
 
 /// Multiplies the same `tokens` inputs with several matrices; each result is made as long as it must be.

@@ -1,11 +1,13 @@
 //! The tensors of a model file, GGUF or safetensors, by name and with their shapes checked.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, Metadata as Header, SafeTensors};
 use serde_json::Value as Json;
-use sigmavault_gguf::{File, TensorKind};
+use sigmavault_gguf::{File, Mmap, TensorKind};
 
 use super::error::LoadError;
 
@@ -86,6 +88,12 @@ impl Weights {
                 })
             }
         }
+    }
+
+    /// Where a tensor lies on the file's map, if the file is mapped.
+    pub fn on_map(&self, name: &str) -> Option<(Arc<Mmap>, Range<usize>)> {
+        let Self::Gguf(file) = self else { return None };
+        Some((file.map(), file.tensor(name)?.info.range.clone()))
     }
 
     /// Whether the file has a tensor of this name.
