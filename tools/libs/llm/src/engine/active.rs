@@ -8,6 +8,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::forward::State;
 use super::request::{Event, FinishReason, Request, Usage};
 use super::stop::StopTexts;
+use crate::constraint::Constraint;
 use crate::sampling::{Choice, Sampler};
 use crate::tokenizer::{Decoder, Tokenizer};
 
@@ -48,10 +49,13 @@ pub(super) struct Active<S> {
     /// The state before the guesses, where it cannot be shortened.
     pub(super) checkpoint: Option<S>,
     pub(super) logits: Vec<f32>,
+    pub(super) constraint: Option<Constraint>,
     cached: usize,
     sampler: Sampler,
     decoder: Decoder,
     stop: StopTexts,
+    /// The whole text, where it is checked at its end.
+    text: String,
 }
 
 /// What became of a text in a step.
@@ -72,6 +76,8 @@ impl<S: State> Active<S> {
         let sampler = Sampler::new(job.request.sampling.clone(), &tokens, job.seed);
         let stop = StopTexts::new(std::mem::take(&mut job.request.stop));
         Active {
+            constraint: job.request.constraint.take(),
+            text: String::new(),
             cached: sequence.len(),
             prompt: tokens.len(),
             sampler,
@@ -107,22 +113,20 @@ impl<S: State> Active<S> {
         loop {
             let row = first + progress.right;
             let Some(row) = logits.get(row * vocabulary..(row + 1) * vocabulary) else {
-                self.job.send(Event::Failed("the model gave fewer logits than were asked for".into()));
+                self.fail("the model gave fewer logits than were asked for");
                 progress.ended = true;
                 break;
             };
-            let choice = match self.sampler.choose(row, None, self.job.request.top_logprobs) {
+            let choice = match self.choose(row) {
                 Ok(choice) => choice,
-                Err(nothing) => {
-                    self.job.send(Event::Failed(nothing.to_string()));
+                Err(reason) => {
+                    self.fail(&reason);
                     progress.ended = true;
                     break;
                 }
             };
             let token = choice.token;
-            if self.write(choice, context, tokenizer, &mut progress) {
-                progress.ended = true;
-            }
+            progress.ended = self.write(choice, context, tokenizer, &mut progress);
             let guessed = self.drafts.get(progress.right) == Some(&token) && !tokenizer.is_end(token);
             progress.right += usize::from(guessed);
             if progress.ended || !guessed {
@@ -134,6 +138,18 @@ impl<S: State> Active<S> {
         progress
     }
 
+    fn choose(&mut self, row: &[f32]) -> Result<Choice, String> {
+        let allowed = match &mut self.constraint {
+            Some(constraint) => Some(constraint.allowed().map_err(|e| e.to_string())?),
+            None => None,
+        };
+        self.sampler.choose(row, allowed, self.job.request.top_logprobs).map_err(|e| e.to_string())
+    }
+
+    fn fail(&self, reason: &str) {
+        self.job.send(Event::Failed(reason.to_owned()));
+    }
+
     /// Adds a token to the text; whether that ended it.
     fn write(&mut self, choice: Choice, context: usize, tokenizer: &Tokenizer, progress: &mut Progress) -> bool {
         let Choice { token, logprob, top } = choice;
@@ -141,16 +157,29 @@ impl<S: State> Active<S> {
             self.finish(FinishReason::Stop);
             return true;
         }
+        if let Some(constraint) = &mut self.constraint
+            && let Err(error) = constraint.accept(token)
+        {
+            self.fail(&error.to_string());
+            return true;
+        }
         self.sampler.accept(token);
         self.tokens.push(token);
         progress.written += 1;
         let decoded = self.decoder.push(token);
         let (text, stopped) = self.stop.push(&decoded);
+        if self.constraint.is_some() {
+            self.text.push_str(&text);
+        }
         if !self.job.send(Event::Token { id: token, text, logprob, top }) {
             return true;
         }
         if stopped {
             self.job.send(Event::Finished { text: String::new(), reason: FinishReason::Stop, usage: self.usage() });
+            return true;
+        }
+        if self.constraint.as_ref().is_some_and(Constraint::is_complete) {
+            self.finish(FinishReason::Stop);
             return true;
         }
         if self.room(context) == 0 {
@@ -165,6 +194,14 @@ impl<S: State> Active<S> {
         let (mut text, stopped) = self.stop.push(&rest);
         if !stopped {
             text.push_str(&self.stop.finish());
+        }
+        // A text that was cut off is none that the constraint has accepted.
+        if let (FinishReason::Stop, Some(constraint)) = (reason, &self.constraint) {
+            self.text.push_str(&text);
+            if let Err(error) = constraint.validate(&self.text) {
+                self.fail(&error.to_string());
+                return;
+            }
         }
         self.job.send(Event::Finished { text, reason, usage: self.usage() });
     }

@@ -18,4 +18,4 @@ pub use handle::{Engine, EngineOptions, EngineStatus};
 pub use request::{Event, FinishReason, Generation, Request, SubmitError, Usage};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

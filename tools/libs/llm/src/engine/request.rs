@@ -7,6 +7,7 @@ use std::sync::mpsc::Sender;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::scheduler::Command;
+use crate::constraint::Constraint;
 use crate::sampling::{Sampling, SamplingError};
 
 /// A text to be written.
@@ -20,6 +21,8 @@ pub struct Request {
     pub sampling: Sampling,
     /// The text ends before the first of these.
     pub stop: Vec<String>,
+    /// What the text must follow.
+    pub constraint: Option<Constraint>,
     /// Likelihoods are given with every token, and this many alternatives.
     pub top_logprobs: Option<u8>,
     /// Whether tokens may be guessed ahead. The text is the same with and without.

@@ -97,7 +97,7 @@ impl Tokenizer {
         let added_tokens = AddedTokens::new(added.clone())?;
         let table = table(&pipeline, &added, spelling)?;
         let roles = roles(&config, &added, bos, eos, &pipeline);
-        Ok(Tokenizer { algorithm: Algorithm::Pipeline(Box::new(pipeline)), added: added_tokens, table, roles })
+        Ok(Tokenizer::new(Algorithm::Pipeline(Box::new(pipeline)), added_tokens, table, roles))
     }
 }
 

@@ -17,6 +17,7 @@ mod vocabulary;
 mod world;
 
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use added::{AddedTokens, Piece};
 use pipeline::Pipeline;
@@ -25,6 +26,8 @@ pub use stream::Decoder;
 use table::TokenTable;
 pub use vocabulary::{TokenKind, Vocabulary};
 use world::World;
+
+use crate::constraint::{ConstraintError, Grammars};
 
 /// Why a tokenizer could not be made, or a text not be encoded.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +79,13 @@ pub struct Roles {
 
 /// Encodes and decodes for one vocabulary. Immutable; share it by `Arc`.
 pub struct Tokenizer {
+    core: Arc<Core>,
+    /// The vocabulary prepared for constraints, which takes a moment; made for the first of them.
+    grammars: OnceLock<Result<Grammars, String>>,
+}
+
+/// What encoding and decoding need.
+pub(crate) struct Core {
     algorithm: Algorithm,
     added: AddedTokens,
     table: TokenTable,
@@ -90,7 +100,7 @@ enum Algorithm {
 
 impl fmt::Debug for Tokenizer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let algorithm = match self.algorithm {
+        let algorithm = match self.core.algorithm {
             Algorithm::Pipeline(_) => "pipeline",
             Algorithm::SentencePiece(_) => "sentencepiece",
             Algorithm::World(_) => "world",
@@ -98,22 +108,27 @@ impl fmt::Debug for Tokenizer {
         f.debug_struct("Tokenizer")
             .field("algorithm", &algorithm)
             .field("tokens", &self.len())
-            .field("roles", &self.roles)
+            .field("roles", self.roles())
             .finish_non_exhaustive()
     }
 }
 
 impl Tokenizer {
+    fn new(algorithm: Algorithm, added: AddedTokens, table: TokenTable, roles: Roles) -> Tokenizer {
+        Tokenizer { core: Arc::new(Core { algorithm, added, table, roles }), grammars: OnceLock::new() }
+    }
+
+    pub(crate) fn grammars(&self) -> Result<&Grammars, ConstraintError> {
+        let made = self.grammars.get_or_init(|| Grammars::new(Arc::clone(&self.core)));
+        made.as_ref().map_err(|reason| ConstraintError::Tokenizer(reason.clone()))
+    }
+
     /// The token ids of `text`, without a begin or end token being added.
     ///
     /// With `specials`, control tokens written out in the text become their ids, which is right for a rendered chat template.
     /// Without, they are text like any other, which is right for what a user typed.
     pub fn encode(&self, text: &str, specials: bool) -> Result<Vec<u32>, TokenizerError> {
-        match &self.algorithm {
-            Algorithm::Pipeline(pipeline) => pipeline.encode(text, &self.added, specials),
-            Algorithm::SentencePiece(spm) => Ok(self.by_pieces(text, specials, |t, out| spm.encode(t, out))),
-            Algorithm::World(world) => Ok(self.by_pieces(text, specials, |t, out| world.encode(t.as_bytes(), out))),
-        }
+        self.core.encode(text, specials)
     }
 
     /// As [`Tokenizer::encode`] with specials, framed as the model wants a plain text: with its begin token, and for embedding
@@ -121,19 +136,80 @@ impl Tokenizer {
     pub fn encode_framed(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
         let ids = self.encode(text, true)?;
         let mut framed = Vec::with_capacity(ids.len() + 2);
-        if self.roles.add_bos
-            && let Some(bos) = self.roles.bos
+        if self.core.roles.add_bos
+            && let Some(bos) = self.core.roles.bos
             && ids.first() != Some(&bos)
         {
             framed.push(bos);
         }
         framed.extend(ids);
-        if self.roles.add_eos
-            && let Some(eos) = self.roles.eos
+        if self.core.roles.add_eos
+            && let Some(eos) = self.core.roles.eos
         {
             framed.push(eos);
         }
         Ok(framed)
+    }
+
+    /// The text of `ids`; bytes that are no UTF-8 become U+FFFD. Control tokens are written out only with `specials`.
+    pub fn decode(&self, ids: &[u32], specials: bool) -> String {
+        let mut bytes = Vec::new();
+        for &id in ids {
+            if specials || !self.core.table.is_control(id) {
+                bytes.extend_from_slice(self.core.table.bytes(id));
+            }
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        match &self.core.algorithm {
+            Algorithm::SentencePiece(spm) if spm.adds_space() => text.strip_prefix(' ').unwrap_or(&text).to_owned(),
+            Algorithm::Pipeline(p) if p.starts_with_space() => text.strip_prefix(' ').unwrap_or(&text).to_owned(),
+            _ => text.into_owned(),
+        }
+    }
+
+    /// The bytes that token `id` stands for: the written form for control tokens, nothing for an id that is not there.
+    pub fn bytes(&self, id: u32) -> &[u8] {
+        self.core.table.bytes(id)
+    }
+
+    /// Whether `id` steers the model and is no text.
+    pub fn is_control(&self, id: u32) -> bool {
+        self.core.table.is_control(id)
+    }
+
+    /// The id of the special token written `text`.
+    pub fn special(&self, text: &str) -> Option<u32> {
+        self.core.added.id(text)
+    }
+
+    /// How many ids there are. The model may have more rows than that.
+    pub fn len(&self) -> usize {
+        self.core.table.len()
+    }
+
+    /// Whether there are no tokens, which no usable tokenizer has.
+    pub fn is_empty(&self) -> bool {
+        self.core.table.len() == 0
+    }
+
+    /// The ids with a role.
+    pub fn roles(&self) -> &Roles {
+        &self.core.roles
+    }
+
+    /// Whether `id` ends a generation.
+    pub fn is_end(&self, id: u32) -> bool {
+        self.core.roles.ends.contains(&id)
+    }
+}
+
+impl Core {
+    pub(crate) fn encode(&self, text: &str, specials: bool) -> Result<Vec<u32>, TokenizerError> {
+        match &self.algorithm {
+            Algorithm::Pipeline(pipeline) => pipeline.encode(text, &self.added, specials),
+            Algorithm::SentencePiece(spm) => Ok(self.by_pieces(text, specials, |t, out| spm.encode(t, out))),
+            Algorithm::World(world) => Ok(self.by_pieces(text, specials, |t, out| world.encode(t.as_bytes(), out))),
+        }
     }
 
     fn by_pieces(&self, text: &str, specials: bool, encode: impl Fn(&str, &mut Vec<u32>)) -> Vec<u32> {
@@ -147,55 +223,29 @@ impl Tokenizer {
         ids
     }
 
-    /// The text of `ids`; bytes that are no UTF-8 become U+FFFD. Control tokens are written out only with `specials`.
-    pub fn decode(&self, ids: &[u32], specials: bool) -> String {
-        let mut bytes = Vec::new();
-        for &id in ids {
-            if specials || !self.table.is_control(id) {
-                bytes.extend_from_slice(self.table.bytes(id));
-            }
-        }
-        let text = String::from_utf8_lossy(&bytes);
-        match &self.algorithm {
-            Algorithm::SentencePiece(spm) if spm.adds_space() => text.strip_prefix(' ').unwrap_or(&text).to_owned(),
-            Algorithm::Pipeline(p) if p.starts_with_space() => text.strip_prefix(' ').unwrap_or(&text).to_owned(),
-            _ => text.into_owned(),
-        }
-    }
-
-    /// The bytes that token `id` stands for: the written form for control tokens, nothing for an id that is not there.
-    pub fn bytes(&self, id: u32) -> &[u8] {
+    pub(crate) fn bytes(&self, id: u32) -> &[u8] {
         self.table.bytes(id)
     }
 
-    /// Whether `id` steers the model and is no text.
-    pub fn is_control(&self, id: u32) -> bool {
+    pub(crate) fn is_control(&self, id: u32) -> bool {
         self.table.is_control(id)
     }
 
-    /// The id of the special token written `text`.
-    pub fn special(&self, text: &str) -> Option<u32> {
-        self.added.id(text)
-    }
-
-    /// How many ids there are. The model may have more rows than that.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.table.len()
     }
 
-    /// Whether there are no tokens, which no usable tokenizer has.
-    pub fn is_empty(&self) -> bool {
-        self.table.len() == 0
-    }
-
-    /// The ids with a role.
-    pub fn roles(&self) -> &Roles {
+    pub(crate) fn roles(&self) -> &Roles {
         &self.roles
     }
 
-    /// Whether `id` ends a generation.
-    pub fn is_end(&self, id: u32) -> bool {
-        self.roles.ends.contains(&id)
+    /// Whether a part of a text is encoded as it would be at the text's beginning.
+    pub(crate) fn encodes_parts_alike(&self) -> bool {
+        match &self.algorithm {
+            Algorithm::Pipeline(p) => !p.starts_with_space(),
+            Algorithm::SentencePiece(spm) => !spm.adds_space(),
+            Algorithm::World(_) => true,
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use sigmavault_gguf::{Array, Metadata};
+
 use super::added::{Added, AddedTokens};
 use super::pipeline::Pipeline;
 use super::spm::SentencePiece;
@@ -85,6 +87,36 @@ pub struct Vocabulary {
 }
 
 impl Vocabulary {
+    /// From a file's metadata. Keys that are absent stay so; whether that is a fault depends on the kind of tokenizer.
+    pub fn from_gguf(metadata: &Metadata) -> Result<Vocabulary, TokenizerError> {
+        let key = |name: &str| format!("tokenizer.ggml.{name}");
+        let id = |name: &str| metadata.u32(&key(name));
+        let model = metadata.string(&key("model")).ok_or_else(|| TokenizerError::Damaged("the file has no tokenizer".into()))?;
+        let strings = |name: &str| metadata.strings(&key(name)).unwrap_or_default().to_vec();
+        Ok(Vocabulary {
+            architecture: metadata.architecture().unwrap_or_default().to_owned(),
+            model: model.to_owned(),
+            pre: metadata.string(&key("pre")).map(str::to_owned),
+            tokens: strings("tokens"),
+            scores: metadata.f32s(&key("scores")).unwrap_or_default().to_vec(),
+            kinds: kinds(metadata.array(&key("token_type")))?,
+            merges: strings("merges"),
+            bos: id("bos_token_id"),
+            eos: id("eos_token_id"),
+            eot: id("eot_token_id"),
+            eom: id("eom_token_id"),
+            unknown: id("unknown_token_id"),
+            padding: id("padding_token_id"),
+            cls: id("cls_token_id"),
+            // The key is spelled so.
+            separator: id("seperator_token_id"),
+            add_bos: metadata.bool(&key("add_bos_token")),
+            add_eos: metadata.bool(&key("add_eos_token")),
+            add_space: metadata.bool(&key("add_space_prefix")),
+            collapse_spaces: metadata.bool(&key("remove_extra_whitespaces")),
+        })
+    }
+
     fn kind(&self, id: usize) -> TokenKind {
         self.kinds.get(id).copied().unwrap_or_default()
     }
@@ -173,12 +205,10 @@ impl Vocabulary {
             .filter(|(_, _, kind)| matches!(kind, TokenKind::Normal | TokenKind::Byte | TokenKind::Unknown))
             .map(|(id, token, _)| (token.to_owned(), id))
             .collect();
-        Ok(Tokenizer {
-            algorithm: Algorithm::Pipeline(Box::new(Pipeline::byte_pairs(words, self.merges()?, pre)?)),
-            added: self.added()?,
-            table: self.table(|token, _| Ok(byte_level(token)))?,
-            roles: self.roles(pre == "llama-bpe", false),
-        })
+        let pipeline = Pipeline::byte_pairs(words, self.merges()?, pre)?;
+        let table = self.table(|token, _| Ok(byte_level(token)))?;
+        let roles = self.roles(pre == "llama-bpe", false);
+        Ok(Tokenizer::new(Algorithm::Pipeline(Box::new(pipeline)), self.added()?, table, roles))
     }
 
     fn sentence_pieces(&self) -> Result<Tokenizer, TokenizerError> {
@@ -201,18 +231,14 @@ impl Vocabulary {
         }
         let unknown = self.unknown.unwrap_or(0);
         let spm = SentencePiece::new(pieces, bytes, unknown, self.add_space.unwrap_or(true), self.collapse_spaces.unwrap_or(false));
-        Ok(Tokenizer {
-            algorithm: Algorithm::SentencePiece(spm),
-            added: self.added()?,
-            table: self.table(|token, kind| Ok(sentence_piece(token, kind == TokenKind::Byte)))?,
-            roles: self.roles(true, false),
-        })
+        let table = self.table(|token, kind| Ok(sentence_piece(token, kind == TokenKind::Byte)))?;
+        Ok(Tokenizer::new(Algorithm::SentencePiece(spm), self.added()?, table, self.roles(true, false)))
     }
 
     fn world(&self) -> Result<Tokenizer, TokenizerError> {
         let table = self.table(|token, _| unescape(token))?;
         let world = World::new(self.numbered().filter(|(_, _, k)| *k == TokenKind::Normal).map(|(id, _, _)| (id, table.bytes(id))))?;
-        Ok(Tokenizer { algorithm: Algorithm::World(world), added: self.added()?, roles: self.roles(false, false), table })
+        Ok(Tokenizer::new(Algorithm::World(world), self.added()?, table, self.roles(false, false)))
     }
 
     /// GGUF writes word beginnings with U+2581 and continuations bare; BERT's own files have it the other way round.
@@ -235,19 +261,28 @@ impl Vocabulary {
             Some(id) => self.tokens[id as usize].clone(),
             None => "[UNK]".to_owned(),
         };
-        let mut tokenizer = Tokenizer {
-            algorithm: Algorithm::Pipeline(Box::new(Pipeline::word_pieces(words, unknown, lowercase)?)),
-            added: self.added()?,
-            table: self.table(|token, _| Ok(token.replace('\u{2581}', " ").into_bytes()))?,
-            roles: self.roles(true, true),
-        };
-        tokenizer.roles.bos = self.cls.or(self.bos);
-        tokenizer.roles.eos = self.separator.or(self.eos);
-        Ok(tokenizer)
+        let pipeline = Pipeline::word_pieces(words, unknown, lowercase)?;
+        let table = self.table(|token, _| Ok(token.replace('\u{2581}', " ").into_bytes()))?;
+        let roles = Roles { bos: self.cls.or(self.bos), eos: self.separator.or(self.eos), ..self.roles(true, true) };
+        Ok(Tokenizer::new(Algorithm::Pipeline(Box::new(pipeline)), self.added()?, table, roles))
+    }
+}
+
+fn kinds(types: Option<&Array>) -> Result<Vec<TokenKind>, TokenizerError> {
+    match types {
+        None => Ok(Vec::new()),
+        Some(Array::I32(numbers)) => Ok(numbers.iter().map(|n| TokenKind::from_number(i64::from(*n))).collect()),
+        Some(Array::U32(numbers)) => Ok(numbers.iter().map(|n| TokenKind::from_number(i64::from(*n))).collect()),
+        Some(_) => Err(TokenizerError::Damaged("its token types are no 32-bit integers".into())),
     }
 }
 
 impl Tokenizer {
+    /// The tokenizer in a GGUF file's metadata.
+    pub fn from_gguf(metadata: &Metadata) -> Result<Tokenizer, TokenizerError> {
+        Tokenizer::from_vocabulary(&Vocabulary::from_gguf(metadata)?)
+    }
+
     /// The tokenizer that GGUF metadata describe.
     pub fn from_vocabulary(vocabulary: &Vocabulary) -> Result<Tokenizer, TokenizerError> {
         vocabulary.check()?;

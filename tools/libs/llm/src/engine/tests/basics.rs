@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::toy::*;
+use crate::constraint::Constraint;
 use crate::engine::*;
 use crate::sampling::Sampling;
 
@@ -165,4 +166,21 @@ fn the_same_seed_writes_the_same_text() {
     assert_eq!(text(Some(7)), text(Some(7)));
     assert_ne!(text(Some(7)), text(Some(8)));
     assert_ne!(text(None), text(None));
+}
+
+#[test]
+fn a_constraint_is_followed_to_its_end() {
+    let model = Arc::new(Attention::default());
+    let engine = engine(&model, EngineOptions::default());
+    let schema = serde_json::json!({"type": "object", "properties": {"size": {"type": "integer", "minimum": 1, "maximum": 99}}, "required": ["size"], "additionalProperties": false});
+    for start in 0..10 {
+        let constraint = Some(Constraint::json_schema(&schema, &tokenizer()).unwrap());
+        let (_, text, last) = collect(engine.submit(Request { constraint, ..request(&[start], 100) }).unwrap());
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert!((1..=99).contains(&value["size"].as_i64().unwrap()), "{text}");
+        assert_eq!(usage(&last).0, FinishReason::Stop);
+    }
+    let constraint = Some(Constraint::regex("a{90}", &tokenizer()).unwrap());
+    let (_, text, last) = collect(engine.submit(Request { constraint, ..request(&[1], 5) }).unwrap());
+    assert_eq!((text.as_str(), usage(&last).0), ("aaaaa", FinishReason::Length));
 }

@@ -2,4 +2,4 @@
 
 mod basics;
 mod prefixes;
-mod toy;
+pub mod toy;
