@@ -55,8 +55,8 @@ pub struct ModelConfig {
     pub load: String,
     /// What `/v1/embeddings` uses when the request says `auto`.
     pub embedding: String,
-    /// Folders with models, the first that has one wins.
-    pub folders: Vec<PathBuf>,
+    /// Where models lie; empty for the data pool's folder when there is one, else the system's.
+    pub folder: PathBuf,
     /// Most bytes of weights and caches together, in percent of the machine's memory.
     pub memory_percent: u8,
 }
@@ -124,10 +124,7 @@ impl Default for ModelConfig {
             tier: None,
             load: "auto".into(),
             embedding: "embedding".into(),
-            folders: vec![
-                "/srv/sigmavault/models".into(),
-                "/var/lib/sigmavault/models".into(),
-            ],
+            folder: PathBuf::new(),
             memory_percent: 60,
         }
     }

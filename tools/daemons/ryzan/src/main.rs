@@ -9,13 +9,14 @@ use std::sync::Arc;
 use anyhow::anyhow;
 use clap::{CommandFactory as _, Parser};
 use clap_complete::Shell;
-use log::{LevelFilter, info};
+use log::{LevelFilter, info, warn};
 use sigmavault_facts::Files;
 use sigmavault_ryzan::config::Config;
-use sigmavault_ryzan::models::Models;
+use sigmavault_ryzan::models::{AUTO, Models};
 use sigmavault_ryzan::server::Listeners;
 use sigmavault_ryzan::state::Service;
-use sigmavault_ryzan::{routes, watchdog};
+use sigmavault_ryzan::yielding::watch;
+use sigmavault_ryzan::{bus, routes, watchdog};
 use sigmavault_service::logging;
 use sigmavault_service::manager::{NotifyState, notify};
 use tokio::signal::unix::{SignalKind, signal};
@@ -95,21 +96,27 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     result
 }
 
-async fn serve(config: Config, files: Files, _model: Option<PathBuf>) -> anyhow::Result<()> {
+async fn serve(config: Config, files: Files, model: Option<PathBuf>) -> anyhow::Result<()> {
     let mut terminate =
         signal(SignalKind::terminate()).map_err(|error| anyhow!("cannot wait for SIGTERM: {error}"))?;
     let mut interrupt =
         signal(SignalKind::interrupt()).map_err(|error| anyhow!("cannot wait for SIGINT: {error}"))?;
-    let service = Arc::new(Service::new(config, files, Arc::new(Models::default())));
+    let models = Arc::new(Models::new(files.clone(), config.clone(), model.as_deref()));
+    let service = Arc::new(Service::new(config, files, models));
     let listeners = Listeners::bind(&service).await?;
     let address = listeners.address();
     tokio::spawn(watchdog::run(address));
+    tokio::spawn(watch::run(
+        service.files.clone(),
+        service.config.yielding.clone(),
+        Arc::clone(&service.models),
+    ));
+    tokio::spawn(load_first(Arc::clone(&service)));
+    let on_bus = bus::serve_on_system_bus(Arc::clone(&service)).await;
     info!(
         "listening on http://{address} and {}",
         service.config.socket.display()
     );
-    let status = service.models.status();
-    info!("{}", status.reason);
     let status = format!("Listening on http://{address}");
     notify(&[NotifyState::Ready, NotifyState::Status(&status)]);
     let stop = async move {
@@ -126,7 +133,16 @@ async fn serve(config: Config, files: Files, _model: Option<PathBuf>) -> anyhow:
     listeners
         .run(&service, routes::router(Arc::clone(&service)), stop)
         .await;
+    drop(on_bus);
     Ok(())
+}
+
+/// Loads what `auto` means, so that the first request need not wait, or says why there is nothing to load.
+async fn load_first(service: Arc<Service>) {
+    match service.models.load(AUTO).await {
+        Ok(model) => info!("{model} is ready"),
+        Err(error) => warn!("without a model: {error}"),
+    }
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ pub async fn unload(
     JsonBody(body): JsonBody,
 ) -> Result<Json<Value>, ApiError> {
     let model = asked(&service, peer, body)?;
-    let resolved = service.models.unload(&model).await?;
+    let resolved = service.models.unload(&model)?;
     Ok(Json(json!({"model": model, "resolved_model": resolved})))
 }
 
@@ -49,7 +49,7 @@ pub async fn pin(
     let model: String = fields.required("model", "the name of a model")?;
     let pinned: bool = fields.get("pinned", "true or false")?.unwrap_or(true);
     fields.finish()?;
-    let resolved = service.models.pin(&model, pinned).await?;
+    let resolved = service.models.pin(&model, pinned)?;
     Ok(Json(
         json!({"model": model, "resolved_model": resolved, "pinned": pinned}),
     ))

@@ -1,8 +1,11 @@
 //! Handlers, one module per part of the interface.
 
+mod chat;
+mod completions;
 mod control;
 mod health;
 mod models;
+mod responses;
 
 use std::sync::Arc;
 
@@ -22,6 +25,9 @@ pub fn router(service: Arc<Service>) -> Router {
         .route("/metrics", get(health::metrics))
         .route("/v1/models", get(models::list))
         .route("/v1/models/{*id}", get(models::one))
+        .route("/v1/chat/completions", post(chat::chat))
+        .route("/v1/completions", post(completions::complete))
+        .route("/v1/responses", post(responses::respond))
         .route("/control/status", get(control::status))
         .route("/control/load", post(control::load))
         .route("/control/unload", post(control::unload))

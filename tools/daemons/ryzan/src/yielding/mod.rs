@@ -3,6 +3,10 @@
 //!
 //! The decision is a pure function of the pressures, the pace so far and how long it has been calm. A step down is taken
 //! at once, a step up only after `calm-seconds` below three quarters of every bound, one step at a time.
+//!
+//! - [`watch`]: reading the pressure and setting the pace
+
+pub mod watch;
 
 use std::time::Duration;
 
@@ -29,6 +33,15 @@ impl Pace {
             Self::Paused => 0,
             Self::Half => threads.div_ceil(2),
             Self::Full => threads,
+        }
+    }
+
+    /// The name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Paused => "paused",
+            Self::Half => "half",
+            Self::Full => "full",
         }
     }
 
