@@ -2,10 +2,12 @@
 //!
 //! - [`client`]: the REST interface
 //! - [`program`], [`systemctl`]: other programs, and the service manager when the REST interface is down
+//! - [`ask`]: the local language model
 //! - [`durable`]: files that are whole after a power cut
 //! - [`status`], [`hardware`], [`slots`], [`boot_check`], [`factory_reset`]: one module per subcommand
 //! - [`generate`]: completions and manual pages
 
+mod ask;
 mod boot_check;
 mod client;
 mod durable;
@@ -28,6 +30,7 @@ use sigmavault_facts::Files;
 use sigmavault_types::health::Alive;
 use sigmavault_types::slots::Slot;
 
+use crate::ask::AskError;
 use crate::client::Client;
 use crate::factory_reset::{Level, ResetError};
 
@@ -46,6 +49,11 @@ enum Command {
     Status(Facts),
     /// Show the machine's hardware and why its model tier was chosen
     Hardware(Facts),
+    /// Ask the local language model
+    ///
+    /// The answer is printed as it is written. What is piped in comes after the question, so that a log or a list can be
+    /// asked about.
+    Ask(AskArguments),
     /// Show the system slots: which runs, which is taken next, which failed and why
     #[command(args_conflicts_with_subcommands = true)]
     Slots {
@@ -132,6 +140,30 @@ enum SlotsAction {
 }
 
 #[derive(Debug, Args)]
+struct AskArguments {
+    /// The question
+    #[arg(value_name = "QUESTION")]
+    question: Vec<String>,
+    /// Tell the model this first
+    #[arg(long, value_name = "TEXT")]
+    system: Option<String>,
+    /// The model to ask: a name, an alias, or auto
+    #[arg(long, value_name = "MODEL", default_value = "auto")]
+    model: String,
+    /// Print the whole answer as JSON
+    #[arg(long)]
+    json: bool,
+    /// Where the language model's socket is
+    #[arg(
+        long,
+        value_name = "PATH",
+        env = "SIGMAVAULT_RYZAN",
+        default_value = "/run/sigmavault/ryzan.sock"
+    )]
+    socket: PathBuf,
+}
+
+#[derive(Debug, Args)]
 struct ResetArguments {
     /// How much to reset
     #[arg(value_enum)]
@@ -203,6 +235,7 @@ fn run(command: Command) -> anyhow::Result<Vec<u8>> {
                 Ok(hardware::show(&report).into_bytes())
             }
         }
+        Command::Ask(arguments) => ask_command(arguments),
         Command::Slots { local, action } => {
             slots_command(&Files::new(local.root), local.json, action.as_ref())
         }
@@ -217,6 +250,24 @@ fn run(command: Command) -> anyhow::Result<Vec<u8>> {
             generate::manual(Arguments::command(), &folder)?;
             Ok(Vec::new())
         }
+    }
+}
+
+fn ask_command(arguments: AskArguments) -> anyhow::Result<Vec<u8>> {
+    let stdin = io::stdin();
+    let piped = (!stdin.is_terminal()).then(|| stdin.lock());
+    let question = ask::Question {
+        text: ask::question_text(&arguments.question, piped)?,
+        model: arguments.model,
+        system: arguments.system,
+    };
+    if arguments.json {
+        return json(&ask::whole(&arguments.socket, &question)?);
+    }
+    match ask::stream(&arguments.socket, &question, &mut io::stdout().lock()) {
+        // A reader that closed the pipe has what it wanted.
+        Err(AskError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Vec::new()),
+        done => done.map(|()| Vec::new()).map_err(Into::into),
     }
 }
 

@@ -73,9 +73,10 @@ pub fn response(answer: Answer, mut encoder: impl Encode) -> Response {
         Some((Ok::<_, Infallible>(text), state))
     });
     let mut response = Response::new(Body::from_stream(body));
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/event-stream"),
+    );
     response
 }
 

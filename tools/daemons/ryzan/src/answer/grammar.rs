@@ -13,7 +13,11 @@ pub fn calls(functions: &[&Function], forced: bool, parallel: bool) -> String {
     } else {
         json!({ "anyOf": bodies })
     };
-    let more = if parallel { " (\"\\n<tool_call>\\n\" body \"\\n</tool_call>\")*" } else { "" };
+    let more = if parallel {
+        " (\"\\n<tool_call>\\n\" body \"\\n</tool_call>\")*"
+    } else {
+        ""
+    };
     let start = if forced {
         format!("start: \"<tool_call>\\n\" call\ncall: body \"\\n</tool_call>\"{more}\n")
     } else {

@@ -134,11 +134,11 @@ pub async fn completion(service: &Arc<Service>, request: CompletionRequest) -> R
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
 ) -> Result<T, ApiError> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .unwrap_or_else(|error| Err(ApiError::Failed {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
+        Err(ApiError::Failed {
             reason: format!("the request could not be prepared: {error}"),
-        }))
+        })
+    })
 }
 
 fn begin(
@@ -171,10 +171,18 @@ impl Answer {
                 return None;
             }
             match self.generation.next().await {
-                Some(engine::Event::Token { id, text, logprob, top }) => {
+                Some(engine::Event::Token {
+                    id,
+                    text,
+                    logprob,
+                    top,
+                }) => {
                     if let Some(logprob) = logprob {
                         let bytes = |id| self.resident.tokenizer.bytes(id).to_vec();
-                        let top = top.into_iter().map(|(id, logprob)| (bytes(id), logprob)).collect();
+                        let top = top
+                            .into_iter()
+                            .map(|(id, logprob)| (bytes(id), logprob))
+                            .collect();
                         self.tokens.push(Likelihood {
                             bytes: bytes(id),
                             logprob,
@@ -193,7 +201,10 @@ impl Answer {
                 }
                 None => {
                     self.ended = true;
-                    let reason = format!("{} was unloaded before the answer was done", self.resident.found.id);
+                    let reason = format!(
+                        "{} was unloaded before the answer was done",
+                        self.resident.found.id
+                    );
                     return Some(Err(ApiError::Failed { reason }));
                 }
             }

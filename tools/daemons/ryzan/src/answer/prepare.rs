@@ -67,12 +67,18 @@ pub fn chat(resident: &Resident, request: &ChatRequest, default_tokens: usize) -
             // In a grammar a keyword that is not enforced would pass unseen; alone it does not.
             for function in &callable {
                 Constraint::json_schema(&function.parameters, &resident.tokenizer).map_err(|error| {
-                    ApiError::invalid("tools", format!("the parameters of {} cannot be enforced: {error}", function.name))
+                    ApiError::invalid(
+                        "tools",
+                        format!("the parameters of {} cannot be enforced: {error}", function.name),
+                    )
                 })?;
             }
             let grammar = grammar::calls(&callable, forced, request.tools.parallel);
             let constraint = Constraint::grammar(&grammar, &resident.tokenizer).map_err(|error| {
-                ApiError::invalid("tools", format!("the calls of these functions cannot be enforced: {error}"))
+                ApiError::invalid(
+                    "tools",
+                    format!("the calls of these functions cannot be enforced: {error}"),
+                )
             })?;
             Some(constraint)
         }
@@ -133,7 +139,9 @@ fn encode(resident: &Resident, text: &str, specials: bool) -> Result<Vec<u32>, A
 
 fn refused(error: TemplateError) -> ApiError {
     match error {
-        TemplateError::Refused(_) | TemplateError::Missing => ApiError::invalid("messages", error.to_string()),
+        TemplateError::Refused(_) | TemplateError::Missing => {
+            ApiError::invalid("messages", error.to_string())
+        }
         TemplateError::Read { .. } | TemplateError::Broken(_) => ApiError::Failed {
             reason: error.to_string(),
         },
@@ -141,9 +149,8 @@ fn refused(error: TemplateError) -> ApiError {
 }
 
 fn schema_constraint(resident: &Resident, schema: &Value) -> Result<Constraint, ApiError> {
-    Constraint::json_schema(schema, &resident.tokenizer).map_err(|error| {
-        ApiError::invalid("response_format", error.to_string())
-    })
+    Constraint::json_schema(schema, &resident.tokenizer)
+        .map_err(|error| ApiError::invalid("response_format", error.to_string()))
 }
 
 /// What is not said is neutral when anything is said; when nothing is, it is moderate.
@@ -169,10 +176,16 @@ fn sampling(parameters: &Parameters) -> Sampling {
         // Nothing at all cannot be drawn from; the least share is the likeliest token.
         top_p: parameters.top_p.unwrap_or(moderate.top_p).max(f32::MIN_POSITIVE),
         min_p: parameters.min_p.unwrap_or(neutral.min_p),
-        repetition_penalty: parameters.repetition_penalty.unwrap_or(neutral.repetition_penalty),
+        repetition_penalty: parameters
+            .repetition_penalty
+            .unwrap_or(neutral.repetition_penalty),
         presence_penalty: parameters.presence_penalty,
         frequency_penalty: parameters.frequency_penalty,
-        logit_bias: parameters.logit_bias.iter().map(|(id, bias)| (*id, *bias)).collect(),
+        logit_bias: parameters
+            .logit_bias
+            .iter()
+            .map(|(id, bias)| (*id, *bias))
+            .collect(),
         seed: parameters.seed,
     }
 }
@@ -199,10 +212,14 @@ fn spelled_out(messages: &[Message], callable: &[&Function]) -> Vec<Value> {
     let mut spelled: Vec<Value> = Vec::new();
     for message in messages {
         let (role, content) = match message.role {
-            Role::System if !system.is_empty() => {
-                ("system", format!("{}\n\n{}", message.content, std::mem::take(&mut system)))
-            }
-            Role::Tool => ("user", format!("<tool_response>\n{}\n</tool_response>", message.content)),
+            Role::System if !system.is_empty() => (
+                "system",
+                format!("{}\n\n{}", message.content, std::mem::take(&mut system)),
+            ),
+            Role::Tool => (
+                "user",
+                format!("<tool_response>\n{}\n</tool_response>", message.content),
+            ),
             role => (role.name(), message.content.clone()),
         };
         let calls = message.calls.iter().map(|call| {
@@ -212,7 +229,10 @@ fn spelled_out(messages: &[Message], callable: &[&Function]) -> Vec<Value> {
                 call.arguments
             )
         });
-        let parts: Vec<String> = std::iter::once(content).filter(|text| !text.is_empty()).chain(calls).collect();
+        let parts: Vec<String> = std::iter::once(content)
+            .filter(|text| !text.is_empty())
+            .chain(calls)
+            .collect();
         let text = parts.join("\n");
         // Templates of this kind want user and assistant in turn: results of several calls are one message.
         match spelled.last_mut() {
@@ -271,7 +291,10 @@ mod tests {
             Message::new(Role::Tool, "50 %"),
         ];
         let spelled = spelled_out(&messages, &[&function]);
-        let roles: Vec<&str> = spelled.iter().map(|message| message["role"].as_str().unwrap()).collect();
+        let roles: Vec<&str> = spelled
+            .iter()
+            .map(|message| message["role"].as_str().unwrap())
+            .collect();
         assert_eq!(roles, ["system", "user", "assistant", "user"]);
         assert_eq!(
             spelled[2]["content"],

@@ -15,12 +15,7 @@ pub const LOAD: &str = "org.sigmavault.ryzan.load-model";
 pub const UNLOAD: &str = "org.sigmavault.ryzan.unload-model";
 
 /// Asks polkit, which may ask the person.
-pub async fn check(
-    bus: &Connection,
-    header: &Header<'_>,
-    action: &str,
-    model: &str,
-) -> Result<(), BusError> {
+pub async fn check(bus: &Connection, header: &Header<'_>, action: &str, model: &str) -> Result<(), BusError> {
     let subject = Subject::new_for_message_header(header)
         .map_err(|error| BusError::NotAuthorized(format!("the caller has no name on the bus: {error}")))?;
     let authority = AuthorityProxy::new(bus).await?;

@@ -86,10 +86,7 @@ struct Ryzan {
 }
 
 /// Puts the object on the bus. The connection must be kept.
-pub async fn serve(
-    service: Arc<Service>,
-    builder: connection::Builder<'_>,
-) -> zbus::Result<Connection> {
+pub async fn serve(service: Arc<Service>, builder: connection::Builder<'_>) -> zbus::Result<Connection> {
     let streams = Streams::default();
     let object = Ryzan {
         service,
@@ -146,7 +143,9 @@ impl Ryzan {
         {
             let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
             if streams.len() >= STREAMS {
-                return Err(BusError::Busy(format!("{STREAMS} answers are under way; try again later")));
+                return Err(BusError::Busy(format!(
+                    "{STREAMS} answers are under way; try again later"
+                )));
             }
             streams.insert(
                 handle,
@@ -176,7 +175,9 @@ impl Ryzan {
         let owner = sender(&header)?;
         let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
         if streams.get(&handle).is_some_and(|running| running.owner == owner) {
-            let stopped = streams.remove(&handle).is_some_and(|running| running.stop.send(()).is_ok());
+            let stopped = streams
+                .remove(&handle)
+                .is_some_and(|running| running.stop.send(()).is_ok());
             return Ok(stopped);
         }
         Ok(false)

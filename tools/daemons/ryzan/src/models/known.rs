@@ -93,14 +93,17 @@ impl Known {
             return Ok(file.clone());
         }
         let choices = self.choices(name)?;
-        self.first_there(&choices, tokens).ok_or_else(|| absent(name, &choices))
+        self.first_there(&choices, tokens)
+            .ok_or_else(|| absent(name, &choices))
     }
 
     /// What embeddings use when the request says `auto`.
     pub fn embedding(&self) -> Result<Found, ApiError> {
         self.find(&self.config.embedding, 0).map_err(|error| match error {
             ApiError::ModelNotFound { model } => ApiError::NoModel {
-                reason: format!("the catalogue has no model {model:?} for embeddings; see `embedding` in ryzan.toml"),
+                reason: format!(
+                    "the catalogue has no model {model:?} for embeddings; see `embedding` in ryzan.toml"
+                ),
             },
             other => other,
         })
@@ -160,7 +163,9 @@ impl Known {
 
     /// The largest chat model that is there and fits into the memory set aside for models.
     fn any(&self, wanted: &str) -> Option<Found> {
-        let limit = self.memory.map(|memory| memory / 100 * u64::from(self.config.memory_percent));
+        let limit = self
+            .memory
+            .map(|memory| memory / 100 * u64::from(self.config.memory_percent));
         let mut found = self
             .all_there()
             .into_iter()
@@ -172,10 +177,17 @@ impl Known {
 
     /// Every model that is there, sorted by name.
     pub fn all_there(&self) -> Vec<Found> {
-        let mut all: Vec<Found> = self.catalogue.models().filter_map(|model| self.there(model)).collect();
+        let mut all: Vec<Found> = self
+            .catalogue
+            .models()
+            .filter_map(|model| self.there(model))
+            .collect();
         for name in self.store.names().unwrap_or_default() {
             if all.iter().all(|found| found.id != name)
-                && let Some(found) = self.store.installed(&name).and_then(|installed| self.there(&installed.model))
+                && let Some(found) = self
+                    .store
+                    .installed(&name)
+                    .and_then(|installed| self.there(&installed.model))
             {
                 all.push(found);
             }
@@ -218,7 +230,11 @@ impl Known {
 
 /// The model of the command line: nothing is known about it but its length.
 fn given(path: &Path) -> Found {
-    let named = if path.is_dir() { path.file_name() } else { path.file_stem() };
+    let named = if path.is_dir() {
+        path.file_name()
+    } else {
+        path.file_stem()
+    };
     let bytes = std::fs::metadata(path).map_or(0, |found| found.len());
     Found {
         id: named.map_or_else(|| "model".to_owned(), |name| name.to_string_lossy().into_owned()),

@@ -116,7 +116,10 @@ impl Models {
         if found.use_ == Use::Embedding {
             return Err(ApiError::invalid(
                 "model",
-                format!("{} makes embeddings and cannot answer; use /v1/embeddings", found.id),
+                format!(
+                    "{} makes embeddings and cannot answer; use /v1/embeddings",
+                    found.id
+                ),
             ));
         }
         let resident = match self.resident(&found.id) {
@@ -130,7 +133,9 @@ impl Models {
     /// Loads a model, unless it is loaded; its real name.
     pub async fn load(&self, name: &str) -> Result<String, ApiError> {
         self.reread();
-        self.acquire(name, 0).await.map(|resident| resident.found.id.clone())
+        self.acquire(name, 0)
+            .await
+            .map(|resident| resident.found.id.clone())
     }
 
     /// Unloads a model for later requests; its real name.
@@ -210,7 +215,9 @@ impl Models {
         let mut leaving: Vec<Weak<Resident>> = Vec::new();
         {
             let mut table = self.table();
-            let taken = |table: &[Arc<Resident>]| -> u64 { table.iter().map(|resident| resident.found.memory_bytes).sum() };
+            let taken = |table: &[Arc<Resident>]| -> u64 {
+                table.iter().map(|resident| resident.found.memory_bytes).sum()
+            };
             while taken(&table) + found.memory_bytes > limit {
                 let oldest = table
                     .iter()
@@ -231,7 +238,10 @@ impl Models {
         let until = Instant::now() + PATIENCE;
         while leaving.iter().any(|resident| resident.strong_count() > 0) {
             if Instant::now() > until {
-                warn!("loading {} while requests still use what makes room for it", found.id);
+                warn!(
+                    "loading {} while requests still use what makes room for it",
+                    found.id
+                );
                 break;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;

@@ -76,7 +76,10 @@ impl Models {
     pub fn entries(&self) -> Vec<Entry> {
         let known = self.known();
         let auto = known.find(AUTO, 0).ok().map(|found| (AUTO.to_owned(), found));
-        let own = known.all_there().into_iter().map(|found| (found.id.clone(), found));
+        let own = known
+            .all_there()
+            .into_iter()
+            .map(|found| (found.id.clone(), found));
         auto.into_iter()
             .chain(known.aliases())
             .chain(own)
@@ -146,9 +149,21 @@ impl Models {
         let mut text = String::new();
         for (name, help, value) in [
             ("ryzan_models_loaded", "Models in memory.", status.models.len()),
-            ("ryzan_requests_running", "Requests that are computed.", sum(|model| model.running)),
-            ("ryzan_requests_waiting", "Requests that wait.", sum(|model| model.waiting)),
-            ("ryzan_threads", "Threads that compute.", sum(|model| model.threads)),
+            (
+                "ryzan_requests_running",
+                "Requests that are computed.",
+                sum(|model| model.running),
+            ),
+            (
+                "ryzan_requests_waiting",
+                "Requests that wait.",
+                sum(|model| model.waiting),
+            ),
+            (
+                "ryzan_threads",
+                "Threads that compute.",
+                sum(|model| model.threads),
+            ),
         ] {
             sample(&mut text, name, help, "gauge", value);
         }

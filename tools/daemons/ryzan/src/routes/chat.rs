@@ -85,14 +85,16 @@ fn call(call: &Call) -> Value {
 }
 
 fn likelihoods(tokens: &[Likelihood]) -> Value {
-    let one = |bytes: &[u8], logprob: f32| {
-        json!({"token": String::from_utf8_lossy(bytes), "logprob": finite(logprob), "bytes": bytes})
-    };
+    let one = |bytes: &[u8], logprob: f32| json!({"token": String::from_utf8_lossy(bytes), "logprob": finite(logprob), "bytes": bytes});
     tokens
         .iter()
         .map(|token| {
             let mut value = one(&token.bytes, token.logprob);
-            value["top_logprobs"] = token.top.iter().map(|(bytes, logprob)| one(bytes, *logprob)).collect();
+            value["top_logprobs"] = token
+                .top
+                .iter()
+                .map(|(bytes, logprob)| one(bytes, *logprob))
+                .collect();
             value
         })
         .collect()
@@ -144,7 +146,9 @@ impl Encode for Chunks {
 
     fn event(&mut self, event: Event) -> Vec<Frame> {
         match event {
-            Event::Reasoning(text) => vec![self.delta(&json!({"reasoning_content": text}), &Value::Null, None)],
+            Event::Reasoning(text) => {
+                vec![self.delta(&json!({"reasoning_content": text}), &Value::Null, None)]
+            }
             Event::Content { text, tokens } => {
                 let logprobs = match tokens.as_slice() {
                     [] => Value::Null,

@@ -59,7 +59,11 @@ impl Chunks {
     }
 
     fn choice(&mut self, text: &str, tokens: &[Likelihood], reason: Option<Reason>) -> Value {
-        let logprobs = if self.logprobs { self.likelihoods(tokens) } else { Value::Null };
+        let logprobs = if self.logprobs {
+            self.likelihoods(tokens)
+        } else {
+            Value::Null
+        };
         let reason = reason.map(Reason::name);
         self.object(&json!([{"index": 0, "text": text, "logprobs": logprobs, "finish_reason": reason}]))
     }

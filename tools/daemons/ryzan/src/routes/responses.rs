@@ -137,7 +137,10 @@ impl Writer {
         let mut item = item;
         item["content"] = json!([]);
         vec![
-            self.frame("response.output_item.added", json!({"output_index": index, "item": item})),
+            self.frame(
+                "response.output_item.added",
+                json!({"output_index": index, "item": item}),
+            ),
             self.frame(
                 "response.content_part.added",
                 json!({"item_id": id, "output_index": index, "content_index": 0, "part": part}),
@@ -161,10 +164,16 @@ impl Writer {
         let text = if open.reasoning {
             self.frame("response.reasoning_text.done", place(json!({"text": open.text})))
         } else {
-            self.frame("response.output_text.done", place(json!({"text": open.text, "logprobs": []})))
+            self.frame(
+                "response.output_text.done",
+                place(json!({"text": open.text, "logprobs": []})),
+            )
         };
         let part = self.frame("response.content_part.done", place(json!({"part": part(&open)})));
-        let end = self.frame("response.output_item.done", json!({"output_index": index, "item": done}));
+        let end = self.frame(
+            "response.output_item.done",
+            json!({"output_index": index, "item": done}),
+        );
         self.output.push(done);
         vec![text, part, end]
     }
@@ -256,7 +265,10 @@ impl Encode for Writer {
 
     fn failed(&mut self, error: &ApiError) -> Vec<Frame> {
         let body = error.body();
-        let code = body["error"]["code"].as_str().unwrap_or("server_error").to_owned();
+        let code = body["error"]["code"]
+            .as_str()
+            .unwrap_or("server_error")
+            .to_owned();
         let response = self.response(
             "failed",
             &json!({"error": {"code": code, "message": error.to_string()}}),
@@ -322,7 +334,11 @@ mod tests {
             &["response.reasoning_text.delta", "response.reasoning_text.done"],
             &done,
             &item,
-            &["response.output_text.delta", "response.output_text.delta", "response.output_text.done"],
+            &[
+                "response.output_text.delta",
+                "response.output_text.delta",
+                "response.output_text.done",
+            ],
             &done,
             &[
                 "response.output_item.added",
@@ -334,7 +350,10 @@ mod tests {
         ]
         .concat();
         assert_eq!(names, expected);
-        let numbers: Vec<u64> = frames.iter().map(|frame| frame.data["sequence_number"].as_u64().unwrap()).collect();
+        let numbers: Vec<u64> = frames
+            .iter()
+            .map(|frame| frame.data["sequence_number"].as_u64().unwrap())
+            .collect();
         assert_eq!(numbers, (0..frames.len() as u64).collect::<Vec<_>>());
         let response = &frames.last().unwrap().data["response"];
         let kinds: Vec<&str> = response["output"]

@@ -37,7 +37,11 @@ pub async fn run(files: Files, config: YieldConfig, models: Arc<Models>) {
         let pressure = read(&files, &config.units);
         let calm = calm_since.map_or(Duration::ZERO, |since| since.elapsed());
         let (next, calm_now) = decide(pace, calm, pressure, &config);
-        calm_since = if calm_now { calm_since.or(Some(Instant::now())) } else { None };
+        calm_since = if calm_now {
+            calm_since.or(Some(Instant::now()))
+        } else {
+            None
+        };
         if next != pace {
             info!(
                 "pace {} after {}: io {:.1} %, cpu {:.1} %, memory {:.1} %",
