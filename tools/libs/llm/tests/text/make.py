@@ -1,5 +1,6 @@
 """Writes the expected outputs of the tokenizer and template tests. See README.md."""
 
+import collections
 import importlib.util
 import json
 import pathlib
@@ -106,7 +107,17 @@ def word_pieces():
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece()
     specials = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    tokenizer.train_from_iterator(corpus(7), trainers.WordPieceTrainer(vocab_size=500, special_tokens=specials, show_progress=False))
+    # The library's trainer breaks ties by chance.
+    counts = collections.Counter()
+    for line in corpus(7):
+        counts.update(word for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(tokenizer.normalizer.normalize_str(line)))
+    words = [word for word, _ in sorted(counts.items(), key=lambda e: (-e[1], e[0]))]
+    letters = sorted({c for word in words for c in word} - {"z"})
+    ends = sorted({"##" + word[-n:] for word in words[:60] for n in (2, 3) if len(word) > n})
+    pieces = dict.fromkeys([*specials, *letters, *("##" + c for c in letters), *ends, *words[::2]])
+    vocab = {piece: number for number, piece in enumerate(pieces)}
+    tokenizer.model = models.WordPiece(vocab, unk_token="[UNK]")
+    tokenizer.add_special_tokens(specials)
     pair = [("[CLS]", tokenizer.token_to_id("[CLS]")), ("[SEP]", tokenizer.token_to_id("[SEP]"))]
     tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=pair)
     described = json.loads(tokenizer.to_str())
