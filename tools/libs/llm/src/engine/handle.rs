@@ -31,6 +31,10 @@ pub struct EngineOptions {
     pub shared_chunk: usize,
     /// Where states cannot be shortened, one is kept after every so many tokens of a prompt.
     pub snapshot_every: usize,
+    /// The most guesses in a step, of all texts together: what a pass takes along at no cost. 0 for no guessing.
+    pub draft_width: usize,
+    /// The share of right guesses below which a text goes without for a while.
+    pub draft_floor: f32,
     /// Threads for the model.
     pub threads: usize,
 }
@@ -45,6 +49,8 @@ impl Default for EngineOptions {
             chunk: 512,
             shared_chunk: 128,
             snapshot_every: 1024,
+            draft_width: 4,
+            draft_floor: 0.3,
             threads: 1,
         }
     }

@@ -2,10 +2,12 @@
 //!
 //! [`Engine`] is the handle: requests go in by [`Engine::submit`], each gives a [`Generation`] to read events from. One scheduler
 //! thread owns all states; in every step it runs one forward pass over all texts that are being read or written
-//! ([`scheduler`]). Prefixes that were computed before are taken from a radix tree ([`prefix`]). Nothing runs while nothing is to be
+//! ([`scheduler`]). Prefixes that were computed before are taken from a radix tree ([`prefix`]); tokens may be guessed
+//! ahead ([`draft`]). Nothing runs while nothing is to be
 //! done: the thread blocks on its channel.
 
 mod active;
+mod draft;
 mod forward;
 mod handle;
 mod prefix;

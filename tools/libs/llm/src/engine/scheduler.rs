@@ -7,10 +7,12 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::active::{Active, Job};
+use super::draft::{Recycled, Width};
 use super::forward::{Forward, Shape, State, Step, Wanted};
 use super::handle::{EngineOptions, EngineStatus, Shared};
 use super::prefix::PrefixCache;
 use super::request::{Event, FinishReason, Usage};
+use crate::sampling::highest;
 use crate::tokenizer::Tokenizer;
 
 /// What the handles tell the scheduler.
@@ -38,6 +40,7 @@ pub(super) struct Scheduler<M: Forward> {
     waiting: VecDeque<Job>,
     running: Vec<Active<M::Sequence>>,
     prefixes: PrefixCache<M::Sequence>,
+    recycled: Recycled,
     status: EngineStatus,
     draining: bool,
     stopped: bool,
@@ -58,6 +61,7 @@ impl<M: Forward> Scheduler<M> {
         }
         Scheduler {
             prefixes: PrefixCache::new(options.prefix_bytes, shape.rewindable),
+            recycled: Recycled::new(if options.draft_width > 0 { shape.vocabulary } else { 0 }),
             status: EngineStatus { threads, ..EngineStatus::default() },
             model,
             tokenizer,
@@ -167,7 +171,8 @@ impl<M: Forward> Scheduler<M> {
             // The last token is always computed: its logits are not kept.
             let sequence = self.prefixes.find(&job.request.prompt, prompt - 1).unwrap_or_else(|| self.model.sequence());
             self.status.cached_tokens += sequence.len() as u64;
-            self.running.push(Active::new(job, sequence, &self.tokenizer));
+            let width = Width::new(self.options.draft_width, self.options.draft_floor);
+            self.running.push(Active::new(job, sequence, &self.tokenizer, width));
         }
     }
 
@@ -177,6 +182,7 @@ impl<M: Forward> Scheduler<M> {
             return;
         }
         let plan = self.plan();
+        self.guess(&plan);
         let vocabulary = self.shape.vocabulary;
         let mut batch = Vec::with_capacity(plan.len());
         let mut read = 0;
@@ -220,6 +226,15 @@ impl<M: Forward> Scheduler<M> {
             if seen < decided {
                 continue;
             }
+            if active.job.request.speculate {
+                let rows = active.logits.chunks_exact(vocabulary);
+                let fed = &active.tokens[..decided].iter().chain(&active.drafts).rev().take(rows.len()).copied().collect::<Vec<_>>();
+                for (row, &token) in rows.zip(fed.iter().rev()) {
+                    if let Some(next) = highest(row) {
+                        self.recycled.learn(token, next);
+                    }
+                }
+            }
             self.status.drafted_tokens += active.drafts.len() as u64;
             let progress = active.advance(vocabulary, self.shape.context, &self.tokenizer);
             self.status.accepted_tokens += progress.right as u64;
@@ -255,6 +270,21 @@ impl<M: Forward> Scheduler<M> {
                 take
             })
             .collect()
+    }
+
+    /// Has the texts that write in this step guess ahead, as far as the pass takes that along at no cost.
+    fn guess(&mut self, plan: &[usize]) {
+        let writing = |(active, take): &(&mut Active<M::Sequence>, &usize)| **take == active.unseen() && active.unseen() <= FEW;
+        let writers = self.running.iter_mut().zip(plan).filter(writing).count();
+        let each = self.options.draft_width.checked_div(writers).unwrap_or(0);
+        for (active, _) in self.running.iter_mut().zip(plan).filter(writing) {
+            if active.job.request.speculate {
+                active.guess(each, self.shape.context, &self.recycled, &self.tokenizer);
+                if !self.shape.rewindable && !active.drafts.is_empty() {
+                    active.checkpoint = Some(active.sequence.fork());
+                }
+            }
+        }
     }
 
     /// Takes a text out and keeps its state as a prefix.

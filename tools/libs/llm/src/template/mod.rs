@@ -7,6 +7,7 @@
 
 mod json;
 mod python;
+mod source;
 mod time;
 
 use std::path::{Path, PathBuf};
@@ -83,7 +84,8 @@ impl ChatTemplate {
         environment.set_unknown_method_callback(python::method);
         environment.add_filter("tojson", json::tojson);
         environment.add_function("raise_exception", |message: String| -> Result<Value, Error> { Err(Error::new(ErrorKind::InvalidOperation, format!("{REFUSAL}{message}"))) });
-        environment.add_template_owned(NAME, without_generation_tags(source)).map_err(broken)?;
+        let prepared = source::prepare(source).map_err(TemplateError::Broken)?;
+        environment.add_template_owned(NAME, prepared).map_err(broken)?;
         Ok(ChatTemplate { environment, source: source.to_owned(), begin, end })
     }
 
@@ -179,33 +181,6 @@ fn broken(error: Error) -> TemplateError {
     }
     let line = error.line().map(|l| format!(" (line {l})")).unwrap_or_default();
     TemplateError::Broken(format!("{error}{line}"))
-}
-
-/// `{% generation %}` marks what a model has said, for training. Here it is a block like any other.
-fn without_generation_tags(source: &str) -> String {
-    let mut out = String::with_capacity(source.len());
-    let mut rest = source;
-    while let Some(start) = rest.find("{%") {
-        let (before, tag) = rest.split_at(start);
-        out.push_str(before);
-        let Some(end) = tag.find("%}") else {
-            rest = tag;
-            break;
-        };
-        let inner = &tag[2..end];
-        let name = inner.trim_matches(|c: char| c.is_whitespace() || c == '-' || c == '+');
-        let replaced = match name {
-            "generation" => inner.replace(name, "if true"),
-            "endgeneration" => inner.replace(name, "endif"),
-            _ => inner.to_owned(),
-        };
-        out.push_str("{%");
-        out.push_str(&replaced);
-        out.push_str("%}");
-        rest = &tag[end + 2..];
-    }
-    out.push_str(rest);
-    out
 }
 
 #[cfg(test)]

@@ -39,3 +39,8 @@ fn generation_marks_are_blocks() {
 fn the_day_is_the_callers() {
     assert_eq!(render("{{ strftime_now('%d %b %Y') }}", &json!([])).unwrap(), "02 Jan 1970");
 }
+
+#[test]
+fn empty_lists_do_no_harm() {
+    assert_eq!(render("{% for m in messages[::-1] %}x{% endfor %}{{ ''[::-1] }}{{ 'abc'[::-1] }}", &json!([])).unwrap(), "cba");
+}
