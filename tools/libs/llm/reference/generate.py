@@ -8,10 +8,13 @@ os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")
 
 import torch
 
+import bert
 import bitnet
+import mamba2
 import qwen3
+import rwkv7
 
-MAKERS = [qwen3, bitnet]
+MAKERS = [qwen3, bitnet, mamba2, rwkv7, bert]
 FIXTURES = Path(__file__).resolve().parent.parent / "tests" / "fixtures"
 
 

@@ -7,7 +7,7 @@ import struct
 
 import numpy as np
 from gguf import GGMLQuantizationType as Q
-from gguf.quants import quantize
+from gguf.quants import dequantize, quantize
 
 F32, F16, Q8_0, TQ1_0, TQ2_0, I2_S, Q2_0, PQ2_0 = 0, 1, 8, 34, 35, 36, 42, 142
 

@@ -27,7 +27,12 @@ struct Options {
 }
 
 fn options() -> Result<Options, String> {
-    let mut options = Options { json: false, quick: false, isa: None, parts: Vec::new() };
+    let mut options = Options {
+        json: false,
+        quick: false,
+        isa: None,
+        parts: Vec::new(),
+    };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
@@ -70,8 +75,17 @@ struct Report {
 impl Report {
     fn add(&mut self, line: Line) {
         if !self.json {
-            let share = line.share.map_or(String::new(), |share| format!("{:6.1} %", 100.0 * share));
-            let Line { what, isa, threads, giga, gigabytes, .. } = &line;
+            let share = line
+                .share
+                .map_or(String::new(), |share| format!("{:6.1} %", 100.0 * share));
+            let Line {
+                what,
+                isa,
+                threads,
+                giga,
+                gigabytes,
+                ..
+            } = &line;
             println!("{what:44} {isa:12} {threads:3} {giga:9.1} {gigabytes:8.1} {share}");
         }
         self.lines.push(line);
@@ -84,8 +98,17 @@ impl Report {
         let mut text = String::from("[");
         for (index, line) in self.lines.iter().enumerate() {
             let comma = if index == 0 { "" } else { "," };
-            let share = line.share.map_or("null".to_owned(), |share| format!("{share:.4}"));
-            let Line { what, isa, threads, giga, gigabytes, .. } = line;
+            let share = line
+                .share
+                .map_or("null".to_owned(), |share| format!("{share:.4}"));
+            let Line {
+                what,
+                isa,
+                threads,
+                giga,
+                gigabytes,
+                ..
+            } = line;
             let _ = write!(
                 text,
                 "{comma}\n  {{\"what\": \"{what}\", \"isa\": \"{isa}\", \"threads\": {threads}, \"giga_per_second\": {giga:.2}, \
@@ -124,7 +147,10 @@ fn noise(len: usize) -> Vec<u8> {
 }
 
 fn floats(len: usize) -> Vec<f32> {
-    noise(len).into_iter().map(|byte| f32::from(byte) / 128.0 - 1.0).collect()
+    noise(len)
+        .into_iter()
+        .map(|byte| f32::from(byte) / 128.0 - 1.0)
+        .collect()
 }
 
 /// A matrix of about `bytes` packed bytes.
@@ -139,7 +165,9 @@ fn weights(encoding: Encoding, bytes: usize) -> Option<PanelMatrix> {
         }
         Encoding::Q2_0 { group } => {
             // Random bits may be no finite number.
-            source.chunks_exact_mut(2 + usize::from(group) / 4).for_each(|block| block[1] &= 0x1f);
+            source
+                .chunks_exact_mut(2 + usize::from(group) / 4)
+                .for_each(|block| block[1] &= 0x1f);
             None
         }
         _ => {
@@ -178,27 +206,49 @@ fn size_name(bytes: usize) -> String {
 }
 
 const FORMATS: [(&str, Encoding, &[Precision]); 3] = [
-    ("Q2_0 g64", Encoding::Q2_0 { group: 64 }, &[Precision::Int8Blocks, Precision::Int16Blocks]),
-    ("TQ2_0", Encoding::Tq2_0, &[Precision::Int8Blocks, Precision::Int16Blocks]),
-    ("tensor scale", Encoding::BitnetPacked, &[Precision::Int8PerToken, Precision::Int16Blocks]),
+    (
+        "Q2_0 g64",
+        Encoding::Q2_0 { group: 64 },
+        &[Precision::Int8Blocks, Precision::Int16Blocks],
+    ),
+    (
+        "TQ2_0",
+        Encoding::Tq2_0,
+        &[Precision::Int8Blocks, Precision::Int16Blocks],
+    ),
+    (
+        "tensor scale",
+        Encoding::BitnetPacked,
+        &[Precision::Int8PerToken, Precision::Int16Blocks],
+    ),
 ];
 
 /// One token against weights of the sizes of caches and memory.
 fn decode(options: &Options, tiers: &[Isa], pools: &[Pool], report: &mut Report) {
     let x = floats(8 * COLS);
-    let sizes: Vec<usize> = CACHE.into_iter().chain((!options.quick).then_some(MEMORY)).collect();
+    let sizes: Vec<usize> = CACHE
+        .into_iter()
+        .chain((!options.quick).then_some(MEMORY))
+        .collect();
     for bytes in sizes {
         for (name, encoding, precisions) in FORMATS {
-            let Some(w) = weights(encoding, bytes) else { continue };
+            let Some(w) = weights(encoding, bytes) else {
+                continue;
+            };
             let count = (w.rows() * w.cols()) as f64;
             let mut out = vec![0.0; 8 * w.rows()];
             for &isa in tiers {
                 for pool in pools {
                     let rate = (bytes == MEMORY).then(|| read_rate(w.packed(), pool));
-                    for (m, &precision) in precisions.iter().map(|p| (1, p)).chain([(4, &precisions[0])].map(|(m, p)| (m, p))) {
+                    for (m, &precision) in precisions
+                        .iter()
+                        .map(|p| (1, p))
+                        .chain([(4, &precisions[0])].map(|(m, p)| (m, p)))
+                    {
                         let mut activations = Activations::new();
                         activations.quantize(&x[..m * COLS], m, COLS, precision);
-                        let seconds = best(|| multiply_with(isa, &w, &activations, &mut out[..m * w.rows()], pool));
+                        let seconds =
+                            best(|| multiply_with(isa, &w, &activations, &mut out[..m * w.rows()], pool));
                         let gigabytes = w.bytes() as f64 / seconds / 1e9;
                         report.add(Line {
                             what: format!("decode {name} {precision:?} m={m} {}", size_name(w.bytes())),
@@ -220,7 +270,9 @@ fn prefill(tiers: &[Isa], pools: &[Pool], report: &mut Report) {
     const M: usize = 512;
     let x = floats(M * COLS);
     for (name, encoding, precisions) in FORMATS {
-        let Some(w) = weights(encoding, COLS * COLS / 4) else { continue };
+        let Some(w) = weights(encoding, COLS * COLS / 4) else {
+            continue;
+        };
         let mut out = vec![0.0; M * w.rows()];
         for &precision in precisions {
             let mut activations = Activations::new();
@@ -246,7 +298,11 @@ fn prefill(tiers: &[Isa], pools: &[Pool], report: &mut Report) {
     }
     let began = Instant::now();
     let mut activations = Activations::new();
-    for precision in [Precision::Int8PerToken, Precision::Int8Blocks, Precision::Int16Blocks] {
+    for precision in [
+        Precision::Int8PerToken,
+        Precision::Int8Blocks,
+        Precision::Int16Blocks,
+    ] {
         let seconds = best(|| activations.quantize(&x, M, COLS, precision));
         report.add(Line {
             what: format!("quantising {precision:?} m={M}"),
@@ -265,21 +321,36 @@ fn dense(options: &Options, tiers: &[Isa], pools: &[Pool], report: &mut Report) 
     let x = floats(4 * COLS);
     let bytes = if options.quick { CACHE[1] } else { MEMORY };
     let mut halves = noise(bytes.next_multiple_of(2 * COLS));
-    halves.as_chunks_mut::<2>().0.iter_mut().for_each(|half| half[1] &= 0x3f);
+    halves
+        .as_chunks_mut::<2>()
+        .0
+        .iter_mut()
+        .for_each(|half| half[1] &= 0x3f);
     let rows = halves.len() / 2 / COLS;
-    let Ok(w) = F16Matrix::copied(&halves, rows, COLS) else { return };
+    let Ok(w) = F16Matrix::copied(&halves, rows, COLS) else {
+        return;
+    };
     drop(halves);
     dense_of("F16", &w, &x, options, (tiers, pools), report);
     drop(w);
     let mut blocks = noise((bytes / 34 / (COLS / 32)) * (COLS / 32) * 34);
     blocks.chunks_exact_mut(34).for_each(|block| block[1] &= 0x1f);
     let rows = blocks.len() / 34 * 32 / COLS;
-    let Ok(w) = Q8Matrix::copied(&blocks, rows, COLS) else { return };
+    let Ok(w) = Q8Matrix::copied(&blocks, rows, COLS) else {
+        return;
+    };
     drop(blocks);
     dense_of("Q8_0", &w, &x, options, (tiers, pools), report);
 }
 
-fn dense_of(name: &str, w: &impl Dense, x: &[f32], options: &Options, on: (&[Isa], &[Pool]), report: &mut Report) {
+fn dense_of(
+    name: &str,
+    w: &impl Dense,
+    x: &[f32],
+    options: &Options,
+    on: (&[Isa], &[Pool]),
+    report: &mut Report,
+) {
     let probe = if options.quick { Vec::new() } else { noise(MEMORY) };
     for pool in on.1 {
         let rate = (!options.quick).then(|| read_rate(&probe, pool));
@@ -310,12 +381,22 @@ fn main() -> std::process::ExitCode {
         }
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let pools: Vec<Pool> = if cores > 1 { vec![Pool::new(1), Pool::new(cores)] } else { vec![Pool::new(1)] };
+    let pools: Vec<Pool> = if cores > 1 {
+        vec![Pool::new(1), Pool::new(cores)]
+    } else {
+        vec![Pool::new(1)]
+    };
     let mut tiers = options.isa.map_or_else(Isa::supported, |isa| vec![isa]);
     tiers.reverse();
-    let mut report = Report { json: options.json, lines: Vec::new() };
+    let mut report = Report {
+        json: options.json,
+        lines: Vec::new(),
+    };
     if !options.json {
-        println!("{:44} {:12} {:>3} {:>9} {:>8}  of memory", "", "tier", "thr", "G/s", "GB/s");
+        println!(
+            "{:44} {:12} {:>3} {:>9} {:>8}  of memory",
+            "", "tier", "thr", "G/s", "GB/s"
+        );
     }
     let wanted = |part| options.parts.is_empty() || options.parts.contains(&part);
     if !options.quick {

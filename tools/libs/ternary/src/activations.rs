@@ -24,6 +24,10 @@ impl Precision {
     }
 }
 
+/// Tokens that lie together: in a group of so many (or as many as are left), chunk follows chunk, and in a chunk token
+/// follows token, so that a tile of a product finds its tokens side by side and reads on without gaps.
+pub(crate) const TOGETHER: usize = 16;
+
 /// `m` rows of `k` quantised values with their scales and sums. A buffer: quantising again reuses its memory.
 #[derive(Debug, Default)]
 pub struct Activations {
@@ -31,10 +35,23 @@ pub struct Activations {
     k: usize,
     chunks: usize,
     precision: Option<Precision>,
-    /// Plane by plane, row by row. A value of two planes is `256 * first + second`.
-    values: Vec<[i8; CHUNK]>,
+    /// Plane by plane. A value of two planes is `256 * first + second`.
+    values: [Vec<[i8; CHUNK]>; 2],
+    /// Minus the sums of the chunks.
+    offsets: [Vec<i32>; 2],
     scales: Vec<f32>,
-    sums: Vec<i32>,
+}
+
+/// The tokens of a group, see [`TOGETHER`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Together<'a> {
+    /// Tokens in the group: what lies between a token's chunks.
+    pub width: usize,
+    pub values: [&'a [[i8; CHUNK]]; 2],
+    /// Minus the sums of the chunks.
+    pub offsets: [&'a [i32]; 2],
+    /// Scales of the chunks, also when the token has only one.
+    pub scales: &'a [f32],
 }
 
 /// The largest magnitude of an int16 value whose both planes stay within -127..=127: 127 * 256 + 127.
@@ -74,9 +91,12 @@ impl Activations {
         // To 256 columns, so that the widest groups find zeros behind the last column.
         self.chunks = k.next_multiple_of(256) / CHUNK;
         let planes = precision.planes();
-        self.values.resize(planes * m * self.stride(), [0; CHUNK]);
+        for plane in 0..2 {
+            let size = if plane < planes { m * self.chunks } else { 0 };
+            self.values[plane].resize(size, [0; CHUNK]);
+            self.offsets[plane].resize(size, 0);
+        }
         self.scales.resize(m * self.chunks, 0.0);
-        self.sums.resize(planes * m * self.chunks, 0);
         if k == 0 {
             return;
         }
@@ -90,88 +110,78 @@ impl Activations {
     pub(crate) fn extreme(m: usize, k: usize, precision: Precision, value: i8) -> Self {
         let mut x = Self::new();
         x.quantize(&vec![1.0; m * k], m, k, precision);
-        x.values.fill([value; CHUNK]);
         x.scales.fill(1.0);
-        x.sums.fill(i32::from(value) * 64);
+        for plane in 0..2 {
+            x.values[plane].fill([value; CHUNK]);
+            x.offsets[plane].fill(-64 * i32::from(value));
+        }
         x
     }
 
-    /// Chunks from one row to the next: one more than there are, or rows of a tile whose length is a power of two
-    /// would all fall into the same few sets of the cache.
-    fn stride(&self) -> usize {
-        self.chunks + 1
+    /// Where a token's first chunk lies, and how far it is to the next.
+    fn place(&self, token: usize) -> (usize, usize) {
+        let first = token - token % TOGETHER;
+        let width = TOGETHER.min(self.m - first);
+        (first * self.chunks + token % TOGETHER, width)
     }
 
     fn quantize_row(&mut self, token: usize, x: &[f32], precision: Precision) {
-        let (chunks, stride, m) = (self.chunks, self.stride(), self.m);
-        let (first, second) = self.values.split_at_mut(m * stride);
-        let high = &mut first[token * stride..][..chunks];
-        let scales = &mut self.scales[token * chunks..][..chunks];
-        let (sums, low_sums) = self.sums.split_at_mut(m * chunks);
-        let sums = &mut sums[token * chunks..][..chunks];
-        let mut padded = [0.0; CHUNK];
-        let mut blocks = x.chunks(CHUNK);
-        let mut next = || {
-            let block = blocks.next().unwrap_or_default();
-            padded[..block.len()].copy_from_slice(block);
-            padded[block.len()..].fill(0.0);
-            padded
+        let (mut at, width) = self.place(token);
+        // Not f32::max, which would lose a NaN.
+        let whole = if precision == Precision::Int8PerToken {
+            absmax(x)
+        } else {
+            0.0
         };
-        match precision {
-            Precision::Int8PerToken => {
-                let max = absmax(x);
-                // Not f32::max, which would lose a NaN.
-                let scale = 127.0 / if max < 1e-5 { 1e-5 } else { max };
-                scales.fill(1.0 / scale);
-                for (values, sum) in high.iter_mut().zip(sums) {
-                    (*values, *sum) = int8(&next(), scale);
+        let whole = 127.0 / if whole < 1e-5 { 1e-5 } else { whole };
+        let mut blocks = x.chunks(CHUNK);
+        let mut padded = [0.0; CHUNK];
+        for _ in 0..self.chunks {
+            let block = blocks.next().unwrap_or_default();
+            let block = block.as_array().unwrap_or_else(|| {
+                padded = [0.0; CHUNK];
+                padded[..block.len()].copy_from_slice(block);
+                &padded
+            });
+            match precision {
+                Precision::Int8PerToken => {
+                    self.offsets[0][at] = int8(block, whole, &mut self.values[0][at]);
+                    self.scales[at] = 1.0 / whole;
                 }
-            }
-            Precision::Int8Blocks => {
-                for ((values, sum), scale) in high.iter_mut().zip(sums).zip(scales) {
-                    let block = next();
-                    let max = absmax(&block);
-                    *scale = max / 127.0;
-                    (*values, *sum) = int8(&block, if max > 0.0 { 127.0 / max } else { 0.0 });
+                Precision::Int8Blocks => {
+                    let max = absmax(block);
+                    let factor = if max > 0.0 { 127.0 / max } else { 0.0 };
+                    self.offsets[0][at] = int8(block, factor, &mut self.values[0][at]);
+                    self.scales[at] = max / 127.0;
                 }
-            }
-            Precision::Int16Blocks => {
-                let low = &mut second[token * stride..][..chunks];
-                let low_sums = &mut low_sums[token * chunks..][..chunks];
-                let values = high.iter_mut().zip(low);
-                for (((high, low), (sum, low_sum)), scale) in
-                    values.zip(sums.iter_mut().zip(low_sums)).zip(scales)
-                {
-                    let block = next();
-                    let max = absmax(&block);
-                    *scale = max / INT16_MAX;
+                Precision::Int16Blocks => {
+                    let max = absmax(block);
                     let factor = if max > 0.0 { INT16_MAX / max } else { 0.0 };
-                    (*sum, *low_sum) = (0, 0);
-                    for ((x, high), low) in block.iter().zip(high).zip(low) {
-                        let value = round(x * factor);
-                        *low = value as i8;
-                        *high = ((value - i32::from(*low)) >> 8) as i8;
-                        *sum += i32::from(*high);
-                        *low_sum += i32::from(*low);
-                    }
+                    let [high, low] = &mut self.values;
+                    let offsets = int16(block, factor, &mut high[at], &mut low[at]);
+                    (self.offsets[0][at], self.offsets[1][at]) = offsets;
+                    self.scales[at] = max / INT16_MAX;
                 }
             }
+            at += width;
         }
     }
 
-    /// The chunks of a row in a plane.
-    pub(crate) fn values(&self, plane: usize, token: usize) -> &[[i8; CHUNK]] {
-        &self.values[(plane * self.m + token) * self.stride()..][..self.chunks]
-    }
-
-    /// A row's scales, one per chunk, also when the token has only one.
-    pub(crate) fn scales(&self, token: usize) -> &[f32] {
-        &self.scales[token * self.chunks..][..self.chunks]
-    }
-
-    /// The sums of a row's chunks in a plane.
-    pub(crate) fn sums(&self, plane: usize, token: usize) -> &[i32] {
-        &self.sums[(plane * self.m + token) * self.chunks..][..self.chunks]
+    /// The group a token lies in, from that token's place on.
+    pub(crate) fn together(&self, token: usize) -> Together<'_> {
+        let (at, width) = self.place(token);
+        let end = at - token % TOGETHER + width * self.chunks;
+        let planes = if self.precision().planes() == 2 {
+            [0, 1]
+        } else {
+            [0, 0]
+        };
+        Together {
+            width,
+            values: planes.map(|plane| &self.values[plane][at..end]),
+            offsets: planes.map(|plane| &self.offsets[plane][at..end]),
+            scales: &self.scales[at..end],
+        }
     }
 }
 
@@ -189,7 +199,26 @@ fn round(x: f32) -> i32 {
     (x + MAGIC).to_bits().cast_signed() - MAGIC.to_bits().cast_signed()
 }
 
-fn int8(block: &[f32; CHUNK], factor: f32) -> ([i8; CHUNK], i32) {
-    let values = block.map(|x| round(x * factor) as i8);
-    (values, values.iter().map(|value| i32::from(*value)).sum())
+/// Quantises a chunk; minus the sum of its values.
+fn int8(block: &[f32; CHUNK], factor: f32, values: &mut [i8; CHUNK]) -> i32 {
+    let mut offset = 0;
+    for (x, value) in block.iter().zip(values) {
+        let rounded = round(x * factor) as i8;
+        *value = rounded;
+        offset -= i32::from(rounded);
+    }
+    offset
+}
+
+/// Quantises a chunk into two planes; minus the sums of their values.
+fn int16(block: &[f32; CHUNK], factor: f32, high: &mut [i8; CHUNK], low: &mut [i8; CHUNK]) -> (i32, i32) {
+    let (mut high_offset, mut low_offset) = (0, 0);
+    for ((x, high), low) in block.iter().zip(high).zip(low) {
+        let value = round(x * factor);
+        *low = value as i8;
+        *high = ((value - i32::from(*low)) >> 8) as i8;
+        high_offset -= i32::from(*high);
+        low_offset -= i32::from(*low);
+    }
+    (high_offset, low_offset)
 }

@@ -53,7 +53,7 @@ pub fn multiply_with(isa: Isa, w: &PanelMatrix, x: &Activations, out: &mut [f32]
         let range = part * block..((part + 1) * block).min(panels);
         let mut first = 0;
         while first < x.m() {
-            let left = x.m() - first;
+            let left = (TILE - first % TILE).min(x.m() - first);
             let tokens = sizes.iter().copied().find(|size| *size <= left).unwrap_or(1);
             let job = Job {
                 layout,

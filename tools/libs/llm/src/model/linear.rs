@@ -3,10 +3,12 @@
 use half::{bf16, f16};
 use sigmavault_gguf::TensorKind;
 use sigmavault_ternary::{
-    Activations, Dense, DenseError, Encoding, F16Matrix, PanelMatrix, Pool, Precision, Q8Matrix, multiply, multiply_dense,
+    Activations, Dense, DenseError, Encoding, F16Matrix, PanelMatrix, Pool, Precision, Q8Matrix, multiply,
+    multiply_dense,
 };
 
-use super::error::LoadError;
+use super::error::{ForwardError, LoadError};
+use super::kquants::KQuants;
 use super::ops;
 use super::parallel;
 use super::weights::{Stored, Tensor, Weights};
@@ -20,6 +22,8 @@ pub enum Linear {
     Half(F16Matrix),
     /// Blocks of 32 bytes with a scale.
     Byte(Q8Matrix),
+    /// K-quants.
+    Blocks(KQuants),
     /// Single precision, row after row.
     Full {
         /// The numbers.
@@ -33,66 +37,69 @@ impl Linear {
     /// Loads tensor `name`, which must be of this shape.
     pub fn load(weights: &Weights, name: &str, rows: usize, columns: usize) -> Result<Self, LoadError> {
         let tensor = weights.tensor(name)?;
-        if tensor.stored == Stored::Bytes {
-            return Self::packed_rows(weights, &tensor, rows, columns);
-        }
-        if tensor.shape != [rows, columns] {
-            return Err(tensor.misshapen(&[rows, columns]));
-        }
-        let Stored::As(kind) = tensor.stored else {
-            return Err(tensor.unusable());
+        let ternary = encoding(&tensor);
+        let shape = match ternary {
+            Some(Encoding::BitnetPacked) if rows % 4 == 0 => [rows / 4, columns],
+            _ => [rows, columns],
         };
-        let encoding = match kind {
-            TensorKind::I2S => Encoding::I2S,
-            TensorKind::Tq1_0 => Encoding::Tq1_0,
-            TensorKind::Tq2_0 => Encoding::Tq2_0,
-            TensorKind::Q2_0G64 => Encoding::Q2_0 { group: 64 },
-            TensorKind::Q2_0G128 => Encoding::Q2_0 { group: 128 },
-            _ => return Self::dense(weights, &tensor, rows, columns),
-        };
-        Self::pack(&tensor, encoding, rows, columns, None)
+        if tensor.shape != shape {
+            return Err(tensor.misshapen(&shape));
+        }
+        if ternary.is_none() {
+            return Self::dense(weights, &tensor, rows, columns);
+        }
+        match weights.panels(name) {
+            Some(matrix) if matrix.rows() == rows && matrix.cols() == columns => Ok(Self::Ternary(matrix)),
+            _ => pack(weights, &tensor).map(Self::Ternary),
+        }
+    }
+
+    /// Loads a matrix that lies in the file as `columns x rows`.
+    pub fn load_turned(
+        weights: &Weights,
+        name: &str,
+        rows: usize,
+        columns: usize,
+    ) -> Result<Self, LoadError> {
+        let stored = weights.floats(name, &[columns, rows])?;
+        let values = (0..rows)
+            .flat_map(|row| stored.iter().skip(row).step_by(rows))
+            .copied()
+            .collect();
+        Ok(Self::Full { values, columns })
     }
 
     /// Half-precision and `Q8_0` numbers of a GGUF file stay where they are, on the map.
     fn dense(weights: &Weights, tensor: &Tensor<'_>, rows: usize, columns: usize) -> Result<Self, LoadError> {
-        let failed = |e: DenseError| LoadError::Pack { name: tensor.name.to_owned(), reason: e.to_string() };
+        let failed = |e: DenseError| LoadError::Pack {
+            name: tensor.name.to_owned(),
+            reason: e.to_string(),
+        };
         match (tensor.stored, weights.on_map(tensor.name)) {
-            (Stored::As(TensorKind::F16), Some((map, range))) => {
-                F16Matrix::on_map(map, range, rows, columns).map(Self::Half).map_err(failed)
-            }
-            (Stored::As(TensorKind::F16), None) => {
-                F16Matrix::copied(tensor.bytes, rows, columns).map(Self::Half).map_err(failed)
-            }
-            (Stored::As(TensorKind::Q8_0), Some((map, range))) => {
-                Q8Matrix::on_map(map, range, rows, columns).map(Self::Byte).map_err(failed)
-            }
+            (Stored::As(TensorKind::F16), Some((map, range))) => F16Matrix::on_map(map, range, rows, columns)
+                .map(Self::Half)
+                .map_err(failed),
+            (Stored::As(TensorKind::F16), None) => F16Matrix::copied(tensor.bytes, rows, columns)
+                .map(Self::Half)
+                .map_err(failed),
+            (Stored::As(TensorKind::Q8_0), Some((map, range))) => Q8Matrix::on_map(map, range, rows, columns)
+                .map(Self::Byte)
+                .map_err(failed),
             (Stored::As(TensorKind::BF16), _) => match narrowed(tensor.bytes) {
-                Some(bytes) => F16Matrix::copied(&bytes, rows, columns).map(Self::Half).map_err(failed),
-                None => Ok(Self::Full { values: tensor.to_floats()?, columns }),
+                Some(bytes) => F16Matrix::copied(&bytes, rows, columns)
+                    .map(Self::Half)
+                    .map_err(failed),
+                None => Ok(Self::Full {
+                    values: tensor.to_floats()?,
+                    columns,
+                }),
             },
-            _ => Ok(Self::Full { values: tensor.to_floats()?, columns }),
+            (Stored::As(TensorKind::F32 | TensorKind::Q8_0), _) => Ok(Self::Full {
+                values: tensor.to_floats()?,
+                columns,
+            }),
+            _ => KQuants::load(tensor, rows, columns).map(Self::Blocks),
         }
-    }
-
-    /// The packed rows of a `BitNet` safetensors file; the scale stands beside them.
-    fn packed_rows(weights: &Weights, tensor: &Tensor<'_>, rows: usize, columns: usize) -> Result<Self, LoadError> {
-        if rows % 4 != 0 || tensor.shape != [rows / 4, columns] {
-            return Err(tensor.misshapen(&[rows / 4, columns]));
-        }
-        let scale = weights.floats(&format!("{}_scale", tensor.name), &[1])?[0];
-        Self::pack(tensor, Encoding::BitnetPacked, rows, columns, Some(scale))
-    }
-
-    fn pack(
-        tensor: &Tensor<'_>,
-        encoding: Encoding,
-        rows: usize,
-        columns: usize,
-        scale: Option<f32>,
-    ) -> Result<Self, LoadError> {
-        PanelMatrix::pack(encoding, tensor.bytes, rows, columns, scale)
-            .map(Self::Ternary)
-            .map_err(|e| LoadError::Pack { name: tensor.name.to_owned(), reason: e.to_string() })
     }
 
     /// Numbers of a product.
@@ -100,6 +107,7 @@ impl Linear {
         match self {
             Self::Ternary(matrix) => matrix.rows(),
             Self::Half(matrix) => matrix.rows(),
+            Self::Blocks(matrix) => matrix.rows(),
             Self::Byte(matrix) => matrix.rows(),
             Self::Full { values, columns } => values.len() / columns,
         }
@@ -110,23 +118,33 @@ impl Linear {
         match self {
             Self::Ternary(matrix) => matrix.bytes(),
             Self::Half(matrix) => matrix.bytes(),
+            Self::Blocks(matrix) => matrix.bytes(),
             Self::Byte(matrix) => matrix.bytes(),
             Self::Full { values, .. } => values.len() * 4,
         }
     }
 
     /// One row, for looking up an embedding.
-    pub fn row(&self, row: usize, out: &mut [f32]) {
+    pub fn row(&self, row: usize, out: &mut [f32]) -> Result<(), ForwardError> {
         match self {
             Self::Ternary(matrix) => matrix.row_f32(row, out),
             Self::Half(matrix) => matrix.row_f32(row, out),
+            Self::Blocks(matrix) => matrix.row(row, out)?,
             Self::Byte(matrix) => matrix.row_f32(row, out),
             Self::Full { values, columns } => out.copy_from_slice(&values[row * columns..][..*columns]),
         }
+        Ok(())
     }
 
-    fn product(&self, input: &[f32], quantised: &Activations, out: &mut [f32], pool: &Pool) {
+    fn product(
+        &self,
+        input: &[f32],
+        quantised: &Activations,
+        out: &mut [f32],
+        pool: &Pool,
+    ) -> Result<(), ForwardError> {
         match self {
+            Self::Blocks(matrix) => matrix.product(input, out)?,
             Self::Ternary(matrix) => multiply(matrix, quantised, out, pool),
             Self::Half(matrix) => multiply_dense(matrix, input, input.len() / matrix.cols(), out, pool),
             Self::Byte(matrix) => multiply_dense(matrix, input, input.len() / matrix.cols(), out, pool),
@@ -140,7 +158,42 @@ impl Linear {
                 });
             }
         }
+        Ok(())
     }
+}
+
+/// How a tensor's ternary weights are written, if such it has.
+fn encoding(tensor: &Tensor<'_>) -> Option<Encoding> {
+    match tensor.stored {
+        Stored::As(TensorKind::I2S) => Some(Encoding::I2S),
+        Stored::As(TensorKind::Tq1_0) => Some(Encoding::Tq1_0),
+        Stored::As(TensorKind::Tq2_0) => Some(Encoding::Tq2_0),
+        Stored::As(TensorKind::Q2_0G64) => Some(Encoding::Q2_0 { group: 64 }),
+        Stored::As(TensorKind::Q2_0G128) => Some(Encoding::Q2_0 { group: 128 }),
+        Stored::Bytes => Some(Encoding::BitnetPacked),
+        _ => None,
+    }
+}
+
+/// Packs a ternary tensor of two dimensions.
+pub fn pack(weights: &Weights, tensor: &Tensor<'_>) -> Result<PanelMatrix, LoadError> {
+    let encoding = encoding(tensor).ok_or_else(|| tensor.unusable())?;
+    let [rows, columns] = tensor.shape[..] else {
+        return Err(tensor.misshapen(&[1, 1]));
+    };
+    // Four rows in a byte, and the scale in a tensor of its own.
+    let (rows, scale) = if encoding == Encoding::BitnetPacked {
+        (
+            rows.saturating_mul(4),
+            Some(weights.floats(&format!("{}_scale", tensor.name), &[1])?[0]),
+        )
+    } else {
+        (rows, None)
+    };
+    PanelMatrix::pack(encoding, tensor.bytes, rows, columns, scale).map_err(|e| LoadError::Pack {
+        name: tensor.name.to_owned(),
+        reason: e.to_string(),
+    })
 }
 
 /// bfloat16 as half precision: exact but for numbers below 6e-5, which lose digits. None when a number is too large for it.
@@ -164,12 +217,16 @@ pub fn products(
     precision: Precision,
     jobs: &mut [(&Linear, &mut Vec<f32>)],
     pool: &Pool,
-) {
-    if jobs.iter().any(|(matrix, _)| matches!(matrix, Linear::Ternary(_))) {
+) -> Result<(), ForwardError> {
+    if jobs
+        .iter()
+        .any(|(matrix, _)| matches!(matrix, Linear::Ternary(_)))
+    {
         quantised.quantize(input, tokens, input.len() / tokens, precision);
     }
     for (matrix, out) in jobs {
         out.resize(tokens * matrix.rows(), 0.0);
-        matrix.product(input, quantised, out, pool);
+        matrix.product(input, quantised, out, pool)?;
     }
+    Ok(())
 }

@@ -5,26 +5,37 @@
 //! Everything runs over slices in buffers that are kept between calls.
 //!
 //! - `transformer`: Qwen3 and `BitNet` b1.58
+//! - [`Embedder`]: sentence embeddings by BERT models
 //! - [`Sequence`]: what a model remembers of a text, in `pages` of keys and values or as a recurrent state
 //! - `attention`, `rope`, `ops`, `linear`: the pieces
 //! - `weights`, `keys`: tensors and numbers of a file, checked
 
 mod attention;
+mod decoder;
+mod embedder;
 mod error;
+mod feed_forward;
 mod keys;
+mod kquants;
 mod linear;
 mod load;
+mod mamba2;
+mod mamba2_load;
 mod network;
 mod ops;
+mod packed;
 mod pages;
 mod parallel;
 mod rope;
+mod rwkv7;
+mod rwkv7_load;
+mod self_attention;
 mod sequence;
 mod step;
-mod transformer;
 mod transformer_load;
 mod weights;
 
+pub use embedder::Embedder;
 pub use error::{BadSave, CannotRewind, ForwardError, LoadError};
 pub use load::{LoadOptions, ModelInfo, Source};
 pub use pages::KvKind;

@@ -36,16 +36,16 @@ pub struct Pass<'a, 's> {
 pub trait Network: Send + Sync + std::fmt::Debug {
     /// Numbers of hidden state.
     fn width(&self) -> usize;
-    /// Tokens known.
-    fn vocabulary(&self) -> usize;
     /// What it keeps for a sequence.
     fn memory(&self) -> Memory;
+    /// Layers.
+    fn layer_count(&self) -> usize;
     /// Bytes of weights in memory.
     fn bytes(&self) -> usize;
     /// Bytes of weights read for one token.
     fn bytes_per_token(&self) -> usize;
     /// Writes a token's embedding.
-    fn embed(&self, token: u32, out: &mut [f32]);
+    fn embed(&self, token: u32, out: &mut [f32]) -> Result<(), ForwardError>;
     /// Takes all rows through all layers, in place.
     fn layers(&self, pass: &mut Pass<'_, '_>, pool: &Pool) -> Result<(), ForwardError>;
     /// Appends the logits of these rows of hidden state.

@@ -17,11 +17,16 @@ pub fn pieces<T: Send>(pool: &Pool, data: &mut [T], size: usize, work: &(dyn Fn(
 
 /// Runs `work` on each of these slices, with its number.
 pub fn slices<T: Send>(pool: &Pool, slices: Vec<&mut [T]>, work: &(dyn Fn(usize, &mut [T]) + Sync)) {
+    tasks(pool, slices, &|index, slice| work(index, slice));
+}
+
+/// Runs `work` on each of these tasks, with its number. A task holds what it alone may write.
+pub fn tasks<T: Send>(pool: &Pool, tasks: Vec<T>, work: &(dyn Fn(usize, &mut T) + Sync)) {
     // Each is taken once, by one thread: the locks only prove it.
-    let slices: Vec<Mutex<&mut [T]>> = slices.into_iter().map(Mutex::new).collect();
-    pool.run(slices.len(), &|index| {
-        if let Ok(mut slice) = slices[index].lock() {
-            work(index, &mut slice);
+    let tasks: Vec<Mutex<T>> = tasks.into_iter().map(Mutex::new).collect();
+    pool.run(tasks.len(), &|index| {
+        if let Ok(mut task) = tasks[index].lock() {
+            work(index, &mut task);
         }
     });
 }

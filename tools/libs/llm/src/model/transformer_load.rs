@@ -2,13 +2,17 @@
 
 use sigmavault_ternary::Precision;
 
+use super::decoder::{Block, Decoder, Factors, Mixer};
 use super::error::LoadError;
+use super::feed_forward::{FeedForward, Gate};
 use super::keys::{Keys, bad};
 use super::linear::Linear;
+use super::load::LoadOptions;
 use super::network::Spare;
-use super::pages::{KvKind, Shape};
+use super::pages::Shape;
 use super::rope::{Rope, Scaling};
-use super::transformer::{Config, Gate, Layer, Transformer};
+use super::self_attention::SelfAttention;
+use super::sequence::Memory;
 use super::weights::Weights;
 
 /// Which of the two.
@@ -51,70 +55,122 @@ const JSON: Names = Names {
     epsilon: "rms_norm_eps",
 };
 
-/// Loads the model. `precision` and `kv` are the caller's choice; `BitNet` has its own precision.
+/// Loads the model. `BitNet` has its own precision, whatever the options say.
 pub fn load(
     family: Family,
     keys: Keys<'_>,
     weights: &Weights,
     vocabulary: usize,
-    precision: Precision,
-    kv: KvKind,
-) -> Result<Transformer, LoadError> {
-    let names = if matches!(keys, Keys::Gguf(..)) { GGUF } else { JSON };
+    options: &LoadOptions,
+) -> Result<Decoder, LoadError> {
+    let names = if matches!(keys, Keys::Gguf(..)) {
+        GGUF
+    } else {
+        JSON
+    };
     let (width, heads) = (keys.count(names.width)?, keys.count(names.heads)?);
     let kv_heads = keys.maybe_count(names.kv_heads)?.unwrap_or(heads);
     let head_size = match keys.maybe_count(names.head_size)? {
         Some(size) => size,
         None if width % heads == 0 => width / heads,
-        None => return Err(bad(&keys.name(names.heads), &heads, "the width cannot be divided by it")),
+        None => {
+            return Err(bad(
+                &keys.name(names.heads),
+                &heads,
+                "the width cannot be divided by it",
+            ));
+        }
     };
     if heads % kv_heads != 0 {
-        return Err(bad(&keys.name(names.kv_heads), &kv_heads, "the query heads cannot be divided among them"));
+        return Err(bad(
+            &keys.name(names.kv_heads),
+            &kv_heads,
+            "the query heads cannot be divided among them",
+        ));
     }
     if head_size % 2 != 0 || head_size > 1024 {
-        return Err(bad(&keys.name(names.head_size), &head_size, "heads must be even and at most 1024 large"));
+        return Err(bad(
+            &keys.name(names.head_size),
+            &head_size,
+            "heads must be even and at most 1024 large",
+        ));
     }
-    let value_size = if matches!(keys, Keys::Gguf(..)) { keys.maybe_count("attention.value_length")? } else { None };
+    let value_size = if matches!(keys, Keys::Gguf(..)) {
+        keys.maybe_count("attention.value_length")?
+    } else {
+        None
+    };
     if value_size.is_some_and(|size| size != head_size) {
-        return Err(bad(&keys.name("attention.value_length"), &head_size, "keys and values of two sizes are not supported"));
+        return Err(bad(
+            &keys.name("attention.value_length"),
+            &head_size,
+            "keys and values of two sizes are not supported",
+        ));
     }
     let config = Config {
+        family,
         width,
         feed_forward: keys.count(names.feed_forward)?,
         heads,
         kv_heads,
         head_size,
-        vocabulary,
-        layers: keys.count(names.layers)?,
         epsilon: keys.positive(names.epsilon)?,
-        gate: match family {
-            Family::Qwen3 => Gate::Silu,
-            Family::BitNet => Gate::SquareRelu,
-        },
-        precision: match family {
-            Family::Qwen3 => precision,
-            Family::BitNet => Precision::Int8PerToken,
-        },
     };
+    let layers = keys.count(names.layers)?;
     let rope = rope(keys, head_size)?;
-    let tensors = Tensors { weights, gguf: matches!(keys, Keys::Gguf(..)) };
-    let layers = (0..config.layers).map(|n| layer(family, &tensors, &config, n)).collect::<Result<_, _>>()?;
+    let tensors = Tensors {
+        weights,
+        gguf: matches!(keys, Keys::Gguf(..)),
+    };
+    let blocks = (0..layers)
+        .map(|n| block(&tensors, &config, n))
+        .collect::<Result<_, _>>()?;
     let (embedding, norm, head) = if tensors.gguf {
         ("token_embd.weight", "output_norm.weight", "output.weight")
     } else {
         ("model.embed_tokens.weight", "model.norm.weight", "lm_head.weight")
     };
     let tied = !weights.has(head) || (!tensors.gguf && keys.switch("tie_word_embeddings"));
-    Ok(Transformer {
-        attention: Shape { layers: config.layers, heads: kv_heads, size: head_size, kind: kv },
-        rope,
+    Ok(Decoder {
+        width,
+        memory: Memory {
+            attention: Some(Shape {
+                layers,
+                heads: kv_heads,
+                size: head_size,
+                kind: options.kv,
+            }),
+            recurrent: 0,
+        },
+        epsilon: config.epsilon,
+        precision: match family {
+            Family::Qwen3 => options.precision,
+            Family::BitNet => Precision::Int8PerToken,
+        },
+        factors: Factors::default(),
+        rope: Some(rope),
         embedding: Linear::load(weights, embedding, vocabulary, width)?,
-        layers,
+        blocks,
         norm: weights.floats(norm, &[width])?,
-        head: if tied { None } else { Some(Linear::load(weights, head, vocabulary, width)?) },
+        head: if tied {
+            None
+        } else {
+            Some(Linear::load(weights, head, vocabulary, width)?)
+        },
         spare: Spare::default(),
-        config,
     })
+}
+
+/// Sizes of a model.
+#[derive(Debug, Clone, Copy)]
+struct Config {
+    family: Family,
+    width: usize,
+    feed_forward: usize,
+    heads: usize,
+    kv_heads: usize,
+    head_size: usize,
+    epsilon: f32,
 }
 
 /// The tensors of a layer, by their GGUF names.
@@ -156,26 +212,50 @@ impl Tensors<'_> {
     }
 }
 
-fn layer(family: Family, tensors: &Tensors<'_>, config: &Config, n: usize) -> Result<Layer, LoadError> {
-    let Config { width, feed_forward, head_size, .. } = *config;
+fn block(tensors: &Tensors<'_>, config: &Config, n: usize) -> Result<Block, LoadError> {
+    let Config {
+        family,
+        width,
+        feed_forward,
+        head_size,
+        epsilon,
+        ..
+    } = *config;
     let (queries, keys) = (config.heads * head_size, config.kv_heads * head_size);
     let only = |wanted: Family, tensor: &str, length: usize| {
-        (family == wanted).then(|| tensors.vector(n, tensor, length)).transpose()
+        (family == wanted)
+            .then(|| tensors.vector(n, tensor, length))
+            .transpose()
     };
-    Ok(Layer {
-        attention_norm: tensors.vector(n, "attn_norm", width)?,
+    let attention = SelfAttention {
+        index: n,
+        heads: config.heads,
+        kv_heads: config.kv_heads,
+        size: head_size,
+        scale: 1.0 / (head_size as f32).sqrt(),
+        epsilon,
         query: tensors.matrix(n, "attn_q", queries, width)?,
         key: tensors.matrix(n, "attn_k", keys, width)?,
         value: tensors.matrix(n, "attn_v", keys, width)?,
+        output: tensors.matrix(n, "attn_output", width, queries)?,
         query_norm: only(Family::Qwen3, "attn_q_norm", head_size)?,
         key_norm: only(Family::Qwen3, "attn_k_norm", head_size)?,
-        attention_sub_norm: only(Family::BitNet, "attn_sub_norm", queries)?,
-        output: tensors.matrix(n, "attn_output", width, queries)?,
-        feed_forward_norm: tensors.vector(n, "ffn_norm", width)?,
+        sub_norm: only(Family::BitNet, "attn_sub_norm", queries)?,
+    };
+    let part = FeedForward {
+        kind: match family {
+            Family::Qwen3 => Gate::Silu,
+            Family::BitNet => Gate::SquareRelu,
+        },
         gate: tensors.matrix(n, "ffn_gate", feed_forward, width)?,
         up: tensors.matrix(n, "ffn_up", feed_forward, width)?,
-        feed_forward_sub_norm: only(Family::BitNet, "ffn_sub_norm", feed_forward)?,
         down: tensors.matrix(n, "ffn_down", width, feed_forward)?,
+        sub_norm: only(Family::BitNet, "ffn_sub_norm", feed_forward)?.map(|weight| (weight, epsilon)),
+    };
+    Ok(Block {
+        norm: tensors.vector(n, "attn_norm", width)?,
+        mixer: Mixer::Attention(attention),
+        feed_forward: Some((tensors.vector(n, "ffn_norm", width)?, part)),
     })
 }
 
@@ -184,13 +264,19 @@ fn rope(keys: Keys<'_>, size: usize) -> Result<Rope, LoadError> {
         Keys::Gguf(..) => (keys.maybe_number("rope.freq_base")?, gguf_scaling(keys)?),
         Keys::Json(json) => {
             // Newer files keep all of it in one object, older ones the base beside it.
-            let inner = ["rope_parameters", "rope_scaling"].iter().find_map(|k| json.get(k).filter(|v| v.is_object()));
+            let inner = ["rope_parameters", "rope_scaling"]
+                .iter()
+                .find_map(|k| json.get(k).filter(|v| v.is_object()));
             let inner = inner.map(Keys::Json);
             let base = match inner {
                 Some(inner) => inner.maybe_number("rope_theta")?,
                 None => None,
             };
-            let base = if base.is_some() { base } else { keys.maybe_number("rope_theta")? };
+            let base = if base.is_some() {
+                base
+            } else {
+                keys.maybe_number("rope_theta")?
+            };
             (base, inner.map_or(Ok(Scaling::None), json_scaling)?)
         }
     };
@@ -209,7 +295,11 @@ fn gguf_scaling(keys: Keys<'_>) -> Result<Scaling, LoadError> {
             factor: keys.positive("rope.scaling.factor")?,
             original: keys.count("rope.scaling.original_context_length")?,
         }),
-        Some(other) => Err(bad(&keys.name("rope.scaling.type"), other, "this scaling is not supported")),
+        Some(other) => Err(bad(
+            &keys.name("rope.scaling.type"),
+            other,
+            "this scaling is not supported",
+        )),
     }
 }
 

@@ -68,24 +68,38 @@ fn add<const M: usize>(
     }
 }
 
-/// The sum of the totals, in halves.
+/// The sums of the totals, in halves.
 #[inline(always)]
-fn reduce(mut totals: [f32; LANES]) -> f32 {
-    let mut half = LANES / 2;
-    while half > 0 {
-        for lane in 0..half {
-            totals[lane] += totals[lane + half];
+fn reduce<const M: usize>(totals: &mut [[f32; LANES]; M]) -> [f32; M] {
+    let mut sums = [0.0; M];
+    for (sum, totals) in sums.iter_mut().zip(totals) {
+        let mut half = LANES / 2;
+        while half > 0 {
+            for lane in 0..half {
+                totals[lane] += totals[lane + half];
+            }
+            half /= 2;
         }
-        half /= 2;
+        *sum = totals[0];
     }
-    totals[0]
+    sums
+}
+
+/// The whole steps of each token.
+#[inline(always)]
+fn tokens<'a, const M: usize>(x: &[&'a [f32]], steps: usize) -> [&'a [[f32; LANES]]; M] {
+    let mut tokens: [&[[f32; LANES]]; M] = [&[]; M];
+    for (token, x) in tokens.iter_mut().zip(x) {
+        *token = &x.as_chunks().0[..steps];
+    }
+    tokens
 }
 
 macro_rules! tier {
     ($name:ident, $(#[$feature:meta])? $f16:path) => {
         mod $name {
             use super::super::matrix::Kind;
-            use super::{LANES, Q8_BLOCK, add, q8, reduce};
+            use super::{LANES, Q8_BLOCK, add, q8, reduce, tokens};
 
             $(#[$feature])?
             pub(super) fn row(kind: Kind, row: &[u8], x: &[&[f32]], out: &mut [f32]) {
@@ -103,7 +117,7 @@ macro_rules! tier {
             $(#[$feature])?
             fn f16<const M: usize>(row: &[u8], x: &[&[f32]]) -> [f32; M] {
                 let (blocks, rest) = row.as_chunks::<{ 2 * LANES }>();
-                let tokens: [&[[f32; LANES]]; M] = std::array::from_fn(|j| &x[j].as_chunks().0[..blocks.len()]);
+                let tokens = tokens(x, blocks.len());
                 let mut totals = [[0.0; LANES]; M];
                 for (at, block) in blocks.iter().enumerate() {
                     add(&mut totals, &$f16(block), &tokens, at);
@@ -115,21 +129,24 @@ macro_rules! tier {
                     for j in 0..M {
                         padded[j][..rest.len() / 2].copy_from_slice(x[j].as_chunks::<LANES>().1);
                     }
-                    let tokens = std::array::from_fn(|j| std::slice::from_ref(&padded[j]));
+                    let mut tokens: [&[[f32; LANES]]; M] = [&[]; M];
+                    for j in 0..M {
+                        tokens[j] = std::slice::from_ref(&padded[j]);
+                    }
                     add(&mut totals, &$f16(&block), &tokens, 0);
                 }
-                totals.map(|totals| reduce(totals))
+                reduce(&mut totals)
             }
 
             $(#[$feature])?
             fn blocks<const M: usize>(row: &[u8], x: &[&[f32]]) -> [f32; M] {
                 let blocks = row.as_chunks::<Q8_BLOCK>().0;
-                let tokens: [&[[f32; LANES]]; M] = std::array::from_fn(|j| &x[j].as_chunks().0[..blocks.len()]);
+                let tokens = tokens(x, blocks.len());
                 let mut totals = [[0.0; LANES]; M];
                 for (at, block) in blocks.iter().enumerate() {
                     add(&mut totals, &q8(block), &tokens, at);
                 }
-                totals.map(|totals| reduce(totals))
+                reduce(&mut totals)
             }
         }
     };
@@ -137,14 +154,23 @@ macro_rules! tier {
 
 tier!(plain, super::f16);
 #[cfg(target_arch = "x86_64")]
-tier!(avx2, #[target_feature(enable = "avx2,f16c")] super::x86::f16_avx2);
+tier!(
+    avx2,
+    #[target_feature(enable = "avx2,f16c")]
+    super::x86::f16_avx2
+);
 #[cfg(target_arch = "x86_64")]
-tier!(avx512, #[target_feature(enable = "avx512f,avx512bw,avx512vl")] super::x86::f16_avx512);
+tier!(
+    avx512,
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+    super::x86::f16_avx512
+);
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::{
-        _mm_loadu_si128, _mm256_cvtph_ps, _mm256_loadu_si256, _mm256_storeu_ps, _mm512_cvtph_ps, _mm512_storeu_ps,
+        _mm_loadu_si128, _mm256_cvtph_ps, _mm256_loadu_si256, _mm256_storeu_ps, _mm512_cvtph_ps,
+        _mm512_storeu_ps,
     };
 
     use super::LANES;
@@ -153,7 +179,12 @@ mod x86 {
     #[target_feature(enable = "avx2,f16c")]
     pub(super) fn f16_avx2(block: &[u8; 2 * LANES]) -> [f32; LANES] {
         let mut out = [0.0; LANES];
-        for (out, bytes) in out.as_chunks_mut::<8>().0.iter_mut().zip(block.as_chunks::<16>().0) {
+        for (out, bytes) in out
+            .as_chunks_mut::<8>()
+            .0
+            .iter_mut()
+            .zip(block.as_chunks::<16>().0)
+        {
             // SAFETY: 16 bytes are read and 8 floats written, as many as there are.
             unsafe {
                 let floats = _mm256_cvtph_ps(_mm_loadu_si128(bytes.as_ptr().cast()));
@@ -167,7 +198,12 @@ mod x86 {
     #[target_feature(enable = "avx512f")]
     pub(super) fn f16_avx512(block: &[u8; 2 * LANES]) -> [f32; LANES] {
         let mut out = [0.0; LANES];
-        for (out, bytes) in out.as_chunks_mut::<16>().0.iter_mut().zip(block.as_chunks::<32>().0) {
+        for (out, bytes) in out
+            .as_chunks_mut::<16>()
+            .0
+            .iter_mut()
+            .zip(block.as_chunks::<32>().0)
+        {
             // SAFETY: 32 bytes are read and 16 floats written, as many as there are.
             unsafe {
                 let floats = _mm512_cvtph_ps(_mm256_loadu_si256(bytes.as_ptr().cast()));

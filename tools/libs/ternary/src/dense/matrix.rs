@@ -90,12 +90,24 @@ pub struct Rows {
 impl Rows {
     fn new(bytes: Bytes, kind: Kind, rows: usize, cols: usize) -> Result<Self, DenseError> {
         let row_bytes = kind.row_bytes(cols);
-        let expected = row_bytes.and_then(|bytes| bytes.checked_mul(rows)).filter(|bytes| *bytes > 0);
+        let expected = row_bytes
+            .and_then(|bytes| bytes.checked_mul(rows))
+            .filter(|bytes| *bytes > 0);
         match (row_bytes, expected) {
-            (Some(row_bytes), Some(expected)) if expected == bytes.len() => {
-                Ok(Self { bytes, kind, rows, cols, row_bytes })
-            }
-            _ => Err(DenseError::Length { kind: kind.name(), rows, cols, expected, found: bytes.len() }),
+            (Some(row_bytes), Some(expected)) if expected == bytes.len() => Ok(Self {
+                bytes,
+                kind,
+                rows,
+                cols,
+                row_bytes,
+            }),
+            _ => Err(DenseError::Length {
+                kind: kind.name(),
+                rows,
+                cols,
+                expected,
+                found: bytes.len(),
+            }),
         }
     }
 
@@ -217,12 +229,19 @@ pub fn multiply_dense(w: &impl Dense, x: &[f32], m: usize, out: &mut [f32], pool
 pub fn multiply_dense_with(isa: Isa, w: &impl Dense, x: &[f32], m: usize, out: &mut [f32], pool: &Pool) {
     let w = w.rows_of();
     assert!(isa.is_supported(), "{} is not on this processor", isa.name());
-    assert_eq!(x.len(), m * w.cols, "activations of {m} tokens x {} columns", w.cols);
+    assert_eq!(
+        x.len(),
+        m * w.cols,
+        "activations of {m} tokens x {} columns",
+        w.cols
+    );
     assert_eq!(out.len(), m * w.rows, "outputs of {m} tokens x {} rows", w.rows);
     let x: Vec<&[f32]> = x.chunks_exact(w.cols).collect();
     let out = Shared(out.as_mut_ptr());
     let sizes = dot::tiles(isa);
-    let block = (BLOCK_BYTES / w.row_bytes).max(1).min(w.rows.div_ceil(4 * pool.active()));
+    let block = (BLOCK_BYTES / w.row_bytes)
+        .max(1)
+        .min(w.rows.div_ceil(4 * pool.active()));
     pool.run(w.rows.div_ceil(block), &|part| {
         for row in part * block..((part + 1) * block).min(w.rows) {
             let mut first = 0;
@@ -257,15 +276,25 @@ mod tests {
         for r in 0..w.rows() {
             w.row_f32(r, &mut row);
             for t in 0..m {
-                let products = row.iter().zip(&x[t * w.cols()..]).map(|(w, x)| f64::from(*w) * f64::from(*x));
+                let products = row
+                    .iter()
+                    .zip(&x[t * w.cols()..])
+                    .map(|(w, x)| f64::from(*w) * f64::from(*x));
                 let (sum, size) = products.fold((0.0, 0.0), |(sum, size), p| (sum + p, size + p.abs()));
-                assert!((f64::from(expected[t * w.rows() + r]) - sum).abs() <= 1e-5 * size, "row {r} token {t}");
+                assert!(
+                    (f64::from(expected[t * w.rows() + r]) - sum).abs() <= 1e-5 * size,
+                    "row {r} token {t}"
+                );
             }
         }
         for isa in Isa::supported() {
             let mut out = vec![f32::NAN; m * w.rows()];
             multiply_dense_with(isa, w, x, m, &mut out, &pool);
-            assert!(out.iter().zip(&expected).all(|(a, b)| a.to_bits() == b.to_bits()), "{}", isa.name());
+            assert!(
+                out.iter().zip(&expected).all(|(a, b)| a.to_bits() == b.to_bits()),
+                "{}",
+                isa.name()
+            );
             for t in 0..m {
                 let mut alone = vec![f32::NAN; w.rows()];
                 multiply_dense_with(isa, w, &x[t * w.cols()..][..w.cols()], 1, &mut alone, &pool);
@@ -301,9 +330,22 @@ mod tests {
     #[test]
     fn other_lengths_are_refused_with_the_right_one() {
         let error = F16Matrix::copied(&[0; 20], 3, 4).unwrap_err();
-        assert!(matches!(error, DenseError::Length { expected: Some(24), found: 20, .. }), "{error}");
+        assert!(
+            matches!(
+                error,
+                DenseError::Length {
+                    expected: Some(24),
+                    found: 20,
+                    ..
+                }
+            ),
+            "{error}"
+        );
         let error = Q8Matrix::copied(&[0; 34], 1, 31).unwrap_err();
-        assert!(matches!(error, DenseError::Length { expected: None, .. }), "{error}");
+        assert!(
+            matches!(error, DenseError::Length { expected: None, .. }),
+            "{error}"
+        );
         assert!(F16Matrix::copied(&[], 0, 4).is_err());
         assert!(F16Matrix::copied(&[0; 8], usize::MAX, 4).is_err());
     }

@@ -8,4 +8,6 @@ mod dot;
 mod half_float;
 mod matrix;
 
+pub(crate) use half_float::widen;
+
 pub use matrix::{Dense, DenseError, F16Matrix, Q8Matrix, multiply_dense, multiply_dense_with};

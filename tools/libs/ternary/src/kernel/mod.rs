@@ -12,17 +12,29 @@
 #![allow(unsafe_code)] // calls into tiers the processor was found to have
 
 #[cfg(target_arch = "x86_64")]
-pub(crate) mod avx512;
-pub(crate) mod scalar;
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod avx_vnni;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod narrow;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+mod scalar;
+#[cfg(target_arch = "x86_64")]
+mod ssse3;
+#[cfg(target_arch = "x86_64")]
+mod steps_256;
 #[cfg(test)]
 mod tests;
 
-use crate::activations::{Activations, Precision};
+use crate::activations::{Activations, Precision, TOGETHER};
 use crate::isa::Isa;
 use crate::panel::{CHUNK_BYTES, Group, Layout, PANEL_ROWS, SCALE_BYTES};
 
 /// Tokens a kernel takes at once, at most.
-pub(crate) const TILE: usize = 16;
+pub(crate) const TILE: usize = TOGETHER;
 
 /// The outputs of one panel for the tokens of a tile.
 pub(crate) type Outputs = [[f32; PANEL_ROWS]; TILE];
@@ -32,7 +44,7 @@ pub(crate) type Outputs = [[f32; PANEL_ROWS]; TILE];
 pub(crate) struct Job<'a> {
     pub layout: &'a Layout,
     pub x: &'a Activations,
-    /// First token.
+    /// First token; a tile does not reach into the next group of [`TOGETHER`].
     pub first: usize,
     /// How many: one of [`tiles`].
     pub tokens: usize,
@@ -54,6 +66,18 @@ pub(crate) unsafe fn panel(isa: Isa, panel: &[u8], job: Job<'_>, out: &mut Outpu
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the caller's.
         Isa::Avx512Vnni => unsafe { avx512::panel(panel, job, out) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the caller's.
+        Isa::AvxVnni => unsafe { avx_vnni::panel(panel, job, out) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the caller's.
+        Isa::Avx2 => unsafe { avx2::panel(panel, job, out) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the caller's.
+        Isa::Ssse3 => unsafe { ssse3::panel(panel, job, out) },
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: the caller's.
+        Isa::NeonDotprod => unsafe { neon::panel(panel, job, out) },
         _ => scalar::panel(panel, job, out),
     }
 }
@@ -63,8 +87,27 @@ pub(crate) fn tiles(isa: Isa, planes: usize) -> &'static [usize] {
     match (isa, planes) {
         (Isa::Avx512Vnni, 1) => &[16, 8, 7, 6, 5, 4, 3, 2, 1],
         (Isa::Avx512Vnni, _) => &[8, 7, 6, 5, 4, 3, 2, 1],
-        _ => &[1],
+        (Isa::Scalar, _) => &[1],
+        (_, 1) => &[8, 4, 2, 1],
+        _ => &[4, 2, 1],
     }
+}
+
+/// `M` neighbours.
+#[inline(always)]
+pub(crate) fn part<T, const M: usize>(slice: &[T], at: usize) -> &[T; M] {
+    match slice[at..].first_chunk() {
+        Some(part) => part,
+        None => unreachable!("a tile lies within its group"),
+    }
+}
+
+/// The four activations that a plane of a block meets, as they lie in memory.
+#[inline(always)]
+pub(crate) fn word(values: &[i8; 16], plane: usize) -> i32 {
+    let at = 4 * plane;
+    let bytes = [values[at], values[at + 1], values[at + 2], values[at + 3]];
+    i32::from_ne_bytes(bytes.map(i8::cast_unsigned))
 }
 
 /// The groups of a panel in order: the codes of their chunks, and their scales unless the tensor has one.

@@ -13,14 +13,16 @@ pub(crate) fn panel(panel: &[u8], job: Job<'_>, out: &mut Outputs) {
 
 fn token(panel: &[u8], job: Job<'_>, token: usize, out: &mut [f32; PANEL_ROWS]) {
     let Job { layout, x, .. } = job;
+    let planes = x.precision().planes();
+    let x = x.together(token);
     let mut whole = [0; PANEL_ROWS];
     let mut total = [0.0; PANEL_ROWS];
     let mut weight = [layout.scale; PANEL_ROWS];
     for chunk in 0..layout.chunks() {
         let codes = &panel[layout.chunk_at(chunk)..][..CHUNK_BYTES];
-        let mut sums = sum(codes, &x.values(0, token)[chunk]);
-        if x.precision().planes() == 2 {
-            let low = sum(codes, &x.values(1, token)[chunk]);
+        let mut sums = sum(codes, &x.values[0][chunk * x.width]);
+        if planes == 2 {
+            let low = sum(codes, &x.values[1][chunk * x.width]);
             for (sum, low) in sums.iter_mut().zip(low) {
                 *sum = 256 * *sum + low;
             }
@@ -39,13 +41,13 @@ fn token(panel: &[u8], job: Job<'_>, token: usize, out: &mut [f32; PANEL_ROWS]) 
                 *weight = f16::from_le_bytes(*scale).to_f32();
             }
         }
-        let scale = x.scales(token)[chunk];
+        let scale = x.scales[chunk * x.width];
         for ((total, sum), weight) in total.iter_mut().zip(sums).zip(weight) {
             *total += sum as f32 * scale * weight;
         }
     }
     if job.whole() {
-        let scale = x.scales(token)[0];
+        let scale = x.scales[0];
         total = whole.map(|sum| sum as f32 * scale * layout.scale);
     }
     *out = total;

@@ -84,7 +84,11 @@ impl PanelFile {
     /// Opens the packed file of the model whose hash is `key`. The directory is checked, the weights are not read; see
     /// [`PanelFile::verify`].
     pub fn open(path: &Path, key: &[u8; 32]) -> Result<Self, PanelFileError> {
-        let io = |action, source| PanelFileError::Io { action, path: path.to_owned(), source };
+        let io = |action, source| PanelFileError::Io {
+            action,
+            path: path.to_owned(),
+            source,
+        };
         let file = File::open(path).map_err(|source| io("open", source))?;
         // SAFETY: a map is sound as long as nobody truncates or rewrites the file under it. Packed files are written
         // under another name and renamed, never changed in place, in a folder of the service's own; any content is
@@ -96,19 +100,40 @@ impl PanelFile {
         }
         let entries = match directory(&map, key) {
             Ok(entries) => entries,
-            Err(Fault::Stale) => return Err(PanelFileError::Stale { path: path.to_owned() }),
+            Err(Fault::Stale) => {
+                return Err(PanelFileError::Stale {
+                    path: path.to_owned(),
+                });
+            }
             Err(Fault::Damaged(reason)) => {
-                return Err(PanelFileError::Damaged { path: path.to_owned(), reason });
+                return Err(PanelFileError::Damaged {
+                    path: path.to_owned(),
+                    reason,
+                });
             }
         };
-        Ok(Self { path: path.to_owned(), map: Arc::new(map), entries })
+        Ok(Self {
+            path: path.to_owned(),
+            map: Arc::new(map),
+            entries,
+        })
     }
 
     /// Begins a packed file; [`PanelWriter::finish`] puts it in place.
     pub fn create(path: &Path, key: &[u8; 32]) -> Result<PanelWriter, PanelFileError> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let io = |source| PanelFileError::Io { action: "write beside", path: path.to_owned(), source };
-        let file = tempfile::Builder::new().prefix(".packing-").tempfile_in(folder).map_err(io)?;
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
+        let io = |source| PanelFileError::Io {
+            action: "write beside",
+            path: path.to_owned(),
+            source,
+        };
+        let file = tempfile::Builder::new()
+            .prefix(".packing-")
+            .tempfile_in(folder)
+            .map_err(io)?;
         let mut writer = PanelWriter {
             path: path.to_owned(),
             folder: folder.to_owned(),
@@ -131,7 +156,13 @@ impl PanelFile {
         let entry = self.entries.get(name)?;
         let start = usize::try_from(entry.offset).ok()?;
         let range = start..start + usize::try_from(entry.length).ok()?;
-        Some(PanelMatrix::new(Bytes::Mapped { map: Arc::clone(&self.map), range }, entry.layout))
+        Some(PanelMatrix::new(
+            Bytes::Mapped {
+                map: Arc::clone(&self.map),
+                range,
+            },
+            entry.layout,
+        ))
     }
 
     /// Reads all weights and compares their checksums.
@@ -140,7 +171,10 @@ impl PanelFile {
             let found = self.matrix(name).map(|matrix| crc32fast::hash(matrix.packed()));
             if found != self.entries.get(name).map(|entry| entry.crc) {
                 let reason = format!("the checksum of {name:?} is another");
-                return Err(PanelFileError::Damaged { path: self.path.clone(), reason });
+                return Err(PanelFileError::Damaged {
+                    path: self.path.clone(),
+                    reason,
+                });
             }
         }
         Ok(())
@@ -162,7 +196,10 @@ impl PanelWriter {
     /// Adds a matrix.
     pub fn add(&mut self, name: &str, matrix: &PanelMatrix) -> Result<(), PanelFileError> {
         if name.len() > usize::from(u16::MAX) || self.entries.contains_key(name) {
-            return Err(PanelFileError::Name { path: self.path.clone(), name: name.to_owned() });
+            return Err(PanelFileError::Name {
+                path: self.path.clone(),
+                name: name.to_owned(),
+            });
         }
         let padding = self.at.next_multiple_of(ALIGNMENT) - self.at;
         self.put(&[0; ALIGNMENT as usize][..padding as usize])?;
@@ -187,7 +224,11 @@ impl PanelWriter {
             directory.extend(name.as_bytes());
             directory.extend((entry.layout.rows as u64).to_le_bytes());
             directory.extend((entry.layout.cols as u64).to_le_bytes());
-            let columns = if entry.layout.group == Group::Tensor { 0 } else { entry.layout.group.columns() };
+            let columns = if entry.layout.group == Group::Tensor {
+                0
+            } else {
+                entry.layout.group.columns()
+            };
             directory.extend((columns as u16).to_le_bytes());
             directory.extend(entry.layout.scale.to_le_bytes());
             directory.extend(entry.offset.to_le_bytes());
@@ -203,12 +244,27 @@ impl PanelWriter {
         header.extend(start.to_le_bytes());
         header.extend((directory.len() as u32).to_le_bytes());
         header.extend(crc32fast::hash(&directory).to_le_bytes());
-        let Self { path, folder, key, mut out, .. } = self;
-        let io = |action, source| PanelFileError::Io { action, path: path.clone(), source };
-        out.seek(SeekFrom::Start(0)).map_err(|source| io("write", source))?;
+        let Self {
+            path,
+            folder,
+            key,
+            mut out,
+            ..
+        } = self;
+        let io = |action, source| PanelFileError::Io {
+            action,
+            path: path.clone(),
+            source,
+        };
+        out.seek(SeekFrom::Start(0))
+            .map_err(|source| io("write", source))?;
         out.write_all(&header).map_err(|source| io("write", source))?;
-        let file = out.into_inner().map_err(|error| io("write", error.into_error()))?;
-        file.as_file().sync_all().map_err(|source| io("write to disk", source))?;
+        let file = out
+            .into_inner()
+            .map_err(|error| io("write", error.into_error()))?;
+        file.as_file()
+            .sync_all()
+            .map_err(|source| io("write to disk", source))?;
         file.persist(&path).map_err(|error| io("name", error.error))?;
         // The name, too, is to survive a power cut.
         let folder = File::open(folder).and_then(|folder| folder.sync_all());
@@ -237,8 +293,10 @@ struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
     fn take(&mut self, n: usize) -> Result<&'a [u8], Fault> {
-        let (first, rest) =
-            self.0.split_at_checked(n).ok_or_else(|| Fault::Damaged("it is cut short".to_owned()))?;
+        let (first, rest) = self
+            .0
+            .split_at_checked(n)
+            .ok_or_else(|| Fault::Damaged("it is cut short".to_owned()))?;
         self.0 = rest;
         Ok(first)
     }
@@ -264,7 +322,11 @@ impl<'a> Reader<'a> {
 
 /// Reads the header and directory of a packed file.
 fn directory(bytes: &[u8], key: &[u8; 32]) -> Result<BTreeMap<String, Entry>, Fault> {
-    let mut header = Reader(bytes.get(..HEADER).ok_or_else(|| Fault::Damaged("it is too short".to_owned()))?);
+    let mut header = Reader(
+        bytes
+            .get(..HEADER)
+            .ok_or_else(|| Fault::Damaged("it is too short".to_owned()))?,
+    );
     if header.array()? != MAGIC {
         return Err(Fault::Damaged("its first bytes are others".to_owned()));
     }
@@ -286,8 +348,9 @@ fn directory(bytes: &[u8], key: &[u8; 32]) -> Result<BTreeMap<String, Entry>, Fa
     for _ in 0..count {
         let length = usize::from(reader.u16()?);
         let name = String::from_utf8_lossy(reader.take(length)?).into_owned();
-        let entry = entry(&mut reader, bytes.len())
-            .and_then(|entry| entry.ok_or_else(|| Fault::Damaged(format!("{name:?} has an impossible shape"))))?;
+        let entry = entry(&mut reader, bytes.len()).and_then(|entry| {
+            entry.ok_or_else(|| Fault::Damaged(format!("{name:?} has an impossible shape")))
+        })?;
         entries.insert(name, entry);
     }
     Ok(entries)
@@ -305,16 +368,31 @@ fn entry(reader: &mut Reader<'_>, file: usize) -> Result<Option<Entry>, Fault> {
         256 => Group::G256,
         _ => return Ok(None),
     };
-    let (Ok(rows), Ok(cols)) = (usize::try_from(rows), usize::try_from(cols)) else { return Ok(None) };
+    let (Ok(rows), Ok(cols)) = (usize::try_from(rows), usize::try_from(cols)) else {
+        return Ok(None);
+    };
     // Rows below a file's bytes, columns below the limit: the products below cannot overflow.
     if rows == 0 || rows > file || cols == 0 || cols > MAX_COLUMNS {
         return Ok(None);
     }
-    let layout = Layout { rows, cols, group, scale };
-    let size = layout.panels().checked_mul(layout.panel_bytes()).map(|size| size as u64);
+    let layout = Layout {
+        rows,
+        cols,
+        group,
+        scale,
+    };
+    let size = layout
+        .panels()
+        .checked_mul(layout.panel_bytes())
+        .map(|size| size as u64);
     let inside = offset.checked_add(length).is_some_and(|end| end <= file as u64);
     let fits = size == Some(length) && inside && offset % ALIGNMENT == 0;
-    Ok(fits.then_some(Entry { layout, offset, length, crc }))
+    Ok(fits.then_some(Entry {
+        layout,
+        offset,
+        length,
+        crc,
+    }))
 }
 
 #[cfg(test)]
@@ -327,7 +405,9 @@ mod tests {
     const KEY: [u8; 32] = [7; 32];
 
     fn matrix(seed: u8) -> PanelMatrix {
-        let bytes: Vec<u8> = (0..20 * 3 * 18_u32).map(|i| (i as u8).wrapping_mul(seed) & 0x3b).collect();
+        let bytes: Vec<u8> = (0..20 * 3 * 18_u32)
+            .map(|i| (i as u8).wrapping_mul(seed) & 0x3b)
+            .collect();
         PanelMatrix::pack(Encoding::Q2_0 { group: 64 }, &bytes, 20, 192, None).unwrap()
     }
 
@@ -349,7 +429,10 @@ mod tests {
         let tensor = PanelMatrix::pack(Encoding::BitnetPacked, &[0x24; 30], 8, 15, Some(0.5)).unwrap();
         writer.add("b", &matrix(5)).unwrap();
         writer.add("a", &tensor).unwrap();
-        assert!(matches!(writer.add("a", &tensor), Err(PanelFileError::Name { .. })));
+        assert!(matches!(
+            writer.add("a", &tensor),
+            Err(PanelFileError::Name { .. })
+        ));
         assert!(!path.exists());
         let file = writer.finish().unwrap();
         assert_eq!(file.names().collect::<Vec<_>>(), ["a", "b"]);
@@ -367,7 +450,10 @@ mod tests {
         let mut writer = PanelFile::create(&path, &KEY).unwrap();
         writer.add("w", &matrix(3)).unwrap();
         writer.finish().unwrap();
-        assert!(matches!(PanelFile::open(&path, &[8; 32]), Err(PanelFileError::Stale { .. })));
+        assert!(matches!(
+            PanelFile::open(&path, &[8; 32]),
+            Err(PanelFileError::Stale { .. })
+        ));
         let good = fs::read(&path).unwrap();
         for length in 0..good.len() {
             if length % 97 != 0 && length < good.len() - 80 {
@@ -380,7 +466,10 @@ mod tests {
         bad[4096 + 100] ^= 1;
         fs::write(&path, &bad).unwrap();
         let error = PanelFile::open(&path, &KEY).unwrap().verify().unwrap_err();
-        assert!(error.to_string().contains("the checksum of \"w\" is another"), "{error}");
+        assert!(
+            error.to_string().contains("the checksum of \"w\" is another"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -1,0 +1,236 @@
+//! A stack of layers, each a mixer over time (attention or a recurrence) and perhaps a feed-forward part, with normalisation before
+//! both: Qwen3, `BitNet` b1.58, Mamba-2 and the hybrids of attention and Mamba-2 are such stacks.
+
+use sigmavault_ternary::{Activations, Pool, Precision};
+
+use super::error::ForwardError;
+use super::feed_forward::{self, FeedForward};
+use super::linear::{Linear, products};
+use super::mamba2::{self, Mamba2};
+use super::network::{Network, Pass, Segment, Spare};
+use super::ops;
+use super::rope::Rope;
+use super::self_attention::{self, SelfAttention};
+use super::sequence::Memory;
+
+/// What looks back in time.
+#[derive(Debug)]
+pub enum Mixer {
+    /// Attention.
+    Attention(SelfAttention),
+    /// A Mamba-2 recurrence.
+    Mamba2(Mamba2),
+}
+
+/// A layer.
+#[derive(Debug)]
+pub struct Block {
+    /// Before the mixer.
+    pub norm: Vec<f32>,
+    /// The mixer.
+    pub mixer: Mixer,
+    /// The normalisation before the feed-forward part, and that part.
+    pub feed_forward: Option<(Vec<f32>, FeedForward)>,
+}
+
+impl Block {
+    fn matrices(&self) -> Vec<&Linear> {
+        let mut all = match &self.mixer {
+            Mixer::Attention(layer) => layer.matrices().to_vec(),
+            Mixer::Mamba2(layer) => layer.matrices().to_vec(),
+        };
+        all.extend(self.feed_forward.iter().flat_map(|(_, part)| part.matrices()));
+        all
+    }
+}
+
+/// Factors that some models have at certain places.
+#[derive(Debug, Clone, Copy)]
+pub struct Factors {
+    /// Of embeddings.
+    pub embedding: f32,
+    /// Of what each layer adds.
+    pub residual: f32,
+    /// Of logits.
+    pub logits: f32,
+}
+
+impl Default for Factors {
+    fn default() -> Self {
+        Self {
+            embedding: 1.0,
+            residual: 1.0,
+            logits: 1.0,
+        }
+    }
+}
+
+/// The model.
+#[derive(Debug)]
+pub struct Decoder {
+    pub(super) width: usize,
+    pub(super) memory: Memory,
+    pub(super) epsilon: f32,
+    pub(super) precision: Precision,
+    pub(super) factors: Factors,
+    /// None: attention does not know positions.
+    pub(super) rope: Option<Rope>,
+    pub(super) embedding: Linear,
+    pub(super) blocks: Vec<Block>,
+    pub(super) norm: Vec<f32>,
+    /// None: the embedding is the head.
+    pub(super) head: Option<Linear>,
+    pub(super) spare: Spare<Work>,
+}
+
+/// Buffers of a pass.
+#[derive(Debug, Default)]
+pub struct Work {
+    angles: Vec<f32>,
+    normed: Vec<f32>,
+    quantised: Activations,
+    attention: self_attention::Work,
+    mamba2: mamba2::Work,
+    feed_forward: feed_forward::Work,
+    added: Vec<f32>,
+}
+
+impl Network for Decoder {
+    fn width(&self) -> usize {
+        self.width
+    }
+
+    fn memory(&self) -> Memory {
+        self.memory
+    }
+
+    fn layer_count(&self) -> usize {
+        self.blocks.len()
+    }
+
+    fn bytes(&self) -> usize {
+        let layers: usize = self
+            .blocks
+            .iter()
+            .flat_map(Block::matrices)
+            .map(Linear::bytes)
+            .sum();
+        layers + self.embedding.bytes() + self.head.as_ref().map_or(0, Linear::bytes)
+    }
+
+    fn bytes_per_token(&self) -> usize {
+        let layers: usize = self
+            .blocks
+            .iter()
+            .flat_map(Block::matrices)
+            .map(Linear::bytes)
+            .sum();
+        layers + self.head.as_ref().unwrap_or(&self.embedding).bytes()
+    }
+
+    fn embed(&self, token: u32, out: &mut [f32]) -> Result<(), ForwardError> {
+        self.embedding.row(token as usize, out)?;
+        ops::scale(out, self.factors.embedding);
+        Ok(())
+    }
+
+    fn layers(&self, pass: &mut Pass<'_, '_>, pool: &Pool) -> Result<(), ForwardError> {
+        self.spare.with(|work| {
+            self.set_angles(pass.segments, pass.rows, &mut work.angles);
+            self.blocks
+                .iter()
+                .try_for_each(|block| self.block(block, pass, work, pool))
+        })
+    }
+
+    fn head(&self, rows: &[f32], logits: &mut Vec<f32>, pool: &Pool) -> Result<(), ForwardError> {
+        self.spare.with(|work| {
+            work.normed.clear();
+            work.normed.extend_from_slice(rows);
+            ops::rms_norm_rows(&mut work.normed, &self.norm, self.epsilon, pool);
+            let head = self.head.as_ref().unwrap_or(&self.embedding);
+            let tokens = rows.len() / self.width;
+            let jobs = &mut [(head, &mut work.added)];
+            products(
+                &work.normed,
+                tokens,
+                &mut work.quantised,
+                self.precision,
+                jobs,
+                pool,
+            )?;
+            ops::scale(&mut work.added, self.factors.logits);
+            logits.extend_from_slice(&work.added);
+            Ok(())
+        })
+    }
+}
+
+impl Decoder {
+    fn set_angles(&self, segments: &[Segment], rows: usize, angles: &mut Vec<f32>) {
+        let Some(rope) = &self.rope else { return };
+        let size = rope.size();
+        angles.resize(rows * size, 0.0);
+        for segment in segments {
+            for (i, row) in segment.rows.clone().enumerate() {
+                rope.angles(segment.position + i, &mut angles[row * size..][..size]);
+            }
+        }
+    }
+
+    fn block(
+        &self,
+        block: &Block,
+        pass: &mut Pass<'_, '_>,
+        work: &mut Work,
+        pool: &Pool,
+    ) -> Result<(), ForwardError> {
+        let Work {
+            angles,
+            normed,
+            quantised,
+            attention,
+            mamba2,
+            feed_forward,
+            added,
+        } = work;
+        normed.clear();
+        normed.extend_from_slice(pass.hidden);
+        ops::rms_norm_rows(normed, &block.norm, self.epsilon, pool);
+        match &block.mixer {
+            Mixer::Attention(layer) => {
+                let angles = self.rope.is_some().then_some(angles.as_slice());
+                layer.apply(
+                    normed,
+                    pass,
+                    angles,
+                    self.precision,
+                    quantised,
+                    attention,
+                    added,
+                    pool,
+                )?;
+            }
+            Mixer::Mamba2(layer) => {
+                layer.apply(normed, pass, self.precision, quantised, mamba2, added, pool)?;
+            }
+        }
+        ops::add_scaled(pass.hidden, added, self.factors.residual);
+        if let Some((norm, part)) = &block.feed_forward {
+            normed.clear();
+            normed.extend_from_slice(pass.hidden);
+            ops::rms_norm_rows(normed, norm, self.epsilon, pool);
+            part.apply(
+                normed,
+                pass.rows,
+                self.precision,
+                quantised,
+                feed_forward,
+                added,
+                pool,
+            )?;
+            ops::add_scaled(pass.hidden, added, self.factors.residual);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,83 @@
+//! The gated feed-forward part of a layer (arXiv 2002.05202).
+
+use sigmavault_ternary::{Activations, Pool, Precision};
+
+use super::attention::ROWS;
+use super::error::ForwardError;
+use super::linear::{Linear, products};
+use super::{ops, parallel};
+
+/// What the gate goes through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gate {
+    /// `x * sigmoid(x)`.
+    Silu,
+    /// `max(x, 0)^2`, as `BitNet` b1.58 2B4T has it.
+    SquareRelu,
+}
+
+/// The weights of a feed-forward part.
+#[derive(Debug)]
+pub struct FeedForward {
+    /// What the gate goes through.
+    pub kind: Gate,
+    /// To the gate.
+    pub gate: Linear,
+    /// To what is gated.
+    pub up: Linear,
+    /// Back to the hidden state.
+    pub down: Linear,
+    /// Normalises before the way back (`BitNet`), with this epsilon.
+    pub sub_norm: Option<(Vec<f32>, f32)>,
+}
+
+/// Buffers of feed-forward parts.
+#[derive(Debug, Default)]
+pub struct Work {
+    gate: Vec<f32>,
+    up: Vec<f32>,
+}
+
+impl FeedForward {
+    /// Its matrices.
+    pub fn matrices(&self) -> [&Linear; 3] {
+        [&self.gate, &self.up, &self.down]
+    }
+
+    /// `out` = what the part adds to the `rows` rows whose normalised form is `normed`.
+    #[allow(clippy::too_many_arguments, reason = "buffers are the caller's")]
+    pub fn apply(
+        &self,
+        normed: &[f32],
+        rows: usize,
+        precision: Precision,
+        quantised: &mut Activations,
+        work: &mut Work,
+        out: &mut Vec<f32>,
+        pool: &Pool,
+    ) -> Result<(), ForwardError> {
+        let jobs = &mut [(&self.gate, &mut work.gate), (&self.up, &mut work.up)];
+        products(normed, rows, quantised, precision, jobs, pool)?;
+        let (width, up) = (self.gate.rows(), &work.up);
+        parallel::pieces(pool, &mut work.gate, width * ROWS, &|piece, gate| {
+            let up = up[piece * width * ROWS..].chunks_exact(width);
+            for (gate, up) in gate.chunks_exact_mut(width).zip(up) {
+                match self.kind {
+                    Gate::Silu => ops::silu_times(gate, up),
+                    Gate::SquareRelu => ops::square_relu_times(gate, up),
+                }
+                if let Some((weight, epsilon)) = &self.sub_norm {
+                    ops::rms_norm_in_place(gate, weight, *epsilon);
+                }
+            }
+        });
+        products(
+            &work.gate,
+            rows,
+            quantised,
+            precision,
+            &mut [(&self.down, out)],
+            pool,
+        )
+    }
+}

@@ -1,0 +1,286 @@
+//! The Mamba-2 layer (arXiv 2405.21060), in its recurrent form for prompts too: the state is small enough to stay in the cache, and
+//! the heads run on their own threads.
+
+use sigmavault_ternary::{Activations, Pool, Precision};
+
+use super::attention::ROWS;
+use super::error::ForwardError;
+use super::linear::{Linear, products};
+use super::network::Pass;
+use super::{ops, parallel};
+
+/// Sizes of a layer.
+#[derive(Debug, Clone, Copy)]
+pub struct Sizes {
+    /// Heads.
+    pub heads: usize,
+    /// Numbers of a head.
+    pub head: usize,
+    /// Groups of heads that share input and output vectors.
+    pub groups: usize,
+    /// States of each number.
+    pub states: usize,
+    /// Tokens that the convolution sees.
+    pub kernel: usize,
+}
+
+impl Sizes {
+    /// Numbers of all heads.
+    pub fn inner(self) -> usize {
+        self.heads * self.head
+    }
+
+    /// Channels of the convolution: heads, and the groups' input and output vectors.
+    pub fn channels(self) -> usize {
+        self.inner() + 2 * self.groups * self.states
+    }
+
+    /// Numbers that go into a layer's projection: gate, channels, and a time step for each head.
+    pub fn projected(self) -> usize {
+        self.inner() + self.channels() + self.heads
+    }
+
+    /// Numbers kept between tokens: the convolution's past, then the heads' states.
+    pub fn memory(self) -> usize {
+        (self.kernel - 1) * self.channels() + self.inner() * self.states
+    }
+}
+
+/// The weights of a layer.
+#[derive(Debug)]
+pub struct Mamba2 {
+    /// Its sizes.
+    pub sizes: Sizes,
+    /// Where its numbers begin in a sequence's state.
+    pub at: usize,
+    /// To gate, channels and time steps.
+    pub input: Linear,
+    /// `[kernel][channels]`, the oldest token first.
+    pub convolution: Vec<f32>,
+    /// Added to the convolution.
+    pub convolution_bias: Vec<f32>,
+    /// Added to the time steps before softplus.
+    pub step_bias: Vec<f32>,
+    /// How fast each head forgets: below zero.
+    pub decay: Vec<f32>,
+    /// How much of its input each head passes by its state.
+    pub skip: Vec<f32>,
+    /// Normalises each group after the gate.
+    pub norm: Vec<f32>,
+    /// For that.
+    pub epsilon: f32,
+    /// Back to the hidden state.
+    pub output: Linear,
+}
+
+/// Buffers of Mamba layers.
+#[derive(Debug, Default)]
+pub struct Work {
+    projected: Vec<f32>,
+    convolved: Vec<f32>,
+    scanned: Vec<f32>,
+    gated: Vec<f32>,
+}
+
+/// One head of one segment.
+struct Task<'a> {
+    segment: usize,
+    head: usize,
+    states: &'a mut [f32],
+    out: &'a mut [f32],
+}
+
+impl Mamba2 {
+    /// Its matrices.
+    pub fn matrices(&self) -> [&Linear; 2] {
+        [&self.input, &self.output]
+    }
+
+    /// `out` = what the layer adds to the rows whose normalised form is `normed`.
+    #[allow(clippy::too_many_arguments, reason = "buffers are the caller's")]
+    pub fn apply(
+        &self,
+        normed: &[f32],
+        pass: &mut Pass<'_, '_>,
+        precision: Precision,
+        quantised: &mut Activations,
+        work: &mut Work,
+        out: &mut Vec<f32>,
+        pool: &Pool,
+    ) -> Result<(), ForwardError> {
+        products(
+            normed,
+            pass.rows,
+            quantised,
+            precision,
+            &mut [(&self.input, &mut work.projected)],
+            pool,
+        )?;
+        self.convolve(pass, work, pool);
+        self.scan(pass, work, pool);
+        self.gate(pass, work, pool);
+        products(
+            &work.gated,
+            pass.rows,
+            quantised,
+            precision,
+            &mut [(&self.output, out)],
+            pool,
+        )
+    }
+
+    /// The causal convolution of each channel over time, then silu.
+    fn convolve(&self, pass: &mut Pass<'_, '_>, work: &mut Work, pool: &Pool) {
+        let Sizes { kernel, .. } = self.sizes;
+        let (channels, projected) = (self.sizes.channels(), self.sizes.projected());
+        let past = (kernel - 1) * channels;
+        let Work {
+            projected: input,
+            convolved,
+            ..
+        } = work;
+        let input = |row: usize| &input[row * projected + self.sizes.inner()..][..channels];
+        convolved.resize(pass.rows * channels, 0.0);
+        for segment in pass.segments {
+            let state = &mut pass.sequences[segment.sequence].state[self.at..][..past];
+            let rows = segment.rows.clone();
+            let output = &mut convolved[rows.start * channels..rows.end * channels];
+            {
+                let state = &*state;
+                parallel::pieces(pool, output, channels * ROWS, &|piece, output| {
+                    for (i, output) in output.chunks_exact_mut(channels).enumerate() {
+                        let token = piece * ROWS + i;
+                        output.copy_from_slice(&self.convolution_bias);
+                        for (tap, weights) in self.convolution.chunks_exact(channels).enumerate() {
+                            // Taps before this text's part of the pass come from the state.
+                            let at = token + tap;
+                            let seen = if at < kernel - 1 {
+                                &state[at * channels..][..channels]
+                            } else {
+                                input(rows.start + at - (kernel - 1))
+                            };
+                            for ((o, w), x) in output.iter_mut().zip(weights).zip(seen) {
+                                *o += w * x;
+                            }
+                        }
+                        ops::silu(output);
+                    }
+                });
+            }
+            let kept = (kernel - 1).saturating_sub(rows.len());
+            state.copy_within((kernel - 1 - kept) * channels.., 0);
+            for (slot, row) in state[kept * channels..]
+                .chunks_exact_mut(channels)
+                .zip(rows.end + kept + 1 - kernel..)
+            {
+                slot.copy_from_slice(input(row));
+            }
+        }
+    }
+
+    /// The heads' states over time.
+    fn scan(&self, pass: &mut Pass<'_, '_>, work: &mut Work, pool: &Pool) {
+        let Sizes {
+            heads,
+            head: size,
+            groups,
+            states,
+            kernel,
+        } = self.sizes;
+        let (inner, channels, projected) =
+            (self.sizes.inner(), self.sizes.channels(), self.sizes.projected());
+        let Work {
+            projected: input,
+            convolved,
+            scanned,
+            ..
+        } = work;
+        scanned.resize(pass.rows * inner, 0.0);
+        let mut tasks = Vec::with_capacity(pass.segments.len() * heads);
+        let mut outputs = scanned.as_mut_slice();
+        let mut of_sequence: Vec<Option<&mut [f32]>> = pass
+            .sequences
+            .iter_mut()
+            .map(|s| Some(&mut s.state[self.at + (kernel - 1) * channels..][..inner * states]))
+            .collect();
+        for (index, segment) in pass.segments.iter().enumerate() {
+            let Some(all) = of_sequence[segment.sequence].take() else {
+                continue;
+            };
+            for (head, states) in all.chunks_exact_mut(size * states).enumerate() {
+                let (out, rest) = outputs.split_at_mut(segment.rows.len() * size);
+                outputs = rest;
+                tasks.push(Task {
+                    segment: index,
+                    head,
+                    states,
+                    out,
+                });
+            }
+        }
+        parallel::tasks(pool, tasks, &|_, task| {
+            let head = task.head;
+            let group = head / (heads / groups);
+            for (row, out) in pass.segments[task.segment]
+                .rows
+                .clone()
+                .zip(task.out.chunks_exact_mut(size))
+            {
+                let step = input[row * projected + inner + channels + head] + self.step_bias[head];
+                let step = ops::softplus(step);
+                let keep = (step * self.decay[head]).exp();
+                let (values, vectors) = convolved[row * channels..][..channels].split_at(inner);
+                let values = &values[head * size..][..size];
+                let (ins, outs) = vectors.split_at(groups * states);
+                let (ins, outs) = (
+                    &ins[group * states..][..states],
+                    &outs[group * states..][..states],
+                );
+                for ((o, x), state) in out
+                    .iter_mut()
+                    .zip(values)
+                    .zip(task.states.chunks_exact_mut(states))
+                {
+                    *o = ops::decay_add_dot(state, keep, step * x, ins, outs) + self.skip[head] * x;
+                }
+            }
+        });
+    }
+
+    /// Brings the heads together, gates them and normalises each group.
+    fn gate(&self, pass: &Pass<'_, '_>, work: &mut Work, pool: &Pool) {
+        let Sizes {
+            head: size, groups, ..
+        } = self.sizes;
+        let (inner, projected) = (self.sizes.inner(), self.sizes.projected());
+        let Work {
+            projected: input,
+            scanned,
+            gated,
+            ..
+        } = work;
+        gated.resize(pass.rows * inner, 0.0);
+        for segment in pass.segments {
+            let rows = segment.rows.clone();
+            let scanned = &scanned[rows.start * inner..rows.end * inner];
+            let gated = &mut gated[rows.start * inner..rows.end * inner];
+            parallel::pieces(pool, gated, inner * ROWS, &|piece, gated| {
+                for (i, gated) in gated.chunks_exact_mut(inner).enumerate() {
+                    let token = piece * ROWS + i;
+                    gated.copy_from_slice(&input[(rows.start + token) * projected..][..inner]);
+                    ops::silu(gated);
+                    for (head, gated) in gated.chunks_exact_mut(size).enumerate() {
+                        let scanned = &scanned[(head * rows.len() + token) * size..][..size];
+                        for (g, s) in gated.iter_mut().zip(scanned) {
+                            *g *= s;
+                        }
+                    }
+                    let width = inner / groups;
+                    for (group, weight) in gated.chunks_exact_mut(width).zip(self.norm.chunks_exact(width)) {
+                        ops::rms_norm_in_place(group, weight, self.epsilon);
+                    }
+                }
+            });
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Loading RWKV-7, from GGUF or from safetensors under the names of the published checkpoints. The latter need no `config.json`: all
+//! sizes are those of tensors.
+
+use sigmavault_ternary::Precision;
+
+use super::error::LoadError;
+use super::keys::{Keys, bad};
+use super::linear::Linear;
+use super::network::Spare;
+use super::rwkv7::{Layer, LowRank, Norm, Rwkv7};
+use super::weights::Weights;
+
+/// A tensor by which safetensors of this architecture are known.
+pub const MARK: &str = "blocks.0.att.r_k";
+
+/// Loads the model; without `keys` from safetensors.
+pub fn load(
+    keys: Option<Keys<'_>>,
+    weights: &Weights,
+    vocabulary: usize,
+    precision: Precision,
+) -> Result<Rwkv7, LoadError> {
+    let (width, layers, head_size, feed_forward) = match keys {
+        Some(keys) => (
+            keys.count("embedding_length")?,
+            keys.count("block_count")?,
+            keys.count("wkv.head_size")?,
+            keys.count("feed_forward_length")?,
+        ),
+        None => sizes_of_tensors(weights)?,
+    };
+    if width % head_size != 0 || head_size > 1024 {
+        return Err(bad("wkv.head_size", &head_size, "it must divide the width"));
+    }
+    let tensors = Tensors {
+        weights,
+        gguf: keys.is_some(),
+        width,
+    };
+    let layers = (0..layers)
+        .map(|n| layer(&tensors, n, feed_forward))
+        .collect::<Result<_, _>>()?;
+    let name = |gguf: &'static str, other: &'static str| if tensors.gguf { gguf } else { other };
+    Ok(Rwkv7 {
+        width,
+        head_size,
+        precision,
+        embedding: Linear::load(
+            weights,
+            name("token_embd.weight", "emb.weight"),
+            vocabulary,
+            width,
+        )?,
+        embedding_norm: tensors.norm(name("token_embd_norm", "blocks.0.ln0"))?,
+        layers,
+        norm: tensors.norm(name("output_norm", "ln_out"))?,
+        head: Linear::load(weights, name("output.weight", "head.weight"), vocabulary, width)?,
+        spare: Spare::default(),
+    })
+}
+
+fn sizes_of_tensors(weights: &Weights) -> Result<(usize, usize, usize, usize), LoadError> {
+    let matrix = |name: &str| {
+        let tensor = weights.tensor(name)?;
+        match tensor.shape[..] {
+            [rows, columns] if rows > 0 && columns > 0 => Ok((rows, columns)),
+            _ => Err(tensor.misshapen(&[1, 1])),
+        }
+    };
+    let (_, width) = matrix("emb.weight")?;
+    let (_, head_size) = matrix(MARK)?;
+    let (feed_forward, _) = matrix("blocks.0.ffn.key.weight")?;
+    let layers = (0..)
+        .take_while(|n| weights.has(&format!("blocks.{n}.ln1.weight")))
+        .count();
+    Ok((width, layers, head_size, feed_forward))
+}
+
+struct Tensors<'a> {
+    weights: &'a Weights,
+    gguf: bool,
+    width: usize,
+}
+
+impl Tensors<'_> {
+    fn norm(&self, name: &str) -> Result<Norm, LoadError> {
+        Ok(Norm {
+            weight: self.weights.floats(&format!("{name}.weight"), &[self.width])?,
+            bias: self.weights.floats(&format!("{name}.bias"), &[self.width])?,
+        })
+    }
+
+    /// `blk.0.time_mix_x.weight`, or `blocks.0.att.x`.
+    fn name(&self, n: usize, gguf: &str, other: &str) -> String {
+        if self.gguf {
+            format!("blk.{n}.{gguf}.weight")
+        } else {
+            format!("blocks.{n}.{other}")
+        }
+    }
+
+    fn vector(&self, n: usize, gguf: &str, other: &str) -> Result<Vec<f32>, LoadError> {
+        let name = self.name(n, gguf, other);
+        let values = self.weights.tensor(&name)?.to_floats()?;
+        if values.len() == self.width {
+            return Ok(values);
+        }
+        Err(self.weights.tensor(&name)?.misshapen(&[self.width]))
+    }
+
+    fn matrix(
+        &self,
+        n: usize,
+        gguf: &str,
+        other: &str,
+        rows: usize,
+        columns: usize,
+    ) -> Result<Linear, LoadError> {
+        Linear::load(
+            self.weights,
+            &self.name(n, gguf, &format!("{other}.weight")),
+            rows,
+            columns,
+        )
+    }
+
+    /// The narrow product of `letter`. In safetensors both matrices lie turned.
+    fn low_rank(&self, n: usize, letter: char) -> Result<LowRank, LoadError> {
+        let name = |i: u8| self.name(n, &format!("time_mix_{letter}{i}"), &format!("att.{letter}{i}"));
+        let bias = if letter == 'g' {
+            Vec::new()
+        } else {
+            self.vector(n, &format!("time_mix_{letter}0"), &format!("att.{letter}0"))?
+        };
+        let down = name(1);
+        let shape = self.weights.tensor(&down)?.shape;
+        let rank = match shape[..] {
+            [rank, _] if self.gguf && rank > 0 => rank,
+            [_, rank] if !self.gguf && rank > 0 => rank,
+            _ => return Err(self.weights.tensor(&down)?.misshapen(&[1, self.width])),
+        };
+        let load = |name: &str, rows: usize, columns: usize| {
+            if self.gguf {
+                Linear::load(self.weights, name, rows, columns)
+            } else {
+                Linear::load_turned(self.weights, name, rows, columns)
+            }
+        };
+        Ok(LowRank {
+            down: load(&down, rank, self.width)?,
+            up: load(&name(2), self.width, rank)?,
+            bias,
+        })
+    }
+
+    fn lerps(&self, n: usize) -> Result<[Vec<f32>; 6], LoadError> {
+        if self.gguf {
+            let fused = self
+                .weights
+                .floats(&self.name(n, "time_mix_lerp_fused", ""), &[6, self.width])?;
+            return Ok(std::array::from_fn(|i| {
+                fused[i * self.width..][..self.width].to_vec()
+            }));
+        }
+        let one = |letter: char| self.vector(n, "", &format!("att.x_{letter}"));
+        Ok([one('r')?, one('w')?, one('k')?, one('v')?, one('a')?, one('g')?])
+    }
+}
+
+fn layer(tensors: &Tensors<'_>, n: usize, feed_forward: usize) -> Result<Layer, LoadError> {
+    let width = tensors.width;
+    let norm = |gguf: &str, other: &str| {
+        tensors.norm(&if tensors.gguf {
+            format!("blk.{n}.{gguf}")
+        } else {
+            format!("blocks.{n}.{other}")
+        })
+    };
+    Ok(Layer {
+        time_norm: norm("attn_norm", "ln1")?,
+        channel_norm: norm("attn_norm_2", "ln2")?,
+        lerps: tensors.lerps(n)?,
+        decay: tensors.low_rank(n, 'w')?,
+        rate: tensors.low_rank(n, 'a')?,
+        // Files may carry one for the first layer; there it has no meaning.
+        value_mix: if n == 0 {
+            None
+        } else {
+            Some(tensors.low_rank(n, 'v')?)
+        },
+        gate: tensors.low_rank(n, 'g')?,
+        key_scale: tensors.vector(n, "time_mix_k_k", "att.k_k")?,
+        key_rate: tensors.vector(n, "time_mix_k_a", "att.k_a")?,
+        bonus: tensors.vector(n, "time_mix_r_k", "att.r_k")?,
+        receptance: tensors.matrix(n, "time_mix_receptance", "att.receptance", width, width)?,
+        key: tensors.matrix(n, "time_mix_key", "att.key", width, width)?,
+        value: tensors.matrix(n, "time_mix_value", "att.value", width, width)?,
+        output: tensors.matrix(n, "time_mix_output", "att.output", width, width)?,
+        head_norm: norm("time_mix_ln", "att.ln_x")?,
+        channel_lerp: tensors.vector(n, "channel_mix_lerp_k", "ffn.x_k")?,
+        channel_key: tensors.matrix(n, "channel_mix_key", "ffn.key", feed_forward, width)?,
+        channel_value: tensors.matrix(n, "channel_mix_value", "ffn.value", width, feed_forward)?,
+    })
+}

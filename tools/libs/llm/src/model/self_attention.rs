@@ -1,0 +1,211 @@
+//! An attention layer: projections, rotary positions, keys and values to the pages, attention, projection back.
+
+use sigmavault_ternary::{Activations, Pool, Precision};
+
+use super::attention::{self, Place, ROWS};
+use super::error::ForwardError;
+use super::linear::{Linear, products};
+use super::network::{Pass, Segment};
+use super::pages::Pages;
+use super::rope::rotate;
+use super::{ops, parallel};
+
+/// The weights of an attention layer.
+#[derive(Debug)]
+pub struct SelfAttention {
+    /// Its number among the layers with attention.
+    pub index: usize,
+    /// Query heads.
+    pub heads: usize,
+    /// Key and value heads.
+    pub kv_heads: usize,
+    /// Numbers of a head.
+    pub size: usize,
+    /// What scores are multiplied by.
+    pub scale: f32,
+    /// For the normalisations within.
+    pub epsilon: f32,
+    /// Projections.
+    pub query: Linear,
+    /// To keys.
+    pub key: Linear,
+    /// To values.
+    pub value: Linear,
+    /// Back to the hidden state.
+    pub output: Linear,
+    /// Normalises each query head (Qwen3).
+    pub query_norm: Option<Vec<f32>>,
+    /// Normalises each key head (Qwen3).
+    pub key_norm: Option<Vec<f32>>,
+    /// Normalises what attention gave (`BitNet`).
+    pub sub_norm: Option<Vec<f32>>,
+}
+
+/// Buffers of attention layers.
+#[derive(Debug, Default)]
+pub struct Work {
+    query: Vec<f32>,
+    key: Vec<f32>,
+    value: Vec<f32>,
+    mixed: Vec<f32>,
+    attended: Vec<f32>,
+}
+
+/// Attention of some rows of a segment with one key head.
+struct Task {
+    segment: usize,
+    /// First row of the pass.
+    row: usize,
+    rows: usize,
+    head: usize,
+    position: usize,
+}
+
+impl SelfAttention {
+    /// Its matrices.
+    pub fn matrices(&self) -> [&Linear; 4] {
+        [&self.query, &self.key, &self.value, &self.output]
+    }
+
+    /// `out` = what the layer adds to the rows whose normalised form is `normed`. `angles` are those of each row; without them
+    /// positions are not marked.
+    #[allow(clippy::too_many_arguments, reason = "buffers are the caller's")]
+    pub fn apply(
+        &self,
+        normed: &[f32],
+        pass: &mut Pass<'_, '_>,
+        angles: Option<&[f32]>,
+        precision: Precision,
+        quantised: &mut Activations,
+        work: &mut Work,
+        out: &mut Vec<f32>,
+        pool: &Pool,
+    ) -> Result<(), ForwardError> {
+        let jobs = &mut [
+            (&self.query, &mut work.query),
+            (&self.key, &mut work.key),
+            (&self.value, &mut work.value),
+        ];
+        products(normed, pass.rows, quantised, precision, jobs, pool)?;
+        self.remember(pass, angles, work, pool);
+        self.mix(pass, angles, work, pool);
+        if let Some(weight) = &self.sub_norm {
+            ops::rms_norm_rows(&mut work.attended, weight, self.epsilon, pool);
+        }
+        products(
+            &work.attended,
+            pass.rows,
+            quantised,
+            precision,
+            &mut [(&self.output, out)],
+            pool,
+        )
+    }
+
+    /// Normalises and turns a head.
+    fn place(&self, head: &mut [f32], norm: Option<&Vec<f32>>, angles: Option<&[f32]>, row: usize) {
+        if let Some(weight) = norm {
+            ops::rms_norm_in_place(head, weight, self.epsilon);
+        }
+        if let Some(angles) = angles {
+            rotate(head, &angles[row * self.size..][..self.size]);
+        }
+    }
+
+    /// Turns the keys and writes them and the values to the pages.
+    fn remember(&self, pass: &mut Pass<'_, '_>, angles: Option<&[f32]>, work: &mut Work, pool: &Pool) {
+        let width = self.kv_heads * self.size;
+        parallel::pieces(pool, &mut work.key, width * ROWS, &|piece, keys| {
+            for (row, keys) in keys.chunks_exact_mut(width).enumerate() {
+                for head in keys.chunks_exact_mut(self.size) {
+                    self.place(head, self.key_norm.as_ref(), angles, piece * ROWS + row);
+                }
+            }
+        });
+        for segment in pass.segments {
+            let Some(pages) = &mut pass.sequences[segment.sequence].pages else {
+                continue;
+            };
+            for (i, row) in segment.rows.clone().enumerate() {
+                let (keys, values) = (
+                    &work.key[row * width..][..width],
+                    &work.value[row * width..][..width],
+                );
+                pages.write(self.index, segment.position + i, keys, values);
+            }
+        }
+    }
+
+    /// Attention proper: `work.query` to `work.attended`.
+    fn mix(&self, pass: &Pass<'_, '_>, angles: Option<&[f32]>, work: &mut Work, pool: &Pool) {
+        let (heads, size, group) = (self.heads, self.size, self.heads / self.kv_heads);
+        let tasks = tasks(pass.segments, self.kv_heads);
+        let Work {
+            query,
+            mixed,
+            attended,
+            ..
+        } = work;
+        mixed.resize(query.len(), 0.0);
+        let mut rest = mixed.as_mut_slice();
+        let mut slices = Vec::with_capacity(tasks.len());
+        for task in &tasks {
+            let (slice, after) = rest.split_at_mut(task.rows * group * size);
+            slices.push(slice);
+            rest = after;
+        }
+        let pages: Vec<Option<&Pages>> = pass.sequences.iter().map(|s| s.pages.as_ref()).collect();
+        parallel::slices(pool, slices, &|number, out| {
+            let task = &tasks[number];
+            let Some(pages) = pages[pass.segments[task.segment].sequence] else {
+                return;
+            };
+            let mut queries = Vec::with_capacity(out.len());
+            for row in task.row..task.row + task.rows {
+                let from = queries.len();
+                queries.extend_from_slice(&query[(row * heads + task.head * group) * size..][..group * size]);
+                for head in queries[from..].chunks_exact_mut(size) {
+                    self.place(head, self.query_norm.as_ref(), angles, row);
+                }
+            }
+            let place = Place {
+                layer: self.index,
+                head: task.head,
+                group,
+                position: task.position,
+                scale: self.scale,
+            };
+            attention::attend(&queries, pages, place, out);
+        });
+        if tasks.iter().all(|task| task.rows == 1) {
+            // Then the tasks' order is that of rows and heads.
+            std::mem::swap(mixed, attended);
+            return;
+        }
+        attended.resize(mixed.len(), 0.0);
+        let mut from = mixed.chunks_exact(group * size);
+        for task in &tasks {
+            for (row, mixed) in (task.row..).zip(from.by_ref().take(task.rows)) {
+                attended[(row * heads + task.head * group) * size..][..group * size].copy_from_slice(mixed);
+            }
+        }
+    }
+}
+
+/// The tasks of a pass, in the order of rows and then heads where a task is a single row.
+fn tasks(segments: &[Segment], heads: usize) -> Vec<Task> {
+    let mut tasks = Vec::new();
+    for (index, segment) in segments.iter().enumerate() {
+        let count = segment.rows.len();
+        for from in (0..count).step_by(ROWS) {
+            tasks.extend((0..heads).map(|head| Task {
+                segment: index,
+                row: segment.rows.start + from,
+                rows: ROWS.min(count - from),
+                head,
+                position: segment.position + from,
+            }));
+        }
+    }
+    tasks
+}

@@ -1,0 +1,174 @@
+//! SSSE3: four rows in a register, products in int16 pairs by `pmaddubsw`. The bounds are those of AVX2.
+#![allow(unsafe_code)] // loads and stores of whole registers
+
+use std::arch::x86_64::{
+    __m128, __m128i, _mm_add_epi16, _mm_add_epi32, _mm_add_ps, _mm_and_si128, _mm_cvtepi32_ps,
+    _mm_loadu_si128, _mm_madd_epi16, _mm_maddubs_epi16, _mm_mul_ps, _mm_set1_epi8, _mm_set1_epi16,
+    _mm_set1_epi32, _mm_set1_ps, _mm_setzero_si128, _mm_shuffle_epi32, _mm_slli_epi32, _mm_srai_epi16,
+    _mm_srli_epi16, _mm_storeu_ps,
+};
+
+use super::narrow::narrow;
+use super::{Groups, Job, Outputs, part};
+use crate::dense::widen;
+use crate::panel::{CHUNK, PANEL_ROWS};
+
+const LANES: usize = 4;
+type Int = __m128i;
+type Float = __m128;
+/// Planes 0 and 2; planes 1 and 3, 4 times too large. int16.
+type Apart = [__m128i; 2];
+
+narrow!(#[target_feature(enable = "ssse3")]);
+
+#[inline]
+#[target_feature(enable = "ssse3")]
+fn apart() -> Apart {
+    [_mm_setzero_si128(); 2]
+}
+
+#[inline]
+#[target_feature(enable = "ssse3")]
+fn apart_add(sums: Apart, block: Int, words: [Int; 4]) -> Apart {
+    let (even, odd) = (_mm_set1_epi8(3), _mm_set1_epi8(12));
+    let high = _mm_srli_epi16::<4>(block);
+    let pair = |low: Int, mask: Int, first: Int, second: Int, sum: Int| {
+        let first = _mm_maddubs_epi16(_mm_and_si128(low, mask), first);
+        let second = _mm_maddubs_epi16(_mm_and_si128(high, mask), second);
+        _mm_add_epi16(sum, _mm_add_epi16(first, second))
+    };
+    [
+        pair(block, even, words[0], words[2], sums[0]),
+        pair(block, odd, words[1], words[3], sums[1]),
+    ]
+}
+
+#[inline]
+#[target_feature(enable = "ssse3")]
+fn apart_sum(sums: Apart) -> Int {
+    sum(_mm_add_epi16(sums[0], _mm_srai_epi16::<2>(sums[1])))
+}
+
+/// Adds to int16 sums.
+#[inline]
+#[target_feature(enable = "ssse3")]
+fn add(sums: Int, planes: [Int; 4], words: [Int; 4]) -> Int {
+    let first = _mm_add_epi16(
+        _mm_maddubs_epi16(planes[0], words[0]),
+        _mm_maddubs_epi16(planes[1], words[1]),
+    );
+    let second = _mm_add_epi16(
+        _mm_maddubs_epi16(planes[2], words[2]),
+        _mm_maddubs_epi16(planes[3], words[3]),
+    );
+    _mm_add_epi16(sums, _mm_add_epi16(first, second))
+}
+
+/// Pairs of int16 sums to int32.
+#[inline]
+#[target_feature(enable = "ssse3")]
+fn sum(sums: Int) -> Int {
+    _mm_madd_epi16(sums, _mm_set1_epi16(1))
+}
+
+#[inline]
+#[target_feature(enable = "ssse3")]
+fn load(codes: [u8; 16]) -> Int {
+    // SAFETY: 16 bytes are read, as many as there are.
+    unsafe { _mm_loadu_si128(codes.as_ptr().cast()) }
+}
+
+#[inline]
+#[target_feature(enable = "ssse3")]
+fn words(values: &[i8; 16]) -> [Int; 4] {
+    // SAFETY: 16 bytes are read, as many as there are.
+    let values = unsafe { _mm_loadu_si128(values.as_ptr().cast()) };
+    [
+        _mm_shuffle_epi32::<0x00>(values),
+        _mm_shuffle_epi32::<0x55>(values),
+        _mm_shuffle_epi32::<0xaa>(values),
+        _mm_shuffle_epi32::<0xff>(values),
+    ]
+}
+
+#[inline]
+#[target_feature(enable = "ssse3")]
+fn planes(block: Int) -> [Int; 4] {
+    let three = _mm_set1_epi8(3);
+    [
+        _mm_and_si128(block, three),
+        _mm_and_si128(_mm_srli_epi16::<2>(block), three),
+        _mm_and_si128(_mm_srli_epi16::<4>(block), three),
+        _mm_and_si128(_mm_srli_epi16::<6>(block), three),
+    ]
+}
+
+#[inline]
+#[target_feature(enable = "ssse3")]
+fn zero() -> Int {
+    _mm_setzero_si128()
+}
+
+#[inline]
+#[target_feature(enable = "ssse3")]
+fn splat(value: i32) -> Int {
+    _mm_set1_epi32(value)
+}
+
+#[inline]
+#[target_feature(enable = "ssse3")]
+fn plus(a: Int, b: Int) -> Int {
+    _mm_add_epi32(a, b)
+}
+
+#[inline]
+#[target_feature(enable = "ssse3")]
+fn join(first: Int, second: Int) -> Int {
+    _mm_add_epi32(_mm_slli_epi32::<8>(first), second)
+}
+
+#[inline]
+#[target_feature(enable = "ssse3")]
+fn float(sums: Int) -> Float {
+    _mm_cvtepi32_ps(sums)
+}
+
+#[inline]
+#[target_feature(enable = "ssse3")]
+fn floats(value: f32) -> Float {
+    _mm_set1_ps(value)
+}
+
+#[inline]
+#[target_feature(enable = "ssse3")]
+fn times(a: Float, b: Float) -> Float {
+    _mm_mul_ps(a, b)
+}
+
+#[inline]
+#[target_feature(enable = "ssse3")]
+fn plus_floats(a: Float, b: Float) -> Float {
+    _mm_add_ps(a, b)
+}
+
+/// Without F16C: the widening is plain code that becomes vectors.
+#[inline]
+#[target_feature(enable = "ssse3")]
+fn weights(scales: [u8; 8]) -> Float {
+    let [a, b, c, d, e, f, g, h] = scales;
+    let floats = [
+        widen(u16::from_le_bytes([a, b])),
+        widen(u16::from_le_bytes([c, d])),
+        widen(u16::from_le_bytes([e, f])),
+        widen(u16::from_le_bytes([g, h])),
+    ];
+    // SAFETY: 4 floats are read, as many as there are.
+    unsafe { std::arch::x86_64::_mm_loadu_ps(floats.as_ptr()) }
+}
+
+#[inline]
+#[target_feature(enable = "ssse3")]
+fn store(out: &mut [f32; 4], value: Float) {
+    // SAFETY: 4 floats are written, as many as there are.
+    unsafe { _mm_storeu_ps(out.as_mut_ptr(), value) }
+}
