@@ -4,7 +4,7 @@
 //! - [`program`], [`systemctl`]: other programs, and the service manager when the REST interface is down
 //! - [`ask`]: the local language model
 //! - [`durable`]: files that are whole after a power cut
-//! - [`status`], [`hardware`], [`slots`], [`boot_check`], [`factory_reset`]: one module per subcommand
+//! - [`status`], [`hardware`], [`slots`], [`model`], [`boot_check`], [`factory_reset`]: one module per subcommand
 //! - [`generate`]: completions and manual pages
 
 mod ask;
@@ -14,6 +14,7 @@ mod durable;
 mod factory_reset;
 mod generate;
 mod hardware;
+mod model;
 mod program;
 mod slots;
 mod status;
@@ -62,6 +63,8 @@ enum Command {
         #[command(subcommand)]
         action: Option<SlotsAction>,
     },
+    /// Get, check and remove the language models of this machine
+    Model(model::Arguments),
     /// Check whether this boot is good, as sigmavault-boot-check.service does on every boot
     ///
     /// Waits until what a boot needs is there: the verified root, a writable state file system, the units listed in
@@ -239,6 +242,7 @@ fn run(command: Command) -> anyhow::Result<Vec<u8>> {
         Command::Slots { local, action } => {
             slots_command(&Files::new(local.root), local.json, action.as_ref())
         }
+        Command::Model(arguments) => model::run(&arguments),
         Command::BootCheck {
             at_shutdown,
             deadline,
