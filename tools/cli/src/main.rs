@@ -2,16 +2,19 @@
 //!
 //! - [`client`]: the REST interface
 //! - [`program`], [`systemctl`]: other programs, and the service manager when the REST interface is down
+//! - [`ask`]: the local language model
 //! - [`durable`]: files that are whole after a power cut
-//! - [`status`], [`hardware`], [`slots`], [`boot_check`], [`factory_reset`]: one module per subcommand
+//! - [`status`], [`hardware`], [`slots`], [`model`], [`boot_check`], [`factory_reset`]: one module per subcommand
 //! - [`generate`]: completions and manual pages
 
+mod ask;
 mod boot_check;
 mod client;
 mod durable;
 mod factory_reset;
 mod generate;
 mod hardware;
+mod model;
 mod program;
 mod slots;
 mod status;
@@ -28,6 +31,7 @@ use sigmavault_facts::Files;
 use sigmavault_types::health::Alive;
 use sigmavault_types::slots::Slot;
 
+use crate::ask::AskError;
 use crate::client::Client;
 use crate::factory_reset::{Level, ResetError};
 
@@ -46,6 +50,11 @@ enum Command {
     Status(Facts),
     /// Show the machine's hardware and why its model tier was chosen
     Hardware(Facts),
+    /// Ask the local language model
+    ///
+    /// The answer is printed as it is written. What is piped in comes after the question, so that a log or a list can be
+    /// asked about.
+    Ask(AskArguments),
     /// Show the system slots: which runs, which is taken next, which failed and why
     #[command(args_conflicts_with_subcommands = true)]
     Slots {
@@ -54,6 +63,8 @@ enum Command {
         #[command(subcommand)]
         action: Option<SlotsAction>,
     },
+    /// Get, check and remove the language models of this machine
+    Model(model::Arguments),
     /// Check whether this boot is good, as sigmavault-boot-check.service does on every boot
     ///
     /// Waits until what a boot needs is there: the verified root, a writable state file system, the units listed in
@@ -132,6 +143,30 @@ enum SlotsAction {
 }
 
 #[derive(Debug, Args)]
+struct AskArguments {
+    /// The question
+    #[arg(value_name = "QUESTION")]
+    question: Vec<String>,
+    /// Tell the model this first
+    #[arg(long, value_name = "TEXT")]
+    system: Option<String>,
+    /// The model to ask: a name, an alias, or auto
+    #[arg(long, value_name = "MODEL", default_value = "auto")]
+    model: String,
+    /// Print the whole answer as JSON
+    #[arg(long)]
+    json: bool,
+    /// Where the language model's socket is
+    #[arg(
+        long,
+        value_name = "PATH",
+        env = "SIGMAVAULT_RYZAN",
+        default_value = "/run/sigmavault/ryzan.sock"
+    )]
+    socket: PathBuf,
+}
+
+#[derive(Debug, Args)]
 struct ResetArguments {
     /// How much to reset
     #[arg(value_enum)]
@@ -203,9 +238,11 @@ fn run(command: Command) -> anyhow::Result<Vec<u8>> {
                 Ok(hardware::show(&report).into_bytes())
             }
         }
+        Command::Ask(arguments) => ask_command(arguments),
         Command::Slots { local, action } => {
             slots_command(&Files::new(local.root), local.json, action.as_ref())
         }
+        Command::Model(arguments) => model::run(&arguments),
         Command::BootCheck {
             at_shutdown,
             deadline,
@@ -217,6 +254,24 @@ fn run(command: Command) -> anyhow::Result<Vec<u8>> {
             generate::manual(Arguments::command(), &folder)?;
             Ok(Vec::new())
         }
+    }
+}
+
+fn ask_command(arguments: AskArguments) -> anyhow::Result<Vec<u8>> {
+    let stdin = io::stdin();
+    let piped = (!stdin.is_terminal()).then(|| stdin.lock());
+    let question = ask::Question {
+        text: ask::question_text(&arguments.question, piped)?,
+        model: arguments.model,
+        system: arguments.system,
+    };
+    if arguments.json {
+        return json(&ask::whole(&arguments.socket, &question)?);
+    }
+    match ask::stream(&arguments.socket, &question, &mut io::stdout().lock()) {
+        // A reader that closed the pipe has what it wanted.
+        Err(AskError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Vec::new()),
+        done => done.map(|()| Vec::new()).map_err(Into::into),
     }
 }
 

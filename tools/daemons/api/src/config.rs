@@ -1,11 +1,12 @@
 //! Settings: the vendor's file, and over it, key by key, the administrator's.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use serde::Deserialize;
-use sigmavault_facts::{FactError, Files};
+use sigmavault_facts::Files;
+use sigmavault_service::settings::{self, SettingsError};
 
 /// Defaults that come with the package.
 pub const VENDOR_PATH: &str = "/usr/lib/sigmavault/api.toml";
@@ -44,89 +45,23 @@ impl Default for Config {
     }
 }
 
-/// Settings that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// A file cannot be read.
-    #[error("{0}; make it readable for the service, or name another one with --config")]
-    Read(#[from] FactError),
-    /// A file is not TOML.
-    #[error("{}, line {line}: {message}; correct it and start the service again", path.display())]
-    Syntax {
-        /// The file.
-        path: PathBuf,
-        /// Line, from 1.
-        line: usize,
-        /// What is wrong.
-        message: String,
-    },
-    /// A key is unknown or a value has the wrong type.
-    #[error("settings in {files}: {message}; correct them and start the service again")]
-    Value {
-        /// The files that were read.
-        files: String,
-        /// What is wrong.
-        message: String,
-    },
-    /// A value is out of range.
-    #[error("setting `{key}`: {problem}")]
-    Range {
-        /// The key.
-        key: &'static str,
-        /// What is wrong, and what is allowed.
-        problem: String,
-    },
-}
-
 impl Config {
     /// Reads the vendor's file and over it the administrator's, each where there is one; or only `named`, which must
     /// be there.
-    pub fn load(files: &Files, named: Option<&Path>) -> Result<Self, ConfigError> {
-        let mut table = toml::Table::new();
-        let mut read = Vec::new();
-        if let Some(path) = named {
-            let files = Files::default();
-            let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-            table = parse(&path, &files.text(&path)?)?;
-            read.push(path.display().to_string());
-        } else {
-            for path in [VENDOR_PATH, ADMIN_PATH] {
-                match files.text(path) {
-                    Ok(text) => {
-                        table.extend(parse(Path::new(path), &text)?);
-                        read.push(path.to_owned());
-                    }
-                    Err(error) if error.is_missing() => {}
-                    Err(error) => return Err(error.into()),
-                }
-            }
-        }
-        let config: Self = table
-            .try_into()
-            .map_err(|error: toml::de::Error| ConfigError::Value {
-                files: read.join(" and "),
-                message: error.message().to_owned(),
-            })?;
+    pub fn load(files: &Files, named: Option<&Path>) -> Result<Self, SettingsError> {
+        let config: Self = settings::load(files, &[VENDOR_PATH, ADMIN_PATH], named)?;
         config.checked()
     }
 
     /// Refuses values that would leave the service open, dead or useless.
-    pub fn checked(self) -> Result<Self, ConfigError> {
-        let range = |key, problem: &str| {
-            Err(ConfigError::Range {
-                key,
-                problem: problem.to_owned(),
-            })
-        };
+    pub fn checked(self) -> Result<Self, SettingsError> {
+        let range = |key, problem: &str| Err(SettingsError::range(key, problem));
         if !self.listen.ip().is_loopback() {
             let problem = format!(
                 "{} is not a loopback address; use 127.0.0.1 or [::1]",
                 self.listen.ip()
             );
-            return Err(ConfigError::Range {
-                key: "listen",
-                problem,
-            });
+            return Err(SettingsError::range("listen", problem));
         }
         if !(1..=600).contains(&self.request_timeout_seconds) {
             return range("request-timeout-seconds", "must be from 1 to 600");
@@ -152,17 +87,6 @@ impl Config {
     pub const fn shutdown_timeout(&self) -> Duration {
         Duration::from_secs(self.shutdown_seconds)
     }
-}
-
-fn parse(path: &Path, text: &str) -> Result<toml::Table, ConfigError> {
-    toml::from_str(text).map_err(|error| ConfigError::Syntax {
-        path: path.to_owned(),
-        line: error
-            .span()
-            .and_then(|span| text.get(..span.start))
-            .map_or(1, |before| before.matches('\n').count() + 1),
-        message: error.message().to_owned(),
-    })
 }
 
 #[cfg(test)]

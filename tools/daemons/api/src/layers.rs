@@ -7,6 +7,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http_body_util::Limited;
 use log::{debug, warn};
+use sigmavault_service::host;
 use uuid::Uuid;
 
 use crate::problem::{ApiError, render};
@@ -78,27 +79,17 @@ fn check_host(request: &Request, state: &AppState) -> Result<(), ApiError> {
         .headers()
         .get(header::HOST)
         .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-    let host = named
+    let called = named
         .or_else(|| request.uri().authority().map(ToString::to_string))
         .unwrap_or_default();
-    let name = host
+    let name = called
         .parse::<Authority>()
         .map(|authority| authority.host().to_owned())
         .unwrap_or_default();
-    let name = name.trim_start_matches('[').trim_end_matches(']');
-    let is_own = name.eq_ignore_ascii_case("localhost")
-        || name
-            .parse()
-            .is_ok_and(|address: std::net::IpAddr| address.is_loopback())
-        || state
-            .config
-            .allowed_hosts
-            .iter()
-            .any(|allowed| name.eq_ignore_ascii_case(allowed));
-    if is_own {
+    if host::is_own(&name, &state.config.allowed_hosts) {
         Ok(())
     } else {
-        Err(ApiError::HostNotAllowed { host })
+        Err(ApiError::HostNotAllowed { host: called })
     }
 }
 

@@ -10,11 +10,9 @@
 //! - [`sampler`]: counters over time, for rates
 //! - [`server`]: the listener
 //! - [`watchdog`]: liveness for the service manager
-//! - [`logging`]: the journal, or standard error
 
 pub mod config;
 pub mod layers;
-pub mod logging;
 pub mod openapi;
 pub mod problem;
 pub mod routes;

@@ -9,12 +9,13 @@ use anyhow::anyhow;
 use clap::{CommandFactory as _, Parser};
 use clap_complete::Shell;
 use log::{LevelFilter, info};
-use sd_notify::NotifyState;
 use sigmavault_api::config::Config;
 use sigmavault_api::server::Server;
 use sigmavault_api::state::AppState;
-use sigmavault_api::{logging, openapi, sampler, watchdog};
+use sigmavault_api::{openapi, sampler, watchdog};
 use sigmavault_facts::Files;
+use sigmavault_service::logging;
+use sigmavault_service::manager::{NotifyState, notify};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// REST interface of SigmaVault on the loopback address
@@ -74,7 +75,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     drop(out);
 
-    logging::install(arguments.log_level)?;
+    logging::install("sigmavault-api", arguments.log_level)?;
     let files = Files::new(&arguments.root);
     let mut config = Config::load(&files, arguments.config.as_deref())?;
     if let Some(listen) = arguments.listen {
@@ -104,7 +105,7 @@ async fn serve(state: AppState) -> anyhow::Result<()> {
     tokio::spawn(watchdog::run(address));
     info!("listening on http://{address}");
     let status = format!("Listening on http://{address}");
-    watchdog::notify(&[NotifyState::Ready, NotifyState::Status(&status)]);
+    notify(&[NotifyState::Ready, NotifyState::Status(&status)]);
     server
         .run(async move {
             tokio::select! {
@@ -112,7 +113,7 @@ async fn serve(state: AppState) -> anyhow::Result<()> {
                 _ = interrupt.recv() => {}
             }
             info!("stopping");
-            watchdog::notify(&[
+            notify(&[
                 NotifyState::Stopping,
                 NotifyState::Status("Letting requests finish"),
             ]);

@@ -3,38 +3,13 @@
 use std::io;
 use std::net::SocketAddr;
 
-use log::error;
-use sd_notify::NotifyState;
+use sigmavault_service::manager;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// Checks liveness three times in each period, for as long as it is polled, and tells the service manager when it is
-/// given. Does nothing when the service manager runs no watchdog.
+/// Checks liveness for as long as it is polled.
 pub async fn run(address: SocketAddr) {
-    let Some(period) = sd_notify::watchdog_enabled() else {
-        return;
-    };
-    let interval = period / 3;
-    let mut ticks = tokio::time::interval(interval);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        match tokio::time::timeout(interval, ask(address)).await {
-            Ok(Ok(())) => notify(&[NotifyState::Watchdog]),
-            Ok(Err(error)) => error!("not alive: {error}"),
-            Err(_) => error!(
-                "not alive: no answer from {address} within {} ms",
-                interval.as_millis()
-            ),
-        }
-    }
-}
-
-/// Tells the service manager; without one this does nothing.
-pub fn notify(state: &[NotifyState]) {
-    if let Err(error) = sd_notify::notify(state) {
-        error!("cannot tell the service manager: {error}");
-    }
+    manager::watchdog(address.to_string(), || ask(address)).await;
 }
 
 /// Asks for `/health/live` as any client would.

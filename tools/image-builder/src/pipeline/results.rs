@@ -16,11 +16,12 @@ use super::stages::{iso, root};
 use crate::manifest::{Manifest, Sizes};
 
 /// Roots of the crates that go into an image.
-const IMAGE_CRATES: [&str; 4] = [
+const IMAGE_CRATES: [&str; 5] = [
     "sigmavault-detector",
     "sigmavault-installer",
     "sigmavault-api",
     "sigmavault-cli",
+    "sigmavault-ryzan",
 ];
 
 pub fn write_results(

@@ -149,7 +149,11 @@ fn kind(entry: &Entry, room: Room, usual: Group) -> Result<TensorKind, Malformed
         None => Err(Malformed::Shape {
             name: entry.name.clone(),
             shape: entry.shape.clone(),
-            why: "a row is no whole number of blocks of its type",
+            why: if whole {
+                "it has more bytes than can be counted"
+            } else {
+                "a row is no whole number of blocks of its type"
+            },
         }),
     }
 }

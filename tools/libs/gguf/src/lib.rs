@@ -7,6 +7,7 @@
 //! - [`File`]: a mapped file; [`Index`]: what its header says, from bytes alone
 //! - [`Metadata`], [`Value`], [`Array`]: the thirteen value types
 //! - [`TensorInfo`], [`TensorKind`]: where a tensor lies and how its numbers are packed
+//! - [`Summary`], [`support`]: what a file is for a person, and whether the engine can run it
 //! - [`Writer`]: writes such files
 
 mod cursor;
@@ -16,6 +17,8 @@ mod index;
 mod kind;
 mod layout;
 mod metadata;
+mod summary;
+pub mod support;
 mod tensor;
 mod value;
 mod writer;
@@ -26,6 +29,7 @@ pub use index::{DEFAULT_ALIGNMENT, HEADER_LIMIT, Index};
 pub use kind::{Packing, TensorKind};
 pub use memmap2::Mmap;
 pub use metadata::Metadata;
+pub use summary::Summary;
 pub use tensor::{TensorInfo, TensorView};
 pub use value::{Array, Value, ValueType};
 pub use writer::{WriteError, Writer};

@@ -26,12 +26,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
-        ["make", file, ref rest @ ..] => make(file, rest.first().unwrap_or(&"1.7b"), rest.get(1).unwrap_or(&"q2_0")),
+        ["make", file, ref rest @ ..] => make(
+            file,
+            rest.first().unwrap_or(&"1.7b"),
+            rest.get(1).unwrap_or(&"q2_0"),
+        ),
         ["run", file, ref rest @ ..] => {
             let number = |i: usize, default| rest.get(i).map_or(Ok(default), |n| n.parse());
             run(Path::new(file), number(0, 2)?, number(1, 512)?)
         }
-        _ => Err("usage: speed make FILE [1.7b|4b|8b] [q2_0|tq2_0] | speed run FILE [THREADS] [TOKENS]".into()),
+        _ => {
+            Err("usage: speed make FILE [1.7b|4b|8b] [q2_0|tq2_0] | speed run FILE [THREADS] [TOKENS]".into())
+        }
     }
 }
 
@@ -48,7 +54,9 @@ fn make(path: &str, size: &str, encoding: &str) -> Result<(), Box<dyn Error>> {
         _ => return Err("the encodings are q2_0 and tq2_0".into()),
     };
     let mut writer = Writer::new();
-    writer.set("general.architecture", "qwen3").set("general.name", format!("random {size}").as_str());
+    writer
+        .set("general.architecture", "qwen3")
+        .set("general.name", format!("random {size}").as_str());
     for (key, value) in [
         ("block_count", layers),
         ("context_length", 32768),
@@ -61,10 +69,14 @@ fn make(path: &str, size: &str, encoding: &str) -> Result<(), Box<dyn Error>> {
     ] {
         writer.set(&format!("qwen3.{key}"), value);
     }
-    writer.set("qwen3.attention.layer_norm_rms_epsilon", 1e-6_f32).set("qwen3.rope.freq_base", 1e6_f32);
+    writer
+        .set("qwen3.attention.layer_norm_rms_epsilon", 1e-6_f32)
+        .set("qwen3.rope.freq_base", 1e6_f32);
     let (queries, keys) = (u64::from(heads * HEAD), u64::from(KV_HEADS * HEAD));
     let mut matrix = |name: &str, rows: u64, columns: u64| {
-        writer.tensor_from(name, &[columns, rows], kind, move |out| random(out, kind, rows, columns));
+        writer.tensor_from(name, &[columns, rows], kind, move |out| {
+            random(out, kind, rows, columns)
+        });
     };
     matrix("token_embd.weight", VOCABULARY, width);
     if !tied {
@@ -90,9 +102,12 @@ fn make(path: &str, size: &str, encoding: &str) -> Result<(), Box<dyn Error>> {
     };
     ones("output_norm.weight", width);
     for n in 0..layers {
-        for (name, length) in
-            [("attn_norm", width), ("ffn_norm", width), ("attn_q_norm", HEAD.into()), ("attn_k_norm", HEAD.into())]
-        {
+        for (name, length) in [
+            ("attn_norm", width),
+            ("ffn_norm", width),
+            ("attn_q_norm", HEAD.into()),
+            ("attn_k_norm", HEAD.into()),
+        ] {
             ones(&format!("blk.{n}.{name}.weight"), length);
         }
     }
@@ -112,7 +127,11 @@ fn random(out: &mut dyn Write, kind: TensorKind, rows: u64, columns: u64) -> std
         let both = state & (state >> 1) & 0x5555_5555_5555_5555;
         (state & !(both << 1)).to_le_bytes()
     };
-    let (block, scale_first) = if kind == TensorKind::Q2_0G64 { (64, true) } else { (256, false) };
+    let (block, scale_first) = if kind == TensorKind::Q2_0G64 {
+        (64, true)
+    } else {
+        (256, false)
+    };
     for _ in 0..rows * columns / block {
         if scale_first {
             out.write_all(&scale)?;
@@ -130,7 +149,14 @@ fn random(out: &mut dyn Write, kind: TensorKind, rows: u64, columns: u64) -> std
 fn run(path: &Path, threads: usize, prompt: usize) -> Result<(), Box<dyn Error>> {
     let pool = Pool::new(threads);
     let begin = Instant::now();
-    let model = Model::load(path, &LoadOptions::default())?;
+    let panels = Some(path.with_extension("panels"));
+    let model = Model::load(
+        path,
+        &LoadOptions {
+            panels,
+            ..LoadOptions::default()
+        },
+    )?;
     let info = model.info();
     println!(
         "{}: {} layers, {:.3} GB, {:.3} GB a token, {} threads, {}, loaded in {:.1} s",
@@ -144,7 +170,10 @@ fn run(path: &Path, threads: usize, prompt: usize) -> Result<(), Box<dyn Error>>
     );
     let bandwidth = bandwidth(info.bytes_per_token, &pool);
     let roof = bandwidth / info.bytes_per_token as f64;
-    println!("memory: {:.1} GB/s, so at most {roof:.1} tokens/s", bandwidth / 1e9);
+    println!(
+        "memory: {:.1} GB/s, so at most {roof:.1} tokens/s",
+        bandwidth / 1e9
+    );
     for seen in [16, prompt] {
         let mut sequence = model.sequence();
         step(&model, &mut sequence, &vec![1; seen], &pool)?;
@@ -156,7 +185,11 @@ fn run(path: &Path, threads: usize, prompt: usize) -> Result<(), Box<dyn Error>>
             }
             best = best.min(begin.elapsed().as_secs_f64() / 16.0);
         }
-        println!("decode after {seen}: {:.1} tokens/s, {:.0} % of that", 1.0 / best, 100.0 / best / roof);
+        println!(
+            "decode after {seen}: {:.1} tokens/s, {:.0} % of that",
+            1.0 / best,
+            100.0 / best / roof
+        );
     }
     let tokens: Vec<u32> = (0..u32::try_from(prompt)?).map(|t| t * 7 % 1000).collect();
     let mut best = f64::INFINITY;
@@ -176,7 +209,16 @@ fn step(
     pool: &Pool,
 ) -> Result<(), Box<dyn Error>> {
     let mut out = Vec::new();
-    model.forward(&mut [Step { sequence, tokens, logits: Wanted::Last, out: &mut out, parents: None }], pool)?;
+    model.forward(
+        &mut [Step {
+            sequence,
+            tokens,
+            logits: Wanted::Last,
+            out: &mut out,
+            parents: None,
+        }],
+        pool,
+    )?;
     black_box(out);
     Ok(())
 }
@@ -190,7 +232,10 @@ fn bandwidth(bytes: usize, pool: &Pool) -> f64 {
             let begin = Instant::now();
             pool.run(words.len().div_ceil(part), &|i| {
                 let mut lanes = [0_u64; 32];
-                for chunk in words[i * part..words.len().min((i + 1) * part)].as_chunks::<32>().0 {
+                for chunk in words[i * part..words.len().min((i + 1) * part)]
+                    .as_chunks::<32>()
+                    .0
+                {
                     for (lane, word) in lanes.iter_mut().zip(chunk) {
                         *lane ^= word;
                     }

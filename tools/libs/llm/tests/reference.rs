@@ -29,7 +29,13 @@ fn logits_equal_the_reference() {
     let pool = Pool::new(2);
     for &name in MODELS {
         let (model, expected) = (load(name, &exact()), expected(name));
-        let ours = run(&model, &mut model.sequence(), &expected.text(), Wanted::All, &pool);
+        let ours = run(
+            &model,
+            &mut model.sequence(),
+            &expected.text(),
+            Wanted::All,
+            &pool,
+        );
         let off = distance(&ours, &expected.logits, model.info().vocabulary);
         println!("{name}: {off:.1e}");
         assert!(off < 1e-3, "{name} is off by {off}");
@@ -41,7 +47,11 @@ fn greedy_text_equals_the_reference() {
     let pool = Pool::new(2);
     for &name in MODELS {
         let (model, expected) = (load(name, &exact()), expected(name));
-        assert_eq!(greedy(&model, &expected.prompt, 64, &pool), expected.greedy, "{name}");
+        assert_eq!(
+            greedy(&model, &expected.prompt, 64, &pool),
+            expected.greedy,
+            "{name}"
+        );
     }
 }
 
@@ -55,9 +65,14 @@ fn the_order_of_work_changes_nothing() {
         let whole = run(&model, &mut model.sequence(), &text, Wanted::All, &pool);
 
         let mut sequence = model.sequence();
-        let single: Vec<f32> =
-            text.iter().flat_map(|t| run(&model, &mut sequence, &[*t], Wanted::Last, &pool)).collect();
-        assert!(whole == single, "{name}: a prompt at once and token by token differ");
+        let single: Vec<f32> = text
+            .iter()
+            .flat_map(|t| run(&model, &mut sequence, &[*t], Wanted::Last, &pool))
+            .collect();
+        assert!(
+            whole == single,
+            "{name}: a prompt at once and token by token differ"
+        );
 
         let pieces = beside_others(&model, &text, &pool);
         assert!(whole == pieces, "{name}: alone and beside others differ");
@@ -73,9 +88,27 @@ fn beside_others(model: &Model, text: &[u32], pool: &Pool) -> Vec<f32> {
         let (mut out, mut ignored, mut other) = (Vec::new(), Vec::new(), Vec::new());
         let [a, b, c] = &mut sequences;
         let mut batch = [
-            Step { sequence: a, tokens: &[5; 3], logits: Wanted::None, out: &mut ignored, parents: None },
-            Step { sequence: b, tokens: &text[from..to], logits: Wanted::All, out: &mut out, parents: None },
-            Step { sequence: c, tokens: &[9], logits: Wanted::Last, out: &mut other, parents: None },
+            Step {
+                sequence: a,
+                tokens: &[5; 3],
+                logits: Wanted::None,
+                out: &mut ignored,
+                parents: None,
+            },
+            Step {
+                sequence: b,
+                tokens: &text[from..to],
+                logits: Wanted::All,
+                out: &mut out,
+                parents: None,
+            },
+            Step {
+                sequence: c,
+                tokens: &[9],
+                logits: Wanted::Last,
+                out: &mut other,
+                parents: None,
+            },
         ];
         model.forward(&mut batch, pool).unwrap();
         assert!(ignored.is_empty());
@@ -97,13 +130,25 @@ fn a_fork_goes_its_own_way() {
         let mut trunk = model.sequence();
         run(&model, &mut trunk, &expected.prompt, Wanted::None, &pool);
         let mut branch = trunk.fork();
-        run(&model, &mut branch, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11], Wanted::None, &pool);
+        run(
+            &model,
+            &mut branch,
+            &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11],
+            Wanted::None,
+            &pool,
+        );
         let mut saved = model.restore(&trunk.to_bytes()).unwrap();
         let next = expected.greedy[0];
         let after = run(&model, &mut trunk, &[next], Wanted::Last, &pool);
         let restored = run(&model, &mut saved, &[next], Wanted::Last, &pool);
         assert!(after == restored, "{name}: a saved sequence differs");
-        let fresh = run(&model, &mut model.sequence(), &[&expected.prompt[..], &[next]].concat(), Wanted::Last, &pool);
+        let fresh = run(
+            &model,
+            &mut model.sequence(),
+            &[&expected.prompt[..], &[next]].concat(),
+            Wanted::Last,
+            &pool,
+        );
         assert!(after == fresh, "{name}: the branch changed the trunk");
         let back = branch.truncate(expected.prompt.len());
         assert_eq!(back.is_err(), model.info().recurrent, "{name}");
@@ -120,7 +165,13 @@ fn eight_bits_stay_near_the_reference() {
     let pool = Pool::new(2);
     for &name in MODELS {
         let (model, expected) = (load(name, &LoadOptions::default()), expected(name));
-        let ours = run(&model, &mut model.sequence(), &expected.text(), Wanted::All, &pool);
+        let ours = run(
+            &model,
+            &mut model.sequence(),
+            &expected.text(),
+            Wanted::All,
+            &pool,
+        );
         let width = model.info().vocabulary;
         let off = distance(&ours, &expected.logits, width);
         let same = ours
@@ -128,7 +179,10 @@ fn eight_bits_stay_near_the_reference() {
             .zip(expected.logits.chunks_exact(width))
             .filter(|(a, b)| best(a) == best(b))
             .count();
-        println!("{name}: off by {off:.1e}, best token the same {same} of {}", ours.len() / width);
+        println!(
+            "{name}: off by {off:.1e}, best token the same {same} of {}",
+            ours.len() / width
+        );
         assert!(off < 0.06, "{name} is off by {off}");
     }
 }

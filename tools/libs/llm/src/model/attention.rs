@@ -55,7 +55,9 @@ pub fn attend(queries: &[f32], pages: &Pages, place: Place, out: &mut [f32]) {
             pages.read(place.layer, place.head, page, &mut room.keys, &mut room.values);
             for q in 0..count {
                 // Tokens of this page that the query may see.
-                let visible = (place.position + q / place.group + 1).saturating_sub(page * PAGE).min(PAGE);
+                let visible = (place.position + q / place.group + 1)
+                    .saturating_sub(page * PAGE)
+                    .min(PAGE);
                 if visible == 0 {
                     continue;
                 }
@@ -132,13 +134,27 @@ mod tests {
     fn plain(query: &[f32], keys: &[Vec<f32>], values: &[Vec<f32>], scale: f32) -> Vec<f64> {
         let scores: Vec<f64> = keys
             .iter()
-            .map(|k| query.iter().zip(k).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>() * f64::from(scale))
+            .map(|k| {
+                query
+                    .iter()
+                    .zip(k)
+                    .map(|(a, b)| f64::from(*a) * f64::from(*b))
+                    .sum::<f64>()
+                    * f64::from(scale)
+            })
             .collect();
         let top = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let weights: Vec<f64> = scores.iter().map(|s| (s - top).exp()).collect();
         let sum: f64 = weights.iter().sum();
         (0..query.len())
-            .map(|i| weights.iter().zip(values).map(|(w, v)| w * f64::from(v[i])).sum::<f64>() / sum)
+            .map(|i| {
+                weights
+                    .iter()
+                    .zip(values)
+                    .map(|(w, v)| w * f64::from(v[i]))
+                    .sum::<f64>()
+                    / sum
+            })
             .collect()
     }
 
@@ -150,7 +166,12 @@ mod tests {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             (state >> 8) as f32 / 8_388_608.0 - 1.0
         };
-        let mut pages = Pages::new(Shape { layers: 1, heads: 1, size, kind: KvKind::F32 });
+        let mut pages = Pages::new(Shape {
+            layers: 1,
+            heads: 1,
+            size,
+            kind: KvKind::F32,
+        });
         pages.prepare(0, tokens);
         let (mut keys, mut values) = (Vec::new(), Vec::new());
         for t in 0..tokens {
@@ -162,7 +183,13 @@ mod tests {
         }
         let rows = 16;
         let queries: Vec<f32> = (0..rows * group * size).map(|_| 2.0 * random()).collect();
-        let place = Place { layer: 0, head: 0, group, position: tokens - rows, scale: 0.3 };
+        let place = Place {
+            layer: 0,
+            head: 0,
+            group,
+            position: tokens - rows,
+            scale: 0.3,
+        };
         let mut out = vec![0.0; queries.len()];
         attend(&queries, &pages, place, &mut out);
         for (q, (query, ours)) in queries.chunks_exact(size).zip(out.chunks_exact(size)).enumerate() {

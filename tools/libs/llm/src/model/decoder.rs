@@ -57,7 +57,11 @@ pub struct Factors {
 
 impl Default for Factors {
     fn default() -> Self {
-        Self { embedding: 1.0, residual: 1.0, logits: 1.0 }
+        Self {
+            embedding: 1.0,
+            residual: 1.0,
+            logits: 1.0,
+        }
     }
 }
 
@@ -105,12 +109,22 @@ impl Network for Decoder {
     }
 
     fn bytes(&self) -> usize {
-        let layers: usize = self.blocks.iter().flat_map(Block::matrices).map(Linear::bytes).sum();
+        let layers: usize = self
+            .blocks
+            .iter()
+            .flat_map(Block::matrices)
+            .map(Linear::bytes)
+            .sum();
         layers + self.embedding.bytes() + self.head.as_ref().map_or(0, Linear::bytes)
     }
 
     fn bytes_per_token(&self) -> usize {
-        let layers: usize = self.blocks.iter().flat_map(Block::matrices).map(Linear::bytes).sum();
+        let layers: usize = self
+            .blocks
+            .iter()
+            .flat_map(Block::matrices)
+            .map(Linear::bytes)
+            .sum();
         layers + self.head.as_ref().unwrap_or(&self.embedding).bytes()
     }
 
@@ -123,7 +137,9 @@ impl Network for Decoder {
     fn layers(&self, pass: &mut Pass<'_, '_>, pool: &Pool) -> Result<(), ForwardError> {
         self.spare.with(|work| {
             self.set_angles(pass.segments, pass.rows, &mut work.angles);
-            self.blocks.iter().try_for_each(|block| self.block(block, pass, work, pool))
+            self.blocks
+                .iter()
+                .try_for_each(|block| self.block(block, pass, work, pool))
         })
     }
 
@@ -135,7 +151,14 @@ impl Network for Decoder {
             let head = self.head.as_ref().unwrap_or(&self.embedding);
             let tokens = rows.len() / self.width;
             let jobs = &mut [(head, &mut work.added)];
-            products(&work.normed, tokens, &mut work.quantised, self.precision, jobs, pool)?;
+            products(
+                &work.normed,
+                tokens,
+                &mut work.quantised,
+                self.precision,
+                jobs,
+                pool,
+            )?;
             ops::scale(&mut work.added, self.factors.logits);
             logits.extend_from_slice(&work.added);
             Ok(())
@@ -162,14 +185,31 @@ impl Decoder {
         work: &mut Work,
         pool: &Pool,
     ) -> Result<(), ForwardError> {
-        let Work { angles, normed, quantised, attention, mamba2, feed_forward, added } = work;
+        let Work {
+            angles,
+            normed,
+            quantised,
+            attention,
+            mamba2,
+            feed_forward,
+            added,
+        } = work;
         normed.clear();
         normed.extend_from_slice(pass.hidden);
         ops::rms_norm_rows(normed, &block.norm, self.epsilon, pool);
         match &block.mixer {
             Mixer::Attention(layer) => {
                 let angles = self.rope.is_some().then_some(angles.as_slice());
-                layer.apply(normed, pass, angles, self.precision, quantised, attention, added, pool)?;
+                layer.apply(
+                    normed,
+                    pass,
+                    angles,
+                    self.precision,
+                    quantised,
+                    attention,
+                    added,
+                    pool,
+                )?;
             }
             Mixer::Mamba2(layer) => {
                 layer.apply(normed, pass, self.precision, quantised, mamba2, added, pool)?;
@@ -180,7 +220,15 @@ impl Decoder {
             normed.clear();
             normed.extend_from_slice(pass.hidden);
             ops::rms_norm_rows(normed, norm, self.epsilon, pool);
-            part.apply(normed, pass.rows, self.precision, quantised, feed_forward, added, pool)?;
+            part.apply(
+                normed,
+                pass.rows,
+                self.precision,
+                quantised,
+                feed_forward,
+                added,
+                pool,
+            )?;
             ops::add_scaled(pass.hidden, added, self.factors.residual);
         }
         Ok(())

@@ -80,15 +80,31 @@ impl Embedder {
             }
         }
         if keys.text("hidden_act").is_some_and(|act| act != "gelu") {
-            return Err(bad("hidden_act", keys.text("hidden_act").unwrap_or(""), "only gelu is supported"));
+            return Err(bad(
+                "hidden_act",
+                keys.text("hidden_act").unwrap_or(""),
+                "only gelu is supported",
+            ));
         }
         let (width, heads) = (keys.count("hidden_size")?, keys.count("num_attention_heads")?);
         if width % heads != 0 {
-            return Err(bad("num_attention_heads", &heads, "the width cannot be divided by it"));
+            return Err(bad(
+                "num_attention_heads",
+                &heads,
+                "the width cannot be divided by it",
+            ));
         }
         let weights = Weights::open_safetensors(&folder.join("model.safetensors"))?;
-        let root = if weights.has("embeddings.word_embeddings.weight") { "" } else { "bert." };
-        let tensors = Tensors { weights: &weights, root, epsilon: keys.positive("layer_norm_eps")? };
+        let root = if weights.has("embeddings.word_embeddings.weight") {
+            ""
+        } else {
+            "bert."
+        };
+        let tensors = Tensors {
+            weights: &weights,
+            root,
+            epsilon: keys.positive("layer_norm_eps")?,
+        };
         let (vocabulary, positions) = (keys.count("vocab_size")?, keys.count("max_position_embeddings")?);
         let types = keys.count("type_vocab_size")?;
         let mut places = tensors.floats("embeddings.position_embeddings.weight", &[positions, width])?;
@@ -104,7 +120,12 @@ impl Embedder {
             width,
             heads,
             positions,
-            words: Linear::load(&weights, &tensors.name("embeddings.word_embeddings.weight"), vocabulary, width)?,
+            words: Linear::load(
+                &weights,
+                &tensors.name("embeddings.word_embeddings.weight"),
+                vocabulary,
+                width,
+            )?,
             places,
             norm: tensors.norm("embeddings.LayerNorm", width)?,
             layers,
@@ -129,13 +150,20 @@ impl Embedder {
     pub fn embed(&self, tokens: &[u32], pool: &Pool) -> Result<Vec<f32>, ForwardError> {
         let (rows, width, vocabulary) = (tokens.len(), self.width, self.words.rows());
         if rows == 0 || rows > self.positions {
-            return Err(ForwardError::Context { length: rows, context: self.positions });
+            return Err(ForwardError::Context {
+                length: rows,
+                context: self.positions,
+            });
         }
         if let Some(&token) = tokens.iter().find(|&&t| t as usize >= vocabulary) {
             return Err(ForwardError::Token { token, vocabulary });
         }
         let mut hidden = vec![0.0; rows * width];
-        for ((token, row), place) in tokens.iter().zip(hidden.chunks_exact_mut(width)).zip(self.places.chunks_exact(width)) {
+        for ((token, row), place) in tokens
+            .iter()
+            .zip(hidden.chunks_exact_mut(width))
+            .zip(self.places.chunks_exact(width))
+        {
             self.words.row(*token as usize, row)?;
             ops::add_scaled(row, place, 1.0);
         }
@@ -161,7 +189,14 @@ impl Embedder {
         work: &mut Work,
         pool: &Pool,
     ) -> Result<(), ForwardError> {
-        let Work { query, key, value, heads, joined, added } = work;
+        let Work {
+            query,
+            key,
+            value,
+            heads,
+            joined,
+            added,
+        } = work;
         layer.query.apply(hidden, rows, query)?;
         layer.key.apply(hidden, rows, key)?;
         layer.value.apply(hidden, rows, value)?;
@@ -261,7 +296,10 @@ impl Tensors<'_> {
         let values = self.weights.floats(&name_of_matrix, &[rows, columns])?;
         let matrix = Tensor::from_vec(values, (rows, columns), &Device::Cpu)
             .and_then(|matrix| matrix.t()?.contiguous())
-            .map_err(|e| LoadError::Pack { name: name_of_matrix, reason: e.to_string() })?;
+            .map_err(|e| LoadError::Pack {
+                name: name_of_matrix,
+                reason: e.to_string(),
+            })?;
         Ok(Affine {
             matrix,
             bias: self.floats(&format!("{name}.bias"), &[rows])?,
@@ -269,7 +307,8 @@ impl Tensors<'_> {
     }
 
     fn layer(&self, n: usize, width: usize, inner: usize) -> Result<Layer, LoadError> {
-        let affine = |name: &str, rows, columns| self.affine(&format!("encoder.layer.{n}.{name}"), rows, columns);
+        let affine =
+            |name: &str, rows, columns| self.affine(&format!("encoder.layer.{n}.{name}"), rows, columns);
         let norm = |name: &str| self.norm(&format!("encoder.layer.{n}.{name}"), width);
         Ok(Layer {
             query: affine("attention.self.query", width, width)?,

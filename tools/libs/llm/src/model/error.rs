@@ -115,7 +115,9 @@ pub enum ForwardError {
 
 /// A recurrent state holds no history: it cannot be taken back to an earlier token.
 #[derive(Debug, Error, PartialEq, Eq)]
-#[error("a sequence of {length} tokens cannot be cut to {wanted}: fork a recurrent sequence before the tokens that may be taken back")]
+#[error(
+    "a sequence of {length} tokens cannot be cut to {wanted}: fork a recurrent sequence before the tokens that may be taken back"
+)]
 pub struct CannotRewind {
     /// Tokens in the sequence.
     pub length: usize,

@@ -71,6 +71,13 @@ impl FeedForward {
                 }
             }
         });
-        products(&work.gate, rows, quantised, precision, &mut [(&self.down, out)], pool)
+        products(
+            &work.gate,
+            rows,
+            quantised,
+            precision,
+            &mut [(&self.down, out)],
+            pool,
+        )
     }
 }

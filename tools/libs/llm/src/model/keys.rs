@@ -43,11 +43,15 @@ impl Keys<'_> {
         let found = match self {
             Self::Gguf(metadata, _) => match metadata.get(&name) {
                 None => return Ok(None),
-                Some(value) => value.as_u64().ok_or_else(|| bad(&name, "no number", "a count was expected"))?,
+                Some(value) => value
+                    .as_u64()
+                    .ok_or_else(|| bad(&name, "no number", "a count was expected"))?,
             },
             Self::Json(json) => match json.get(key) {
                 None | Some(Json::Null) => return Ok(None),
-                Some(value) => value.as_u64().ok_or_else(|| bad(&name, value, "a count was expected"))?,
+                Some(value) => value
+                    .as_u64()
+                    .ok_or_else(|| bad(&name, value, "a count was expected"))?,
             },
         };
         match usize::try_from(found) {
@@ -59,7 +63,8 @@ impl Keys<'_> {
 
     /// A count.
     pub fn count(&self, key: &str) -> Result<usize, LoadError> {
-        self.maybe_count(key)?.ok_or_else(|| LoadError::MissingKey(self.name(key)))
+        self.maybe_count(key)?
+            .ok_or_else(|| LoadError::MissingKey(self.name(key)))
     }
 
     /// A finite number if it is there.
@@ -83,8 +88,14 @@ impl Keys<'_> {
 
     /// A number above zero.
     pub fn positive(&self, key: &str) -> Result<f32, LoadError> {
-        let number = self.maybe_number(key)?.ok_or_else(|| LoadError::MissingKey(self.name(key)))?;
-        if number > 0.0 { Ok(number) } else { Err(bad(&self.name(key), &number, "it must be above zero")) }
+        let number = self
+            .maybe_number(key)?
+            .ok_or_else(|| LoadError::MissingKey(self.name(key)))?;
+        if number > 0.0 {
+            Ok(number)
+        } else {
+            Err(bad(&self.name(key), &number, "it must be above zero"))
+        }
     }
 
     /// A text if it is there.
@@ -109,11 +120,13 @@ impl Keys<'_> {
         let list: Vec<u64> = match self {
             Self::Gguf(metadata, _) => match metadata.get(&name) {
                 None => return Ok(None),
-                Some(Value::Array(_)) => {
-                    metadata.u64s(&name).ok_or_else(|| bad(&name, "an array", "counts were expected"))?
-                }
+                Some(Value::Array(_)) => metadata
+                    .u64s(&name)
+                    .ok_or_else(|| bad(&name, "an array", "counts were expected"))?,
                 Some(value) => {
-                    let one = value.as_u64().ok_or_else(|| bad(&name, "no number", "a count was expected"))?;
+                    let one = value
+                        .as_u64()
+                        .ok_or_else(|| bad(&name, "no number", "a count was expected"))?;
                     vec![one; layers]
                 }
             },

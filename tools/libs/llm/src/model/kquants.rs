@@ -29,14 +29,25 @@ impl KQuants {
             Stored::As(TensorKind::Q6K) => GgmlDType::Q6K,
             _ => return Err(tensor.unusable()),
         };
-        let failed = |reason: String| LoadError::Pack { name: tensor.name.to_owned(), reason };
+        let failed = |reason: String| LoadError::Pack {
+            name: tensor.name.to_owned(),
+            reason,
+        };
         if columns % BLOCK != 0 || tensor.bytes.len() != rows * columns / BLOCK * kind.type_size() {
-            return Err(failed(format!("{rows} x {columns} numbers are not {} bytes of its blocks", tensor.bytes.len())));
+            return Err(failed(format!(
+                "{rows} x {columns} numbers are not {} bytes of its blocks",
+                tensor.bytes.len()
+            )));
         }
         let blocks = qtensor_from_ggml(kind, tensor.bytes, vec![rows, columns], &Device::Cpu);
         let blocks: QTensor = blocks.map_err(|e| failed(e.to_string()))?;
         let product = QMatMul::from_qtensor(blocks).map_err(|e| failed(e.to_string()))?;
-        Ok(Self { product, rows, columns, bytes: tensor.bytes.len() })
+        Ok(Self {
+            product,
+            rows,
+            columns,
+            bytes: tensor.bytes.len(),
+        })
     }
 
     /// Numbers of a product.
@@ -53,7 +64,12 @@ impl KQuants {
     pub fn row(&self, row: usize, out: &mut [f32]) -> Result<(), ForwardError> {
         let numbers: Vec<f32> = u32::try_from(row)
             .map_err(candle_core::Error::wrap)
-            .and_then(|row| self.product.embedding(&Candle::new(&[row], &Device::Cpu)?)?.flatten_all()?.to_vec1())
+            .and_then(|row| {
+                self.product
+                    .embedding(&Candle::new(&[row], &Device::Cpu)?)?
+                    .flatten_all()?
+                    .to_vec1()
+            })
             .map_err(|e| ForwardError::Tensor(format!("row {row} of quantised blocks: {e}")))?;
         out.copy_from_slice(&numbers);
         Ok(())
@@ -61,9 +77,10 @@ impl KQuants {
 
     /// The product with as many inputs as there are.
     pub fn product(&self, input: &[f32], out: &mut [f32]) -> Result<(), ForwardError> {
-        let numbers: Vec<f32> = Candle::from_slice(input, (input.len() / self.columns, self.columns), &Device::Cpu)
-            .and_then(|input| self.product.forward(&input)?.flatten_all()?.to_vec1())
-            .map_err(|e| ForwardError::Tensor(format!("a product with quantised blocks: {e}")))?;
+        let numbers: Vec<f32> =
+            Candle::from_slice(input, (input.len() / self.columns, self.columns), &Device::Cpu)
+                .and_then(|input| self.product.forward(&input)?.flatten_all()?.to_vec1())
+                .map_err(|e| ForwardError::Tensor(format!("a product with quantised blocks: {e}")))?;
         out.copy_from_slice(&numbers);
         Ok(())
     }

@@ -3,7 +3,8 @@
 use half::{bf16, f16};
 use sigmavault_gguf::TensorKind;
 use sigmavault_ternary::{
-    Activations, Dense, DenseError, Encoding, F16Matrix, PanelMatrix, Pool, Precision, Q8Matrix, multiply, multiply_dense,
+    Activations, Dense, DenseError, Encoding, F16Matrix, PanelMatrix, Pool, Precision, Q8Matrix, multiply,
+    multiply_dense,
 };
 
 use super::error::{ForwardError, LoadError};
@@ -36,76 +37,69 @@ impl Linear {
     /// Loads tensor `name`, which must be of this shape.
     pub fn load(weights: &Weights, name: &str, rows: usize, columns: usize) -> Result<Self, LoadError> {
         let tensor = weights.tensor(name)?;
-        if tensor.stored == Stored::Bytes {
-            return Self::packed_rows(weights, &tensor, rows, columns);
-        }
-        if tensor.shape != [rows, columns] {
-            return Err(tensor.misshapen(&[rows, columns]));
-        }
-        let Stored::As(kind) = tensor.stored else {
-            return Err(tensor.unusable());
+        let ternary = encoding(&tensor);
+        let shape = match ternary {
+            Some(Encoding::BitnetPacked) if rows % 4 == 0 => [rows / 4, columns],
+            _ => [rows, columns],
         };
-        let encoding = match kind {
-            TensorKind::I2S => Encoding::I2S,
-            TensorKind::Tq1_0 => Encoding::Tq1_0,
-            TensorKind::Tq2_0 => Encoding::Tq2_0,
-            TensorKind::Q2_0G64 => Encoding::Q2_0 { group: 64 },
-            TensorKind::Q2_0G128 => Encoding::Q2_0 { group: 128 },
-            _ => return Self::dense(weights, &tensor, rows, columns),
-        };
-        Self::pack(&tensor, encoding, rows, columns, None)
+        if tensor.shape != shape {
+            return Err(tensor.misshapen(&shape));
+        }
+        if ternary.is_none() {
+            return Self::dense(weights, &tensor, rows, columns);
+        }
+        match weights.panels(name) {
+            Some(matrix) if matrix.rows() == rows && matrix.cols() == columns => Ok(Self::Ternary(matrix)),
+            _ => pack(weights, &tensor).map(Self::Ternary),
+        }
     }
 
     /// Loads a matrix that lies in the file as `columns x rows`.
-    pub fn load_turned(weights: &Weights, name: &str, rows: usize, columns: usize) -> Result<Self, LoadError> {
+    pub fn load_turned(
+        weights: &Weights,
+        name: &str,
+        rows: usize,
+        columns: usize,
+    ) -> Result<Self, LoadError> {
         let stored = weights.floats(name, &[columns, rows])?;
-        let values = (0..rows).flat_map(|row| stored.iter().skip(row).step_by(rows)).copied().collect();
+        let values = (0..rows)
+            .flat_map(|row| stored.iter().skip(row).step_by(rows))
+            .copied()
+            .collect();
         Ok(Self::Full { values, columns })
     }
 
     /// Half-precision and `Q8_0` numbers of a GGUF file stay where they are, on the map.
     fn dense(weights: &Weights, tensor: &Tensor<'_>, rows: usize, columns: usize) -> Result<Self, LoadError> {
-        let failed = |e: DenseError| LoadError::Pack { name: tensor.name.to_owned(), reason: e.to_string() };
+        let failed = |e: DenseError| LoadError::Pack {
+            name: tensor.name.to_owned(),
+            reason: e.to_string(),
+        };
         match (tensor.stored, weights.on_map(tensor.name)) {
-            (Stored::As(TensorKind::F16), Some((map, range))) => {
-                F16Matrix::on_map(map, range, rows, columns).map(Self::Half).map_err(failed)
-            }
-            (Stored::As(TensorKind::F16), None) => {
-                F16Matrix::copied(tensor.bytes, rows, columns).map(Self::Half).map_err(failed)
-            }
-            (Stored::As(TensorKind::Q8_0), Some((map, range))) => {
-                Q8Matrix::on_map(map, range, rows, columns).map(Self::Byte).map_err(failed)
-            }
+            (Stored::As(TensorKind::F16), Some((map, range))) => F16Matrix::on_map(map, range, rows, columns)
+                .map(Self::Half)
+                .map_err(failed),
+            (Stored::As(TensorKind::F16), None) => F16Matrix::copied(tensor.bytes, rows, columns)
+                .map(Self::Half)
+                .map_err(failed),
+            (Stored::As(TensorKind::Q8_0), Some((map, range))) => Q8Matrix::on_map(map, range, rows, columns)
+                .map(Self::Byte)
+                .map_err(failed),
             (Stored::As(TensorKind::BF16), _) => match narrowed(tensor.bytes) {
-                Some(bytes) => F16Matrix::copied(&bytes, rows, columns).map(Self::Half).map_err(failed),
-                None => Ok(Self::Full { values: tensor.to_floats()?, columns }),
+                Some(bytes) => F16Matrix::copied(&bytes, rows, columns)
+                    .map(Self::Half)
+                    .map_err(failed),
+                None => Ok(Self::Full {
+                    values: tensor.to_floats()?,
+                    columns,
+                }),
             },
-            (Stored::As(TensorKind::F32 | TensorKind::Q8_0), _) => {
-                Ok(Self::Full { values: tensor.to_floats()?, columns })
-            }
+            (Stored::As(TensorKind::F32 | TensorKind::Q8_0), _) => Ok(Self::Full {
+                values: tensor.to_floats()?,
+                columns,
+            }),
             _ => KQuants::load(tensor, rows, columns).map(Self::Blocks),
         }
-    }
-
-    /// The packed rows of a `BitNet` safetensors file; the scale stands beside them.
-    fn packed_rows(weights: &Weights, tensor: &Tensor<'_>, rows: usize, columns: usize) -> Result<Self, LoadError> {
-        if rows % 4 != 0 || tensor.shape != [rows / 4, columns] {
-            return Err(tensor.misshapen(&[rows / 4, columns]));
-        }
-        let scale = weights.floats(&format!("{}_scale", tensor.name), &[1])?[0];
-        Self::pack(tensor, Encoding::BitnetPacked, rows, columns, Some(scale))
-    }
-
-    fn pack(
-        tensor: &Tensor<'_>,
-        encoding: Encoding,
-        rows: usize,
-        columns: usize,
-        scale: Option<f32>,
-    ) -> Result<Self, LoadError> {
-        PanelMatrix::pack(encoding, tensor.bytes, rows, columns, scale)
-            .map(Self::Ternary)
-            .map_err(|e| LoadError::Pack { name: tensor.name.to_owned(), reason: e.to_string() })
     }
 
     /// Numbers of a product.
@@ -168,6 +162,40 @@ impl Linear {
     }
 }
 
+/// How a tensor's ternary weights are written, if such it has.
+fn encoding(tensor: &Tensor<'_>) -> Option<Encoding> {
+    match tensor.stored {
+        Stored::As(TensorKind::I2S) => Some(Encoding::I2S),
+        Stored::As(TensorKind::Tq1_0) => Some(Encoding::Tq1_0),
+        Stored::As(TensorKind::Tq2_0) => Some(Encoding::Tq2_0),
+        Stored::As(TensorKind::Q2_0G64) => Some(Encoding::Q2_0 { group: 64 }),
+        Stored::As(TensorKind::Q2_0G128) => Some(Encoding::Q2_0 { group: 128 }),
+        Stored::Bytes => Some(Encoding::BitnetPacked),
+        _ => None,
+    }
+}
+
+/// Packs a ternary tensor of two dimensions.
+pub fn pack(weights: &Weights, tensor: &Tensor<'_>) -> Result<PanelMatrix, LoadError> {
+    let encoding = encoding(tensor).ok_or_else(|| tensor.unusable())?;
+    let [rows, columns] = tensor.shape[..] else {
+        return Err(tensor.misshapen(&[1, 1]));
+    };
+    // Four rows in a byte, and the scale in a tensor of its own.
+    let (rows, scale) = if encoding == Encoding::BitnetPacked {
+        (
+            rows.saturating_mul(4),
+            Some(weights.floats(&format!("{}_scale", tensor.name), &[1])?[0]),
+        )
+    } else {
+        (rows, None)
+    };
+    PanelMatrix::pack(encoding, tensor.bytes, rows, columns, scale).map_err(|e| LoadError::Pack {
+        name: tensor.name.to_owned(),
+        reason: e.to_string(),
+    })
+}
+
 /// bfloat16 as half precision: exact but for numbers below 6e-5, which lose digits. None when a number is too large for it.
 fn narrowed(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(bytes.len());
@@ -190,7 +218,10 @@ pub fn products(
     jobs: &mut [(&Linear, &mut Vec<f32>)],
     pool: &Pool,
 ) -> Result<(), ForwardError> {
-    if jobs.iter().any(|(matrix, _)| matches!(matrix, Linear::Ternary(_))) {
+    if jobs
+        .iter()
+        .any(|(matrix, _)| matches!(matrix, Linear::Ternary(_)))
+    {
         quantised.quantize(input, tokens, input.len() / tokens, precision);
     }
     for (matrix, out) in jobs {

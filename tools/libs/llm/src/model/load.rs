@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
-use sigmavault_gguf::{File, Metadata};
+use sigmavault_gguf::Metadata;
 use sigmavault_ternary::Precision;
 
 use super::error::LoadError;
 use super::keys::{Keys, bad};
 use super::mamba2_load;
 use super::network::Network;
+use super::packed;
 use super::pages::KvKind;
 use super::rwkv7_load;
 use super::transformer_load::{self, Family};
@@ -24,11 +25,21 @@ pub struct LoadOptions {
     pub kv: KvKind,
     /// The longest sequence, if shorter than the model's own.
     pub context: Option<usize>,
+    /// Where ternary weights are kept packed for the next start, which maps them. None: they are packed in memory.
+    pub panels: Option<PathBuf>,
+    /// The SHA-256 of the model file, if known, by which packed weights are told to be its own. Else a fingerprint is taken.
+    pub hash: Option<[u8; 32]>,
 }
 
 impl Default for LoadOptions {
     fn default() -> Self {
-        Self { precision: Precision::Int8Blocks, kv: KvKind::F16, context: None }
+        Self {
+            precision: Precision::Int8Blocks,
+            kv: KvKind::F16,
+            context: None,
+            panels: None,
+            hash: None,
+        }
     }
 }
 
@@ -66,35 +77,74 @@ pub enum Source<'a> {
 
 /// A file with what its header says.
 #[derive(Debug)]
-pub(super) enum Opened {
-    Gguf(Weights),
-    Folder { folder: PathBuf, config: Json, weights: Weights },
+pub(super) struct Opened {
+    weights: Weights,
+    /// The `config.json` of a folder, and the folder.
+    folder: Option<(Json, PathBuf)>,
 }
 
 impl Opened {
     /// Opens a GGUF file, a folder with `config.json` and `model.safetensors`, or that safetensors file.
-    pub fn open(path: &Path) -> Result<Self, LoadError> {
-        if path.extension().is_some_and(|e| e == "gguf") {
-            let file = File::open(path).map_err(|source| LoadError::Gguf { path: path.to_owned(), source })?;
-            return Ok(Self::Gguf(Weights::Gguf(file)));
+    pub fn open(path: &Path, options: &LoadOptions) -> Result<Self, LoadError> {
+        let file = if path.is_dir() {
+            path.join("model.safetensors")
+        } else {
+            path.to_owned()
+        };
+        let mut opened = if file.extension().is_some_and(|e| e == "gguf") {
+            Self {
+                weights: Weights::open_gguf(&file)?,
+                folder: None,
+            }
+        } else {
+            Self::open_safetensors(&file)?
+        };
+        if let Some(panels) = &options.panels {
+            let key = options.hash.map_or_else(|| packed::key(&file), Ok)?;
+            let panels = packed::open(&opened.weights, panels, &key)?;
+            opened.weights.use_panels(panels);
         }
-        let tensors = if path.is_dir() { path.join("model.safetensors") } else { path.to_owned() };
-        let folder = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new(".")) }.to_owned();
-        let weights = Weights::open_safetensors(&tensors)?;
+        Ok(opened)
+    }
+
+    fn open_safetensors(file: &Path) -> Result<Self, LoadError> {
+        let weights = Weights::open_safetensors(file)?;
+        let folder = file.parent().unwrap_or(Path::new(".")).to_owned();
         let config = if weights.has(rwkv7_load::MARK) {
             // The published RWKV checkpoints come without one.
             serde_json::json!({ "model_type": "rwkv7" })
         } else {
             read_json(&folder.join("config.json"))?
         };
-        Ok(Self::Folder { folder, config, weights })
+        Ok(Self {
+            weights,
+            folder: Some((config, folder)),
+        })
     }
 
     pub fn source(&self) -> Source<'_> {
-        match self {
-            Self::Gguf(Weights::Gguf(file)) => Source::Gguf(file.metadata()),
-            Self::Gguf(Weights::Safetensors(_)) => Source::Folder(Path::new(".")),
-            Self::Folder { folder, .. } => Source::Folder(folder),
+        match (&self.folder, self.weights.metadata()) {
+            (Some((_, folder)), _) => Source::Folder(folder),
+            (None, Some(metadata)) => Source::Gguf(metadata),
+            (None, None) => Source::Folder(Path::new(".")),
+        }
+    }
+
+    /// Where its numbers stand, and what architecture they say it is.
+    fn keys(&self) -> Result<(Keys<'_>, &str), LoadError> {
+        let missing = |key: &str| LoadError::MissingKey(key.to_owned());
+        match (&self.folder, self.weights.metadata()) {
+            (None, Some(metadata)) => {
+                let name = metadata
+                    .architecture()
+                    .ok_or_else(|| missing("general.architecture"))?;
+                Ok((Keys::Gguf(metadata, name), name))
+            }
+            (Some((config, _)), _) => {
+                let name = config.get("model_type").and_then(Json::as_str);
+                Ok((Keys::Json(config), name.ok_or_else(|| missing("model_type"))?))
+            }
+            (None, None) => Err(missing("general.architecture")),
         }
     }
 }
@@ -105,28 +155,34 @@ pub(super) fn network(
     path: &Path,
     options: &LoadOptions,
 ) -> Result<(Box<dyn Network>, ModelInfo), LoadError> {
-    let (keys, weights, architecture) = match opened {
-        Opened::Gguf(weights) => {
-            let Weights::Gguf(file) = weights else { unreachable!("opened from a GGUF file") };
-            let metadata = file.metadata();
-            let name = metadata.architecture().ok_or_else(|| LoadError::MissingKey("general.architecture".to_owned()))?;
-            (Keys::Gguf(metadata, name), weights, name)
-        }
-        Opened::Folder { config, weights, .. } => {
-            let name = config.get("model_type").and_then(Json::as_str);
-            let name = name.ok_or_else(|| LoadError::MissingKey("model_type".to_owned()))?;
-            (Keys::Json(config), weights, name)
-        }
-    };
+    let (keys, architecture) = opened.keys()?;
+    let weights = &opened.weights;
     let gguf = matches!(keys, Keys::Gguf(..));
     let vocabulary = vocabulary(keys, weights)?;
     let network: Box<dyn Network> = match architecture {
-        "qwen3" => Box::new(transformer_load::load(Family::Qwen3, keys, weights, vocabulary, options)?),
+        "qwen3" => Box::new(transformer_load::load(
+            Family::Qwen3,
+            keys,
+            weights,
+            vocabulary,
+            options,
+        )?),
         "bitnet-b1.58" | "bitnet-25" | "bitnet" => {
             refuse_silu_bitnet(keys)?;
-            Box::new(transformer_load::load(Family::BitNet, keys, weights, vocabulary, options)?)
+            Box::new(transformer_load::load(
+                Family::BitNet,
+                keys,
+                weights,
+                vocabulary,
+                options,
+            )?)
         }
-        "rwkv7" => Box::new(rwkv7_load::load(gguf.then_some(keys), weights, vocabulary, options.precision)?),
+        "rwkv7" => Box::new(rwkv7_load::load(
+            gguf.then_some(keys),
+            weights,
+            vocabulary,
+            options.precision,
+        )?),
         "mamba2" => Box::new(mamba2_load::load(keys, weights, vocabulary, options.precision)?),
         other => {
             return Err(LoadError::Architecture {
@@ -136,18 +192,34 @@ pub(super) fn network(
         }
     };
     let memory = network.memory();
-    let own = keys.maybe_count(if gguf { "context_length" } else { "max_position_embeddings" })?;
+    let own = keys.maybe_count(if gguf {
+        "context_length"
+    } else {
+        "max_position_embeddings"
+    })?;
     // A recurrence has no end of its own.
     let own = match own {
         Some(own) => own,
         None if memory.attention.is_none() => usize::MAX,
-        None => return Err(LoadError::MissingKey(keys.name(if gguf { "context_length" } else { "max_position_embeddings" }))),
+        None => {
+            return Err(LoadError::MissingKey(keys.name(if gguf {
+                "context_length"
+            } else {
+                "max_position_embeddings"
+            })));
+        }
     };
     let named = match keys {
         Keys::Gguf(metadata, _) => metadata.string("general.name"),
-        Keys::Json(json) => json.get("_name_or_path").and_then(Json::as_str).filter(|n| !n.is_empty()),
+        Keys::Json(json) => json
+            .get("_name_or_path")
+            .and_then(Json::as_str)
+            .filter(|n| !n.is_empty()),
     };
-    let file_name = || path.file_stem().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+    let file_name = || {
+        path.file_stem()
+            .map_or_else(String::new, |n| n.to_string_lossy().into_owned())
+    };
     let info = ModelInfo {
         architecture: architecture.to_owned(),
         name: named.map_or_else(file_name, str::to_owned),
@@ -156,7 +228,9 @@ pub(super) fn network(
         layers: network.layer_count(),
         bytes: network.bytes(),
         bytes_per_token: network.bytes_per_token(),
-        bytes_per_position: memory.attention.map_or(0, |shape| shape.page_bytes() / super::pages::PAGE),
+        bytes_per_position: memory
+            .attention
+            .map_or(0, |shape| shape.page_bytes() / super::pages::PAGE),
         recurrent: memory.recurrent > 0,
     };
     Ok((network, info))
@@ -166,7 +240,11 @@ pub(super) fn network(
 fn vocabulary(keys: Keys<'_>, weights: &Weights) -> Result<usize, LoadError> {
     let names: &[&str] = match keys {
         Keys::Gguf(..) => &["token_embd.weight"],
-        Keys::Json(_) => &["model.embed_tokens.weight", "backbone.embeddings.weight", "emb.weight"],
+        Keys::Json(_) => &[
+            "model.embed_tokens.weight",
+            "backbone.embeddings.weight",
+            "emb.weight",
+        ],
     };
     let name = names.iter().find(|n| weights.has(n)).unwrap_or(&names[0]);
     let tensor = weights.tensor(name)?;

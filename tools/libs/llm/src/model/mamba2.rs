@@ -108,11 +108,25 @@ impl Mamba2 {
         out: &mut Vec<f32>,
         pool: &Pool,
     ) -> Result<(), ForwardError> {
-        products(normed, pass.rows, quantised, precision, &mut [(&self.input, &mut work.projected)], pool)?;
+        products(
+            normed,
+            pass.rows,
+            quantised,
+            precision,
+            &mut [(&self.input, &mut work.projected)],
+            pool,
+        )?;
         self.convolve(pass, work, pool);
         self.scan(pass, work, pool);
         self.gate(pass, work, pool);
-        products(&work.gated, pass.rows, quantised, precision, &mut [(&self.output, out)], pool)
+        products(
+            &work.gated,
+            pass.rows,
+            quantised,
+            precision,
+            &mut [(&self.output, out)],
+            pool,
+        )
     }
 
     /// The causal convolution of each channel over time, then silu.
@@ -120,7 +134,11 @@ impl Mamba2 {
         let Sizes { kernel, .. } = self.sizes;
         let (channels, projected) = (self.sizes.channels(), self.sizes.projected());
         let past = (kernel - 1) * channels;
-        let Work { projected: input, convolved, .. } = work;
+        let Work {
+            projected: input,
+            convolved,
+            ..
+        } = work;
         let input = |row: usize| &input[row * projected + self.sizes.inner()..][..channels];
         convolved.resize(pass.rows * channels, 0.0);
         for segment in pass.segments {
@@ -151,7 +169,10 @@ impl Mamba2 {
             }
             let kept = (kernel - 1).saturating_sub(rows.len());
             state.copy_within((kernel - 1 - kept) * channels.., 0);
-            for (slot, row) in state[kept * channels..].chunks_exact_mut(channels).zip(rows.end + kept + 1 - kernel..) {
+            for (slot, row) in state[kept * channels..]
+                .chunks_exact_mut(channels)
+                .zip(rows.end + kept + 1 - kernel..)
+            {
                 slot.copy_from_slice(input(row));
             }
         }
@@ -159,9 +180,21 @@ impl Mamba2 {
 
     /// The heads' states over time.
     fn scan(&self, pass: &mut Pass<'_, '_>, work: &mut Work, pool: &Pool) {
-        let Sizes { heads, head: size, groups, states, kernel } = self.sizes;
-        let (inner, channels, projected) = (self.sizes.inner(), self.sizes.channels(), self.sizes.projected());
-        let Work { projected: input, convolved, scanned, .. } = work;
+        let Sizes {
+            heads,
+            head: size,
+            groups,
+            states,
+            kernel,
+        } = self.sizes;
+        let (inner, channels, projected) =
+            (self.sizes.inner(), self.sizes.channels(), self.sizes.projected());
+        let Work {
+            projected: input,
+            convolved,
+            scanned,
+            ..
+        } = work;
         scanned.resize(pass.rows * inner, 0.0);
         let mut tasks = Vec::with_capacity(pass.segments.len() * heads);
         let mut outputs = scanned.as_mut_slice();
@@ -171,25 +204,43 @@ impl Mamba2 {
             .map(|s| Some(&mut s.state[self.at + (kernel - 1) * channels..][..inner * states]))
             .collect();
         for (index, segment) in pass.segments.iter().enumerate() {
-            let Some(all) = of_sequence[segment.sequence].take() else { continue };
+            let Some(all) = of_sequence[segment.sequence].take() else {
+                continue;
+            };
             for (head, states) in all.chunks_exact_mut(size * states).enumerate() {
                 let (out, rest) = outputs.split_at_mut(segment.rows.len() * size);
                 outputs = rest;
-                tasks.push(Task { segment: index, head, states, out });
+                tasks.push(Task {
+                    segment: index,
+                    head,
+                    states,
+                    out,
+                });
             }
         }
         parallel::tasks(pool, tasks, &|_, task| {
             let head = task.head;
             let group = head / (heads / groups);
-            for (row, out) in pass.segments[task.segment].rows.clone().zip(task.out.chunks_exact_mut(size)) {
+            for (row, out) in pass.segments[task.segment]
+                .rows
+                .clone()
+                .zip(task.out.chunks_exact_mut(size))
+            {
                 let step = input[row * projected + inner + channels + head] + self.step_bias[head];
                 let step = ops::softplus(step);
                 let keep = (step * self.decay[head]).exp();
                 let (values, vectors) = convolved[row * channels..][..channels].split_at(inner);
                 let values = &values[head * size..][..size];
                 let (ins, outs) = vectors.split_at(groups * states);
-                let (ins, outs) = (&ins[group * states..][..states], &outs[group * states..][..states]);
-                for ((o, x), state) in out.iter_mut().zip(values).zip(task.states.chunks_exact_mut(states)) {
+                let (ins, outs) = (
+                    &ins[group * states..][..states],
+                    &outs[group * states..][..states],
+                );
+                for ((o, x), state) in out
+                    .iter_mut()
+                    .zip(values)
+                    .zip(task.states.chunks_exact_mut(states))
+                {
                     *o = ops::decay_add_dot(state, keep, step * x, ins, outs) + self.skip[head] * x;
                 }
             }
@@ -198,9 +249,16 @@ impl Mamba2 {
 
     /// Brings the heads together, gates them and normalises each group.
     fn gate(&self, pass: &Pass<'_, '_>, work: &mut Work, pool: &Pool) {
-        let Sizes { head: size, groups, .. } = self.sizes;
+        let Sizes {
+            head: size, groups, ..
+        } = self.sizes;
         let (inner, projected) = (self.sizes.inner(), self.sizes.projected());
-        let Work { projected: input, scanned, gated, .. } = work;
+        let Work {
+            projected: input,
+            scanned,
+            gated,
+            ..
+        } = work;
         gated.resize(pass.rows * inner, 0.0);
         for segment in pass.segments {
             let rows = segment.rows.clone();

@@ -15,11 +15,20 @@ use super::weights::Weights;
 const WIDEST_KERNEL: usize = 64;
 
 /// Loads the model.
-pub fn load(keys: Keys<'_>, weights: &Weights, vocabulary: usize, precision: Precision) -> Result<Decoder, LoadError> {
+pub fn load(
+    keys: Keys<'_>,
+    weights: &Weights,
+    vocabulary: usize,
+    precision: Precision,
+) -> Result<Decoder, LoadError> {
     let gguf = matches!(keys, Keys::Gguf(..));
     let width = keys.count(if gguf { "embedding_length" } else { "hidden_size" })?;
     let layers = keys.count(if gguf { "block_count" } else { "num_hidden_layers" })?;
-    let epsilon = keys.positive(if gguf { "attention.layer_norm_rms_epsilon" } else { "layer_norm_epsilon" })?;
+    let epsilon = keys.positive(if gguf {
+        "attention.layer_norm_rms_epsilon"
+    } else {
+        "layer_norm_epsilon"
+    })?;
     let sizes = sizes(keys)?;
     refuse_other_forms(keys)?;
     let blocks = (0..layers)
@@ -27,7 +36,10 @@ pub fn load(keys: Keys<'_>, weights: &Weights, vocabulary: usize, precision: Pre
             let (norm, tensors) = if gguf {
                 (format!("blk.{n}.attn_norm.weight"), Tensors::gguf(weights, n))
             } else {
-                (format!("backbone.layers.{n}.norm.weight"), Tensors::transformers(weights, "backbone", n))
+                (
+                    format!("backbone.layers.{n}.norm.weight"),
+                    Tensors::transformers(weights, "backbone", n),
+                )
             };
             Ok(Block {
                 norm: weights.floats(&norm, &[width])?,
@@ -39,12 +51,19 @@ pub fn load(keys: Keys<'_>, weights: &Weights, vocabulary: usize, precision: Pre
     let (embedding, norm, head) = if gguf {
         ("token_embd.weight", "output_norm.weight", "output.weight")
     } else {
-        ("backbone.embeddings.weight", "backbone.norm_f.weight", "lm_head.weight")
+        (
+            "backbone.embeddings.weight",
+            "backbone.norm_f.weight",
+            "lm_head.weight",
+        )
     };
     let tied = !weights.has(head) || keys.switch("tie_word_embeddings");
     Ok(Decoder {
         width,
-        memory: Memory { attention: None, recurrent: layers * sizes.memory() },
+        memory: Memory {
+            attention: None,
+            recurrent: layers * sizes.memory(),
+        },
         epsilon,
         precision,
         factors: Factors::default(),
@@ -52,7 +71,11 @@ pub fn load(keys: Keys<'_>, weights: &Weights, vocabulary: usize, precision: Pre
         embedding: Linear::load(weights, embedding, vocabulary, width)?,
         blocks,
         norm: weights.floats(norm, &[width])?,
-        head: if tied { None } else { Some(Linear::load(weights, head, vocabulary, width)?) },
+        head: if tied {
+            None
+        } else {
+            Some(Linear::load(weights, head, vocabulary, width)?)
+        },
         spare: Spare::default(),
     })
 }
@@ -62,7 +85,11 @@ pub fn sizes(keys: Keys<'_>) -> Result<Sizes, LoadError> {
     let (heads, head) = if matches!(keys, Keys::Gguf(..)) {
         let (inner, heads) = (keys.count("ssm.inner_size")?, keys.count("ssm.time_step_rank")?);
         if inner % heads != 0 {
-            return Err(bad(&keys.name("ssm.inner_size"), &inner, "the heads do not divide it"));
+            return Err(bad(
+                &keys.name("ssm.inner_size"),
+                &inner,
+                "the heads do not divide it",
+            ));
         }
         (heads, inner / heads)
     } else {
@@ -75,16 +102,32 @@ pub fn sizes(keys: Keys<'_>) -> Result<Sizes, LoadError> {
     };
     let names = match keys {
         Keys::Gguf(..) => ["ssm.group_count", "ssm.state_size", "ssm.conv_kernel"],
-        Keys::Json(json) if json.get("mamba_n_heads").is_some() => ["mamba_n_groups", "mamba_d_state", "mamba_d_conv"],
+        Keys::Json(json) if json.get("mamba_n_heads").is_some() => {
+            ["mamba_n_groups", "mamba_d_state", "mamba_d_conv"]
+        }
         Keys::Json(_) => ["n_groups", "state_size", "conv_kernel"],
     };
     let [groups, states, kernel] = names.map(|name| keys.count(name));
-    let sizes = Sizes { heads, head, groups: groups?, states: states?, kernel: kernel? };
+    let sizes = Sizes {
+        heads,
+        head,
+        groups: groups?,
+        states: states?,
+        kernel: kernel?,
+    };
     if heads % sizes.groups != 0 {
-        return Err(bad(&keys.name(names[0]), &sizes.groups, "the heads cannot be divided among them"));
+        return Err(bad(
+            &keys.name(names[0]),
+            &sizes.groups,
+            "the heads cannot be divided among them",
+        ));
     }
     if sizes.kernel > WIDEST_KERNEL || sizes.states > 4096 || sizes.inner() > 1 << 20 {
-        return Err(bad(&keys.name(names[1]), &sizes.states, "the layer would be larger than any model has"));
+        return Err(bad(
+            &keys.name(names[1]),
+            &sizes.states,
+            "the layer would be larger than any model has",
+        ));
     }
     Ok(sizes)
 }
@@ -92,10 +135,17 @@ pub fn sizes(keys: Keys<'_>) -> Result<Sizes, LoadError> {
 /// Forms of the layer that no published model of this architecture has.
 fn refuse_other_forms(keys: Keys<'_>) -> Result<(), LoadError> {
     if keys.switch("use_bias") {
-        return Err(bad("use_bias", &true, "projections with a bias are not supported"));
+        return Err(bad(
+            "use_bias",
+            &true,
+            "projections with a bias are not supported",
+        ));
     }
     if let Keys::Json(json) = keys
-        && json.get("hidden_act").and_then(serde_json::Value::as_str).is_some_and(|act| act != "silu")
+        && json
+            .get("hidden_act")
+            .and_then(serde_json::Value::as_str)
+            .is_some_and(|act| act != "silu")
     {
         return Err(bad("hidden_act", "another", "only silu is supported"));
     }
@@ -112,13 +162,21 @@ pub struct Tensors<'a> {
 impl<'a> Tensors<'a> {
     /// Those of a GGUF file.
     pub fn gguf(weights: &'a Weights, n: usize) -> Self {
-        Self { weights, prefix: format!("blk.{n}.ssm_"), gguf: true }
+        Self {
+            weights,
+            prefix: format!("blk.{n}.ssm_"),
+            gguf: true,
+        }
     }
 
     /// Those of a file of transformers, where the model stands under `root`.
     pub fn transformers(weights: &'a Weights, root: &str, n: usize) -> Self {
         let mixer = if root == "backbone" { "mixer" } else { "mamba" };
-        Self { weights, prefix: format!("{root}.layers.{n}.{mixer}."), gguf: false }
+        Self {
+            weights,
+            prefix: format!("{root}.layers.{n}.{mixer}."),
+            gguf: false,
+        }
     }
 
     fn name(&self, gguf: &str, transformers: &str) -> String {
@@ -127,8 +185,19 @@ impl<'a> Tensors<'a> {
 }
 
 /// One Mamba-2 layer whose numbers begin at `at` in a sequence's state.
-pub fn layer(tensors: &Tensors<'_>, sizes: Sizes, width: usize, at: usize, epsilon: f32) -> Result<Mamba2, LoadError> {
-    let Sizes { heads, groups, kernel, .. } = sizes;
+pub fn layer(
+    tensors: &Tensors<'_>,
+    sizes: Sizes,
+    width: usize,
+    at: usize,
+    epsilon: f32,
+) -> Result<Mamba2, LoadError> {
+    let Sizes {
+        heads,
+        groups,
+        kernel,
+        ..
+    } = sizes;
     let (inner, channels) = (sizes.inner(), sizes.channels());
     let vector = |gguf: &str, transformers: &str, shape: &[usize]| {
         tensors.weights.floats(&tensors.name(gguf, transformers), shape)
@@ -138,7 +207,10 @@ pub fn layer(tensors: &Tensors<'_>, sizes: Sizes, width: usize, at: usize, epsil
     };
     // In the file the taps of a channel stand together; for vectors, those of a time do.
     let taps = vector("conv1d.weight", "conv1d.weight", &[channels, kernel])?;
-    let convolution = (0..kernel).flat_map(|tap| taps.iter().skip(tap).step_by(kernel)).copied().collect();
+    let convolution = (0..kernel)
+        .flat_map(|tap| taps.iter().skip(tap).step_by(kernel))
+        .copied()
+        .collect();
     let mut decay = vector("a", "A_log", &[heads])?;
     if !tensors.gguf {
         for a in &mut decay {
@@ -146,7 +218,9 @@ pub fn layer(tensors: &Tensors<'_>, sizes: Sizes, width: usize, at: usize, epsil
         }
     }
     let norm = if tensors.gguf {
-        tensors.weights.floats(&tensors.name("norm.weight", ""), &[groups, inner / groups])?
+        tensors
+            .weights
+            .floats(&tensors.name("norm.weight", ""), &[groups, inner / groups])?
     } else {
         vector("", "norm.weight", &[inner])?
     };

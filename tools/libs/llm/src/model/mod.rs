@@ -23,6 +23,7 @@ mod mamba2;
 mod mamba2_load;
 mod network;
 mod ops;
+mod packed;
 mod pages;
 mod parallel;
 mod rope;

@@ -180,7 +180,10 @@ mod tests {
         for i in -8700..8800 {
             let x = i as f32 * 0.01;
             let (ours, theirs) = (f64::from(exp(x)), f64::from(x).exp());
-            assert!((ours / theirs - 1.0).abs() < 3e-7, "exp({x}) = {ours}, not {theirs}");
+            assert!(
+                (ours / theirs - 1.0).abs() < 3e-7,
+                "exp({x}) = {ours}, not {theirs}"
+            );
         }
         assert_eq!(exp(0.0).to_bits(), 1f32.to_bits());
         assert!(exp(-1000.0) < 1e-37);

@@ -111,8 +111,22 @@ impl Cells {
 
     fn from_bytes(kind: KvKind, bytes: &[u8]) -> Self {
         match kind {
-            KvKind::F16 => Self::Half(bytes.as_chunks().0.iter().map(|b| u16::from_le_bytes(*b)).collect()),
-            KvKind::F32 => Self::Single(bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect()),
+            KvKind::F16 => Self::Half(
+                bytes
+                    .as_chunks()
+                    .0
+                    .iter()
+                    .map(|b| u16::from_le_bytes(*b))
+                    .collect(),
+            ),
+            KvKind::F32 => Self::Single(
+                bytes
+                    .as_chunks()
+                    .0
+                    .iter()
+                    .map(|b| f32::from_le_bytes(*b))
+                    .collect(),
+            ),
         }
     }
 }
@@ -133,7 +147,10 @@ pub struct Pages {
 impl Pages {
     /// No tokens yet.
     pub fn new(shape: Shape) -> Self {
-        Self { shape, pages: Vec::new() }
+        Self {
+            shape,
+            pages: Vec::new(),
+        }
     }
 
     /// The shape they were made for.
@@ -217,7 +234,12 @@ impl Pages {
 mod tests {
     use super::*;
 
-    const SHAPE: Shape = Shape { layers: 2, heads: 2, size: 4, kind: KvKind::F16 };
+    const SHAPE: Shape = Shape {
+        layers: 2,
+        heads: 2,
+        size: 4,
+        kind: KvKind::F16,
+    };
 
     fn written(tokens: usize) -> Pages {
         let mut pages = Pages::new(SHAPE);

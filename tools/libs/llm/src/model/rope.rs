@@ -30,12 +30,18 @@ impl Rope {
     /// For heads of `size` elements (even) and a frequency base such as 10000.
     pub fn new(size: usize, base: f32, scaling: Scaling) -> Self {
         let half = size / 2;
-        let plain: Vec<f32> = (0..half).map(|i| 1.0 / base.powf((2 * i) as f32 / size as f32)).collect();
+        let plain: Vec<f32> = (0..half)
+            .map(|i| 1.0 / base.powf((2 * i) as f32 / size as f32))
+            .collect();
         match scaling {
-            Scaling::None => Self { frequencies: plain, gain: 1.0 },
-            Scaling::Linear(factor) => {
-                Self { frequencies: plain.iter().map(|f| f / factor).collect(), gain: 1.0 }
-            }
+            Scaling::None => Self {
+                frequencies: plain,
+                gain: 1.0,
+            },
+            Scaling::Linear(factor) => Self {
+                frequencies: plain.iter().map(|f| f / factor).collect(),
+                gain: 1.0,
+            },
             Scaling::Yarn { factor, original } => Self::yarn(&plain, size, base, factor, original),
         }
     }
@@ -43,9 +49,8 @@ impl Rope {
     /// Frequencies that turn more than 32 times within the trained context are kept, those that turn less than once are divided by
     /// `factor`, those between are mixed; the constants 32 and 1 and the gain are the paper's.
     fn yarn(plain: &[f32], size: usize, base: f32, factor: f32, original: usize) -> Self {
-        let index_of = |turns: f32| {
-            size as f32 * (original as f32 / (turns * 2.0 * PI)).ln() / (2.0 * base.ln())
-        };
+        let index_of =
+            |turns: f32| size as f32 * (original as f32 / (turns * 2.0 * PI)).ln() / (2.0 * base.ln());
         let low = index_of(32.0).floor().max(0.0);
         let mut high = index_of(1.0).ceil().min(size as f32 - 1.0);
         if (low - high).abs() < f32::EPSILON {
@@ -59,7 +64,11 @@ impl Rope {
                 f / factor * (1.0 - kept) + f * kept
             })
             .collect();
-        let gain = if factor <= 1.0 { 1.0 } else { 0.1 * factor.ln() + 1.0 };
+        let gain = if factor <= 1.0 {
+            1.0
+        } else {
+            0.1 * factor.ln() + 1.0
+        };
         Self { frequencies, gain }
     }
 
@@ -112,7 +121,14 @@ mod tests {
 
     #[test]
     fn yarn_keeps_the_fastest_and_stretches_the_slowest() {
-        let rope = Rope::new(128, 10000.0, Scaling::Yarn { factor: 4.0, original: 4096 });
+        let rope = Rope::new(
+            128,
+            10000.0,
+            Scaling::Yarn {
+                factor: 4.0,
+                original: 4096,
+            },
+        );
         let plain = Rope::new(128, 10000.0, Scaling::None);
         assert_eq!(rope.frequencies[0].to_bits(), plain.frequencies[0].to_bits());
         assert!((rope.frequencies[63] * 4.0 / plain.frequencies[63] - 1.0).abs() < 1e-5);

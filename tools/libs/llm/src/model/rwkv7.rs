@@ -70,9 +70,18 @@ pub struct Layer {
 
 impl Layer {
     fn matrices(&self) -> Vec<&Linear> {
-        let ranks = [&self.decay, &self.rate, &self.gate].into_iter().chain(&self.value_mix);
+        let ranks = [&self.decay, &self.rate, &self.gate]
+            .into_iter()
+            .chain(&self.value_mix);
         let mut all: Vec<&Linear> = ranks.flat_map(|low| [&low.down, &low.up]).collect();
-        all.extend([&self.receptance, &self.key, &self.value, &self.output, &self.channel_key, &self.channel_value]);
+        all.extend([
+            &self.receptance,
+            &self.key,
+            &self.value,
+            &self.output,
+            &self.channel_key,
+            &self.channel_value,
+        ]);
         all
     }
 }
@@ -119,7 +128,10 @@ impl Network for Rwkv7 {
     }
 
     fn memory(&self) -> Memory {
-        Memory { attention: None, recurrent: self.layers.len() * self.layer_memory() }
+        Memory {
+            attention: None,
+            recurrent: self.layers.len() * self.layer_memory(),
+        }
     }
 
     fn layer_count(&self) -> usize {
@@ -131,13 +143,23 @@ impl Network for Rwkv7 {
     }
 
     fn bytes_per_token(&self) -> usize {
-        let layers: usize = self.layers.iter().flat_map(Layer::matrices).map(Linear::bytes).sum();
+        let layers: usize = self
+            .layers
+            .iter()
+            .flat_map(Layer::matrices)
+            .map(Linear::bytes)
+            .sum();
         layers + self.head.bytes()
     }
 
     fn embed(&self, token: u32, out: &mut [f32]) -> Result<(), ForwardError> {
         self.embedding.row(token as usize, out)?;
-        ops::layer_norm_in_place(out, &self.embedding_norm.weight, &self.embedding_norm.bias, EPSILON);
+        ops::layer_norm_in_place(
+            out,
+            &self.embedding_norm.weight,
+            &self.embedding_norm.bias,
+            EPSILON,
+        );
         Ok(())
     }
 
@@ -159,7 +181,14 @@ impl Network for Rwkv7 {
             self.norm.apply(&mut work.normed, pool);
             let tokens = rows.len() / self.width;
             let jobs = &mut [(&self.head, &mut work.added)];
-            products(&work.normed, tokens, &mut work.quantised, self.precision, jobs, pool)?;
+            products(
+                &work.normed,
+                tokens,
+                &mut work.quantised,
+                self.precision,
+                jobs,
+                pool,
+            )?;
             logits.extend_from_slice(&work.added);
             Ok(())
         })
@@ -207,7 +236,11 @@ impl Rwkv7 {
                     for (i, mixed) in mixed.chunks_exact_mut(width).enumerate() {
                         let row = first + piece * ROWS + i;
                         let x = &normed[row * width..][..width];
-                        let before = if row == first { before } else { &normed[(row - 1) * width..][..width] };
+                        let before = if row == first {
+                            before
+                        } else {
+                            &normed[(row - 1) * width..][..width]
+                        };
                         for (((m, x), b), l) in mixed.iter_mut().zip(x).zip(before).zip(lerp) {
                             *m = x + (b - x) * l;
                         }
@@ -231,17 +264,65 @@ impl Rwkv7 {
         pool: &Pool,
     ) -> Result<(), ForwardError> {
         let (rows, precision) = (pass.rows, self.precision);
-        self.shift(&layer.time_norm, at, pass, &mut work.normed, &layer.lerps, &mut work.mixed, pool);
-        let Work { mixed: [r, w, k, v, a, g], quantised, waist, .. } = work;
-        products(r, rows, quantised, precision, &mut [(&layer.receptance, &mut work.receptance)], pool)?;
-        products(k, rows, quantised, precision, &mut [(&layer.key, &mut work.key)], pool)?;
-        products(v, rows, quantised, precision, &mut [(&layer.value, &mut work.value)], pool)?;
+        self.shift(
+            &layer.time_norm,
+            at,
+            pass,
+            &mut work.normed,
+            &layer.lerps,
+            &mut work.mixed,
+            pool,
+        );
+        let Work {
+            mixed: [r, w, k, v, a, g],
+            quantised,
+            waist,
+            ..
+        } = work;
+        products(
+            r,
+            rows,
+            quantised,
+            precision,
+            &mut [(&layer.receptance, &mut work.receptance)],
+            pool,
+        )?;
+        products(
+            k,
+            rows,
+            quantised,
+            precision,
+            &mut [(&layer.key, &mut work.key)],
+            pool,
+        )?;
+        products(
+            v,
+            rows,
+            quantised,
+            precision,
+            &mut [(&layer.value, &mut work.value)],
+            pool,
+        )?;
         let mut narrow = |low: &LowRank, input: &[f32], inner: fn(f32) -> f32, out: &mut Vec<f32>| {
-            products(input, rows, quantised, precision, &mut [(&low.down, &mut *waist)], pool)?;
+            products(
+                input,
+                rows,
+                quantised,
+                precision,
+                &mut [(&low.down, &mut *waist)],
+                pool,
+            )?;
             for x in waist.iter_mut() {
                 *x = inner(*x);
             }
-            products(waist, rows, quantised, precision, &mut [(&low.up, &mut *out)], pool)?;
+            products(
+                waist,
+                rows,
+                quantised,
+                precision,
+                &mut [(&low.up, &mut *out)],
+                pool,
+            )?;
             if !low.bias.is_empty() {
                 for row in out.chunks_exact_mut(low.bias.len()) {
                     ops::add_scaled(row, &low.bias, 1.0);
@@ -264,7 +345,14 @@ impl Rwkv7 {
         self.prepare(layer, work);
         self.scan(at + self.width, pass, work, pool);
         self.finish(layer, pass, work);
-        products(&work.added, rows, &mut work.quantised, precision, &mut [(&layer.output, &mut work.blend)], pool)?;
+        products(
+            &work.added,
+            rows,
+            &mut work.quantised,
+            precision,
+            &mut [(&layer.output, &mut work.blend)],
+            pool,
+        )?;
         ops::add_scaled(pass.hidden, &work.blend, 1.0);
         Ok(())
     }
@@ -279,7 +367,10 @@ impl Rwkv7 {
         for x in &mut work.rate {
             *x = ops::sigmoid(*x);
         }
-        let rows = work.key.chunks_exact_mut(width).zip(work.removal.chunks_exact_mut(width));
+        let rows = work
+            .key
+            .chunks_exact_mut(width)
+            .zip(work.removal.chunks_exact_mut(width));
         for ((key, removal), rate) in rows.zip(work.rate.chunks_exact(width)) {
             for ((removal, k), scale) in removal.iter_mut().zip(&*key).zip(&layer.key_scale) {
                 *removal = k * scale;
@@ -299,23 +390,46 @@ impl Rwkv7 {
     /// The heads' states over time: `S = S * decay - (S removal) (rate * removal)' + value key'`, read by the receptance.
     fn scan(&self, at: usize, pass: &mut Pass<'_, '_>, work: &mut Work, pool: &Pool) {
         let (width, size) = (self.width, self.head_size);
-        let Work { receptance, decay, key, value, rate, removal, scanned, .. } = work;
+        let Work {
+            receptance,
+            decay,
+            key,
+            value,
+            rate,
+            removal,
+            scanned,
+            ..
+        } = work;
         scanned.resize(pass.rows * width, 0.0);
         let mut outputs = scanned.as_mut_slice();
-        let mut states: Vec<Option<&mut [f32]>> =
-            pass.sequences.iter_mut().map(|s| Some(&mut s.state[at..][..width * size])).collect();
+        let mut states: Vec<Option<&mut [f32]>> = pass
+            .sequences
+            .iter_mut()
+            .map(|s| Some(&mut s.state[at..][..width * size]))
+            .collect();
         let mut tasks = Vec::with_capacity(pass.segments.len() * width / size);
         for (segment, of) in pass.segments.iter().enumerate() {
-            let Some(all) = states[of.sequence].take() else { continue };
+            let Some(all) = states[of.sequence].take() else {
+                continue;
+            };
             for (head, state) in all.chunks_exact_mut(size * size).enumerate() {
                 let (out, rest) = outputs.split_at_mut(of.rows.len() * size);
                 outputs = rest;
-                tasks.push(Task { segment, head, state, out });
+                tasks.push(Task {
+                    segment,
+                    head,
+                    state,
+                    out,
+                });
             }
         }
         parallel::tasks(pool, tasks, &|_, task| {
             let mut written = vec![0.0; size];
-            for (row, out) in pass.segments[task.segment].rows.clone().zip(task.out.chunks_exact_mut(size)) {
+            for (row, out) in pass.segments[task.segment]
+                .rows
+                .clone()
+                .zip(task.out.chunks_exact_mut(size))
+            {
                 let of = |all: &'_ [f32]| -> std::ops::Range<usize> {
                     let from = row * width + task.head * size;
                     debug_assert!(from + size <= all.len());
@@ -340,17 +454,31 @@ impl Rwkv7 {
     /// Brings the heads together into `work.added`: normalised, with the bonus of the token itself, gated.
     fn finish(&self, layer: &Layer, pass: &Pass<'_, '_>, work: &mut Work) {
         let (width, size) = (self.width, self.head_size);
-        let Work { receptance, key, value, gate, scanned, added, .. } = work;
+        let Work {
+            receptance,
+            key,
+            value,
+            gate,
+            scanned,
+            added,
+            ..
+        } = work;
         added.resize(pass.rows * width, 0.0);
         for segment in pass.segments {
             let (rows, first) = (segment.rows.len(), segment.rows.start);
             for (token, row) in segment.rows.clone().enumerate() {
                 for head in 0..width / size {
-                    let (from, at) = (first * width + (head * rows + token) * size, row * width + head * size);
+                    let (from, at) = (
+                        first * width + (head * rows + token) * size,
+                        row * width + head * size,
+                    );
                     let of_head = head * size..(head + 1) * size;
                     let out = &mut added[at..][..size];
                     out.copy_from_slice(&scanned[from..][..size]);
-                    let (weight, bias) = (&layer.head_norm.weight[of_head.clone()], &layer.head_norm.bias[of_head.clone()]);
+                    let (weight, bias) = (
+                        &layer.head_norm.weight[of_head.clone()],
+                        &layer.head_norm.bias[of_head.clone()],
+                    );
                     ops::layer_norm_in_place(out, weight, bias, HEAD_EPSILON);
                     let own: f32 = receptance[at..][..size]
                         .iter()
@@ -374,15 +502,44 @@ impl Rwkv7 {
         work: &mut Work,
         pool: &Pool,
     ) -> Result<(), ForwardError> {
-        let Work { normed, mixed, quantised, waist, added, .. } = work;
+        let Work {
+            normed,
+            mixed,
+            quantised,
+            waist,
+            added,
+            ..
+        } = work;
         let lerps = std::slice::from_ref(&layer.channel_lerp);
-        self.shift(&layer.channel_norm, at, pass, normed, lerps, &mut mixed[..1], pool);
-        products(&mixed[0], pass.rows, quantised, self.precision, &mut [(&layer.channel_key, &mut *waist)], pool)?;
+        self.shift(
+            &layer.channel_norm,
+            at,
+            pass,
+            normed,
+            lerps,
+            &mut mixed[..1],
+            pool,
+        );
+        products(
+            &mixed[0],
+            pass.rows,
+            quantised,
+            self.precision,
+            &mut [(&layer.channel_key, &mut *waist)],
+            pool,
+        )?;
         for x in waist.iter_mut() {
             let positive = x.max(0.0);
             *x = positive * positive;
         }
-        products(waist, pass.rows, quantised, self.precision, &mut [(&layer.channel_value, &mut *added)], pool)?;
+        products(
+            waist,
+            pass.rows,
+            quantised,
+            self.precision,
+            &mut [(&layer.channel_value, &mut *added)],
+            pool,
+        )?;
         ops::add_scaled(pass.hidden, added, 1.0);
         Ok(())
     }

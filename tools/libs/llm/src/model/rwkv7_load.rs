@@ -32,14 +32,25 @@ pub fn load(
     if width % head_size != 0 || head_size > 1024 {
         return Err(bad("wkv.head_size", &head_size, "it must divide the width"));
     }
-    let tensors = Tensors { weights, gguf: keys.is_some(), width };
-    let layers = (0..layers).map(|n| layer(&tensors, n, feed_forward)).collect::<Result<_, _>>()?;
+    let tensors = Tensors {
+        weights,
+        gguf: keys.is_some(),
+        width,
+    };
+    let layers = (0..layers)
+        .map(|n| layer(&tensors, n, feed_forward))
+        .collect::<Result<_, _>>()?;
     let name = |gguf: &'static str, other: &'static str| if tensors.gguf { gguf } else { other };
     Ok(Rwkv7 {
         width,
         head_size,
         precision,
-        embedding: Linear::load(weights, name("token_embd.weight", "emb.weight"), vocabulary, width)?,
+        embedding: Linear::load(
+            weights,
+            name("token_embd.weight", "emb.weight"),
+            vocabulary,
+            width,
+        )?,
         embedding_norm: tensors.norm(name("token_embd_norm", "blocks.0.ln0"))?,
         layers,
         norm: tensors.norm(name("output_norm", "ln_out"))?,
@@ -59,7 +70,9 @@ fn sizes_of_tensors(weights: &Weights) -> Result<(usize, usize, usize, usize), L
     let (_, width) = matrix("emb.weight")?;
     let (_, head_size) = matrix(MARK)?;
     let (feed_forward, _) = matrix("blocks.0.ffn.key.weight")?;
-    let layers = (0..).take_while(|n| weights.has(&format!("blocks.{n}.ln1.weight"))).count();
+    let layers = (0..)
+        .take_while(|n| weights.has(&format!("blocks.{n}.ln1.weight")))
+        .count();
     Ok((width, layers, head_size, feed_forward))
 }
 
@@ -79,7 +92,11 @@ impl Tensors<'_> {
 
     /// `blk.0.time_mix_x.weight`, or `blocks.0.att.x`.
     fn name(&self, n: usize, gguf: &str, other: &str) -> String {
-        if self.gguf { format!("blk.{n}.{gguf}.weight") } else { format!("blocks.{n}.{other}") }
+        if self.gguf {
+            format!("blk.{n}.{gguf}.weight")
+        } else {
+            format!("blocks.{n}.{other}")
+        }
     }
 
     fn vector(&self, n: usize, gguf: &str, other: &str) -> Result<Vec<f32>, LoadError> {
@@ -91,8 +108,20 @@ impl Tensors<'_> {
         Err(self.weights.tensor(&name)?.misshapen(&[self.width]))
     }
 
-    fn matrix(&self, n: usize, gguf: &str, other: &str, rows: usize, columns: usize) -> Result<Linear, LoadError> {
-        Linear::load(self.weights, &self.name(n, gguf, &format!("{other}.weight")), rows, columns)
+    fn matrix(
+        &self,
+        n: usize,
+        gguf: &str,
+        other: &str,
+        rows: usize,
+        columns: usize,
+    ) -> Result<Linear, LoadError> {
+        Linear::load(
+            self.weights,
+            &self.name(n, gguf, &format!("{other}.weight")),
+            rows,
+            columns,
+        )
     }
 
     /// The narrow product of `letter`. In safetensors both matrices lie turned.
@@ -117,13 +146,21 @@ impl Tensors<'_> {
                 Linear::load_turned(self.weights, name, rows, columns)
             }
         };
-        Ok(LowRank { down: load(&down, rank, self.width)?, up: load(&name(2), self.width, rank)?, bias })
+        Ok(LowRank {
+            down: load(&down, rank, self.width)?,
+            up: load(&name(2), self.width, rank)?,
+            bias,
+        })
     }
 
     fn lerps(&self, n: usize) -> Result<[Vec<f32>; 6], LoadError> {
         if self.gguf {
-            let fused = self.weights.floats(&self.name(n, "time_mix_lerp_fused", ""), &[6, self.width])?;
-            return Ok(std::array::from_fn(|i| fused[i * self.width..][..self.width].to_vec()));
+            let fused = self
+                .weights
+                .floats(&self.name(n, "time_mix_lerp_fused", ""), &[6, self.width])?;
+            return Ok(std::array::from_fn(|i| {
+                fused[i * self.width..][..self.width].to_vec()
+            }));
         }
         let one = |letter: char| self.vector(n, "", &format!("att.x_{letter}"));
         Ok([one('r')?, one('w')?, one('k')?, one('v')?, one('a')?, one('g')?])
@@ -133,7 +170,11 @@ impl Tensors<'_> {
 fn layer(tensors: &Tensors<'_>, n: usize, feed_forward: usize) -> Result<Layer, LoadError> {
     let width = tensors.width;
     let norm = |gguf: &str, other: &str| {
-        tensors.norm(&if tensors.gguf { format!("blk.{n}.{gguf}") } else { format!("blocks.{n}.{other}") })
+        tensors.norm(&if tensors.gguf {
+            format!("blk.{n}.{gguf}")
+        } else {
+            format!("blocks.{n}.{other}")
+        })
     };
     Ok(Layer {
         time_norm: norm("attn_norm", "ln1")?,
@@ -142,7 +183,11 @@ fn layer(tensors: &Tensors<'_>, n: usize, feed_forward: usize) -> Result<Layer, 
         decay: tensors.low_rank(n, 'w')?,
         rate: tensors.low_rank(n, 'a')?,
         // Files may carry one for the first layer; there it has no meaning.
-        value_mix: if n == 0 { None } else { Some(tensors.low_rank(n, 'v')?) },
+        value_mix: if n == 0 {
+            None
+        } else {
+            Some(tensors.low_rank(n, 'v')?)
+        },
         gate: tensors.low_rank(n, 'g')?,
         key_scale: tensors.vector(n, "time_mix_k_k", "att.k_k")?,
         key_rate: tensors.vector(n, "time_mix_k_a", "att.k_a")?,

@@ -92,7 +92,14 @@ impl SelfAttention {
         if let Some(weight) = &self.sub_norm {
             ops::rms_norm_rows(&mut work.attended, weight, self.epsilon, pool);
         }
-        products(&work.attended, pass.rows, quantised, precision, &mut [(&self.output, out)], pool)
+        products(
+            &work.attended,
+            pass.rows,
+            quantised,
+            precision,
+            &mut [(&self.output, out)],
+            pool,
+        )
     }
 
     /// Normalises and turns a head.
@@ -116,9 +123,14 @@ impl SelfAttention {
             }
         });
         for segment in pass.segments {
-            let Some(pages) = &mut pass.sequences[segment.sequence].pages else { continue };
+            let Some(pages) = &mut pass.sequences[segment.sequence].pages else {
+                continue;
+            };
             for (i, row) in segment.rows.clone().enumerate() {
-                let (keys, values) = (&work.key[row * width..][..width], &work.value[row * width..][..width]);
+                let (keys, values) = (
+                    &work.key[row * width..][..width],
+                    &work.value[row * width..][..width],
+                );
                 pages.write(self.index, segment.position + i, keys, values);
             }
         }
@@ -128,7 +140,12 @@ impl SelfAttention {
     fn mix(&self, pass: &Pass<'_, '_>, angles: Option<&[f32]>, work: &mut Work, pool: &Pool) {
         let (heads, size, group) = (self.heads, self.size, self.heads / self.kv_heads);
         let tasks = tasks(pass.segments, self.kv_heads);
-        let Work { query, mixed, attended, .. } = work;
+        let Work {
+            query,
+            mixed,
+            attended,
+            ..
+        } = work;
         mixed.resize(query.len(), 0.0);
         let mut rest = mixed.as_mut_slice();
         let mut slices = Vec::with_capacity(tasks.len());
@@ -140,7 +157,9 @@ impl SelfAttention {
         let pages: Vec<Option<&Pages>> = pass.sequences.iter().map(|s| s.pages.as_ref()).collect();
         parallel::slices(pool, slices, &|number, out| {
             let task = &tasks[number];
-            let Some(pages) = pages[pass.segments[task.segment].sequence] else { return };
+            let Some(pages) = pages[pass.segments[task.segment].sequence] else {
+                return;
+            };
             let mut queries = Vec::with_capacity(out.len());
             for row in task.row..task.row + task.rows {
                 let from = queries.len();

@@ -18,7 +18,9 @@ pub struct Memory {
 impl Memory {
     /// The numbers that tell one model's memory from another's.
     fn signature(self) -> [u64; 5] {
-        let shape = self.attention.map_or([0; 4], |s| [s.layers, s.heads, s.size, 1 + s.kind as usize]);
+        let shape = self
+            .attention
+            .map_or([0; 4], |s| [s.layers, s.heads, s.size, 1 + s.kind as usize]);
         [shape[0], shape[1], shape[2], shape[3], self.recurrent].map(|n| n as u64)
     }
 }
@@ -77,7 +79,10 @@ impl Sequence {
             return Ok(());
         }
         if length > self.length || self.memory.recurrent > 0 {
-            return Err(CannotRewind { length: self.length, wanted: length });
+            return Err(CannotRewind {
+                length: self.length,
+                wanted: length,
+            });
         }
         if let Some(pages) = &mut self.pages {
             pages.truncate(length);
@@ -103,22 +108,41 @@ impl Sequence {
 
     /// Brings back what [`Sequence::to_bytes`] wrote.
     pub(super) fn from_bytes(memory: Memory, context: usize, bytes: &[u8]) -> Result<Self, BadSave> {
-        let rest = bytes.strip_prefix(&MAGIC).ok_or(BadSave("it is no saved sequence of this version"))?;
+        let rest = bytes
+            .strip_prefix(&MAGIC)
+            .ok_or(BadSave("it is no saved sequence of this version"))?;
         let (head, rest) = rest.split_at_checked(48).ok_or(BadSave("it is cut short"))?;
-        let numbers: Vec<u64> = head.as_chunks().0.iter().map(|b| u64::from_le_bytes(*b)).collect();
+        let numbers: Vec<u64> = head
+            .as_chunks()
+            .0
+            .iter()
+            .map(|b| u64::from_le_bytes(*b))
+            .collect();
         if numbers[..5] != memory.signature() {
             return Err(BadSave("it was saved by another model"));
         }
         let length = usize::try_from(numbers[5]).ok().filter(|n| *n <= context);
         let length = length.ok_or(BadSave("it is longer than the model's context"))?;
-        let (state, rest) = rest.split_at_checked(memory.recurrent * 4).ok_or(BadSave("it is cut short"))?;
+        let (state, rest) = rest
+            .split_at_checked(memory.recurrent * 4)
+            .ok_or(BadSave("it is cut short"))?;
         let pages = match memory.attention {
             Some(shape) => Some(Pages::from_bytes(shape, length, rest)?),
             None if rest.is_empty() => None,
             None => return Err(BadSave("bytes are left over")),
         };
-        let state = state.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
-        Ok(Self { memory, length, pages, state })
+        let state = state
+            .as_chunks()
+            .0
+            .iter()
+            .map(|b| f32::from_le_bytes(*b))
+            .collect();
+        Ok(Self {
+            memory,
+            length,
+            pages,
+            state,
+        })
     }
 }
 
@@ -127,9 +151,19 @@ mod tests {
     use super::*;
     use crate::model::pages::KvKind;
 
-    const MEMORY: Memory =
-        Memory { attention: Some(Shape { layers: 1, heads: 1, size: 4, kind: KvKind::F32 }), recurrent: 0 };
-    const RECURRENT: Memory = Memory { attention: None, recurrent: 3 };
+    const MEMORY: Memory = Memory {
+        attention: Some(Shape {
+            layers: 1,
+            heads: 1,
+            size: 4,
+            kind: KvKind::F32,
+        }),
+        recurrent: 0,
+    };
+    const RECURRENT: Memory = Memory {
+        attention: None,
+        recurrent: 3,
+    };
 
     #[test]
     fn attention_goes_back_and_recurrence_does_not() {
@@ -142,7 +176,13 @@ mod tests {
         let mut sequence = Sequence::new(RECURRENT);
         sequence.length = 40;
         sequence.state[1] = 5.0;
-        assert_eq!(sequence.truncate(7), Err(CannotRewind { length: 40, wanted: 7 }));
+        assert_eq!(
+            sequence.truncate(7),
+            Err(CannotRewind {
+                length: 40,
+                wanted: 7
+            })
+        );
         assert_eq!(sequence.truncate(0), Ok(()));
         assert_eq!(sequence.state, [0.0; 3]);
     }
@@ -155,10 +195,17 @@ mod tests {
         let bytes = sequence.to_bytes();
         let back = Sequence::from_bytes(RECURRENT, 10, &bytes).unwrap();
         assert_eq!((back.len(), back.state), (9, vec![1.0, 2.0, 3.0]));
-        let error = |memory, context, bytes: &[u8]| Sequence::from_bytes(memory, context, bytes).unwrap_err().0;
-        assert_eq!(error(RECURRENT, 8, &bytes), "it is longer than the model's context");
+        let error =
+            |memory, context, bytes: &[u8]| Sequence::from_bytes(memory, context, bytes).unwrap_err().0;
+        assert_eq!(
+            error(RECURRENT, 8, &bytes),
+            "it is longer than the model's context"
+        );
         assert_eq!(error(MEMORY, 10, &bytes), "it was saved by another model");
         assert_eq!(error(RECURRENT, 10, &bytes[..50]), "it is cut short");
-        assert_eq!(error(RECURRENT, 10, &bytes[1..]), "it is no saved sequence of this version");
+        assert_eq!(
+            error(RECURRENT, 10, &bytes[1..]),
+            "it is no saved sequence of this version"
+        );
     }
 }

@@ -60,9 +60,14 @@ struct Rows {
 impl Model {
     /// Loads a `.gguf` file, or a folder with `config.json` and `model.safetensors`.
     pub fn load(path: &Path, options: &LoadOptions) -> Result<Self, LoadError> {
-        let opened = Opened::open(path)?;
+        let opened = Opened::open(path, options)?;
         let (network, info) = network(&opened, path, options)?;
-        Ok(Self { network, info, opened, spare: Spare::default() })
+        Ok(Self {
+            network,
+            info,
+            opened,
+            spare: Spare::default(),
+        })
     }
 
     /// What is known about it.
@@ -131,7 +136,10 @@ impl Model {
         }
         let length = step.sequence.length + step.tokens.len();
         if length > self.info.context {
-            return Err(ForwardError::Context { length, context: self.info.context });
+            return Err(ForwardError::Context {
+                length,
+                context: self.info.context,
+            });
         }
         Ok(())
     }
@@ -151,12 +159,17 @@ impl Model {
         for segment in segments {
             let tokens = &batch[segment.sequence].tokens[done[segment.sequence]..];
             for (row, token) in segment.rows.clone().zip(tokens) {
-                self.network.embed(*token, &mut rows.hidden[row * width..][..width])?;
+                self.network
+                    .embed(*token, &mut rows.hidden[row * width..][..width])?;
             }
         }
         let mut sequences: Vec<&mut Sequence> = batch.iter_mut().map(|step| &mut *step.sequence).collect();
-        let mut pass =
-            Pass { sequences: &mut sequences, segments, hidden: &mut rows.hidden, rows: count };
+        let mut pass = Pass {
+            sequences: &mut sequences,
+            segments,
+            hidden: &mut rows.hidden,
+            rows: count,
+        };
         self.network.layers(&mut pass, pool)?;
 
         let wanted_rows = |step: &Step<'_>, segment: &Segment| match step.logits {
@@ -169,7 +182,8 @@ impl Model {
         rows.wanted.clear();
         for segment in segments {
             let wanted = wanted_rows(&batch[segment.sequence], segment);
-            rows.wanted.extend_from_slice(&rows.hidden[wanted.start * width..wanted.end * width]);
+            rows.wanted
+                .extend_from_slice(&rows.hidden[wanted.start * width..wanted.end * width]);
         }
         if rows.wanted.is_empty() {
             return Ok(());
@@ -194,7 +208,11 @@ fn next_pass(batch: &[Step<'_>], done: &[usize]) -> Vec<Segment> {
     for (sequence, step) in batch.iter().enumerate() {
         let count = (step.tokens.len() - done[sequence]).min(PASS_ROWS - row);
         if count > 0 {
-            segments.push(Segment { sequence, rows: row..row + count, position: step.sequence.length });
+            segments.push(Segment {
+                sequence,
+                rows: row..row + count,
+                position: step.sequence.length,
+            });
             row += count;
         }
     }

@@ -7,8 +7,8 @@ use super::error::LoadError;
 use super::feed_forward::{FeedForward, Gate};
 use super::keys::{Keys, bad};
 use super::linear::Linear;
-use super::network::Spare;
 use super::load::LoadOptions;
+use super::network::Spare;
 use super::pages::Shape;
 use super::rope::{Rope, Scaling};
 use super::self_attention::SelfAttention;
@@ -63,23 +63,49 @@ pub fn load(
     vocabulary: usize,
     options: &LoadOptions,
 ) -> Result<Decoder, LoadError> {
-    let names = if matches!(keys, Keys::Gguf(..)) { GGUF } else { JSON };
+    let names = if matches!(keys, Keys::Gguf(..)) {
+        GGUF
+    } else {
+        JSON
+    };
     let (width, heads) = (keys.count(names.width)?, keys.count(names.heads)?);
     let kv_heads = keys.maybe_count(names.kv_heads)?.unwrap_or(heads);
     let head_size = match keys.maybe_count(names.head_size)? {
         Some(size) => size,
         None if width % heads == 0 => width / heads,
-        None => return Err(bad(&keys.name(names.heads), &heads, "the width cannot be divided by it")),
+        None => {
+            return Err(bad(
+                &keys.name(names.heads),
+                &heads,
+                "the width cannot be divided by it",
+            ));
+        }
     };
     if heads % kv_heads != 0 {
-        return Err(bad(&keys.name(names.kv_heads), &kv_heads, "the query heads cannot be divided among them"));
+        return Err(bad(
+            &keys.name(names.kv_heads),
+            &kv_heads,
+            "the query heads cannot be divided among them",
+        ));
     }
     if head_size % 2 != 0 || head_size > 1024 {
-        return Err(bad(&keys.name(names.head_size), &head_size, "heads must be even and at most 1024 large"));
+        return Err(bad(
+            &keys.name(names.head_size),
+            &head_size,
+            "heads must be even and at most 1024 large",
+        ));
     }
-    let value_size = if matches!(keys, Keys::Gguf(..)) { keys.maybe_count("attention.value_length")? } else { None };
+    let value_size = if matches!(keys, Keys::Gguf(..)) {
+        keys.maybe_count("attention.value_length")?
+    } else {
+        None
+    };
     if value_size.is_some_and(|size| size != head_size) {
-        return Err(bad(&keys.name("attention.value_length"), &head_size, "keys and values of two sizes are not supported"));
+        return Err(bad(
+            &keys.name("attention.value_length"),
+            &head_size,
+            "keys and values of two sizes are not supported",
+        ));
     }
     let config = Config {
         family,
@@ -92,8 +118,13 @@ pub fn load(
     };
     let layers = keys.count(names.layers)?;
     let rope = rope(keys, head_size)?;
-    let tensors = Tensors { weights, gguf: matches!(keys, Keys::Gguf(..)) };
-    let blocks = (0..layers).map(|n| block(&tensors, &config, n)).collect::<Result<_, _>>()?;
+    let tensors = Tensors {
+        weights,
+        gguf: matches!(keys, Keys::Gguf(..)),
+    };
+    let blocks = (0..layers)
+        .map(|n| block(&tensors, &config, n))
+        .collect::<Result<_, _>>()?;
     let (embedding, norm, head) = if tensors.gguf {
         ("token_embd.weight", "output_norm.weight", "output.weight")
     } else {
@@ -103,7 +134,12 @@ pub fn load(
     Ok(Decoder {
         width,
         memory: Memory {
-            attention: Some(Shape { layers, heads: kv_heads, size: head_size, kind: options.kv }),
+            attention: Some(Shape {
+                layers,
+                heads: kv_heads,
+                size: head_size,
+                kind: options.kv,
+            }),
             recurrent: 0,
         },
         epsilon: config.epsilon,
@@ -116,7 +152,11 @@ pub fn load(
         embedding: Linear::load(weights, embedding, vocabulary, width)?,
         blocks,
         norm: weights.floats(norm, &[width])?,
-        head: if tied { None } else { Some(Linear::load(weights, head, vocabulary, width)?) },
+        head: if tied {
+            None
+        } else {
+            Some(Linear::load(weights, head, vocabulary, width)?)
+        },
         spare: Spare::default(),
     })
 }
@@ -173,10 +213,19 @@ impl Tensors<'_> {
 }
 
 fn block(tensors: &Tensors<'_>, config: &Config, n: usize) -> Result<Block, LoadError> {
-    let Config { family, width, feed_forward, head_size, epsilon, .. } = *config;
+    let Config {
+        family,
+        width,
+        feed_forward,
+        head_size,
+        epsilon,
+        ..
+    } = *config;
     let (queries, keys) = (config.heads * head_size, config.kv_heads * head_size);
     let only = |wanted: Family, tensor: &str, length: usize| {
-        (family == wanted).then(|| tensors.vector(n, tensor, length)).transpose()
+        (family == wanted)
+            .then(|| tensors.vector(n, tensor, length))
+            .transpose()
     };
     let attention = SelfAttention {
         index: n,
@@ -215,13 +264,19 @@ fn rope(keys: Keys<'_>, size: usize) -> Result<Rope, LoadError> {
         Keys::Gguf(..) => (keys.maybe_number("rope.freq_base")?, gguf_scaling(keys)?),
         Keys::Json(json) => {
             // Newer files keep all of it in one object, older ones the base beside it.
-            let inner = ["rope_parameters", "rope_scaling"].iter().find_map(|k| json.get(k).filter(|v| v.is_object()));
+            let inner = ["rope_parameters", "rope_scaling"]
+                .iter()
+                .find_map(|k| json.get(k).filter(|v| v.is_object()));
             let inner = inner.map(Keys::Json);
             let base = match inner {
                 Some(inner) => inner.maybe_number("rope_theta")?,
                 None => None,
             };
-            let base = if base.is_some() { base } else { keys.maybe_number("rope_theta")? };
+            let base = if base.is_some() {
+                base
+            } else {
+                keys.maybe_number("rope_theta")?
+            };
             (base, inner.map_or(Ok(Scaling::None), json_scaling)?)
         }
     };
@@ -240,7 +295,11 @@ fn gguf_scaling(keys: Keys<'_>) -> Result<Scaling, LoadError> {
             factor: keys.positive("rope.scaling.factor")?,
             original: keys.count("rope.scaling.original_context_length")?,
         }),
-        Some(other) => Err(bad(&keys.name("rope.scaling.type"), other, "this scaling is not supported")),
+        Some(other) => Err(bad(
+            &keys.name("rope.scaling.type"),
+            other,
+            "this scaling is not supported",
+        )),
     }
 }
 

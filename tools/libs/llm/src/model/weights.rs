@@ -7,7 +7,8 @@ use std::sync::Arc;
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, Metadata as Header, SafeTensors};
 use serde_json::Value as Json;
-use sigmavault_gguf::{File, Mmap, TensorKind};
+use sigmavault_gguf::{File, Metadata, Mmap, TensorKind};
+use sigmavault_ternary::{PanelFile, PanelMatrix};
 
 use super::error::LoadError;
 
@@ -43,35 +44,113 @@ pub struct Safetensors {
     data: usize,
 }
 
-/// The tensors of a model.
+/// The file of a model.
 #[derive(Debug)]
-pub enum Weights {
-    /// Of a GGUF file.
+enum Kept {
     Gguf(File),
-    /// Of a safetensors file.
     Safetensors(Safetensors),
 }
 
+/// The tensors of a model.
+#[derive(Debug)]
+pub struct Weights {
+    file: Kept,
+    /// Ternary tensors that were packed before.
+    panels: Option<PanelFile>,
+}
+
 impl Weights {
+    /// Opens a GGUF file.
+    pub fn open_gguf(path: &Path) -> Result<Self, LoadError> {
+        let file = File::open(path).map_err(|source| LoadError::Gguf {
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            file: Kept::Gguf(file),
+            panels: None,
+        })
+    }
+
+    /// Takes ternary tensors from their packed file from now on.
+    pub fn use_panels(&mut self, panels: Option<PanelFile>) {
+        self.panels = panels;
+    }
+
+    /// A ternary tensor that was packed before.
+    pub fn panels(&self, name: &str) -> Option<PanelMatrix> {
+        self.panels.as_ref()?.matrix(name)
+    }
+
+    /// The metadata of a GGUF file.
+    pub fn metadata(&self) -> Option<&Metadata> {
+        match &self.file {
+            Kept::Gguf(file) => Some(file.metadata()),
+            Kept::Safetensors(_) => None,
+        }
+    }
+
+    /// The names of all matrices with ternary weights.
+    pub fn ternary(&self) -> Vec<String> {
+        match &self.file {
+            Kept::Gguf(file) => file
+                .tensors()
+                .iter()
+                .filter(|tensor| tensor.kind.is_ternary() && tensor.shape.len() == 2)
+                .map(|tensor| tensor.name.clone())
+                .collect(),
+            Kept::Safetensors(file) => {
+                let names = file.header.tensors().into_keys();
+                let packed = |name: &String| {
+                    self.get(name).is_some_and(|t| t.stored == Stored::Bytes)
+                        && self.has(&format!("{name}_scale"))
+                };
+                let mut names: Vec<String> = names.filter(packed).collect();
+                names.sort();
+                names
+            }
+        }
+    }
+
     /// Opens a safetensors file.
     pub fn open_safetensors(path: &Path) -> Result<Self, LoadError> {
-        let bytes = std::fs::read(path).map_err(|source| LoadError::Read { path: path.to_owned(), source })?;
+        let bytes = std::fs::read(path).map_err(|source| LoadError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
         let (length, header) = SafeTensors::read_metadata(&bytes).map_err(|e| LoadError::Safetensors {
             path: path.to_owned(),
             reason: e.to_string(),
         })?;
-        Ok(Self::Safetensors(Safetensors { bytes, header, data: length + 8 }))
+        Ok(Self {
+            file: Kept::Safetensors(Safetensors {
+                bytes,
+                header,
+                data: length + 8,
+            }),
+            panels: None,
+        })
     }
 
     /// A tensor, if the file has it.
     pub fn get<'a>(&'a self, name: &'a str) -> Option<Tensor<'a>> {
-        match self {
-            Self::Gguf(file) => {
+        match &self.file {
+            Kept::Gguf(file) => {
                 let view = file.tensor(name)?;
-                let shape = view.info.shape.iter().rev().map(|&n| usize::try_from(n).unwrap_or(usize::MAX));
-                Some(Tensor { name, shape: shape.collect(), stored: Stored::As(view.info.kind), bytes: view.bytes })
+                let shape = view
+                    .info
+                    .shape
+                    .iter()
+                    .rev()
+                    .map(|&n| usize::try_from(n).unwrap_or(usize::MAX));
+                Some(Tensor {
+                    name,
+                    shape: shape.collect(),
+                    stored: Stored::As(view.info.kind),
+                    bytes: view.bytes,
+                })
             }
-            Self::Safetensors(file) => {
+            Kept::Safetensors(file) => {
                 let info = file.header.info(name)?;
                 let (from, to) = info.data_offsets;
                 Some(Tensor {
@@ -92,7 +171,7 @@ impl Weights {
 
     /// Where a tensor lies on the file's map, if the file is mapped.
     pub fn on_map(&self, name: &str) -> Option<(Arc<Mmap>, Range<usize>)> {
-        let Self::Gguf(file) = self else { return None };
+        let Kept::Gguf(file) = &self.file else { return None };
         Some((file.map(), file.tensor(name)?.info.range.clone()))
     }
 
@@ -103,7 +182,8 @@ impl Weights {
 
     /// A tensor that must be there.
     pub fn tensor<'a>(&'a self, name: &'a str) -> Result<Tensor<'a>, LoadError> {
-        self.get(name).ok_or_else(|| LoadError::MissingTensor(name.to_owned()))
+        self.get(name)
+            .ok_or_else(|| LoadError::MissingTensor(name.to_owned()))
     }
 
     /// All numbers of a tensor of this shape. Dimensions of one may be left out in the file.
@@ -120,7 +200,11 @@ impl Weights {
 impl Tensor<'_> {
     /// The error for a shape that the metadata does not ask for.
     pub fn misshapen(&self, expected: &[usize]) -> LoadError {
-        LoadError::Shape { name: self.name.to_owned(), found: self.shape.clone(), expected: expected.to_vec() }
+        LoadError::Shape {
+            name: self.name.to_owned(),
+            found: self.shape.clone(),
+            expected: expected.to_vec(),
+        }
     }
 
     /// The error for a type that cannot be used.
@@ -130,20 +214,34 @@ impl Tensor<'_> {
             Stored::Bytes => "U8".to_owned(),
             Stored::Other => "another safetensors type".to_owned(),
         };
-        LoadError::Kind { name: self.name.to_owned(), kind }
+        LoadError::Kind {
+            name: self.name.to_owned(),
+            kind,
+        }
     }
 
     /// Its numbers in single precision.
     pub fn to_floats(&self) -> Result<Vec<f32>, LoadError> {
         let bytes = self.bytes;
         Ok(match self.stored {
-            Stored::As(TensorKind::F32) => bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
-            Stored::As(TensorKind::F16) => {
-                bytes.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect()
-            }
-            Stored::As(TensorKind::BF16) => {
-                bytes.as_chunks().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()).collect()
-            }
+            Stored::As(TensorKind::F32) => bytes
+                .as_chunks()
+                .0
+                .iter()
+                .map(|b| f32::from_le_bytes(*b))
+                .collect(),
+            Stored::As(TensorKind::F16) => bytes
+                .as_chunks()
+                .0
+                .iter()
+                .map(|b| f16::from_le_bytes(*b).to_f32())
+                .collect(),
+            Stored::As(TensorKind::BF16) => bytes
+                .as_chunks()
+                .0
+                .iter()
+                .map(|b| bf16::from_le_bytes(*b).to_f32())
+                .collect(),
             Stored::As(TensorKind::Q8_0) => {
                 let (blocks, _) = bytes.as_chunks::<34>();
                 blocks
@@ -161,7 +259,12 @@ impl Tensor<'_> {
 
 /// Reads a JSON file.
 pub fn read_json(path: &PathBuf) -> Result<Json, LoadError> {
-    let text = std::fs::read_to_string(path).map_err(|source| LoadError::Read { path: path.clone(), source })?;
-    serde_json::from_str(&text)
-        .map_err(|e| LoadError::Safetensors { path: path.clone(), reason: format!("it is not JSON: {e}") })
+    let text = std::fs::read_to_string(path).map_err(|source| LoadError::Read {
+        path: path.clone(),
+        source,
+    })?;
+    serde_json::from_str(&text).map_err(|e| LoadError::Safetensors {
+        path: path.clone(),
+        reason: format!("it is not JSON: {e}"),
+    })
 }

@@ -24,7 +24,9 @@ impl Expected {
 }
 
 pub fn folder(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures")
+        .join(name)
 }
 
 /// Where the model of a fixture is.
@@ -46,7 +48,11 @@ pub fn expected(name: &str) -> Expected {
 
 /// The nearest to the reference that the engine can be.
 pub fn exact() -> LoadOptions {
-    LoadOptions { precision: Precision::Int16Blocks, kv: KvKind::F32, context: None }
+    LoadOptions {
+        precision: Precision::Int16Blocks,
+        kv: KvKind::F32,
+        ..LoadOptions::default()
+    }
 }
 
 pub fn load(name: &str, options: &LoadOptions) -> Model {
@@ -56,13 +62,23 @@ pub fn load(name: &str, options: &LoadOptions) -> Model {
 /// Appends tokens and gives the logits wanted.
 pub fn run(model: &Model, sequence: &mut Sequence, tokens: &[u32], logits: Wanted, pool: &Pool) -> Vec<f32> {
     let mut out = Vec::new();
-    let step = Step { sequence, tokens, logits, out: &mut out, parents: None };
+    let step = Step {
+        sequence,
+        tokens,
+        logits,
+        out: &mut out,
+        parents: None,
+    };
     model.forward(&mut [step], pool).unwrap();
     out
 }
 
 pub fn best(logits: &[f32]) -> u32 {
-    let best = logits.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).unwrap();
+    let best = logits
+        .iter()
+        .enumerate()
+        .max_by(|a, b| a.1.total_cmp(b.1))
+        .unwrap();
     u32::try_from(best.0).unwrap()
 }
 

@@ -5,18 +5,16 @@ use std::io::Write as _;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use systemd_journal_logger::{JournalLog, connected_to_journal};
 
-/// Sets up the log for the whole program. It can be done once; when the journal cannot be had, standard error stands
-/// in.
-pub fn install(level: LevelFilter) -> Result<(), log::SetLoggerError> {
+/// Sets up the log for the whole program, named `program` in the journal. It can be done once; when the journal cannot
+/// be had, standard error stands in.
+pub fn install(program: &str, level: LevelFilter) -> Result<(), log::SetLoggerError> {
     log::set_max_level(level);
     if connected_to_journal() {
         match JournalLog::new() {
             Ok(journal) => {
-                return journal
-                    .with_syslog_identifier("sigmavault-api".to_owned())
-                    .install();
+                return journal.with_syslog_identifier(program.to_owned()).install();
             }
-            Err(error) => eprintln!("sigmavault-api: cannot reach the journal, so this is the log: {error}"),
+            Err(error) => eprintln!("{program}: cannot reach the journal, so this is the log: {error}"),
         }
     }
     log::set_logger(&StandardError)

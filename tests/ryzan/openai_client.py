@@ -1,0 +1,155 @@
+"""The service as OpenAI's own client sees it: chat, streams, tools, schemas, models, responses, errors.
+
+    openai_client.py URL
+
+URL is where the service answers, such as http://127.0.0.1:8100. Exits with 1 when anything is not as expected.
+"""
+
+import json
+import sys
+
+import openai
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"full": {"type": "boolean"}, "pool": {"enum": ["tank", "fast"]}},
+    "required": ["full", "pool"],
+    "additionalProperties": False,
+}
+TOOLS = [{"type": "function", "function": {"name": "space", "description": "Space of a pool", "parameters": SCHEMA}}]
+HELLO = [{"role": "user", "content": "Hello"}]
+
+
+def expect(what, found, wanted):
+    if found != wanted:
+        sys.exit(f"{what}: found {found!r}, expected {wanted!r}")
+
+
+def refused(what, error, status, code, call):
+    try:
+        call()
+    except error as raised:
+        expect(f"{what}, status", raised.status_code, status)
+        expect(f"{what}, code", raised.code, code)
+        return raised
+    sys.exit(f"{what}: it was not refused")
+
+
+def models(client):
+    names = [model.id for model in client.models.list()]
+    if "auto" not in names:
+        sys.exit(f"models: auto is not among {names}")
+    expect("model", client.models.retrieve("auto").id, "auto")
+    refused("unknown model", openai.NotFoundError, 404, "model_not_found", lambda: client.models.retrieve("gpt-4"))
+
+
+def chat(client):
+    whole = client.chat.completions.create(
+        model="auto", messages=HELLO, max_tokens=12, seed=5, logprobs=True, top_logprobs=3, reasoning_effort="none"
+    )
+    choice = whole.choices[0]
+    if choice.finish_reason not in ("stop", "length"):
+        sys.exit(f"chat: finish reason {choice.finish_reason}")
+    expect("usage", whole.usage.total_tokens, whole.usage.prompt_tokens + whole.usage.completion_tokens)
+    for token in choice.logprobs.content or []:
+        expect("top_logprobs", len(token.top_logprobs), 3)
+    stream = client.chat.completions.create(
+        model="auto", messages=HELLO, max_tokens=12, seed=5, reasoning_effort="none",
+        stream=True, stream_options={"include_usage": True},
+    )
+    chunks = list(stream)
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+    expect("streamed text", text, choice.message.content or "")
+    expect("streamed usage", chunks[-1].usage.completion_tokens, whole.usage.completion_tokens)
+
+
+def schema(client):
+    form = {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": SCHEMA}}
+    answer = client.chat.completions.create(model="auto", messages=HELLO, max_tokens=300, response_format=form)
+    value = json.loads(answer.choices[0].message.content)
+    if value["pool"] not in ("tank", "fast") or not isinstance(value["full"], bool):
+        sys.exit(f"schema: {value}")
+
+
+def tools(client):
+    named = {"type": "function", "function": {"name": "space"}}
+    ask = dict(model="auto", messages=HELLO, max_tokens=600, tools=TOOLS, tool_choice=named, parallel_tool_calls=False)
+    answer = client.chat.completions.create(**ask)
+    expect("finish reason with tools", answer.choices[0].finish_reason, "tool_calls")
+    call = answer.choices[0].message.tool_calls[0]
+    expect("called", call.function.name, "space")
+    expect("arguments", sorted(json.loads(call.function.arguments)), ["full", "pool"])
+    with client.chat.completions.stream(**ask) as stream:
+        final = stream.get_final_completion()
+    streamed = final.choices[0].message.tool_calls[0].function
+    expect("called in a stream", streamed.name, "space")
+    expect("arguments in a stream", sorted(json.loads(streamed.arguments)), ["full", "pool"])
+    message = answer.choices[0].message.model_dump(exclude_none=True)
+    result = {"role": "tool", "tool_call_id": call.id, "content": "40 %"}
+    client.chat.completions.create(model="auto", messages=[*HELLO, message, result], tools=TOOLS, max_tokens=8)
+
+
+def completions(client):
+    text = client.completions.create(model="auto", prompt="Once", max_tokens=6, seed=1)
+    pieces = client.completions.create(model="auto", prompt="Once", max_tokens=6, seed=1, stream=True)
+    expect("streamed completion", "".join(piece.choices[0].text for piece in pieces), text.choices[0].text)
+
+
+def responses(client):
+    whole = client.responses.create(
+        model="auto", input="Hello", max_output_tokens=12, reasoning={"effort": "none"}, temperature=0
+    )
+    if whole.status not in ("completed", "incomplete"):
+        sys.exit(f"responses: status {whole.status}")
+    with client.responses.stream(
+        model="auto", input="Hello", max_output_tokens=12, reasoning={"effort": "none"}, temperature=0
+    ) as stream:
+        events = list(stream)
+    expect("first event", events[0].type, "response.created")
+    expect("last event", events[-1].type, f"response.{whole.status}")
+    text = "".join(event.delta for event in events if event.type == "response.output_text.delta")
+    expect("streamed response", text, whole.output_text)
+    tool = {"type": "function", "name": "space", "parameters": SCHEMA, "strict": True}
+    called = client.responses.create(
+        model="auto", input="Hello", tools=[tool], tool_choice={"type": "function", "name": "space"},
+        parallel_tool_calls=False, max_output_tokens=600,
+    )
+    expect("item", called.output[-1].type, "function_call")
+    expect("its function", called.output[-1].name, "space")
+
+
+def errors(client):
+    create = client.chat.completions.create
+    error = refused(
+        "two answers", openai.BadRequestError, 400, "unsupported_parameter",
+        lambda: create(model="auto", messages=HELLO, n=2),
+    )
+    expect("param", error.param, "n")
+    expect("type", error.type, "invalid_request_error")
+    refused(
+        "unknown parameter", openai.BadRequestError, 400, "unknown_parameter",
+        lambda: create(model="auto", messages=HELLO, extra_body={"colour": "red"}),
+    )
+    refused(
+        "a schema that cannot be enforced", openai.BadRequestError, 400, None,
+        lambda: create(
+            model="auto", messages=HELLO,
+            response_format={"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "nothing"}}},
+        ),
+    )
+    refused("unknown model", openai.NotFoundError, 404, "model_not_found", lambda: create(model="gpt-4", messages=HELLO))
+    refused(
+        "too long", openai.BadRequestError, 400, "context_length_exceeded",
+        lambda: client.completions.create(model="auto", prompt="a " * 200_000),
+    )
+
+
+def main():
+    client = openai.OpenAI(base_url=f"{sys.argv[1]}/v1", api_key="none", max_retries=0, timeout=120)
+    for part in (models, chat, schema, tools, completions, responses, errors):
+        part(client)
+        print(f"{part.__name__}: as expected")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,239 @@
+//! `sigmavault model inspect`.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use sigmavault_facts::show::{Sheet, Style, size};
+use sigmavault_gguf::{Error, File, Summary, support};
+
+use super::{ModelError, Place, printable};
+
+/// A file that was not looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum InspectError {
+    /// What every command needs.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The file.
+    #[error(transparent)]
+    File(#[from] Error),
+    /// Neither a file nor a model that is here.
+    #[error("{name:?} is no file, and {source}")]
+    Neither {
+        /// What was named.
+        name: String,
+        /// Why it is no model.
+        source: ModelError,
+    },
+    /// A model whose files are of another format.
+    #[error("{} is no GGUF file; only these are inspected", .0.display())]
+    OtherFormat(PathBuf),
+}
+
+/// What a file holds.
+#[derive(Debug, Serialize)]
+pub struct Found {
+    file: PathBuf,
+    bytes: u64,
+    version: u32,
+    architecture: Option<String>,
+    name: Option<String>,
+    licence: Option<String>,
+    quantisation: Option<String>,
+    kinds: Vec<Kind>,
+    parameters: u64,
+    weight_bytes: u64,
+    layers: Option<u64>,
+    width: Option<u64>,
+    context: Option<u64>,
+    vocabulary: Option<u64>,
+    tokenizer: Option<String>,
+    chat_template: bool,
+    tensor_count: usize,
+    /// Whether the engine can run it.
+    runs: bool,
+    /// Why it cannot.
+    obstacles: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tensors: Option<Vec<Tensor>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Kind {
+    name: String,
+    tensors: usize,
+    bytes: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Tensor {
+    name: String,
+    shape: Vec<u64>,
+    kind: String,
+    type_id: u32,
+    offset: usize,
+    bytes: usize,
+}
+
+/// Looks at a file, or at the file of a model that is here.
+pub fn get(place: &Place, name: &str, with_tensors: bool) -> Result<Found, InspectError> {
+    let path = locate(place, name)?;
+    let file = File::open(&path)?;
+    let summary = Summary::of(file.index());
+    let obstacles = support::obstacles(file.index());
+    let kinds = summary.kinds.iter().map(|(kind, tensors, bytes)| Kind {
+        name: kind.to_string(),
+        tensors: *tensors,
+        bytes: *bytes,
+    });
+    let tensors = file.tensors().iter().map(|tensor| Tensor {
+        name: tensor.name.clone(),
+        shape: tensor.shape.clone(),
+        kind: tensor.kind.to_string(),
+        type_id: tensor.type_id,
+        offset: tensor.range.start,
+        bytes: tensor.range.len(),
+    });
+    Ok(Found {
+        bytes: file.map().len() as u64,
+        version: file.version(),
+        architecture: summary.architecture,
+        name: summary.name,
+        licence: summary.licence,
+        quantisation: summary.quantisation.map(|kind| kind.to_string()),
+        kinds: kinds.collect(),
+        parameters: summary.parameters,
+        weight_bytes: summary.weight_bytes,
+        layers: summary.layers,
+        width: summary.width,
+        context: summary.context,
+        vocabulary: summary.vocabulary,
+        tokenizer: summary.tokenizer,
+        chat_template: summary.chat_template,
+        tensor_count: summary.tensors,
+        runs: obstacles.is_empty(),
+        obstacles: obstacles.iter().map(ToString::to_string).collect(),
+        tensors: with_tensors.then(|| tensors.collect()),
+        file: path,
+    })
+}
+
+fn locate(place: &Place, name: &str) -> Result<PathBuf, InspectError> {
+    let path = Path::new(name);
+    if path.exists() || name.contains('/') {
+        return Ok(path.to_owned());
+    }
+    let model = place.find(name).map_err(|source| InspectError::Neither {
+        name: name.to_owned(),
+        source,
+    })?;
+    let path = place
+        .store
+        .main_file(&model)
+        .ok_or(ModelError::NotHere(model.id))?;
+    if path.extension().is_none_or(|extension| extension != "gguf") {
+        return Err(InspectError::OtherFormat(path));
+    }
+    Ok(path)
+}
+
+/// What a file holds, for a person.
+pub fn show(found: &Found, style: Style) -> String {
+    let mut sheet = Sheet::new(style);
+    let text = |value: &Option<String>| {
+        value
+            .as_deref()
+            .map_or_else(|| "not stated".to_owned(), printable)
+    };
+    let number = |value: Option<u64>| value.map_or_else(|| "not stated".to_owned(), |n| n.to_string());
+    sheet.line("Name", &text(&found.name));
+    sheet.line("Model", &text(&found.architecture));
+    sheet.line("Licence", &text(&found.licence));
+    sheet.line(
+        "File",
+        &format!(
+            "{}, {}, GGUF version {}",
+            found.file.display(),
+            size(found.bytes),
+            found.version
+        ),
+    );
+    sheet.line(
+        "Parameters",
+        &format!("{} in {} tensors", count(found.parameters), found.tensor_count),
+    );
+    sheet.line(
+        "Layers",
+        &format!("{}, width {}", number(found.layers), number(found.width)),
+    );
+    sheet.line(
+        "Context",
+        &found
+            .context
+            .map_or_else(|| "not stated".to_owned(), |n| format!("{n} tokens")),
+    );
+    let template = if found.chat_template {
+        "with a chat template"
+    } else {
+        "without a chat template"
+    };
+    sheet.line(
+        "Vocabulary",
+        &format!(
+            "{} tokens, {}, {template}",
+            number(found.vocabulary),
+            text(&found.tokenizer)
+        ),
+    );
+    let kinds = found.kinds.iter().map(|kind| {
+        vec![
+            kind.name.clone(),
+            format!("{} tensors", kind.tensors),
+            size(kind.bytes),
+        ]
+    });
+    sheet.table("Packed as", &kinds.collect::<Vec<_>>());
+    for (index, obstacle) in found.obstacles.iter().enumerate() {
+        let name = if index == 0 { "Runs" } else { "" };
+        sheet.line(name, &style.bad(&format!("no: {}", printable(obstacle))));
+    }
+    if found.runs {
+        sheet.line("Runs", &style.good("yes"));
+    }
+    let tensors = found.tensors.iter().flatten().map(|tensor| {
+        let shape: Vec<String> = tensor.shape.iter().map(u64::to_string).collect();
+        vec![
+            tensor.name.clone(),
+            shape.join(" x "),
+            tensor.kind.clone(),
+            size(tensor.bytes as u64),
+        ]
+    });
+    sheet.table("Tensors", &tensors.collect::<Vec<_>>());
+    sheet.finish()
+}
+
+/// A number of parameters, such as `8.2 billion`.
+fn count(n: u64) -> String {
+    let tenths = |unit: u64| {
+        let tenths = u128::from(n) * 10 / u128::from(unit);
+        format!("{}.{}", tenths / 10, tenths % 10)
+    };
+    match n {
+        1_000_000_000.. => format!("{} billion", tenths(1_000_000_000)),
+        1_000_000.. => format!("{} million", tenths(1_000_000)),
+        _ => n.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_for_a_person() {
+        assert_eq!(count(8_190_735_360), "8.1 billion");
+        assert_eq!(count(366_000_000), "366.0 million");
+        assert_eq!(count(999_999), "999999");
+    }
+}

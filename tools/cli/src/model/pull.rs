@@ -1,0 +1,182 @@
+//! `sigmavault model pull`.
+
+use std::fmt::Write as _;
+use std::io;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use serde::Serialize;
+use sigmavault_catalogue::Model;
+use sigmavault_catalogue::download::{self, DownloadError, Http, Order, Tuning};
+use sigmavault_facts::report;
+use sigmavault_facts::show::size;
+
+use super::progress::{Onlooker, SignalError};
+use super::{ModelError, Place, ask, printable, somebody_there};
+
+/// A model that was not got.
+#[derive(Debug, thiserror::Error)]
+pub enum PullError {
+    /// What every command needs.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The download.
+    #[error(transparent)]
+    Download(#[from] DownloadError),
+    /// Ctrl-C cannot be heard.
+    #[error(transparent)]
+    Signal(#[from] SignalError),
+    /// Another licence was accepted than the model has.
+    #[error("nothing was fetched: {model} has the licence {licence}, not {accepted}; read it at {url}")]
+    OtherLicence {
+        /// The model.
+        model: String,
+        /// Its licence.
+        licence: String,
+        /// What was accepted.
+        accepted: String,
+        /// Where it can be read.
+        url: String,
+    },
+    /// The licence was not accepted.
+    #[error(
+        "nothing was fetched: the licence {licence} of {model} was not accepted; read it at {url}, then: \
+         sigmavault model pull {model} --accept-licence {licence}"
+    )]
+    NotAccepted {
+        /// The model.
+        model: String,
+        /// Its licence.
+        licence: String,
+        /// Where it can be read.
+        url: String,
+    },
+}
+
+/// A model that is here now.
+#[derive(Debug, Serialize)]
+pub struct Pulled {
+    id: String,
+    name: String,
+    path: PathBuf,
+    bytes: u64,
+    licence: String,
+    /// Whether it was here before.
+    already: bool,
+}
+
+/// Gets a model, or those that the tier of this machine stands for.
+pub fn run(
+    place: &Place,
+    name: Option<&str>,
+    accepted: Option<&str>,
+    repair: bool,
+) -> Result<Vec<Pulled>, PullError> {
+    let models = match name {
+        Some(name) => resolve(place, name)?,
+        None => resolve(place, &tier(place)?)?,
+    };
+    // Every licence before the first byte.
+    for model in &models {
+        accept(place, model, accepted)?;
+    }
+    models.iter().map(|model| one(place, model, repair)).collect()
+}
+
+fn resolve(place: &Place, names: &str) -> Result<Vec<Model>, ModelError> {
+    let models = place.catalogue.resolve_all(names, place.memory)?;
+    Ok(models.into_iter().cloned().collect())
+}
+
+fn tier(place: &Place) -> Result<String, ModelError> {
+    match report::hardware(&place.files) {
+        Ok(report) => Ok(report.model.tier.name().to_owned()),
+        Err(error) => Err(ModelError::NoTier(error.to_string())),
+    }
+}
+
+fn accept(place: &Place, model: &Model, accepted: Option<&str>) -> Result<(), PullError> {
+    let (id, licence, url) = (&model.id, &model.licence, &model.licence_url);
+    if let Some(accepted) = accepted {
+        if accepted == licence {
+            return Ok(());
+        }
+        return Err(PullError::OtherLicence {
+            model: id.clone(),
+            licence: licence.clone(),
+            accepted: accepted.to_owned(),
+            url: url.clone(),
+        });
+    }
+    let before = place
+        .store
+        .installed(id)
+        .map(|installed| installed.accepted_licence);
+    if before.as_ref() == Some(licence) {
+        return Ok(());
+    }
+    let question = format!(
+        "{} by {}: {} to fetch from {}, {} of memory to run it.\nIts licence is {licence}, see {url}.\nDo you accept it?",
+        printable(&model.name),
+        printable(&model.publisher),
+        size(model.bytes()),
+        host(model),
+        size(model.memory_bytes),
+    );
+    if somebody_there(place) && ask(&question, &mut io::stdin().lock(), &mut io::stderr())? {
+        return Ok(());
+    }
+    Err(PullError::NotAccepted {
+        model: id.clone(),
+        licence: licence.clone(),
+        url: url.clone(),
+    })
+}
+
+fn host(model: &Model) -> &str {
+    let url = model.files.first().map_or("", |file| file.url.as_str());
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split('/').next().unwrap_or(rest)
+}
+
+fn one(place: &Place, model: &Model, repair: bool) -> Result<Pulled, PullError> {
+    let already = place.store.main_file(model).is_some();
+    let order = Order {
+        model,
+        accepted_licence: &model.licence,
+        time: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        repair,
+    };
+    let mut onlooker = Onlooker::new()?;
+    let http = Http::new(concat!("sigmavault/", env!("CARGO_PKG_VERSION")));
+    let path = download::pull(&place.store, &order, &http, &Tuning::default(), &mut onlooker)?;
+    Ok(Pulled {
+        id: model.id.clone(),
+        name: model.name.clone(),
+        path,
+        bytes: model.bytes(),
+        licence: model.licence.clone(),
+        already,
+    })
+}
+
+/// What was got, for a person.
+pub fn show(pulled: &[Pulled]) -> String {
+    let mut text = String::new();
+    for model in pulled {
+        let how = if model.already {
+            "is here"
+        } else {
+            "is here now, verified"
+        };
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            text,
+            "{} ({}) {how}: {}",
+            model.id,
+            size(model.bytes),
+            model.path.display()
+        );
+    }
+    text
+}

@@ -1,0 +1,73 @@
+//! `sigmavault model remove`.
+
+use std::io;
+
+use serde::Serialize;
+use sigmavault_facts::show::size;
+
+use super::{ModelError, Place, ask, service, somebody_there};
+
+/// A model that was not removed.
+#[derive(Debug, thiserror::Error)]
+pub enum RemoveError {
+    /// What every command needs.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// It is in use.
+    #[error(
+        "nothing was removed: sigmavault-ryzan has {model} loaded; \
+         choose another model in /etc/sigmavault/ryzan.toml or stop it: systemctl stop sigmavault-ryzan.service"
+    )]
+    Loaded {
+        /// The model.
+        model: String,
+    },
+    /// Nobody there who could confirm, or another word than yes.
+    #[error("nothing was removed: no confirmation; try: sigmavault model remove {model} --yes")]
+    NotConfirmed {
+        /// The model.
+        model: String,
+    },
+}
+
+/// A model that is gone.
+#[derive(Debug, Serialize)]
+pub struct Removed {
+    id: String,
+    /// Bytes that it took on the disk.
+    bytes: u64,
+}
+
+/// Removes a model, with what the engine keeps beside it and what a download left.
+pub fn run(place: &Place, name: &str, yes: bool) -> Result<Removed, RemoveError> {
+    let store = &place.store;
+    if store.names().map_err(ModelError::from)?.is_empty() {
+        return Err(ModelError::None.into());
+    }
+    let id = place.find(name)?.id;
+    if !store.folder_of(&id).is_dir() {
+        return Err(ModelError::NotHere(id).into());
+    }
+    if service::has_loaded(&place.files, &id) == Some(true) {
+        return Err(RemoveError::Loaded { model: id });
+    }
+    let question = format!(
+        "{id} takes {} in {}. Remove it?",
+        size(store.bytes_of(&id)),
+        store.folder_of(&id).display()
+    );
+    let confirmed =
+        yes || (somebody_there(place) && ask(&question, &mut io::stdin().lock(), &mut io::stderr())?);
+    if !confirmed {
+        return Err(RemoveError::NotConfirmed { model: id });
+    }
+    match store.remove(&id).map_err(ModelError::from)? {
+        Some(bytes) => Ok(Removed { id, bytes }),
+        None => Err(ModelError::NotHere(id).into()),
+    }
+}
+
+/// What is gone, for a person.
+pub fn show(removed: &Removed) -> String {
+    format!("{} is removed; it took {}\n", removed.id, size(removed.bytes))
+}

@@ -1,0 +1,316 @@
+//! What a model writes, taken apart: reasoning between `<think>` tags, calls of functions between `<tool_call>` tags, and
+//! the rest.
+//!
+//! Text comes in pieces of any length. What could be the beginning of a tag is held back until it is certain, so the
+//! same text gives the same parts however it was cut.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+const THINK: (&str, &str) = ("<think>", "</think>");
+const CALL: (&str, &str) = ("<tool_call>", "</tool_call>");
+
+/// A part of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// Reasoning, which is not the answer.
+    Reasoning(String),
+    /// The answer.
+    Content(String),
+    /// A whole call: the function's name and its arguments as JSON, as the model wrote them.
+    Call {
+        /// The function.
+        name: String,
+        /// Its arguments.
+        arguments: String,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Where {
+    Thinking,
+    Answering,
+    Calling,
+}
+
+/// Takes one answer apart.
+#[derive(Debug)]
+pub struct Pieces {
+    place: Where,
+    calls: bool,
+    held: String,
+    written: bool,
+}
+
+#[derive(Deserialize)]
+struct Call<'a> {
+    name: String,
+    #[serde(borrow, alias = "parameters")]
+    arguments: Option<&'a RawValue>,
+}
+
+impl Pieces {
+    /// For an answer that begins in the middle of reasoning when `thinking` (the template opened it), and that may hold
+    /// calls when `calls`.
+    pub const fn new(thinking: bool, calls: bool) -> Self {
+        Self {
+            place: if thinking {
+                Where::Thinking
+            } else {
+                Where::Answering
+            },
+            calls,
+            held: String::new(),
+            written: false,
+        }
+    }
+
+    /// What is certain with this text.
+    pub fn push(&mut self, text: &str) -> Vec<Part> {
+        self.held.push_str(text);
+        let mut parts = Vec::new();
+        while self.step(&mut parts) {}
+        parts
+    }
+
+    /// What was held back. A call that is not finished is text.
+    pub fn finish(mut self) -> Vec<Part> {
+        let mut parts = Vec::new();
+        let rest = std::mem::take(&mut self.held);
+        match self.place {
+            Where::Thinking => say(&mut parts, Part::Reasoning(rest.trim_end().to_owned())),
+            Where::Answering => {
+                let rest = if self.written {
+                    rest.as_str()
+                } else {
+                    rest.trim_start()
+                };
+                say(&mut parts, Part::Content(rest.to_owned()));
+            }
+            Where::Calling => {
+                parts.push(call(&rest).unwrap_or_else(|| Part::Content(format!("{}{rest}", CALL.0))))
+            }
+        }
+        parts
+    }
+
+    /// One tag, or all that is certain before the next; whether there may be more.
+    fn step(&mut self, parts: &mut Vec<Part>) -> bool {
+        match self.place {
+            Where::Thinking => {
+                if let Some(at) = self.held.find(THINK.1) {
+                    let before = self.take(at, THINK.1.len());
+                    say(parts, Part::Reasoning(before.trim_end().to_owned()));
+                    self.place = Where::Answering;
+                    return true;
+                }
+                let certain = self.held.len() - held_back(&self.held, &[THINK.1]);
+                say(parts, Part::Reasoning(self.take(certain, 0)));
+                false
+            }
+            Where::Answering => {
+                if !self.written {
+                    let blank = self.held.len() - self.held.trim_start().len();
+                    self.held.drain(..blank);
+                }
+                // Reasoning stands only before everything else; later the tag is text.
+                if !self.written && self.held.starts_with(THINK.0) {
+                    self.take(0, THINK.0.len());
+                    self.place = Where::Thinking;
+                    return true;
+                }
+                if self.calls
+                    && let Some(at) = self.held.find(CALL.0)
+                {
+                    let before = self.take(at, CALL.0.len());
+                    self.content(parts, before.trim_end().to_owned());
+                    self.place = Where::Calling;
+                    return true;
+                }
+                let mut tags = Vec::new();
+                if self.calls {
+                    tags.push(CALL.0);
+                }
+                let beginning = !self.written && !self.held.is_empty() && THINK.0.starts_with(&self.held);
+                let back = if beginning {
+                    self.held.len()
+                } else {
+                    held_back(&self.held, &tags)
+                };
+                let certain = self.take(self.held.len() - back, 0);
+                self.content(parts, certain);
+                false
+            }
+            Where::Calling => {
+                let Some(at) = self.held.find(CALL.1) else {
+                    return false;
+                };
+                let inside = self.take(at, CALL.1.len());
+                parts.push(
+                    call(&inside).unwrap_or_else(|| Part::Content(format!("{}{inside}{}", CALL.0, CALL.1))),
+                );
+                self.place = Where::Answering;
+                // Blanks between calls are not part of an answer.
+                self.written = false;
+                true
+            }
+        }
+    }
+
+    fn content(&mut self, parts: &mut Vec<Part>, text: String) {
+        self.written |= !text.is_empty();
+        say(parts, Part::Content(text));
+    }
+
+    /// The first `length` bytes; `skipped` more are dropped.
+    fn take(&mut self, length: usize, skipped: usize) -> String {
+        let rest = self.held.split_off(length + skipped);
+        let mut taken = std::mem::replace(&mut self.held, rest);
+        taken.truncate(length);
+        taken
+    }
+}
+
+fn say(parts: &mut Vec<Part>, part: Part) {
+    if !matches!(&part, Part::Reasoning(text) | Part::Content(text) if text.is_empty()) {
+        parts.push(part);
+    }
+}
+
+/// Bytes at the end that may be the beginning of a tag, and blanks before them, which belong to the tag if it is one.
+fn held_back(text: &str, tags: &[&str]) -> usize {
+    if tags.is_empty() {
+        return 0;
+    }
+    let start = text
+        .char_indices()
+        .map(|(at, _)| at)
+        .find(|&at| tags.iter().any(|tag| tag.starts_with(&text[at..])))
+        .unwrap_or(text.len());
+    text.len() - text[..start].trim_end().len()
+}
+
+fn call(inside: &str) -> Option<Part> {
+    let call: Call<'_> = serde_json::from_str(inside.trim()).ok()?;
+    Some(Part::Call {
+        name: call.name,
+        arguments: call
+            .arguments
+            .map_or_else(|| "{}".to_owned(), |json| json.get().to_owned()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The parts of a text that comes in these pieces, with neighbours of one kind joined.
+    fn parts(mut pieces: Pieces, texts: &[&str]) -> Vec<Part> {
+        let mut all: Vec<Part> = texts.iter().flat_map(|text| pieces.push(text)).collect();
+        all.extend(pieces.finish());
+        let mut joined: Vec<Part> = Vec::new();
+        for part in all {
+            match (joined.last_mut(), part) {
+                (Some(Part::Content(before)), Part::Content(text))
+                | (Some(Part::Reasoning(before)), Part::Reasoning(text)) => before.push_str(&text),
+                (_, part) => joined.push(part),
+            }
+        }
+        joined
+    }
+
+    fn content(text: &str) -> Part {
+        Part::Content(text.into())
+    }
+
+    fn reasoning(text: &str) -> Part {
+        Part::Reasoning(text.into())
+    }
+
+    fn called(name: &str, arguments: &str) -> Part {
+        Part::Call {
+            name: name.into(),
+            arguments: arguments.into(),
+        }
+    }
+
+    #[test]
+    fn plain_text_goes_through_at_once() {
+        let mut pieces = Pieces::new(false, true);
+        assert_eq!(pieces.push("Hello"), [content("Hello")]);
+        assert_eq!(pieces.push(", a <b"), [content(", a <b")]);
+        assert_eq!(pieces.push("> "), [content(">")]);
+        assert_eq!(pieces.push("c <tool"), [content(" c")]);
+        assert_eq!(pieces.push("box>"), [content(" <toolbox>")]);
+    }
+
+    #[test]
+    fn reasoning_calls_and_the_rest() {
+        let text = "<think>\nHm.\n</think>\n\nLet me look.\n<tool_call>\n{\"name\": \"space\", \"arguments\": {\"z\": 1, \"a\": 2}}\n</tool_call>\n<tool_call>\n{\"name\": \"now\"}\n</tool_call>";
+        assert_eq!(
+            parts(Pieces::new(false, true), &[text]),
+            [
+                reasoning("\nHm."),
+                content("Let me look."),
+                called("space", "{\"z\": 1, \"a\": 2}"),
+                called("now", "{}"),
+            ]
+        );
+        assert_eq!(
+            parts(Pieces::new(true, false), &["Hm", "m.\n</thi", "nk>\n", "\nYes."]),
+            [reasoning("Hmm."), content("Yes.")]
+        );
+    }
+
+    #[test]
+    fn what_is_no_call_is_text() {
+        assert_eq!(
+            parts(Pieces::new(false, true), &["<tool_call>nonsense</tool_call>"]),
+            [content("<tool_call>nonsense</tool_call>")]
+        );
+        assert_eq!(
+            parts(Pieces::new(false, true), &["<tool_call>{\"name\": \"a\""]),
+            [content("<tool_call>{\"name\": \"a\"")]
+        );
+        assert_eq!(
+            parts(
+                Pieces::new(false, false),
+                &["<tool_call>{\"name\": \"a\"}</tool_call>"]
+            ),
+            [content("<tool_call>{\"name\": \"a\"}</tool_call>")]
+        );
+        assert_eq!(
+            parts(
+                Pieces::new(false, true),
+                &["<tool_call>{\"name\": \"a\", \"arguments\": {}}"]
+            ),
+            [called("a", "{}")]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn the_cuts_do_not_matter(
+            words in prop::collection::vec(
+                prop::sample::select(vec![
+                    "<think>", "</think>", "<tool_call>", "</tool_call>", "{\"name\": \"a\"}", "<", "</", "é", " ", "\n", "text",
+                ]),
+                0..12,
+            ),
+            thinking: bool,
+            calls: bool,
+            cut in 1usize..9,
+        ) {
+            let text = words.concat();
+            let letters: Vec<char> = text.chars().collect();
+            let pieces: Vec<String> = letters.chunks(cut).map(|chunk| chunk.iter().collect()).collect();
+            let pieces: Vec<&str> = pieces.iter().map(String::as_str).collect();
+            prop_assert_eq!(
+                parts(Pieces::new(thinking, calls), &[&text]),
+                parts(Pieces::new(thinking, calls), &pieces)
+            );
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! From a request to what the engine takes: the prompt, how tokens are chosen, what they are held to.
+
+use std::time::SystemTime;
+
+use serde_json::{Map, Value, json};
+use sigmavault_llm::constraint::Constraint;
+use sigmavault_llm::engine::Request;
+use sigmavault_llm::sampling::Sampling;
+use sigmavault_llm::template::{Conversation, TemplateError};
+
+use super::grammar;
+use crate::models::Resident;
+use crate::openai::chat::ChatRequest;
+use crate::openai::completions::{CompletionRequest, Prompt};
+use crate::openai::error::ApiError;
+use crate::openai::messages::{Message, Role};
+use crate::openai::parameters::{Format, Parameters};
+use crate::openai::tools::{Choice, Function};
+
+/// Beginnings of a prompt that are noted for the prefix cache.
+const BOUNDARIES: usize = 8;
+
+/// A request that the engine can take.
+#[derive(Debug)]
+pub struct Prepared {
+    /// For the engine.
+    pub request: Request,
+    /// Whether the prompt ends within reasoning.
+    pub thinking: bool,
+    /// Whether calls are looked for.
+    pub calls: bool,
+}
+
+/// Prepares an answer in a conversation.
+pub fn chat(resident: &Resident, request: &ChatRequest, default_tokens: usize) -> Result<Prepared, ApiError> {
+    let callable = request.tools.callable();
+    let template = resident.template()?;
+    let forced = matches!(request.tools.choice, Choice::Required | Choice::Named(_));
+    let held = request.format != Format::Text || forced;
+    let knows_tools = template.source().contains("tools");
+    let messages: Vec<Value> = if knows_tools || (callable.is_empty() && !has_calls(&request.messages)) {
+        request.messages.iter().map(Message::for_template).collect()
+    } else {
+        spelled_out(&request.messages, &callable)
+    };
+    let tools: Vec<Value> = callable.iter().map(|function| function.for_template()).collect();
+    let mut variables = Map::new();
+    // What is held to a form from its first letter cannot begin with reasoning.
+    if let Some(thinking) = if held { Some(false) } else { request.thinking } {
+        variables.insert("enable_thinking".to_owned(), json!(thinking));
+    }
+    let conversation = Conversation {
+        messages: &messages,
+        tools: (knows_tools && !tools.is_empty()).then_some(tools.as_slice()),
+        add_generation_prompt: true,
+        variables: &variables,
+        now: SystemTime::now(),
+    };
+    let text = template.render(&conversation).map_err(refused)?;
+    let prompt = encode(resident, &text, true)?;
+    let boundaries = template.boundaries(&conversation, &resident.tokenizer, &prompt, BOUNDARIES);
+    let constraint = match &request.format {
+        Format::Schema(schema) => Some(schema_constraint(resident, schema)?),
+        Format::Object => Some(schema_constraint(resident, &json!({"type": "object"}))?),
+        Format::Text if callable.is_empty() => None,
+        Format::Text => {
+            // In a grammar a keyword that is not enforced would pass unseen; alone it does not.
+            for function in &callable {
+                Constraint::json_schema(&function.parameters, &resident.tokenizer).map_err(|error| {
+                    ApiError::invalid(
+                        "tools",
+                        format!("the parameters of {} cannot be enforced: {error}", function.name),
+                    )
+                })?;
+            }
+            let grammar = grammar::calls(&callable, forced, request.tools.parallel);
+            let constraint = Constraint::grammar(&grammar, &resident.tokenizer).map_err(|error| {
+                ApiError::invalid(
+                    "tools",
+                    format!("the calls of these functions cannot be enforced: {error}"),
+                )
+            })?;
+            Some(constraint)
+        }
+    };
+    Ok(Prepared {
+        thinking: text.trim_end().ends_with("<think>"),
+        calls: !callable.is_empty() && request.format == Format::Text,
+        request: Request {
+            prompt,
+            max_tokens: request.parameters.max_tokens.unwrap_or(default_tokens),
+            sampling: sampling(&request.parameters),
+            stop: request.parameters.stop.clone(),
+            constraint,
+            top_logprobs: request.logprobs,
+            speculate: true,
+            boundaries,
+        },
+    })
+}
+
+/// Prepares the continuation of a text.
+pub fn completion(resident: &Resident, request: &CompletionRequest) -> Result<Prepared, ApiError> {
+    let prompt = match &request.prompt {
+        Prompt::Text(text) => resident
+            .tokenizer
+            .encode_framed(text)
+            .map_err(|error| ApiError::invalid("prompt", error.to_string()))?,
+        Prompt::Tokens(tokens) => tokens.clone(),
+    };
+    Ok(Prepared {
+        thinking: false,
+        calls: false,
+        request: Request {
+            prompt,
+            max_tokens: request.parameters.max_tokens.unwrap_or(1),
+            sampling: sampling(&request.parameters),
+            stop: request.parameters.stop.clone(),
+            constraint: None,
+            top_logprobs: request.logprobs,
+            speculate: true,
+            boundaries: Vec::new(),
+        },
+    })
+}
+
+/// About how many tokens a conversation and its answer take, before there is a tokenizer to count them.
+pub fn estimate(request: &ChatRequest) -> usize {
+    let bytes: usize = request.messages.iter().map(|message| message.content.len()).sum();
+    bytes / 4 + request.parameters.max_tokens.unwrap_or(0)
+}
+
+fn encode(resident: &Resident, text: &str, specials: bool) -> Result<Vec<u32>, ApiError> {
+    resident
+        .tokenizer
+        .encode(text, specials)
+        .map_err(|error| ApiError::invalid("messages", error.to_string()))
+}
+
+fn refused(error: TemplateError) -> ApiError {
+    match error {
+        TemplateError::Refused(_) | TemplateError::Missing => {
+            ApiError::invalid("messages", error.to_string())
+        }
+        TemplateError::Read { .. } | TemplateError::Broken(_) => ApiError::Failed {
+            reason: error.to_string(),
+        },
+    }
+}
+
+fn schema_constraint(resident: &Resident, schema: &Value) -> Result<Constraint, ApiError> {
+    Constraint::json_schema(schema, &resident.tokenizer)
+        .map_err(|error| ApiError::invalid("response_format", error.to_string()))
+}
+
+/// What is not said is neutral when anything is said; when nothing is, it is moderate.
+fn sampling(parameters: &Parameters) -> Sampling {
+    let neutral = Sampling::default();
+    let said = parameters.temperature.is_some()
+        || parameters.top_p.is_some()
+        || parameters.top_k.is_some()
+        || parameters.min_p.is_some();
+    let moderate = if said {
+        neutral.clone()
+    } else {
+        Sampling {
+            temperature: 0.7,
+            top_k: 20,
+            top_p: 0.95,
+            ..neutral.clone()
+        }
+    };
+    Sampling {
+        temperature: parameters.temperature.unwrap_or(moderate.temperature),
+        top_k: parameters.top_k.unwrap_or(moderate.top_k),
+        // Nothing at all cannot be drawn from; the least share is the likeliest token.
+        top_p: parameters.top_p.unwrap_or(moderate.top_p).max(f32::MIN_POSITIVE),
+        min_p: parameters.min_p.unwrap_or(neutral.min_p),
+        repetition_penalty: parameters
+            .repetition_penalty
+            .unwrap_or(neutral.repetition_penalty),
+        presence_penalty: parameters.presence_penalty,
+        frequency_penalty: parameters.frequency_penalty,
+        logit_bias: parameters
+            .logit_bias
+            .iter()
+            .map(|(id, bias)| (*id, *bias))
+            .collect(),
+        seed: parameters.seed,
+    }
+}
+
+fn has_calls(messages: &[Message]) -> bool {
+    messages
+        .iter()
+        .any(|message| message.role == Role::Tool || !message.calls.is_empty())
+}
+
+/// Functions, calls and results as text, for a template that knows nothing of them.
+fn spelled_out(messages: &[Message], callable: &[&Function]) -> Vec<Value> {
+    let mut system = String::new();
+    if !callable.is_empty() {
+        system.push_str("These functions can be called, one JSON object each:\n");
+        for function in callable {
+            system.push_str(&function.for_template()["function"].to_string());
+            system.push('\n');
+        }
+        system.push_str(
+            "To call one, write nothing but:\n<tool_call>\n{\"name\": NAME, \"arguments\": ARGUMENTS}\n</tool_call>",
+        );
+    }
+    let mut spelled: Vec<Value> = Vec::new();
+    for message in messages {
+        let (role, content) = match message.role {
+            Role::System if !system.is_empty() => (
+                "system",
+                format!("{}\n\n{}", message.content, std::mem::take(&mut system)),
+            ),
+            Role::Tool => (
+                "user",
+                format!("<tool_response>\n{}\n</tool_response>", message.content),
+            ),
+            role => (role.name(), message.content.clone()),
+        };
+        let calls = message.calls.iter().map(|call| {
+            format!(
+                "<tool_call>\n{{\"name\": {}, \"arguments\": {}}}\n</tool_call>",
+                json!(call.name),
+                call.arguments
+            )
+        });
+        let parts: Vec<String> = std::iter::once(content)
+            .filter(|text| !text.is_empty())
+            .chain(calls)
+            .collect();
+        let text = parts.join("\n");
+        // Templates of this kind want user and assistant in turn: results of several calls are one message.
+        match spelled.last_mut() {
+            Some(last) if last["role"] == role && message.role == Role::Tool => {
+                let before = last["content"].as_str().unwrap_or_default();
+                last["content"] = json!(format!("{before}\n{text}"));
+            }
+            _ => spelled.push(json!({"role": role, "content": text})),
+        }
+    }
+    if !system.is_empty() {
+        spelled.insert(0, json!({"role": "system", "content": system}));
+    }
+    spelled
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::openai::messages::Call;
+
+    #[test]
+    fn silence_is_moderate_and_one_word_makes_the_rest_neutral() {
+        let quiet = sampling(&Parameters::default());
+        assert_eq!((quiet.temperature, quiet.top_k, quiet.top_p), (0.7, 20, 0.95));
+        let hot = sampling(&Parameters {
+            temperature: Some(1.0),
+            ..Parameters::default()
+        });
+        assert_eq!((hot.temperature, hot.top_k, hot.top_p), (1.0, 0, 1.0));
+        let least = sampling(&Parameters {
+            top_p: Some(0.0),
+            ..Parameters::default()
+        });
+        assert_eq!(least.check(), Ok(()));
+    }
+
+    #[test]
+    fn tools_are_spelled_out_for_templates_that_know_none() {
+        let function = Function {
+            name: "space".into(),
+            description: None,
+            parameters: json!({"type": "object"}),
+        };
+        let messages = [
+            Message::new(Role::User, "How full?"),
+            Message {
+                calls: vec![Call {
+                    id: "1".into(),
+                    name: "space".into(),
+                    arguments: "{}".into(),
+                }],
+                ..Message::new(Role::Assistant, "")
+            },
+            Message::new(Role::Tool, "40 %"),
+            Message::new(Role::Tool, "50 %"),
+        ];
+        let spelled = spelled_out(&messages, &[&function]);
+        let roles: Vec<&str> = spelled
+            .iter()
+            .map(|message| message["role"].as_str().unwrap())
+            .collect();
+        assert_eq!(roles, ["system", "user", "assistant", "user"]);
+        assert_eq!(
+            spelled[2]["content"],
+            "<tool_call>\n{\"name\": \"space\", \"arguments\": {}}\n</tool_call>"
+        );
+        assert_eq!(
+            spelled[3]["content"],
+            "<tool_response>\n40 %\n</tool_response>\n<tool_response>\n50 %\n</tool_response>"
+        );
+    }
+}

@@ -1,0 +1,296 @@
+//! Settings: `ryzan.toml`, the vendor's and over it, key by key, the administrator's.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use sigmavault_facts::Files;
+use sigmavault_service::settings::{self, SettingsError};
+
+/// Defaults that come with the package.
+pub const VENDOR_PATH: &str = "/usr/lib/sigmavault/ryzan.toml";
+
+/// The administrator's settings.
+pub const ADMIN_PATH: &str = "/etc/sigmavault/ryzan.toml";
+
+/// Settings of the service. Without any file they are as in the vendor's.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Config {
+    /// Where to listen for TCP; a loopback address.
+    pub listen: SocketAddr,
+    /// The unix socket, unless the service manager hands one over.
+    pub socket: PathBuf,
+    /// The group that may connect to the socket.
+    pub socket_group: String,
+    /// Users, beside root and the service's own, that may load and unload models over the socket.
+    pub control_users: Vec<String>,
+    /// Names, beside the address and `localhost`, that clients may call this service by over TCP.
+    pub allowed_hosts: Vec<String>,
+    /// Requests a minute over TCP; more get status 429. Health and metrics do not count.
+    pub requests_per_minute: u32,
+    /// Largest body of a request, in bytes.
+    pub body_limit_bytes: usize,
+    /// Most connections at a time; more wait.
+    pub connection_limit: usize,
+    /// Seconds that requests under way get to finish when the service stops.
+    pub shutdown_seconds: u64,
+    /// Which models, and where they are.
+    pub model: ModelConfig,
+    /// How they are run.
+    pub engine: EngineConfig,
+    /// When the file services come first.
+    #[serde(rename = "yield")]
+    pub yielding: YieldConfig,
+}
+
+/// The table `[model]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct ModelConfig {
+    /// Read by the detector, which chooses the tier by it; here only known.
+    pub tier: Option<String>,
+    /// What is loaded at start: a model, an alias, `auto` for the machine's tier, `none`.
+    pub load: String,
+    /// What `/v1/embeddings` uses when the request says `auto`.
+    pub embedding: String,
+    /// Where models lie; empty for the data pool's folder when there is one, else the system's.
+    pub folder: PathBuf,
+    /// Most bytes of weights and caches together, in percent of the machine's memory.
+    pub memory_percent: u8,
+}
+
+/// The table `[engine]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct EngineConfig {
+    /// Threads that compute; 0 for one on each physical core.
+    pub threads: usize,
+    /// Most requests that are computed at a time; more wait.
+    pub parallel_requests: usize,
+    /// Most requests that wait; more get status 429.
+    pub waiting_requests: usize,
+    /// Most bytes of kept prefixes, in MiB.
+    pub cache_mebibytes: usize,
+    /// Longest prompt and answer together, in tokens; 0 for what the model can.
+    pub context: usize,
+    /// Tokens of an answer when the request does not say.
+    pub default_max_tokens: usize,
+}
+
+/// The table `[yield]`. Pressures are percent of time in the last ten seconds (PSI avg10).
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct YieldConfig {
+    /// Whether to watch pressure at all.
+    pub enabled: bool,
+    /// Services whose own pressure counts when they run.
+    pub units: Vec<String>,
+    /// I/O pressure from which threads are halved.
+    pub io_halve: f32,
+    /// I/O pressure from which computing pauses.
+    pub io_pause: f32,
+    /// CPU pressure from which threads are halved. Our own threads add to it, so it never pauses by itself.
+    pub cpu_halve: f32,
+    /// Memory pressure (time in which everything stalled) from which computing pauses.
+    pub memory_pause: f32,
+    /// Seconds that pressure must be below three quarters of a bound until one step is taken back.
+    pub calm_seconds: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8100)),
+            socket: "/run/sigmavault/ryzan.sock".into(),
+            socket_group: "sigmavault".into(),
+            control_users: vec!["sigmavault".into()],
+            allowed_hosts: Vec::new(),
+            requests_per_minute: 100,
+            body_limit_bytes: 8 << 20,
+            connection_limit: 64,
+            shutdown_seconds: 20,
+            model: ModelConfig::default(),
+            engine: EngineConfig::default(),
+            yielding: YieldConfig::default(),
+        }
+    }
+}
+
+impl Default for ModelConfig {
+    fn default() -> Self {
+        Self {
+            tier: None,
+            load: "auto".into(),
+            embedding: "embedding".into(),
+            folder: PathBuf::new(),
+            memory_percent: 60,
+        }
+    }
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self {
+            threads: 0,
+            parallel_requests: 4,
+            waiting_requests: 32,
+            cache_mebibytes: 512,
+            context: 0,
+            default_max_tokens: 2048,
+        }
+    }
+}
+
+impl Default for YieldConfig {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            units: vec!["smbd.service".into(), "nfs-server.service".into()],
+            io_halve: 20.0,
+            io_pause: 50.0,
+            cpu_halve: 60.0,
+            memory_pause: 10.0,
+            calm_seconds: 10,
+        }
+    }
+}
+
+impl Config {
+    /// Reads the vendor's file and over it the administrator's, each where there is one; or only `named`, which must
+    /// be there.
+    pub fn load(files: &Files, named: Option<&Path>) -> Result<Self, SettingsError> {
+        let config: Self = settings::load(files, &[VENDOR_PATH, ADMIN_PATH], named)?;
+        config.checked()
+    }
+
+    /// Refuses values that would leave the service open, dead or useless.
+    pub fn checked(self) -> Result<Self, SettingsError> {
+        let range = |key, problem: &str| Err(SettingsError::range(key, problem));
+        if !self.listen.ip().is_loopback() {
+            let problem = format!(
+                "{} is not a loopback address; use 127.0.0.1 or [::1]",
+                self.listen.ip()
+            );
+            return Err(SettingsError::range("listen", problem));
+        }
+        if !(1..=1_000_000).contains(&self.requests_per_minute) {
+            return range("requests-per-minute", "must be from 1 to 1000000");
+        }
+        if !(1024..=1 << 30).contains(&self.body_limit_bytes) {
+            return range("body-limit-bytes", "must be from 1024 to 1073741824");
+        }
+        if !(1..=65_536).contains(&self.connection_limit) {
+            return range("connection-limit", "must be from 1 to 65536");
+        }
+        if !(1..=600).contains(&self.shutdown_seconds) {
+            return range("shutdown-seconds", "must be from 1 to 600");
+        }
+        if !(5..=90).contains(&self.model.memory_percent) {
+            return range("model.memory-percent", "must be from 5 to 90");
+        }
+        if self.engine.threads > 1024 {
+            return range("engine.threads", "must be from 0 to 1024");
+        }
+        if !(1..=256).contains(&self.engine.parallel_requests) {
+            return range("engine.parallel-requests", "must be from 1 to 256");
+        }
+        if self.engine.waiting_requests > 65_536 {
+            return range("engine.waiting-requests", "must be from 0 to 65536");
+        }
+        if self.engine.default_max_tokens == 0 {
+            return range("engine.default-max-tokens", "must be 1 or more");
+        }
+        let pressures = &self.yielding;
+        for (key, value) in [
+            ("yield.io-halve", pressures.io_halve),
+            ("yield.io-pause", pressures.io_pause),
+            ("yield.cpu-halve", pressures.cpu_halve),
+            ("yield.memory-pause", pressures.memory_pause),
+        ] {
+            if !(1.0..=100.0).contains(&value) {
+                return range(key, "must be from 1 to 100");
+            }
+        }
+        if pressures.io_halve > pressures.io_pause {
+            return range("yield.io-halve", "must not be above yield.io-pause");
+        }
+        if !(1..=3600).contains(&pressures.calm_seconds) {
+            return range("yield.calm-seconds", "must be from 1 to 3600");
+        }
+        Ok(self)
+    }
+
+    /// Time that requests under way get to finish when the service stops.
+    pub const fn shutdown_timeout(&self) -> Duration {
+        Duration::from_secs(self.shutdown_seconds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn load(vendor: &str, admin: &str) -> Result<Config, String> {
+        let folder = tempfile::tempdir().unwrap();
+        for (path, text) in [
+            ("usr/lib/sigmavault/ryzan.toml", vendor),
+            ("etc/sigmavault/ryzan.toml", admin),
+        ] {
+            let path = folder.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        Config::load(&Files::new(folder.path()), None).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_vendors_file_says_what_is_built_in() {
+        let vendor = include_str!("../../../../units/ryzan/ryzan.toml");
+        assert_eq!(load(vendor, ""), Ok(Config::default()));
+        let keys: toml::Table = toml::from_str(vendor).unwrap();
+        let inner = |name: &str| keys[name].as_table().unwrap().len();
+        assert_eq!(
+            (keys.len(), inner("model"), inner("engine"), inner("yield")),
+            (12, 4, 6, 7),
+            "every key stands in the vendor's file, but for model.tier, which has no default"
+        );
+    }
+
+    #[test]
+    fn the_detectors_key_is_known_and_leaves_the_others() {
+        let config = load("[model]\nload = \"mamba\"\n", "[model]\ntier = \"draft-350m\"\n").unwrap();
+        assert_eq!(
+            (config.model.tier.as_deref(), config.model.load.as_str()),
+            (Some("draft-350m"), "mamba")
+        );
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        for (text, expected) in [
+            (
+                "listen = \"0.0.0.0:8100\"",
+                "setting `listen`: 0.0.0.0 is not a loopback address; use 127.0.0.1 or [::1]",
+            ),
+            (
+                "[yield]\nio-halve = 60.0",
+                "setting `yield.io-halve`: must not be above yield.io-pause",
+            ),
+            (
+                "[model]\nmemory-percent = 100",
+                "setting `model.memory-percent`: must be from 5 to 90",
+            ),
+        ] {
+            assert_eq!(load("", text), Err(expected.to_owned()));
+        }
+        let unknown = load("", "[engine]\nthread = 2").unwrap_err();
+        assert!(
+            unknown.contains("unknown field `thread`, expected one of `threads`"),
+            "{unknown}"
+        );
+    }
+}

@@ -1,0 +1,132 @@
+//! Counters, as Prometheus text (exposition format 0.0.4).
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// Paths that are counted under their own name; others count as `other`, so that nobody makes names without end.
+const PATHS: [&str; 11] = [
+    "/health",
+    "/metrics",
+    "/v1/models",
+    "/v1/chat/completions",
+    "/v1/completions",
+    "/v1/embeddings",
+    "/v1/responses",
+    "/control/status",
+    "/control/load",
+    "/control/unload",
+    "/control/pin",
+];
+
+/// What the service counted since it started.
+#[derive(Debug, Default)]
+pub struct Meters {
+    answers: Mutex<BTreeMap<(&'static str, u16), u64>>,
+    /// Tokens of prompts, those from the prefix cache included.
+    pub prompt_tokens: AtomicU64,
+    /// Tokens of prompts that came from the prefix cache.
+    pub cached_tokens: AtomicU64,
+    /// Tokens of answers.
+    pub completion_tokens: AtomicU64,
+    /// Answers whose client went before the end.
+    pub abandoned: AtomicU64,
+}
+
+impl Meters {
+    /// Counts an answer.
+    pub fn answered(&self, path: &str, status: u16) {
+        let path = PATHS
+            .into_iter()
+            .find(|known| *known == path)
+            .or_else(|| path.starts_with("/v1/models/").then_some("/v1/models"))
+            .unwrap_or("other");
+        *self
+            .answers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry((path, status))
+            .or_default() += 1;
+    }
+
+    /// The counters as text.
+    pub fn text(&self) -> String {
+        let mut text = String::from(
+            "# HELP ryzan_requests_total Requests that were answered.\n# TYPE ryzan_requests_total counter\n",
+        );
+        let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        for ((path, status), count) in answers.iter() {
+            // Writing into a string cannot fail.
+            let _ = writeln!(
+                text,
+                "ryzan_requests_total{{path=\"{path}\",status=\"{status}\"}} {count}"
+            );
+        }
+        for (name, help, value) in [
+            (
+                "ryzan_prompt_tokens_total",
+                "Tokens of prompts.",
+                &self.prompt_tokens,
+            ),
+            (
+                "ryzan_cached_tokens_total",
+                "Tokens of prompts that were not computed again.",
+                &self.cached_tokens,
+            ),
+            (
+                "ryzan_completion_tokens_total",
+                "Tokens of answers.",
+                &self.completion_tokens,
+            ),
+            (
+                "ryzan_abandoned_total",
+                "Answers whose client went before the end.",
+                &self.abandoned,
+            ),
+        ] {
+            sample(&mut text, name, help, "counter", value.load(Ordering::Relaxed));
+        }
+        text
+    }
+}
+
+/// One value with its description.
+pub fn sample(text: &mut String, name: &str, help: &str, kind: &str, value: impl std::fmt::Display) {
+    // Writing into a string cannot fail.
+    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_bounded_and_statuses_apart() {
+        let meters = Meters::default();
+        for (path, status) in [
+            ("/v1/chat/completions", 200),
+            ("/v1/chat/completions", 200),
+            ("/v1/chat/completions", 503),
+            ("/v1/models/x", 404),
+            ("/etc/passwd", 404),
+            ("/etc/shadow", 404),
+        ] {
+            meters.answered(path, status);
+        }
+        meters.completion_tokens.store(7, Ordering::Relaxed);
+        let text = meters.text();
+        for line in [
+            "ryzan_requests_total{path=\"/v1/chat/completions\",status=\"200\"} 2",
+            "ryzan_requests_total{path=\"/v1/chat/completions\",status=\"503\"} 1",
+            "ryzan_requests_total{path=\"/v1/models\",status=\"404\"} 1",
+            "ryzan_requests_total{path=\"other\",status=\"404\"} 2",
+            "ryzan_completion_tokens_total 7",
+        ] {
+            assert!(
+                text.lines().any(|found| found == line),
+                "{line} is not in\n{text}"
+            );
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The model as the engine drives it: with threads of its own.
+
+use sigmavault_llm::engine::{self, Forward, Shape, State};
+use sigmavault_llm::model::{self, Model, Sequence};
+use sigmavault_ternary::Pool;
+
+/// A model and the threads that compute it.
+#[derive(Debug)]
+pub struct Driven {
+    model: Model,
+    pool: Pool,
+}
+
+/// What the model remembers of a text.
+#[derive(Debug)]
+pub struct Memory(Sequence);
+
+impl Driven {
+    /// A model on this many threads.
+    pub fn new(model: Model, threads: usize) -> Self {
+        Self {
+            model,
+            pool: Pool::new(threads.max(1)),
+        }
+    }
+}
+
+impl State for Memory {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn bytes(&self) -> usize {
+        self.0.bytes()
+    }
+
+    fn fork(&self) -> Self {
+        Self(self.0.fork())
+    }
+
+    fn truncate(&mut self, len: usize) -> Result<(), engine::CannotRewind> {
+        self.0.truncate(len).map_err(|_| engine::CannotRewind(len))
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        self.0.to_bytes()
+    }
+}
+
+impl Forward for Driven {
+    type Sequence = Memory;
+
+    fn shape(&self) -> Shape {
+        let info = self.model.info();
+        Shape {
+            vocabulary: info.vocabulary,
+            context: info.context,
+            rewindable: !info.recurrent,
+            bytes_per_token: info.bytes_per_position,
+            bytes_fixed: self.model.sequence().bytes(),
+        }
+    }
+
+    fn sequence(&self) -> Memory {
+        Memory(self.model.sequence())
+    }
+
+    fn restore(&self, bytes: &[u8]) -> Result<Memory, String> {
+        self.model
+            .restore(bytes)
+            .map(Memory)
+            .map_err(|error| error.to_string())
+    }
+
+    fn forward(&self, batch: &mut [engine::Step<'_, Memory>]) -> Result<(), engine::ForwardError> {
+        let mut steps: Vec<model::Step<'_>> = batch
+            .iter_mut()
+            .map(|step| model::Step {
+                sequence: &mut step.sequence.0,
+                tokens: step.tokens,
+                logits: match step.logits {
+                    engine::Wanted::None => model::Wanted::None,
+                    engine::Wanted::Last => model::Wanted::Last,
+                    engine::Wanted::All => model::Wanted::All,
+                },
+                out: step.out,
+                parents: None,
+            })
+            .collect();
+        self.model
+            .forward(&mut steps, &self.pool)
+            .map_err(|error| engine::ForwardError(error.to_string()))
+    }
+
+    fn set_threads(&self, threads: usize) {
+        self.pool.set_active(threads.max(1));
+    }
+}

@@ -1,0 +1,272 @@
+//! The models that are loaded, and those that can be.
+//!
+//! A request asks for a name and gets a [`Resident`], loaded on the way when it was not. It keeps it for as long as it
+//! takes, so a model that is unloaded or makes room for another is gone for later requests only; its memory is free once
+//! the last request is done, and what is loaded in its place waits for that.
+//!
+//! - [`known`]: which model a name stands for, and where it lies
+//! - [`resident`]: a model in memory
+//! - [`forward`]: how the engine drives it
+
+mod forward;
+pub mod known;
+pub mod resident;
+mod status;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+use std::time::{Duration, Instant};
+
+use log::{info, warn};
+use sigmavault_facts::report;
+
+pub use known::{AUTO, Found, Known};
+pub use resident::Resident;
+pub use status::{Entry, Loaded, Status};
+
+use crate::config::Config;
+use crate::openai::error::ApiError;
+use crate::yielding::{Pace, Pressure};
+use sigmavault_catalogue::{Catalogue, Use};
+use sigmavault_facts::Files;
+
+/// How long a model that is loaded waits for one that makes room.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Every model of this machine.
+#[derive(Debug)]
+pub struct Models {
+    files: Files,
+    config: Config,
+    file: Option<std::path::PathBuf>,
+    known: RwLock<Arc<Known>>,
+    threads: usize,
+    table: Mutex<Vec<Arc<Resident>>>,
+    loading: tokio::sync::Mutex<()>,
+    last_failure: Mutex<Option<String>>,
+    pace: Mutex<(Pace, Pressure)>,
+}
+
+impl Models {
+    /// The models of this machine; `file` is the one of the command line. Nothing is loaded yet.
+    pub fn new(files: Files, config: Config, file: Option<&Path>) -> Self {
+        let physical = report::hardware(&files)
+            .ok()
+            .and_then(|report| usize::try_from(report.cpu.physical_cores).ok());
+        let known = known(&files, &config, file);
+        Self {
+            threads: resident::threads(config.engine.threads, physical),
+            files,
+            file: file.map(Path::to_owned),
+            known: RwLock::new(Arc::new(known)),
+            config,
+            table: Mutex::default(),
+            loading: tokio::sync::Mutex::default(),
+            last_failure: Mutex::default(),
+            pace: Mutex::new((Pace::Full, Pressure::default())),
+        }
+    }
+
+    /// Reads the catalogue, the tier and the folder of models again.
+    pub fn reread(&self) {
+        let known = Arc::new(known(&self.files, &self.config, self.file.as_deref()));
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = known;
+    }
+
+    /// Why the last load failed, when it did.
+    fn failure(&self) -> Option<String> {
+        self.last_failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn known(&self) -> Arc<Known> {
+        Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn table(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Resident>>> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn resident(&self, id: &str) -> Option<Arc<Resident>> {
+        self.table()
+            .iter()
+            .find(|resident| resident.found.id == id)
+            .cloned()
+    }
+
+    /// Whether the model that a name stands for is loaded.
+    pub fn is_loaded(&self, name: &str) -> bool {
+        self.known()
+            .find(name, 0)
+            .is_ok_and(|found| self.resident(&found.id).is_some())
+    }
+
+    /// The model of this name for a text of about `tokens`, loaded when it was not.
+    pub async fn acquire(&self, name: &str, tokens: usize) -> Result<Arc<Resident>, ApiError> {
+        let found = match self.known().find(name, tokens) {
+            Ok(found) => found,
+            // It may have been pulled since.
+            Err(_) => {
+                self.reread();
+                self.known().find(name, tokens)?
+            }
+        };
+        if found.use_ == Use::Embedding {
+            return Err(ApiError::invalid(
+                "model",
+                format!(
+                    "{} makes embeddings and cannot answer; use /v1/embeddings",
+                    found.id
+                ),
+            ));
+        }
+        let resident = match self.resident(&found.id) {
+            Some(resident) => resident,
+            None => self.load_found(found).await?,
+        };
+        resident.touch();
+        Ok(resident)
+    }
+
+    /// Loads a model, unless it is loaded; its real name.
+    pub async fn load(&self, name: &str) -> Result<String, ApiError> {
+        self.reread();
+        self.acquire(name, 0)
+            .await
+            .map(|resident| resident.found.id.clone())
+    }
+
+    /// Unloads a model for later requests; its real name.
+    pub fn unload(&self, name: &str) -> Result<String, ApiError> {
+        let id = self.loaded_id(name)?;
+        self.table().retain(|resident| resident.found.id != id);
+        info!("{id} is unloaded once its requests are done");
+        Ok(id)
+    }
+
+    /// Sets whether a loaded model must not make room for others; its real name.
+    pub fn pin(&self, name: &str, pinned: bool) -> Result<String, ApiError> {
+        let id = self.loaded_id(name)?;
+        if let Some(resident) = self.resident(&id) {
+            resident.set_pinned(pinned);
+        }
+        Ok(id)
+    }
+
+    fn loaded_id(&self, name: &str) -> Result<String, ApiError> {
+        let id = if self.resident(name).is_some() {
+            name.to_owned()
+        } else {
+            self.known().find(name, 0)?.id
+        };
+        match self.resident(&id) {
+            Some(_) => Ok(id),
+            None => Err(ApiError::NoModel {
+                reason: format!("{id} is not loaded"),
+            }),
+        }
+    }
+
+    /// One load at a time; others wait and may find theirs done.
+    async fn load_found(&self, found: Found) -> Result<Arc<Resident>, ApiError> {
+        let _turn = self.loading.lock().await;
+        if let Some(resident) = self.resident(&found.id) {
+            return Ok(resident);
+        }
+        self.make_room(&found).await?;
+        let (id, began) = (found.id.clone(), Instant::now());
+        info!("loading {id} from {}", found.path.display());
+        let (config, threads) = (self.config.engine.clone(), self.threads);
+        let loaded = tokio::task::spawn_blocking(move || Resident::load(found, &config, threads)).await;
+        let failed = |why: String| {
+            warn!("cannot load {id}: {why}");
+            let reason = format!("{id} cannot be loaded: {why}");
+            *self.last_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.clone());
+            ApiError::NoModel { reason }
+        };
+        let resident = match loaded {
+            Ok(Ok(resident)) => Arc::new(resident),
+            Ok(Err(error)) => return Err(failed(error.to_string())),
+            Err(error) => return Err(failed(error.to_string())),
+        };
+        info!("loaded {id} in {} ms", began.elapsed().as_millis());
+        *self.last_failure.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        resident.set_threads(self.pace().0.threads(self.threads));
+        self.table().push(Arc::clone(&resident));
+        Ok(resident)
+    }
+
+    /// Unloads what was not wanted for longest until the new one fits, and waits until its memory is free.
+    async fn make_room(&self, found: &Found) -> Result<(), ApiError> {
+        let Some(memory) = self.known().memory() else {
+            return Ok(());
+        };
+        let limit = memory / 100 * u64::from(self.config.model.memory_percent);
+        if found.memory_bytes > limit {
+            return Err(ApiError::NoModel {
+                reason: format!(
+                    "{} needs {} bytes of memory and models may take {limit}; see `memory-percent` in ryzan.toml",
+                    found.id, found.memory_bytes
+                ),
+            });
+        }
+        let mut leaving: Vec<Weak<Resident>> = Vec::new();
+        {
+            let mut table = self.table();
+            let taken = |table: &[Arc<Resident>]| -> u64 {
+                table.iter().map(|resident| resident.found.memory_bytes).sum()
+            };
+            while taken(&table) + found.memory_bytes > limit {
+                let oldest = table
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, resident)| !resident.is_pinned())
+                    .min_by_key(|(_, resident)| resident.last_used())
+                    .map(|(at, _)| at);
+                let Some(at) = oldest else {
+                    return Err(ApiError::NoModel {
+                        reason: format!("there is no room for {}: the loaded models are pinned", found.id),
+                    });
+                };
+                let resident = table.swap_remove(at);
+                info!("{} makes room for {}", resident.found.id, found.id);
+                leaving.push(Arc::downgrade(&resident));
+            }
+        }
+        let until = Instant::now() + PATIENCE;
+        while leaving.iter().any(|resident| resident.strong_count() > 0) {
+            if Instant::now() > until {
+                warn!(
+                    "loading {} while requests still use what makes room for it",
+                    found.id
+                );
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
+    }
+
+    /// The pace, and the pressure that led to it.
+    pub fn pace(&self) -> (Pace, Pressure) {
+        *self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets the pace of every model.
+    pub fn set_pace(&self, pace: Pace, pressure: Pressure) {
+        *self.pace.lock().unwrap_or_else(PoisonError::into_inner) = (pace, pressure);
+        for resident in self.table().iter() {
+            resident.set_threads(pace.threads(resident.threads()));
+        }
+    }
+}
+
+fn known(files: &Files, config: &Config, file: Option<&Path>) -> Known {
+    let catalogue = Catalogue::load(files).unwrap_or_else(|error| {
+        warn!("{error}");
+        Catalogue::default()
+    });
+    Known::of(files, catalogue, config.model.clone(), file)
+}

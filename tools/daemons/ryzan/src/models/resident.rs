@@ -1,0 +1,175 @@
+//! A model in memory.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
+
+use sigmavault_llm::engine::{Engine, EngineOptions, EngineStatus, Generation, Request, SubmitError};
+use sigmavault_llm::model::{LoadError, LoadOptions, Model, ModelInfo, Source};
+use sigmavault_llm::template::{ChatTemplate, TemplateError};
+use sigmavault_llm::tokenizer::{Tokenizer, TokenizerError};
+
+use super::forward::Driven;
+use super::known::Found;
+use crate::config::EngineConfig;
+use crate::openai::error::ApiError;
+
+/// A model that could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum ResidentError {
+    /// Its weights.
+    #[error("{0}")]
+    Model(#[from] LoadError),
+    /// Its vocabulary.
+    #[error("the vocabulary: {0}")]
+    Tokenizer(#[from] TokenizerError),
+    /// No thread for it.
+    #[error("the system gives no thread: {0}")]
+    Thread(std::io::Error),
+}
+
+/// A model in memory, with everything that is needed to answer with it.
+#[derive(Debug)]
+pub struct Resident {
+    /// What was found before it was loaded.
+    pub found: Found,
+    /// What is known now.
+    pub info: ModelInfo,
+    /// Text to tokens and back.
+    pub tokenizer: Arc<Tokenizer>,
+    template: Result<ChatTemplate, String>,
+    engine: Engine,
+    threads: usize,
+    pinned: AtomicBool,
+    used: AtomicU64,
+    began: Instant,
+}
+
+impl Resident {
+    /// Loads a model. It takes as long as reading the file does when it was not packed before.
+    pub fn load(found: Found, config: &EngineConfig, threads: usize) -> Result<Self, ResidentError> {
+        let options = LoadOptions {
+            context: (config.context > 0).then_some(config.context),
+            ..LoadOptions::default()
+        };
+        let model = Model::load(&found.path, &options)?;
+        let tokenizer = Arc::new(tokenizer(model.source())?);
+        let template = template(model.source(), &tokenizer).map_err(|error| error.to_string());
+        let info = model.info().clone();
+        let prefix_bytes = config.cache_mebibytes << 20;
+        let options = EngineOptions {
+            state_bytes: prefix_bytes.max(info.bytes_per_position.saturating_mul(info.context)),
+            prefix_bytes,
+            parallel: config.parallel_requests,
+            queue: config.waiting_requests,
+            threads,
+            ..EngineOptions::default()
+        };
+        let driven = Arc::new(Driven::new(model, threads));
+        let engine = Engine::start(driven, Arc::clone(&tokenizer), options).map_err(ResidentError::Thread)?;
+        Ok(Self {
+            found,
+            info,
+            tokenizer,
+            template,
+            engine,
+            threads,
+            pinned: AtomicBool::new(false),
+            used: AtomicU64::new(0),
+            began: Instant::now(),
+        })
+    }
+
+    /// How a conversation is written for it; some models have no way, and only continue text.
+    pub fn template(&self) -> Result<&ChatTemplate, ApiError> {
+        self.template.as_ref().map_err(|why| ApiError::Invalid {
+            message: format!("{} cannot hold a conversation: {why}", self.found.id),
+            param: Some("model".to_owned()),
+            code: Some("no_chat_template"),
+        })
+    }
+
+    /// Queues a request.
+    pub fn submit(&self, request: Request) -> Result<Generation, ApiError> {
+        self.engine.submit(request).map_err(|error| match error {
+            SubmitError::Busy { queued } => ApiError::Busy { waiting: queued },
+            SubmitError::TooLong { .. } | SubmitError::TooLarge { .. } => ApiError::Invalid {
+                message: error.to_string(),
+                param: Some("messages".to_owned()),
+                code: Some("context_length_exceeded"),
+            },
+            SubmitError::EmptyPrompt | SubmitError::UnknownToken(_) => {
+                ApiError::invalid("prompt", error.to_string())
+            }
+            SubmitError::Sampling(inner) => ApiError::invalid(inner.parameter, inner.to_string()),
+            SubmitError::ShutDown => ApiError::NoModel {
+                reason: format!("{} is being unloaded; send the request again", self.found.id),
+            },
+        })
+    }
+
+    /// What the engine is doing.
+    pub fn status(&self) -> EngineStatus {
+        self.engine.status()
+    }
+
+    /// Threads at full pace.
+    pub const fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// How many threads may compute; none pauses.
+    pub fn set_threads(&self, threads: usize) {
+        self.engine.set_threads(threads);
+    }
+
+    /// Bytes of weights, running texts and kept prefixes.
+    pub fn memory_bytes(&self) -> u64 {
+        let status = self.status();
+        (self.info.bytes + status.reserved_bytes + status.prefix_bytes) as u64
+    }
+
+    /// Notes that it is wanted now.
+    pub fn touch(&self) {
+        let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.used.store(now, Ordering::Relaxed);
+    }
+
+    /// When it was last wanted.
+    pub fn last_used(&self) -> Instant {
+        self.began + std::time::Duration::from_millis(self.used.load(Ordering::Relaxed))
+    }
+
+    /// Whether it must not make room for others.
+    pub fn is_pinned(&self) -> bool {
+        self.pinned.load(Ordering::Relaxed)
+    }
+
+    /// Sets whether it must not make room for others.
+    pub fn set_pinned(&self, pinned: bool) {
+        self.pinned.store(pinned, Ordering::Relaxed);
+    }
+}
+
+fn tokenizer(source: Source<'_>) -> Result<Tokenizer, TokenizerError> {
+    match source {
+        Source::Gguf(metadata) => Tokenizer::from_gguf(metadata),
+        Source::Folder(folder) => Tokenizer::from_json(&folder.join("tokenizer.json")),
+    }
+}
+
+fn template(source: Source<'_>, tokenizer: &Tokenizer) -> Result<ChatTemplate, TemplateError> {
+    match source {
+        Source::Gguf(metadata) => ChatTemplate::from_gguf(metadata, tokenizer),
+        Source::Folder(folder) => ChatTemplate::from_json(&folder.join("tokenizer.json"), tokenizer),
+    }
+}
+
+/// Threads that compute: as configured, or one on each physical core.
+pub fn threads(configured: usize, physical: Option<usize>) -> usize {
+    let possible = std::thread::available_parallelism().map_or(1, usize::from);
+    match configured {
+        0 => physical.unwrap_or(possible).clamp(1, possible),
+        some => some,
+    }
+}

@@ -1,0 +1,215 @@
+//! Errors in `OpenAI`'s shape: `{"error": {"message", "type", "param", "code"}}`.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+/// What can go wrong with a request.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ApiError {
+    /// The request cannot be carried out as it is.
+    #[error("{message}")]
+    Invalid {
+        /// What is wrong, and what is allowed.
+        message: String,
+        /// The field, as a path such as `messages[0].content`.
+        param: Option<String>,
+        /// A word for programs, when there is a fitting one.
+        code: Option<&'static str>,
+    },
+    /// There is nothing at this path.
+    #[error(
+        "there is nothing at {path}; this service has /v1/models, /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/responses, /health and /metrics"
+    )]
+    NotFound {
+        /// The path of the request.
+        path: String,
+    },
+    /// The path is there, the method is not.
+    #[error("{method} is not possible on {path}; the Allow header lists what is")]
+    MethodNotAllowed {
+        /// The method of the request.
+        method: String,
+        /// The path of the request.
+        path: String,
+    },
+    /// No model has this name.
+    #[error("there is no model {model:?}; /v1/models lists what there is, sigmavault model pull gets others")]
+    ModelNotFound {
+        /// The name as it was given.
+        model: String,
+    },
+    /// There is no model to answer with.
+    #[error("{reason}")]
+    NoModel {
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// Too many requests wait already.
+    #[error("{waiting} requests wait already; try again later")]
+    Busy {
+        /// How many wait.
+        waiting: usize,
+    },
+    /// The rate limit of the TCP listener.
+    #[error("more than {limit} requests a minute; try again in {retry_after} s, or use the unix socket")]
+    TooManyRequests {
+        /// Requests a minute.
+        limit: u32,
+        /// Seconds until one is possible.
+        retry_after: u64,
+    },
+    /// The request calls this service by a name that is not its own.
+    #[error(
+        "this service does not answer for the host {host:?}; call it by its address, or add the name to allowed-hosts"
+    )]
+    HostNotAllowed {
+        /// The name it was called by.
+        host: String,
+    },
+    /// A page of a browser sent the request.
+    #[error("this service does not answer pages from {origin:?}; it is for programs on this machine")]
+    OriginNotAllowed {
+        /// Where the page is from.
+        origin: String,
+    },
+    /// The body is not announced as JSON.
+    #[error("the body must be JSON; send it with Content-Type: application/json")]
+    NotJson,
+    /// The body is too large.
+    #[error("the body is larger than {limit} bytes; send less")]
+    BodyTooLarge {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The body did not come in time.
+    #[error("the body did not arrive within {seconds} s; send it at once")]
+    BodyTooSlow {
+        /// The limit in seconds.
+        seconds: u64,
+    },
+    /// The peer may not do this.
+    #[error("{reason}")]
+    Forbidden {
+        /// Why, and who may.
+        reason: String,
+    },
+    /// Computing went wrong.
+    #[error("{reason}; the service's log says more: journalctl -u sigmavault-ryzan.service")]
+    Failed {
+        /// What failed.
+        reason: String,
+    },
+}
+
+impl ApiError {
+    /// A field of the request that cannot be used.
+    pub fn invalid(param: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Invalid {
+            message: message.into(),
+            param: Some(param.into()),
+            code: None,
+        }
+    }
+
+    /// Status, type and code.
+    fn kind(&self) -> (StatusCode, &'static str, Option<&'static str>) {
+        const REQUEST: &str = "invalid_request_error";
+        match self {
+            Self::Invalid { code, .. } => (StatusCode::BAD_REQUEST, REQUEST, *code),
+            Self::NotFound { .. } => (StatusCode::NOT_FOUND, REQUEST, Some("unknown_url")),
+            Self::MethodNotAllowed { .. } => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                REQUEST,
+                Some("method_not_supported"),
+            ),
+            Self::ModelNotFound { .. } => (StatusCode::NOT_FOUND, REQUEST, Some("model_not_found")),
+            Self::NoModel { .. } => (StatusCode::SERVICE_UNAVAILABLE, "server_error", Some("no_model")),
+            Self::Busy { .. } => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "requests",
+                Some("engine_overloaded"),
+            ),
+            Self::TooManyRequests { .. } => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "requests",
+                Some("rate_limit_exceeded"),
+            ),
+            Self::HostNotAllowed { .. } => {
+                (StatusCode::MISDIRECTED_REQUEST, REQUEST, Some("host_not_allowed"))
+            }
+            Self::OriginNotAllowed { .. } => (StatusCode::FORBIDDEN, REQUEST, Some("origin_not_allowed")),
+            Self::NotJson => (StatusCode::UNSUPPORTED_MEDIA_TYPE, REQUEST, Some("not_json")),
+            Self::BodyTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, REQUEST, Some("body_too_large")),
+            Self::BodyTooSlow { .. } => (StatusCode::REQUEST_TIMEOUT, REQUEST, Some("body_too_slow")),
+            Self::Forbidden { .. } => (StatusCode::FORBIDDEN, "permission_error", Some("forbidden")),
+            Self::Failed { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "server_error", None),
+        }
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> StatusCode {
+        self.kind().0
+    }
+
+    /// The error on the wire.
+    pub fn body(&self) -> Value {
+        let (_, kind, code) = self.kind();
+        let param = match self {
+            Self::Invalid { param, .. } => param.as_deref(),
+            Self::ModelNotFound { .. } => Some("model"),
+            _ => None,
+        };
+        json!({"error": {"message": self.to_string(), "type": kind, "param": param, "code": code}})
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = (self.status(), Json(self.body())).into_response();
+        let wait = match self {
+            Self::TooManyRequests { retry_after, .. } => Some(retry_after),
+            Self::Busy { .. } => Some(2),
+            _ => None,
+        };
+        if let Some(seconds) = wait {
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shape_is_openais() {
+        let error = ApiError::invalid("messages[0].role", "no");
+        assert_eq!(
+            error.body(),
+            json!({"error": {"message": "no", "type": "invalid_request_error", "param": "messages[0].role", "code": null}})
+        );
+        assert_eq!(error.status().as_u16(), 400);
+        let error = ApiError::ModelNotFound {
+            model: "gpt-4".into(),
+        };
+        assert_eq!(error.status().as_u16(), 404);
+        assert_eq!(error.body()["error"]["param"], "model");
+        assert_eq!(error.body()["error"]["code"], "model_not_found");
+    }
+
+    #[test]
+    fn who_should_wait_is_told_how_long() {
+        let response = ApiError::TooManyRequests {
+            limit: 100,
+            retry_after: 7,
+        }
+        .into_response();
+        assert_eq!(response.status().as_u16(), 429);
+        assert_eq!(response.headers()["retry-after"], "7");
+    }
+}

@@ -1,0 +1,19 @@
+//! `OpenAI`'s wire format, as its reference and its Python client have it: requests into what is asked for, answers out
+//! of what was computed. Nothing here computes or waits.
+//!
+//! - [`fields`]: reading objects so that nothing is passed over
+//! - [`error`]: errors and their statuses
+//! - [`parameters`]: what chat, completions and responses share: sampling, lengths, stops
+//! - [`messages`]: messages of a conversation
+//! - [`tools`]: functions that a model may call
+//! - [`chat`], [`completions`], [`embeddings`], [`responses`]: one module per endpoint
+
+pub mod chat;
+pub mod completions;
+pub mod embeddings;
+pub mod error;
+pub mod fields;
+pub mod messages;
+pub mod parameters;
+pub mod responses;
+pub mod tools;

@@ -1,0 +1,291 @@
+//! Functions that a model may call.
+
+use serde_json::{Value, json};
+
+use super::error::ApiError;
+use super::fields::Fields;
+
+/// Most functions of a request.
+const LIMIT: usize = 128;
+
+/// A function that a model may call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Function {
+    /// Its name: letters, digits, `_` and `-`.
+    pub name: String,
+    /// What it does, for the model.
+    pub description: Option<String>,
+    /// JSON Schema of its arguments, an object.
+    pub parameters: Value,
+}
+
+impl Function {
+    /// As chat templates expect it.
+    pub fn for_template(&self) -> Value {
+        let mut function = json!({"name": self.name, "parameters": self.parameters});
+        if let Some(description) = &self.description {
+            function["description"] = json!(description);
+        }
+        json!({"type": "function", "function": function})
+    }
+}
+
+/// Whether the model calls a function.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Choice {
+    /// It decides.
+    #[default]
+    Auto,
+    /// It does not.
+    Never,
+    /// It calls one or more.
+    Required,
+    /// It calls this one.
+    Named(String),
+}
+
+/// Functions and how they are called.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Tools {
+    /// The functions that may be called.
+    pub functions: Vec<Function>,
+    /// Whether one is called.
+    pub choice: Choice,
+    /// Whether more than one may be called in one answer.
+    pub parallel: bool,
+}
+
+impl Tools {
+    /// Reads `tools`, `tool_choice` and `parallel_tool_calls`. In chat a function stands below `function`, in responses
+    /// beside the type.
+    pub fn read(fields: &mut Fields) -> Result<Self, ApiError> {
+        let functions = functions(fields)?;
+        let choice = choice(fields, &functions)?;
+        let parallel = fields
+            .get("parallel_tool_calls", "true or false")?
+            .unwrap_or(true);
+        Ok(Self {
+            functions,
+            choice,
+            parallel,
+        })
+    }
+
+    /// The functions that this answer may call.
+    pub fn callable(&self) -> Vec<&Function> {
+        self.functions
+            .iter()
+            .filter(|function| match &self.choice {
+                Choice::Never => false,
+                Choice::Auto | Choice::Required => true,
+                Choice::Named(name) => *name == function.name,
+            })
+            .collect()
+    }
+}
+
+fn functions(fields: &mut Fields) -> Result<Vec<Function>, ApiError> {
+    let given = fields.array("tools")?.unwrap_or_default();
+    if given.len() > LIMIT {
+        return Err(ApiError::invalid(
+            "tools",
+            format!("tools has {} functions and may have {LIMIT}", given.len()),
+        ));
+    }
+    let mut functions: Vec<Function> = Vec::with_capacity(given.len());
+    for (index, value) in given.into_iter().enumerate() {
+        let at = format!("tools[{index}]");
+        let mut tool = Fields::of(value, &at)?;
+        let which: String = tool.required("type", "function")?;
+        if which != "function" {
+            return Err(ApiError::Invalid {
+                message: format!("{at}.type is {which:?}; only functions are supported"),
+                param: Some(format!("{at}.type")),
+                code: Some("unsupported_value"),
+            });
+        }
+        let function = match tool.object("function")? {
+            Some(inner) => {
+                tool.finish()?;
+                inner
+            }
+            None => tool,
+        };
+        let function = one(function)?;
+        if functions.iter().any(|known| known.name == function.name) {
+            return Err(ApiError::invalid(
+                at.as_str(),
+                format!(
+                    "{at} has the name {:?}, as another function before",
+                    function.name
+                ),
+            ));
+        }
+        functions.push(function);
+    }
+    Ok(functions)
+}
+
+fn one(mut fields: Fields) -> Result<Function, ApiError> {
+    // Arguments are always held to their schema, so `strict` changes nothing.
+    fields.ignore(&["strict"]);
+    let at = fields.path("name");
+    let name: String = fields.required("name", "the name of a function")?;
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    if !(1..=64).contains(&name.len()) || !name.bytes().all(fits) {
+        return Err(ApiError::invalid(
+            at.as_str(),
+            format!("{at} is {name:?} and must be 1 to 64 letters, digits, _ or -"),
+        ));
+    }
+    let description = fields.text("description")?;
+    let at = fields.path("parameters");
+    let parameters = match fields.raw("parameters") {
+        None => json!({"type": "object", "properties": {}, "additionalProperties": false}),
+        Some(schema @ Value::Object(_)) => schema,
+        Some(_) => {
+            return Err(ApiError::invalid(
+                at.as_str(),
+                format!("{at} must be a JSON Schema of an object"),
+            ));
+        }
+    };
+    fields.finish()?;
+    Ok(Function {
+        name,
+        description,
+        parameters,
+    })
+}
+
+fn choice(fields: &mut Fields, functions: &[Function]) -> Result<Choice, ApiError> {
+    const AT: &str = "tool_choice";
+    let choice = match fields.raw(AT) {
+        None => return Ok(Choice::Auto),
+        Some(Value::String(word)) => match word.as_str() {
+            "auto" => Choice::Auto,
+            "none" => Choice::Never,
+            "required" => Choice::Required,
+            _ => {
+                return Err(ApiError::invalid(
+                    AT,
+                    format!("tool_choice is {word:?} and must be auto, none, required or a function"),
+                ));
+            }
+        },
+        Some(value) => {
+            let mut fields = Fields::of(value, AT)?;
+            fields.only("type", &[json!("function")], "only functions are")?;
+            let name = match fields.object("function")? {
+                Some(mut inner) => {
+                    let name: String = inner.required("name", "the name of a function")?;
+                    inner.finish()?;
+                    name
+                }
+                None => fields.required("name", "the name of a function")?,
+            };
+            fields.finish()?;
+            if !functions.iter().any(|function| function.name == name) {
+                return Err(ApiError::invalid(
+                    AT,
+                    format!("tool_choice names {name:?}, which is not in tools"),
+                ));
+            }
+            Choice::Named(name)
+        }
+    };
+    if functions.is_empty() && choice == Choice::Required {
+        return Err(ApiError::invalid(
+            AT,
+            "tool_choice is required and there are no tools",
+        ));
+    }
+    Ok(choice)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(value: Value) -> Result<Tools, String> {
+        let mut fields = Fields::of(value, "").unwrap();
+        let tools = Tools::read(&mut fields).map_err(|error| error.to_string())?;
+        fields.finish().map_err(|error| error.to_string())?;
+        Ok(tools)
+    }
+
+    fn names(tools: &Tools) -> Vec<&str> {
+        tools
+            .callable()
+            .iter()
+            .map(|function| function.name.as_str())
+            .collect()
+    }
+
+    #[test]
+    fn chat_and_responses_write_functions_differently() {
+        let schema = json!({"type": "object", "properties": {"path": {"type": "string"}}});
+        let chat = read(json!({
+            "tools": [{"type": "function", "function": {"name": "list", "parameters": schema, "strict": true}}],
+            "tool_choice": {"type": "function", "function": {"name": "list"}}
+        }))
+        .unwrap();
+        let responses = read(json!({
+            "tools": [{"type": "function", "name": "list", "parameters": schema}],
+            "tool_choice": {"type": "function", "name": "list"}
+        }))
+        .unwrap();
+        assert_eq!(chat, responses);
+        assert_eq!(
+            (chat.choice.clone(), names(&chat)),
+            (Choice::Named("list".into()), vec!["list"])
+        );
+    }
+
+    #[test]
+    fn the_choice_says_what_is_callable() {
+        let tools = |choice: &str| {
+            read(json!({
+                "tools": [{"type": "function", "name": "a"}, {"type": "function", "name": "b"}],
+                "tool_choice": choice, "parallel_tool_calls": false
+            }))
+            .unwrap()
+        };
+        assert_eq!(names(&tools("none")), Vec::<&str>::new());
+        assert_eq!(names(&tools("auto")), ["a", "b"]);
+        assert_eq!(names(&tools("required")), ["a", "b"]);
+        assert!(!tools("auto").parallel);
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        for (value, message) in [
+            (
+                json!({"tools": [{"type": "web_search"}]}),
+                "tools[0].type is \"web_search\"; only functions are supported",
+            ),
+            (
+                json!({"tools": [{"type": "function", "function": {"name": "a b"}}]}),
+                "tools[0].function.name is \"a b\" and must be 1 to 64 letters, digits, _ or -",
+            ),
+            (
+                json!({"tools": [{"type": "function", "name": "a"}, {"type": "function", "name": "a"}]}),
+                "tools[1] has the name \"a\", as another function before",
+            ),
+            (
+                json!({"tools": [{"type": "function", "name": "a", "parameters": []}]}),
+                "tools[0].parameters must be a JSON Schema of an object",
+            ),
+            (
+                json!({"tool_choice": "required"}),
+                "tool_choice is required and there are no tools",
+            ),
+            (
+                json!({"tool_choice": {"type": "function", "function": {"name": "b"}}}),
+                "tool_choice names \"b\", which is not in tools",
+            ),
+        ] {
+            assert_eq!(read(value), Err(message.to_owned()));
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Handlers, one module per part of the interface.
+
+mod chat;
+mod completions;
+mod control;
+mod health;
+mod models;
+mod responses;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+
+use crate::openai::error::ApiError;
+use crate::server::{limits, outermost};
+use crate::state::Service;
+
+/// Everything that the service answers.
+pub fn router(service: Arc<Service>) -> Router {
+    Router::new()
+        .route("/health", get(health::health))
+        .route("/metrics", get(health::metrics))
+        .route("/v1/models", get(models::list))
+        .route("/v1/models/{*id}", get(models::one))
+        .route("/v1/chat/completions", post(chat::chat))
+        .route("/v1/completions", post(completions::complete))
+        .route("/v1/responses", post(responses::respond))
+        .route("/control/status", get(control::status))
+        .route("/control/load", post(control::load))
+        .route("/control/unload", post(control::unload))
+        .route("/control/pin", post(control::pin))
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(not_this_way)
+        .layer(from_fn_with_state(Arc::clone(&service), limits))
+        .layer(from_fn_with_state(Arc::clone(&service), outermost))
+        .with_state(service)
+}
+
+async fn nothing_here(request: Request) -> ApiError {
+    ApiError::NotFound {
+        path: request.uri().path().to_owned(),
+    }
+}
+
+async fn not_this_way(request: Request) -> ApiError {
+    ApiError::MethodNotAllowed {
+        method: request.method().to_string(),
+        path: request.uri().path().to_owned(),
+    }
+}

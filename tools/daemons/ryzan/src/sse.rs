@@ -1,0 +1,101 @@
+//! Server-sent events (WHATWG HTML, "Server-sent events"): an answer in pieces.
+//!
+//! The body of the response owns the answer. When the client goes, the body is dropped, and with it the answer: nothing
+//! is computed for nobody.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
+use futures_util::stream;
+use serde_json::Value;
+
+use crate::answer::{Answer, Event};
+use crate::openai::error::ApiError;
+
+/// How long nothing may be sent. While a long prompt is read, or computing is paused, a comment says that we are here.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// One event on the wire.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Frame {
+    /// The event's name, when it has one.
+    pub name: Option<&'static str>,
+    /// Its data.
+    pub data: Value,
+}
+
+impl Frame {
+    /// An event without a name.
+    pub const fn data(data: Value) -> Self {
+        Self { name: None, data }
+    }
+
+    fn text(&self) -> String {
+        match self.name {
+            Some(name) => format!("event: {name}\ndata: {}\n\n", self.data),
+            None => format!("data: {}\n\n", self.data),
+        }
+    }
+}
+
+/// How an endpoint writes the events of an answer.
+pub trait Encode: Send + 'static {
+    /// What comes before everything else.
+    fn begin(&mut self) -> Vec<Frame>;
+    /// An event.
+    fn event(&mut self, event: Event) -> Vec<Frame>;
+    /// The end of an answer that went wrong.
+    fn failed(&mut self, error: &ApiError) -> Vec<Frame>;
+    /// What comes after everything else, as it is on the wire.
+    fn end(&self) -> &'static str;
+}
+
+struct State<E> {
+    answer: Option<Answer>,
+    encoder: E,
+    ready: VecDeque<String>,
+}
+
+/// The response that streams an answer.
+pub fn response(answer: Answer, mut encoder: impl Encode) -> Response {
+    let ready = encoder.begin().iter().map(Frame::text).collect();
+    let state = State {
+        answer: Some(answer),
+        encoder,
+        ready,
+    };
+    let body = stream::unfold(state, |mut state| async move {
+        let text = next(&mut state).await?;
+        Some((Ok::<_, Infallible>(text), state))
+    });
+    let mut response = Response::new(Body::from_stream(body));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/event-stream"),
+    );
+    response
+}
+
+async fn next<E: Encode>(state: &mut State<E>) -> Option<String> {
+    loop {
+        if let Some(text) = state.ready.pop_front() {
+            return Some(text);
+        }
+        let answer = state.answer.as_mut()?;
+        let frames = match tokio::time::timeout(SILENCE, answer.next()).await {
+            Err(_) => return Some(": waiting\n\n".to_owned()),
+            Ok(Some(Ok(event))) => state.encoder.event(event),
+            Ok(Some(Err(error))) => state.encoder.failed(&error),
+            Ok(None) => {
+                state.answer = None;
+                let end = state.encoder.end();
+                return (!end.is_empty()).then(|| end.to_owned());
+            }
+        };
+        state.ready.extend(frames.iter().map(Frame::text));
+    }
+}

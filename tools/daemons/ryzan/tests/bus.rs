@@ -1,0 +1,260 @@
+//! The service on a bus of its own, with the test in polkit's place.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::collections::HashMap;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use common::Daemon;
+use futures_util::StreamExt as _;
+use zbus::{Connection, OwnedVariant, connection};
+
+/// A bus that anybody may be on and own names of.
+struct Bus {
+    child: Child,
+    address: String,
+    _folder: tempfile::TempDir,
+}
+
+impl Bus {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("bus.conf");
+        let text = format!(
+            "<busconfig><type>custom</type><listen>unix:dir={}</listen>\
+             <policy context=\"default\"><allow send_destination=\"*\" eavesdrop=\"true\"/><allow own=\"*\"/></policy></busconfig>",
+            folder.path().display()
+        );
+        std::fs::write(&config, text).unwrap();
+        let mut child = Command::new("dbus-daemon")
+            .arg("--config-file")
+            .arg(&config)
+            .args(["--nofork", "--print-address"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("this test needs the program dbus-daemon");
+        let mut address = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut address)
+            .unwrap();
+        Self {
+            child,
+            address: address.trim().to_owned(),
+            _folder: folder,
+        }
+    }
+
+    async fn connect(&self) -> Connection {
+        connection::Builder::address(self.address.as_str())
+            .build()
+            .await
+            .unwrap()
+    }
+}
+
+impl Drop for Bus {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Polkit's answer, and what it was asked.
+struct Authority {
+    yes: bool,
+    asked: std::sync::mpsc::Sender<(String, String, String)>,
+}
+
+#[zbus::interface(name = "org.freedesktop.PolicyKit1.Authority")]
+impl Authority {
+    fn check_authorization(
+        &self,
+        subject: (String, HashMap<String, OwnedVariant>),
+        action: &str,
+        details: HashMap<String, String>,
+        _flags: u32,
+        _cancellation: &str,
+    ) -> (bool, bool, HashMap<String, String>) {
+        self.asked
+            .send((subject.0, action.to_owned(), details["model"].clone()))
+            .unwrap();
+        (self.yes, false, HashMap::new())
+    }
+}
+
+async fn polkit(bus: &Bus, yes: bool) -> (Connection, std::sync::mpsc::Receiver<(String, String, String)>) {
+    let (asked, questions) = std::sync::mpsc::channel();
+    let connection = connection::Builder::address(bus.address.as_str())
+        .serve_at("/org/freedesktop/PolicyKit1/Authority", Authority { yes, asked })
+        .name("org.freedesktop.PolicyKit1")
+        .build()
+        .await
+        .unwrap();
+    (connection, questions)
+}
+
+#[zbus::proxy(
+    interface = "org.sigmavault.Ryzan",
+    default_service = "org.sigmavault.Ryzan",
+    default_path = "/org/sigmavault/Ryzan"
+)]
+trait Ryzan {
+    fn chat(&self, model: &str, messages_json: &str) -> zbus::Result<String>;
+    fn chat_stream(&self, model: &str, messages_json: &str) -> zbus::Result<u64>;
+    fn cancel_chat(&self, handle: u64) -> zbus::Result<bool>;
+    fn get_status(&self) -> zbus::Result<HashMap<String, OwnedVariant>>;
+    fn load_model(&self, model: &str) -> zbus::Result<bool>;
+    fn unload_model(&self, model: &str) -> zbus::Result<()>;
+    #[zbus(signal)]
+    fn chat_delta(&self, handle: u64, text: String) -> zbus::Result<()>;
+    #[zbus(signal)]
+    fn chat_finished(&self, handle: u64, reason: String, calls_json: String) -> zbus::Result<()>;
+}
+
+fn error_name(error: &zbus::Error) -> String {
+    match error {
+        zbus::Error::MethodError(name, _, _) => name.to_string(),
+        other => panic!("{other}"),
+    }
+}
+
+const HELLO: &str = r#"{"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 6, "seed": 4, "reasoning_effort": "none"}"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_model_the_bus_says_so() {
+    let bus = Bus::start();
+    let daemon = Daemon::start(false, "", &bus.address);
+    let connection = bus.connect().await;
+    let ryzan = RyzanProxy::new(&connection).await.unwrap();
+    let status = ryzan.get_status().await.unwrap();
+    assert_eq!(
+        String::try_from(status["resolved_model"].try_clone().unwrap()).unwrap(),
+        ""
+    );
+    let mut keys: Vec<&str> = status.keys().map(String::as_str).collect();
+    keys.sort_unstable();
+    assert_eq!(
+        keys,
+        [
+            "context",
+            "memory_bytes",
+            "model",
+            "pace",
+            "reason",
+            "resolved_model",
+            "tier",
+            "tokens_per_second"
+        ]
+    );
+    let error = ryzan.chat("auto", HELLO).await.unwrap_err();
+    assert_eq!(error_name(&error), "org.sigmavault.Ryzan.Error.NoModel");
+    let error = ryzan.chat("auto", "[").await.unwrap_err();
+    assert_eq!(error_name(&error), "org.sigmavault.Ryzan.Error.InvalidArgument");
+    // Nobody answers for polkit on this bus, so nobody may.
+    let error = ryzan.load_model("auto").await.unwrap_err();
+    assert_eq!(error_name(&error), "org.sigmavault.Ryzan.Error.NotAuthorized");
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_come_whole_and_in_pieces_to_the_caller_alone() {
+    let bus = Bus::start();
+    let _daemon = Daemon::start(true, "", &bus.address);
+    let connection = bus.connect().await;
+    let ryzan = RyzanProxy::new(&connection).await.unwrap();
+    let whole = ryzan.chat("auto", HELLO).await.unwrap();
+
+    let other = bus.connect().await;
+    let listener = RyzanProxy::new(&other).await.unwrap();
+    let mut overheard = listener.receive_chat_finished().await.unwrap();
+    let mut deltas = ryzan.receive_chat_delta().await.unwrap();
+    let mut finished = ryzan.receive_chat_finished().await.unwrap();
+    let handle = ryzan.chat_stream("auto", HELLO).await.unwrap();
+    let end = finished.next().await.unwrap();
+    let end = end.args().unwrap();
+    assert_eq!(*end.handle(), handle);
+    assert!(["stop", "length"].contains(&end.reason().as_str()));
+    assert_eq!(end.calls_json(), "[]");
+    let mut text = String::new();
+    while text.len() < whole.len() {
+        text.push_str(deltas.next().await.unwrap().args().unwrap().text());
+    }
+    assert_eq!(text, whole);
+    let nothing = tokio::time::timeout(std::time::Duration::from_millis(200), overheard.next()).await;
+    assert!(nothing.is_err(), "another connection heard it");
+    assert!(!ryzan.cancel_chat(handle).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_ends_when_its_caller_leaves_or_cancels() {
+    let bus = Bus::start();
+    let daemon = Daemon::start(true, "", &bus.address);
+    let long = r#"{"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 1900,
+                   "logit_bias": {"256": -100, "258": -100}}"#;
+    let running = || daemon.unix("GET", "/control/status", None).1["models"][0]["running"].as_u64();
+    let wait = async |wanted: u64| {
+        let start = std::time::Instant::now();
+        while running() != Some(wanted) {
+            assert!(
+                start.elapsed() < std::time::Duration::from_secs(5),
+                "not {wanted} running"
+            );
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    let connection = bus.connect().await;
+    let ryzan = RyzanProxy::new(&connection).await.unwrap();
+    let handle = ryzan.chat_stream("auto", long).await.unwrap();
+    wait(1).await;
+    let stranger = bus.connect().await;
+    assert!(
+        !RyzanProxy::new(&stranger)
+            .await
+            .unwrap()
+            .cancel_chat(handle)
+            .await
+            .unwrap()
+    );
+    assert!(ryzan.cancel_chat(handle).await.unwrap());
+    wait(0).await;
+
+    ryzan.chat_stream("auto", long).await.unwrap();
+    wait(1).await;
+    drop(ryzan);
+    connection.close().await.unwrap();
+    wait(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn polkit_decides_who_may_load() {
+    for yes in [true, false] {
+        let bus = Bus::start();
+        let (_polkit, questions) = polkit(&bus, yes).await;
+        let daemon = Daemon::start(true, "", &bus.address);
+        let connection = bus.connect().await;
+        let ryzan = RyzanProxy::new(&connection).await.unwrap();
+        let unloaded = ryzan.unload_model("small").await;
+        let question = questions.recv().unwrap();
+        let expected = ("system-bus-name", "org.sigmavault.ryzan.unload-model", "small");
+        assert_eq!(
+            (question.0.as_str(), question.1.as_str(), question.2.as_str()),
+            expected
+        );
+        let loaded = daemon.unix("GET", "/control/status", None).1["loaded"].clone();
+        if yes {
+            unloaded.unwrap();
+            assert_eq!(loaded, false);
+            assert!(ryzan.load_model("auto").await.unwrap());
+            assert!(!ryzan.load_model("auto").await.unwrap());
+        } else {
+            assert_eq!(
+                error_name(&unloaded.unwrap_err()),
+                "org.sigmavault.Ryzan.Error.NotAuthorized"
+            );
+            assert_eq!(loaded, true);
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! Requests for parts of a file.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use ureq::http::{HeaderMap, Response, StatusCode};
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
+
+/// How long a connection may take to come about.
+const CONNECT: Duration = Duration::from_secs(20);
+
+/// How long a server may be silent.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// The longest wait that a server may ask for.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_mins(5);
+
+/// Which version of a file a server has.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Pin {
+    /// `ETag`, RFC 9110 section 8.8.3.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) etag: Option<String>,
+    /// `Last-Modified`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) modified: Option<String>,
+}
+
+impl Pin {
+    fn of(headers: &HeaderMap) -> Option<Self> {
+        let pin = Self {
+            etag: header(headers, "etag"),
+            modified: header(headers, "last-modified"),
+        };
+        (pin != Self::default()).then_some(pin)
+    }
+
+    /// Whether both can be of the same version.
+    pub(super) fn agrees(&self, other: &Self) -> bool {
+        match (&self.etag, &other.etag, &self.modified, &other.modified) {
+            (Some(one), Some(two), ..) => one.trim_start_matches("W/") == two.trim_start_matches("W/"),
+            (_, _, Some(one), Some(two)) => one == two,
+            _ => true,
+        }
+    }
+
+    /// What `If-Range` may say: a strong tag, or the time.
+    fn if_range(&self) -> Option<&str> {
+        let strong = self.etag.as_deref().filter(|tag| tag.starts_with('"'));
+        strong.or(self.modified.as_deref())
+    }
+}
+
+/// A request for the bytes from `start` to before `end`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ask<'a> {
+    pub(super) url: &'a str,
+    pub(super) start: u64,
+    pub(super) end: u64,
+    pub(super) total: u64,
+    pub(super) pin: Option<&'a Pin>,
+}
+
+/// What came back.
+pub(super) struct Answer {
+    /// Where in the file the body begins.
+    pub(super) from: u64,
+    pub(super) pin: Option<Pin>,
+    pub(super) body: Box<dyn Read>,
+}
+
+/// Nothing came back.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// It may work the next time.
+    Broken { why: String, wait: Option<Duration> },
+    /// It will not.
+    Refused(String),
+    /// The file has another length.
+    Length(u64),
+}
+
+impl Trouble {
+    pub(super) fn broken(why: impl Into<String>) -> Self {
+        Self::Broken {
+            why: why.into(),
+            wait: None,
+        }
+    }
+}
+
+/// A client. Servers are known by the certificates of this system; proxies by `https_proxy` and the like.
+#[derive(Debug)]
+pub struct Http {
+    agent: ureq::Agent,
+    /// Whether this system knows any certificate authority.
+    trusts: bool,
+}
+
+impl Http {
+    /// A client that calls itself this.
+    pub fn new(user_agent: &str) -> Self {
+        let found = rustls_native_certs::load_native_certs();
+        let roots: Vec<Certificate<'static>> = found
+            .certs
+            .iter()
+            .map(|certificate| Certificate::from_der(certificate.as_ref()).to_owned())
+            .collect();
+        let trusts = !roots.is_empty();
+        let tls = TlsConfig::builder()
+            .root_certs(RootCerts::new_with_certs(&roots))
+            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .build();
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_connect(Some(CONNECT))
+            .timeout_recv_response(Some(SILENCE))
+            .timeout_per_read(Some(SILENCE))
+            .user_agent(user_agent)
+            .tls_config(tls)
+            .build()
+            .into();
+        Self { agent, trusts }
+    }
+
+    pub(super) fn get(&self, ask: Ask<'_>) -> Result<Answer, Trouble> {
+        let secure = ask.url.starts_with("https://");
+        if secure && !self.trusts {
+            let why = "this system has no certificates to know servers by; install ca-certificates";
+            return Err(Trouble::Refused(why.to_owned()));
+        }
+        let mut request = self
+            .agent
+            .get(ask.url)
+            .config()
+            .https_only(secure)
+            .build()
+            .header("accept-encoding", "identity");
+        // A server that knows no ranges is asked for the whole file only.
+        if ask.start > 0 || ask.end < ask.total {
+            request = request.header("range", format!("bytes={}-{}", ask.start, ask.end - 1));
+            if let Some(version) = ask.pin.and_then(Pin::if_range) {
+                request = request.header("if-range", version);
+            }
+        }
+        let response = request.call().map_err(|error| trouble(&error))?;
+        let from = place(&response, &ask)?;
+        Ok(Answer {
+            from,
+            pin: Pin::of(response.headers()),
+            body: Box::new(response.into_body().into_reader()),
+        })
+    }
+}
+
+/// Where the body of an answer begins.
+fn place<T>(response: &Response<T>, ask: &Ask<'_>) -> Result<u64, Trouble> {
+    let headers = response.headers();
+    match response.status() {
+        StatusCode::OK => {
+            let length = header(headers, "content-length").and_then(|text| text.parse().ok());
+            match length {
+                Some(length) if length != ask.total => Err(Trouble::Length(length)),
+                _ => Ok(0),
+            }
+        }
+        StatusCode::PARTIAL_CONTENT => {
+            let range = header(headers, "content-range").unwrap_or_default();
+            let Some((from, total)) = content_range(&range) else {
+                return Err(Trouble::broken(format!("it answers with the range {range:?}")));
+            };
+            match total {
+                Some(total) if total != ask.total => Err(Trouble::Length(total)),
+                _ if from != ask.start => Err(Trouble::broken(format!(
+                    "it answers from byte {from} on, where byte {} was asked for",
+                    ask.start
+                ))),
+                _ => Ok(from),
+            }
+        }
+        StatusCode::RANGE_NOT_SATISFIABLE => {
+            let range = header(headers, "content-range").unwrap_or_default();
+            let total = range
+                .strip_prefix("bytes */")
+                .and_then(|total| total.parse().ok());
+            match total {
+                Some(total) if total != ask.total => Err(Trouble::Length(total)),
+                _ => Err(Trouble::broken(
+                    "it says that it does not have this part of the file",
+                )),
+            }
+        }
+        status if is_passing(status) => Err(Trouble::Broken {
+            why: format!("the server answers {status}"),
+            wait: header(headers, "retry-after")
+                .and_then(|text| text.parse().ok())
+                .map(|seconds| Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER)),
+        }),
+        status => Err(Trouble::Refused(format!("the server answers {status}"))),
+    }
+}
+
+fn is_passing(status: StatusCode) -> bool {
+    status.is_server_error()
+        || [
+            StatusCode::REQUEST_TIMEOUT,
+            StatusCode::TOO_EARLY,
+            StatusCode::TOO_MANY_REQUESTS,
+        ]
+        .contains(&status)
+}
+
+/// First byte and length of the whole, of `bytes 0-99/200` (RFC 9110 section 14.4).
+fn content_range(text: &str) -> Option<(u64, Option<u64>)> {
+    let (range, total) = text.trim().strip_prefix("bytes ")?.split_once('/')?;
+    let (first, last) = range.split_once('-')?;
+    let (first, last): (u64, u64) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
+    let total = match total.trim() {
+        "*" => None,
+        total => Some(total.parse().ok()?),
+    };
+    (first <= last && total.is_none_or(|total| last < total)).then_some((first, total))
+}
+
+fn header(headers: &HeaderMap, name: &str) -> Option<String> {
+    Some(headers.get(name)?.to_str().ok()?.to_owned())
+}
+
+fn trouble(error: &ureq::Error) -> Trouble {
+    let never = match error {
+        ureq::Error::BadUri(_)
+        | ureq::Error::Http(_)
+        | ureq::Error::InvalidProxyUrl
+        | ureq::Error::TooManyRedirects
+        | ureq::Error::RequireHttpsOnly(_)
+        | ureq::Error::Rustls(rustls::Error::InvalidCertificate(_)) => true,
+        ureq::Error::Io(error) => is_bad_certificate(error),
+        _ => false,
+    };
+    if never {
+        Trouble::Refused(error.to_string())
+    } else {
+        Trouble::broken(error.to_string())
+    }
+}
+
+fn is_bad_certificate(error: &io::Error) -> bool {
+    let inner = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    matches!(inner, Some(rustls::Error::InvalidCertificate(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_as_servers_write_them() {
+        assert_eq!(content_range("bytes 0-99/200"), Some((0, Some(200))));
+        assert_eq!(content_range("bytes 100-199/*"), Some((100, None)));
+        for wrong in [
+            "",
+            "bytes */200",
+            "bytes 9-3/200",
+            "bytes 0-200/200",
+            "items 0-1/2",
+            "bytes -1-3/9",
+        ] {
+            assert_eq!(content_range(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn versions_agree_by_tag_before_time() {
+        let pin = |etag: Option<&str>, modified: Option<&str>| Pin {
+            etag: etag.map(str::to_owned),
+            modified: modified.map(str::to_owned),
+        };
+        let known = pin(Some("\"a\""), Some("Fri"));
+        assert!(known.agrees(&pin(Some("\"a\""), Some("Sat"))));
+        assert!(known.agrees(&pin(Some("W/\"a\""), None)));
+        assert!(!known.agrees(&pin(Some("\"b\""), Some("Fri"))));
+        assert!(!known.agrees(&pin(None, Some("Sat"))));
+        assert!(known.agrees(&pin(None, None)));
+        assert_eq!(known.if_range(), Some("\"a\""));
+        assert_eq!(pin(Some("W/\"a\""), Some("Fri")).if_range(), Some("Fri"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_header_is_read_without_panic(text in "(bytes )?[0-9*/ -]{0,60}") {
+            let _ = content_range(&text);
+        }
+    }
+}

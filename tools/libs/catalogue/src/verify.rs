@@ -1,0 +1,115 @@
+//! Whether what is on the disk is what the catalogue says.
+
+use std::fs::File;
+use std::io;
+
+use serde::Serialize;
+
+use crate::chunks::{CHUNK_BYTES, ChunkList};
+use crate::durable;
+use crate::model::{Model, ModelFile};
+use crate::store::{Store, StoreError, chunks_path};
+
+/// What was found of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Checked {
+    /// The file.
+    pub file: String,
+    /// How it is.
+    #[serde(flatten)]
+    pub state: State,
+}
+
+/// How a file is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "state")]
+pub enum State {
+    /// As the catalogue says.
+    Good,
+    /// Not there.
+    Missing,
+    /// Of another length.
+    Length {
+        /// Bytes by the catalogue.
+        expected: u64,
+        /// Bytes that are there.
+        found: u64,
+    },
+    /// Of the right length, with other bytes.
+    Damaged {
+        /// Numbers of the 8 MiB pieces that are not as they were; empty when that is not known.
+        chunks: Vec<u64>,
+    },
+}
+
+/// Reads every file of a model. `seen` is told the bytes read so far, and ends the reading by saying `false`, which is an
+/// error of the kind `Interrupted`. Chunk hashes that are missing beside a good file are
+/// written when that is possible.
+pub fn model(
+    store: &Store,
+    model: &Model,
+    seen: &mut dyn FnMut(u64) -> bool,
+) -> Result<Vec<Checked>, StoreError> {
+    let mut before = 0;
+    let mut checked = Vec::new();
+    for file in &model.files {
+        let state = one(store, model, file, &mut |bytes| seen(before + bytes))?;
+        before += file.bytes;
+        checked.push(Checked {
+            file: file.name.clone(),
+            state,
+        });
+    }
+    Ok(checked)
+}
+
+fn one(
+    store: &Store,
+    model: &Model,
+    file: &ModelFile,
+    seen: &mut dyn FnMut(u64) -> bool,
+) -> Result<State, StoreError> {
+    let path = store.path_of(model, file);
+    let mut opened = match File::open(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(State::Missing),
+        opened => opened.map_err(StoreError::on("open", &path))?,
+    };
+    let found = opened.metadata().map_err(StoreError::on("look at", &path))?.len();
+    if found != file.bytes {
+        return Ok(State::Length {
+            expected: file.bytes,
+            found,
+        });
+    }
+    let kept = store
+        .chunk_list(model, file)
+        .filter(|list| list.sha256 == file.sha256);
+    let size = kept.as_ref().map_or(CHUNK_BYTES, |list| list.chunk_bytes);
+    let read = ChunkList::read(&mut opened, size, seen).map_err(StoreError::on("read", &path))?;
+    if read.sha256 == file.sha256 {
+        if kept.is_none() {
+            // Whoever may only read can still verify.
+            let _ = write(&path, &read);
+        }
+        return Ok(State::Good);
+    }
+    let published = (!file.chunks.is_empty() && size == CHUNK_BYTES).then_some(&file.chunks);
+    let right = published.or(kept.as_ref().map(|list| &list.chunks));
+    let pairs = right
+        .into_iter()
+        .flat_map(|right| right.iter().zip(&read.chunks).enumerate());
+    let chunks = pairs
+        .filter(|(_, (right, found))| right != found)
+        .map(|(index, _)| index as u64)
+        .collect();
+    Ok(State::Damaged { chunks })
+}
+
+/// Keeps the chunk hashes of a good file beside it.
+pub(crate) fn write(path: &std::path::Path, list: &ChunkList) -> Result<(), StoreError> {
+    let path = chunks_path(path);
+    // Plain fields are always JSON.
+    let text = serde_json::to_vec(list).unwrap_or_default();
+    durable::replace(&path, &text).map_err(StoreError::on("write", &path))
+}

@@ -1,0 +1,520 @@
+//! Downloads from servers that misbehave.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::cell::Cell;
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use common::{Behaviour, Server};
+use sigmavault_catalogue::download::{DownloadError, Http, Order, Stage, Tuning, Watch, pull};
+use sigmavault_catalogue::{Hasher, Model, ModelFile, Store};
+use tempfile::TempDir;
+
+const CHUNK: usize = 64 << 10;
+
+/// Looks on, and ends the download after so many bytes.
+#[derive(Default)]
+struct Onlooker {
+    notes: Vec<String>,
+    stop_at: Option<u64>,
+    stopped: bool,
+    most: u64,
+    slept: Cell<Duration>,
+}
+
+impl Watch for Onlooker {
+    fn progress(&mut self, _: &str, stage: Stage, done: u64, total: u64) {
+        assert!(done <= total);
+        if stage == Stage::Fetching {
+            self.most = self.most.max(done);
+            self.stopped |= self.stop_at.is_some_and(|at| done >= at);
+        }
+    }
+
+    fn note(&mut self, text: &str) {
+        self.notes.push(text.to_owned());
+    }
+
+    fn stopped(&self) -> bool {
+        self.stopped
+    }
+
+    fn sleep(&self, time: Duration) {
+        self.slept.set(self.slept.get() + time);
+    }
+}
+
+/// Bytes that do not repeat.
+fn content(length: usize) -> Vec<u8> {
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()[3]
+    })
+    .take(length)
+    .collect()
+}
+
+fn model(url: &str, content: &[u8]) -> Model {
+    Model {
+        id: "m".into(),
+        name: "M".into(),
+        publisher: "P".into(),
+        aliases: Vec::new(),
+        use_: sigmavault_catalogue::Use::Chat,
+        architecture: "qwen3".into(),
+        licence: "MIT".into(),
+        licence_url: "https://example.org/LICENSE".into(),
+        context: 4096,
+        memory_bytes: 1,
+        machine_bytes: 0,
+        files: vec![ModelFile {
+            name: "f.gguf".into(),
+            bytes: content.len() as u64,
+            sha256: Hasher::of(content),
+            url: url.to_owned(),
+            chunks: Vec::new(),
+        }],
+    }
+}
+
+fn with_chunks(mut model: Model, content: &[u8]) -> Model {
+    model.files[0].chunks = content.chunks(CHUNK).map(Hasher::of).collect();
+    model
+}
+
+fn tuning() -> Tuning {
+    Tuning {
+        chunk_bytes: CHUNK as u64,
+        mark_bytes: 8 << 10,
+        reserve_bytes: 0,
+        ..Tuning::default()
+    }
+}
+
+struct Place {
+    _folder: TempDir,
+    store: Store,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self {
+            store: Store::at(folder.path()),
+            _folder: folder,
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.store.folder_of("m").join(name)
+    }
+
+    fn pull(&self, model: &Model, watch: &mut Onlooker) -> Result<PathBuf, DownloadError> {
+        self.ordered(model, false, watch)
+    }
+
+    fn ordered(&self, model: &Model, repair: bool, watch: &mut Onlooker) -> Result<PathBuf, DownloadError> {
+        let order = Order {
+            model,
+            accepted_licence: "MIT",
+            time: "2026-11-20T10:00:00Z".into(),
+            repair,
+        };
+        pull(&self.store, &order, &Http::new("test"), &tuning(), watch)
+    }
+
+    /// That the file is there and right, and nothing of the download is left.
+    fn holds(&self, content: &[u8]) {
+        assert!(fs::read(self.path("f.gguf")).unwrap() == content);
+        let mut names: Vec<String> = fs::read_dir(self.store.folder_of("m"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        assert_eq!(names, ["f.gguf", "f.gguf.chunks", "model.json"]);
+    }
+}
+
+#[test]
+fn a_good_server_needs_one_request() {
+    let bytes = content(5 * CHUNK + 77);
+    let server = Server::good(bytes.clone());
+    let (place, model) = (Place::new(), model(&server.url, &bytes));
+    let path = place.pull(&model, &mut Onlooker::default()).unwrap();
+    assert_eq!(path, place.path("f.gguf"));
+    place.holds(&bytes);
+    assert_eq!(server.ranges(), [None]);
+    let list = place.store.chunk_list(&model, &model.files[0]).unwrap();
+    assert_eq!(
+        list.chunks,
+        bytes.chunks(CHUNK).map(Hasher::of).collect::<Vec<_>>()
+    );
+    assert_eq!(place.store.installed("m").unwrap().accepted_licence, "MIT");
+    // It is there: nothing is asked for.
+    place.pull(&model, &mut Onlooker::default()).unwrap();
+    assert_eq!(server.seen().len(), 1);
+}
+
+#[test]
+fn connections_that_break_are_taken_up_at_the_same_byte() {
+    let bytes = content(3 * CHUNK);
+    let server = Server::start(bytes.clone(), |number, _| Behaviour {
+        cut_after: (number < 20).then_some(9000),
+        ..Behaviour::default()
+    });
+    let place = Place::new();
+    let mut watch = Onlooker::default();
+    place.pull(&model(&server.url, &bytes), &mut watch).unwrap();
+    place.holds(&bytes);
+    let ranges = server.ranges();
+    assert_eq!(ranges.len(), 21);
+    assert_eq!(ranges[1].as_deref(), Some("bytes=9000-196607"));
+    assert_eq!(ranges[20].as_deref(), Some("bytes=180000-196607"));
+    assert_eq!(server.seen()[1].if_range.as_deref(), Some("\"v1\""));
+    // Every time something came, so every wait is the first.
+    assert_eq!(watch.slept.get(), Duration::from_secs(20));
+}
+
+#[test]
+fn a_server_that_gives_nothing_is_given_up() {
+    let bytes = content(CHUNK);
+    let server = Server::start(bytes.clone(), |_, _| Behaviour {
+        cut_after: Some(0),
+        ..Behaviour::default()
+    });
+    let place = Place::new();
+    let mut watch = Onlooker::default();
+    let error = place.pull(&model(&server.url, &bytes), &mut watch).unwrap_err();
+    assert!(
+        matches!(error, DownloadError::GaveUp { attempts: 8, .. }),
+        "{error}"
+    );
+    assert_eq!(server.seen().len(), 8);
+    // 1 + 2 + 4 + 8 + 16 + 30 + 30
+    assert_eq!(watch.slept.get(), Duration::from_secs(91));
+    assert!(!place.path("f.gguf").exists());
+}
+
+#[test]
+fn busy_servers_say_when_to_come_again_and_absent_files_end_it() {
+    let bytes = content(CHUNK);
+    let server = Server::start(bytes.clone(), |number, _| Behaviour {
+        status: (number < 2).then_some((503, Some(7))),
+        ..Behaviour::default()
+    });
+    let place = Place::new();
+    let mut watch = Onlooker::default();
+    place.pull(&model(&server.url, &bytes), &mut watch).unwrap();
+    place.holds(&bytes);
+    assert_eq!(watch.slept.get(), Duration::from_secs(14));
+    for status in [401, 403, 404, 410] {
+        let server = Server::start(bytes.clone(), move |_, _| Behaviour {
+            status: Some((status, None)),
+            ..Behaviour::default()
+        });
+        let place = Place::new();
+        let error = place
+            .pull(&model(&server.url, &bytes), &mut Onlooker::default())
+            .unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with(&format!("cannot get {}: the server answers {status}", server.url)),
+            "{error}"
+        );
+        assert_eq!(server.seen().len(), 1);
+    }
+}
+
+#[test]
+fn lies_about_the_length_are_seen() {
+    let bytes = content(2 * CHUNK);
+    // Of the whole file: it is another file.
+    let server = Server::start(bytes.clone(), |_, _| Behaviour {
+        says_length: Some(2 * CHUNK + 1),
+        ..Behaviour::default()
+    });
+    let error = Place::new()
+        .pull(&model(&server.url, &bytes), &mut Onlooker::default())
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "{} has 131073 bytes, but the catalogue says 131072: it is another file",
+            server.url
+        )
+    );
+    // Of a part.
+    let server = Server::start(bytes.clone(), |number, _| Behaviour {
+        cut_after: (number == 0).then_some(1000),
+        says_total: (number == 1).then_some(7 * CHUNK),
+        ..Behaviour::default()
+    });
+    let error = Place::new()
+        .pull(&model(&server.url, &bytes), &mut Onlooker::default())
+        .unwrap_err();
+    assert!(
+        matches!(error, DownloadError::Length { found: 458_752, .. }),
+        "{error}"
+    );
+    // Fewer bytes than there are in a part, and more: the first is taken up again, the second is not read.
+    let server = Server::start(bytes.clone(), |number, _| Behaviour {
+        cut_after: (number == 0).then_some(1000),
+        says_length: (number == 1).then_some(500),
+        excess: if number == 2 { 999 } else { 0 },
+        ..Behaviour::default()
+    });
+    let place = Place::new();
+    place
+        .pull(&model(&server.url, &bytes), &mut Onlooker::default())
+        .unwrap();
+    place.holds(&bytes);
+    assert_eq!(server.ranges()[2].as_deref(), Some("bytes=1500-131071"));
+}
+
+#[test]
+fn a_part_from_elsewhere_is_not_taken() {
+    let bytes = content(2 * CHUNK);
+    let server = Server::start(bytes.clone(), |number, _| Behaviour {
+        cut_after: (number == 0).then_some(5000),
+        shifted: (number == 1).then_some(4000),
+        ..Behaviour::default()
+    });
+    let place = Place::new();
+    let mut watch = Onlooker::default();
+    place.pull(&model(&server.url, &bytes), &mut watch).unwrap();
+    place.holds(&bytes);
+    assert!(
+        watch.notes[1].contains("from byte 4000 on, where byte 5000 was asked for"),
+        "{:?}",
+        watch.notes
+    );
+}
+
+#[test]
+fn a_server_without_ranges_is_read_from_the_start() {
+    let bytes = content(4 * CHUNK);
+    let server = Server::start(bytes.clone(), |number, _| Behaviour {
+        ignores_range: true,
+        cut_after: (number < 2).then_some((number + 1) * 100_000),
+        ..Behaviour::default()
+    });
+    let place = Place::new();
+    place
+        .pull(&model(&server.url, &bytes), &mut Onlooker::default())
+        .unwrap();
+    place.holds(&bytes);
+    assert_eq!(server.seen().len(), 3);
+}
+
+#[test]
+fn another_version_on_the_server_is_not_mixed_with_the_first() {
+    let (old, bytes) = (vec![7; 4 * CHUNK], content(4 * CHUNK));
+    let (first, second) = (
+        Server::good(old),
+        Server::start(bytes.clone(), |_, _| Behaviour {
+            etag: Some("\"new\"".into()),
+            ..Behaviour::default()
+        }),
+    );
+    let place = Place::new();
+    let mut watch = Onlooker {
+        stop_at: Some(100_000),
+        ..Onlooker::default()
+    };
+    let error = place.pull(&model(&first.url, &bytes), &mut watch).unwrap_err();
+    assert!(matches!(error, DownloadError::Stopped { .. }), "{error}");
+    let mut watch = Onlooker::default();
+    place.pull(&model(&second.url, &bytes), &mut watch).unwrap();
+    place.holds(&bytes);
+    assert_eq!(second.seen()[0].if_range.as_deref(), Some("\"v1\""));
+    assert_eq!(second.ranges()[1], None);
+    assert!(
+        watch.notes[0].starts_with("the server has another version of the file than before"),
+        "{:?}",
+        watch.notes
+    );
+}
+
+#[test]
+fn a_server_whose_versions_mean_nothing_is_borne() {
+    let bytes = content(8 * CHUNK);
+    let server = Server::start(bytes.clone(), |number, _| Behaviour {
+        etag: Some(format!("\"{number}\"")),
+        ignores_if_range: true,
+        cut_after: (number < 12).then_some(70_000),
+        ..Behaviour::default()
+    });
+    let place = Place::new();
+    place
+        .pull(&model(&server.url, &bytes), &mut Onlooker::default())
+        .unwrap();
+    place.holds(&bytes);
+}
+
+#[test]
+fn only_wrong_pieces_are_fetched_again_when_their_hashes_are_published() {
+    let bytes = content(6 * CHUNK);
+    let server = Server::start(bytes.clone(), |number, _| Behaviour {
+        corrupt: (number == 0).then_some((2 * CHUNK + 5, 3 * CHUNK + 1)),
+        ..Behaviour::default()
+    });
+    let place = Place::new();
+    let model = with_chunks(model(&server.url, &bytes), &bytes);
+    place.pull(&model, &mut Onlooker::default()).unwrap();
+    place.holds(&bytes);
+    assert_eq!(server.ranges(), [None, Some("bytes=131072-262143".to_owned())]);
+
+    let server = Server::start(bytes.clone(), |_, _| Behaviour {
+        corrupt: Some((0, 1)),
+        ..Behaviour::default()
+    });
+    let mut model = model;
+    model.files[0].url.clone_from(&server.url);
+    let error = Place::new().pull(&model, &mut Onlooker::default()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "piece 0 of {} came with a wrong SHA-256 3 times: the source has another or a damaged file",
+            server.url
+        )
+    );
+}
+
+#[test]
+fn another_file_is_refused_and_removed() {
+    let bytes = content(3 * CHUNK);
+    let server = Server::start(bytes.clone(), |_, _| Behaviour {
+        corrupt: Some((CHUNK, CHUNK + 1)),
+        ..Behaviour::default()
+    });
+    let place = Place::new();
+    let model = model(&server.url, &bytes);
+    let error = place.pull(&model, &mut Onlooker::default()).unwrap_err();
+    assert!(
+        matches!(&error, DownloadError::WrongFile { expected, .. } if *expected == model.files[0].sha256),
+        "{error}"
+    );
+    for name in ["f.gguf", "f.gguf.part", "f.gguf.journal", "model.json"] {
+        assert!(!place.path(name).exists(), "{name}");
+    }
+}
+
+#[test]
+fn damage_on_the_disk_is_fetched_again() {
+    let bytes = content(6 * CHUNK);
+    let server = Server::good(bytes.clone());
+    let (place, model) = (Place::new(), model(&server.url, &bytes));
+    let mut watch = Onlooker {
+        stop_at: Some(4 * CHUNK as u64 + 20_000),
+        ..Onlooker::default()
+    };
+    let error = place.pull(&model, &mut watch).unwrap_err();
+    assert!(error.to_string().starts_with("stopped at "), "{error}");
+    // A piece that is there, and the first bytes of the one that is not whole.
+    let part = place.path("f.gguf.part");
+    let mut damaged = fs::read(&part).unwrap();
+    damaged[CHUNK + 9] ^= 1;
+    let begun = damaged.len();
+    fs::write(&part, &damaged).unwrap();
+    place.pull(&model, &mut Onlooker::default()).unwrap();
+    place.holds(&bytes);
+    let ranges = server.ranges();
+    assert_eq!(ranges[1].as_deref(), Some("bytes=65536-131071"));
+    assert_eq!(ranges[2], Some(format!("bytes={begun}-393215")));
+
+    // A whole file.
+    let mut damaged = bytes.clone();
+    damaged[5 * CHUNK] ^= 1;
+    fs::write(place.path("f.gguf"), &damaged).unwrap();
+    place.ordered(&model, false, &mut Onlooker::default()).unwrap();
+    assert!(fs::read(place.path("f.gguf")).unwrap() == damaged);
+    place.ordered(&model, true, &mut Onlooker::default()).unwrap();
+    place.holds(&bytes);
+    assert_eq!(server.ranges()[3].as_deref(), Some("bytes=327680-393215"));
+    assert_eq!(server.seen().len(), 4);
+}
+
+#[test]
+fn fifty_random_stops_end_with_the_right_file() {
+    let bytes = content(400 * CHUNK + 4321);
+    let server = Server::start(bytes.clone(), |number, _| Behaviour {
+        cut_after: (number % 7 == 3).then_some(11_111),
+        ..Behaviour::default()
+    });
+    let (place, model) = (Place::new(), model(&server.url, &bytes));
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut stops = 0;
+    let mut reached = 0;
+    while stops < 50 {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        let mut watch = Onlooker {
+            stop_at: Some(reached + (random >> 33) % 50_000),
+            ..Onlooker::default()
+        };
+        match place.pull(&model, &mut watch) {
+            Err(DownloadError::Stopped { done, .. }) => {
+                assert!(done >= reached, "{done} after {reached}");
+                reached = done;
+                stops += 1;
+            }
+            other => panic!("{other:?} at {reached} after {stops} stops"),
+        }
+        // What a power cut can leave: a journal without its last bytes, and a file without its last blocks.
+        if stops % 5 == 0 {
+            let journal = place.path("f.gguf.journal");
+            let text = fs::read(&journal).unwrap();
+            fs::write(&journal, &text[..text.len() - text.len().min(70)]).unwrap();
+            reached = 0;
+        }
+        if stops % 9 == 0 {
+            let part = fs::OpenOptions::new()
+                .write(true)
+                .open(place.path("f.gguf.part"))
+                .unwrap();
+            part.set_len(part.metadata().unwrap().len().saturating_sub(30_000))
+                .unwrap();
+            reached = 0;
+        }
+    }
+    place.pull(&model, &mut Onlooker::default()).unwrap();
+    place.holds(&bytes);
+}
+
+#[test]
+fn two_downloads_of_one_model_do_not_meet() {
+    let bytes = content(CHUNK);
+    let server = Server::good(bytes.clone());
+    let (place, model) = (Place::new(), model(&server.url, &bytes));
+    place.store.create("m").unwrap();
+    let lock = fs::File::create(place.path("download.lock")).unwrap();
+    lock.lock().unwrap();
+    let error = place.pull(&model, &mut Onlooker::default()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "m is being downloaded already; wait for it to end"
+    );
+    drop(lock);
+    place.pull(&model, &mut Onlooker::default()).unwrap();
+    place.holds(&bytes);
+}
+
+#[test]
+fn a_disk_that_is_too_small_is_told_before() {
+    let server = Server::good(content(CHUNK));
+    let (place, mut model) = (Place::new(), model(&server.url, &content(CHUNK)));
+    model.files[0].bytes = 1 << 50;
+    let error = place.pull(&model, &mut Onlooker::default()).unwrap_err();
+    assert!(
+        matches!(error, DownloadError::Space { needed, .. } if needed == 1 << 50),
+        "{error}"
+    );
+    assert!(server.seen().is_empty());
+}

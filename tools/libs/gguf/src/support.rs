@@ -1,0 +1,217 @@
+//! What the engine can run, and why it cannot run the rest.
+//!
+//! Only what the file says is looked at; that the tensors of an architecture are all there is found out when it is
+//! loaded.
+
+use crate::index::Index;
+use crate::kind::TensorKind;
+use crate::summary::Summary;
+
+/// Architectures that the engine runs, by `general.architecture`, and what they are.
+pub const ARCHITECTURES: [(&str, &str); 7] = [
+    ("qwen3", "Qwen3, Ternary-Bonsai among them"),
+    ("bitnet", "BitNet b1.58"),
+    ("bitnet-b1.58", "BitNet b1.58"),
+    ("mamba", "Mamba-1"),
+    ("mamba2", "Mamba-2"),
+    ("granitehybrid", "Granite 4 H, Mamba-2 with attention"),
+    ("rwkv7", "RWKV-7"),
+];
+
+/// Kinds of tensors that the engine multiplies with.
+pub const KINDS: [TensorKind; 12] = [
+    TensorKind::F32,
+    TensorKind::F16,
+    TensorKind::BF16,
+    TensorKind::Q8_0,
+    TensorKind::Q4K,
+    TensorKind::Q5K,
+    TensorKind::Q6K,
+    TensorKind::Tq1_0,
+    TensorKind::Tq2_0,
+    TensorKind::I2S,
+    TensorKind::Q2_0G64,
+    TensorKind::Q2_0G128,
+];
+
+/// Something that keeps the engine from running a file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Obstacle {
+    /// No `general.architecture`.
+    #[error("the file does not say its architecture (general.architecture)")]
+    NoArchitecture,
+    /// An architecture that the engine does not know.
+    #[error("the engine does not run the architecture {0:?}")]
+    Architecture(String),
+    /// Something else than a model, such as an adapter.
+    #[error("the file holds no model of its own but one of type {0:?}")]
+    NoModel(String),
+    /// Only a vocabulary.
+    #[error("the file has no tensors: it is a vocabulary, not a model")]
+    NoTensors,
+    /// A part of a model that was split.
+    #[error("the file is one of {0} parts; try: the model in one file")]
+    Split(u64),
+    /// A model whose activations have to be transformed.
+    #[error(
+        "{0} needs a transform of its activations that the engine does not have; without it the text is nonsense"
+    )]
+    ActivationTransform(String),
+    /// Tensors of a kind that the engine does not have, or does not know.
+    #[error("{count} of the tensors, {first:?} first, are of the kind {kind}{}", why(*.kind))]
+    Kind {
+        /// The kind.
+        kind: TensorKind,
+        /// How many there are.
+        count: usize,
+        /// The first of them.
+        first: String,
+    },
+    /// No vocabulary.
+    #[error("the file has no vocabulary (tokenizer.ggml.tokens)")]
+    NoVocabulary,
+}
+
+fn why(kind: TensorKind) -> String {
+    kind.refusal().map_or_else(
+        || ", which the engine does not have".to_owned(),
+        |why| format!(": {why}"),
+    )
+}
+
+/// Everything that keeps the engine from running this file; nothing when it can.
+pub fn obstacles(index: &Index) -> Vec<Obstacle> {
+    let (metadata, summary) = (index.metadata(), Summary::of(index));
+    let mut found = Vec::new();
+    match metadata.string("general.type") {
+        None | Some("model") => {}
+        Some(other) => found.push(Obstacle::NoModel(other.to_owned())),
+    }
+    match metadata.u64("split.count") {
+        None | Some(0 | 1) => {}
+        Some(parts) => found.push(Obstacle::Split(parts)),
+    }
+    match summary.architecture {
+        None => found.push(Obstacle::NoArchitecture),
+        Some(name) if !ARCHITECTURES.iter().any(|(known, _)| *known == name) => {
+            found.push(Obstacle::Architecture(name));
+        }
+        Some(_) => {}
+    }
+    if let Some(name) = summary.name.filter(|name| is_bonsai_2(name)) {
+        found.push(Obstacle::ActivationTransform(name));
+    }
+    if index.tensors().is_empty() {
+        found.push(Obstacle::NoTensors);
+    }
+    for (kind, count, _) in summary.kinds {
+        if KINDS.contains(&kind) {
+            continue;
+        }
+        let first = index.tensors().iter().find(|tensor| tensor.kind == kind);
+        found.push(Obstacle::Kind {
+            kind,
+            count,
+            first: first.map_or_else(String::new, |tensor| tensor.name.clone()),
+        });
+    }
+    if metadata
+        .strings("tokenizer.ggml.tokens")
+        .is_none_or(<[String]>::is_empty)
+    {
+        found.push(Obstacle::NoVocabulary);
+    }
+    found
+}
+
+/// Whether a model of this name is of the second Bonsai family, whose weights are stored rotated.
+fn is_bonsai_2(name: &str) -> bool {
+    let words: Vec<String> = name
+        .split(|c: char| !c.is_alphanumeric() && c != '.')
+        .map(str::to_lowercase)
+        .collect();
+    words
+        .windows(2)
+        .any(|pair| pair[0] == "bonsai" && (pair[1] == "2" || pair[1] == "v2" || is_minor_of_2(&pair[1])))
+        || words.iter().any(|word| word == "bonsai2")
+}
+
+/// Whether this is a version such as 2.1, and no size such as 2.7b.
+fn is_minor_of_2(word: &str) -> bool {
+    word.strip_prefix("2.")
+        .is_some_and(|minor| minor.chars().all(|c| c.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::writer::Writer;
+
+    fn check(change: impl FnOnce(&mut Writer<'_>)) -> Vec<String> {
+        let mut writer = Writer::new();
+        writer
+            .set("general.architecture", "qwen3")
+            .set("general.name", "Ternary Bonsai 1.7B")
+            .set("tokenizer.ggml.tokens", vec!["a".to_owned()]);
+        writer.tensor("token_embd.weight", &[64, 1], TensorKind::Q2_0G64, &[0; 18]);
+        change(&mut writer);
+        let mut bytes = Vec::new();
+        writer.write(&mut bytes).unwrap();
+        let found = obstacles(&Index::parse(&bytes).unwrap());
+        found.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_known_model_has_no_obstacle() {
+        assert_eq!(check(|_| ()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn every_obstacle_is_named() {
+        let found = check(|writer| {
+            writer
+                .set("general.architecture", "qwen35")
+                .set("general.type", "adapter")
+                .set("general.name", "Bonsai-2 27B")
+                .set("split.count", 3_u16)
+                .set("tokenizer.ggml.tokens", Vec::<String>::new());
+            writer.tensor("a", &[32, 1], TensorKind::Q4_0, &[0; 18]);
+            writer.tensor("b", &[4, 1], TensorKind::F32, &[0; 16]).type_id(38);
+        });
+        assert_eq!(
+            found,
+            [
+                "the file holds no model of its own but one of type \"adapter\"",
+                "the file is one of 3 parts; try: the model in one file",
+                "the engine does not run the architecture \"qwen35\"",
+                "Bonsai-2 27B needs a transform of its activations that the engine does not have; without it the text is nonsense",
+                "1 of the tensors, \"b\" first, are of the kind unknown type 38: forks use this type number for different formats, \
+                 and the size fits none that is known",
+                "1 of the tensors, \"a\" first, are of the kind Q4_0, which the engine does not have",
+                "the file has no vocabulary (tokenizer.ggml.tokens)",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_second_bonsai_family_by_name() {
+        for name in [
+            "Bonsai-2 27B",
+            "Bonsai 2",
+            "prism-ml/Bonsai2-27B",
+            "Ternary Bonsai 2.1",
+            "bonsai-v2",
+        ] {
+            assert!(is_bonsai_2(name), "{name}");
+        }
+        for name in [
+            "Ternary-Bonsai-8B",
+            "Bonsai 1.7B",
+            "Bonsai 2.7B",
+            "Bonsai 27B",
+            "Bonsai",
+        ] {
+            assert!(!is_bonsai_2(name), "{name}");
+        }
+    }
+}

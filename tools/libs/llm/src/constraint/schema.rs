@@ -1,0 +1,217 @@
+//! Which JSON Schemas are enforced to the letter, and which are refused.
+//!
+//! The grammar compiler leaves out keywords that it does not know or that its draft does not have, and a schema may then accept what it
+//! should not. So every keyword of every schema is looked at here first, and only those whose meaning is enforced get through.
+
+use serde_json::{Map, Value};
+
+/// A schema that is refused, and where in it the reason is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason} at {place}")]
+pub struct SchemaError {
+    /// A JSON pointer with `#` before it.
+    pub place: String,
+    /// What is the matter.
+    pub reason: String,
+}
+
+macro_rules! date {
+    () => {
+        "[0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))\
+        |([0-9]{2}(0[48]|[2468][048]|[13579][26])|([2468][048]|[13579][26])00)-02-29"
+    };
+}
+
+macro_rules! time {
+    () => {
+        "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
+    };
+}
+
+macro_rules! domain {
+    () => {
+        "([A-Za-z0-9]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?\\.){1,4}[A-Za-z]{2,12}"
+    };
+}
+
+/// Versions of JSON Schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Draft {
+    Seven,
+    Of2019,
+    Of2020,
+}
+
+/// Enforced, and their value is no schema.
+const PLAIN: [&str; 18] = [
+    "const", "enum", "type", "minItems", "maxItems", "required", "minProperties", "maxProperties", "minLength", "maxLength", "pattern",
+    "format", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "$ref",
+];
+
+/// They say nothing about what is valid, and are taken out.
+const NOTES: [&str; 9] = ["title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "$comment", "$schema"];
+
+/// Formats that the compiler enforces as the standards have them.
+const FORMATS: [&str; 4] = ["duration", "ipv4", "ipv6", "uuid"];
+
+/// Formats that the compiler is too lax about (leap seconds and days, lengths), by patterns that only valid texts match.
+const PATTERNS: [(&str, &str); 5] = [
+    ("date-time", concat!("^(", date!(), ")T(", time!(), ")$")),
+    ("date", concat!("^(", date!(), ")$")),
+    ("time", concat!("^(", time!(), ")$")),
+    ("hostname", concat!("^", domain!(), "$")),
+    ("email", concat!("^[A-Za-z0-9_+-]{1,30}(\\.[A-Za-z0-9_+-]{1,30})?@", domain!(), "$")),
+];
+
+const SUPPORTED: &str = "date-time, date, time, duration, email, hostname, ipv4, ipv6, uuid";
+
+/// Deeper schemas are refused before they exhaust a stack.
+const DEPTH: usize = 64;
+
+/// The schema without notes, when all of it can be enforced.
+pub(super) fn check(schema: &Value) -> Result<Value, SchemaError> {
+    let draft = draft(schema)?;
+    let mut walk = Walk { draft, places: Vec::new(), references: Vec::new() };
+    let checked = walk.schema(schema, "#", 0)?;
+    for (place, target) in &walk.references {
+        if !walk.places.contains(target) {
+            return Err(SchemaError { place: place.clone(), reason: format!("the reference `{target}` leads to no schema in this document") });
+        }
+    }
+    match checked {
+        Value::Object(mut object) => {
+            if let Some(uri) = schema.get("$schema") {
+                object.insert("$schema".into(), uri.clone());
+            }
+            Ok(Value::Object(object))
+        }
+        Value::Bool(true) => Ok(Value::Object(Map::new())),
+        _ => Err(SchemaError { place: "#".into(), reason: "nothing is valid for the schema `false`".into() }),
+    }
+}
+
+/// The validator for finished texts. Formats are checked, references into the net are not followed.
+pub(super) fn validator(schema: &Value) -> Result<jsonschema::Validator, SchemaError> {
+    let draft = match draft(schema)? {
+        Draft::Seven => jsonschema::Draft::Draft7,
+        Draft::Of2019 => jsonschema::Draft::Draft201909,
+        Draft::Of2020 => jsonschema::Draft::Draft202012,
+    };
+    let built = jsonschema::options().with_draft(draft).should_validate_formats(true).should_ignore_unknown_formats(false).offline().build(schema);
+    built.map_err(|e| SchemaError { place: format!("#{}", e.instance_path()), reason: e.to_string() })
+}
+
+fn draft(schema: &Value) -> Result<Draft, SchemaError> {
+    let Some(uri) = schema.get("$schema") else { return Ok(Draft::Of2020) };
+    let bare = uri.as_str().map(|u| u.trim_end_matches('#').trim_start_matches("https://").trim_start_matches("http://"));
+    match bare {
+        Some("json-schema.org/draft/2020-12/schema") => Ok(Draft::Of2020),
+        Some("json-schema.org/draft/2019-09/schema") => Ok(Draft::Of2019),
+        Some("json-schema.org/draft-07/schema") => Ok(Draft::Seven),
+        _ => Err(SchemaError { place: "#/$schema".into(), reason: format!("the version {uri} is not known; known are 2020-12, 2019-09 and draft 7") }),
+    }
+}
+
+struct Walk {
+    draft: Draft,
+    /// Where schemas are.
+    places: Vec<String>,
+    /// Where references are, and to where.
+    references: Vec<(String, String)>,
+}
+
+impl Walk {
+    fn schema(&mut self, schema: &Value, place: &str, depth: usize) -> Result<Value, SchemaError> {
+        let refuse = |place: String, reason: String| Err(SchemaError { place, reason });
+        if depth > DEPTH {
+            return refuse(place.to_owned(), format!("schemas are nested more than {DEPTH} deep"));
+        }
+        self.places.push(place.to_owned());
+        let object = match schema {
+            Value::Bool(_) => return Ok(schema.clone()),
+            Value::Object(object) => object,
+            _ => return refuse(place.to_owned(), "a schema is an object, `true` or `false`".into()),
+        };
+        let mut kept = Map::new();
+        let mut shaped = None;
+        for (keyword, value) in object {
+            let here = format!("{place}/{}", keyword.replace('~', "~0").replace('/', "~1"));
+            let kept_value = match keyword.as_str() {
+                "$schema" if depth > 0 => return refuse(here, "a version inside of a schema is not supported".into()),
+                note if NOTES.contains(&note) => continue,
+                // Without meaning in these forms.
+                "uniqueItems" if *value == Value::Bool(false) => continue,
+                "unevaluatedProperties" | "unevaluatedItems" if *value == Value::Bool(true) => continue,
+                "format" if PATTERNS.iter().any(|(name, _)| value == name) => {
+                    shaped = PATTERNS.iter().find(|(name, _)| value == name).map(|(_, pattern)| *pattern);
+                    continue;
+                }
+                "format" => {
+                    if !value.as_str().is_some_and(|f| FORMATS.contains(&f)) {
+                        return refuse(here, format!("the format {value} is not enforced; enforced are {}", SUPPORTED));
+                    }
+                    value.clone()
+                }
+                "$ref" => {
+                    let Some(target) = value.as_str().filter(|t| t.starts_with('#')) else {
+                        return refuse(here, format!("the reference {value} leads out of the document"));
+                    };
+                    if self.draft == Draft::Seven && object.keys().any(|k| k != "$ref" && !NOTES.contains(&k.as_str()) && k != "definitions") {
+                        return refuse(here, "draft 7 ignores what stands beside a reference; use `allOf`".into());
+                    }
+                    self.references.push((here, target.to_owned()));
+                    value.clone()
+                }
+                "items" if value.is_array() => {
+                    if self.draft == Draft::Of2020 {
+                        return refuse(here, "a list of schemas is called `prefixItems` in version 2020-12".into());
+                    }
+                    self.list(value, &here, depth)?
+                }
+                "prefixItems" if self.draft != Draft::Of2020 => {
+                    return refuse(here, "`prefixItems` exists from version 2020-12 on; use a list for `items`".into());
+                }
+                "additionalItems" if self.draft == Draft::Of2020 => {
+                    return refuse(here, "`additionalItems` is called `items` in version 2020-12".into());
+                }
+                "items" | "additionalItems" | "additionalProperties" => self.schema(value, &here, depth + 1)?,
+                "allOf" | "anyOf" | "oneOf" | "prefixItems" => self.list(value, &here, depth)?,
+                "properties" | "patternProperties" | "$defs" | "definitions" => self.named(value, &here, depth)?,
+                plain if PLAIN.contains(&plain) => value.clone(),
+                other => return refuse(here, format!("`{other}` is not enforced")),
+            };
+            kept.insert(keyword.clone(), kept_value);
+        }
+        if let Some(pattern) = shaped {
+            let pattern = serde_json::json!({"pattern": pattern});
+            match kept.get_mut("allOf").and_then(Value::as_array_mut) {
+                Some(all) => all.push(pattern),
+                None => {
+                    kept.insert("allOf".into(), Value::Array(vec![pattern]));
+                }
+            }
+        }
+        Ok(Value::Object(kept))
+    }
+
+    fn list(&mut self, value: &Value, place: &str, depth: usize) -> Result<Value, SchemaError> {
+        let Some(list) = value.as_array().filter(|l| !l.is_empty()) else {
+            return Err(SchemaError { place: place.to_owned(), reason: "this must be a list of schemas, not empty".into() });
+        };
+        let checked: Result<Vec<Value>, SchemaError> =
+            list.iter().enumerate().map(|(i, s)| self.schema(s, &format!("{place}/{i}"), depth + 1)).collect();
+        Ok(Value::Array(checked?))
+    }
+
+    fn named(&mut self, value: &Value, place: &str, depth: usize) -> Result<Value, SchemaError> {
+        let Some(named) = value.as_object() else {
+            return Err(SchemaError { place: place.to_owned(), reason: "this must be an object with schemas".into() });
+        };
+        let mut checked = Map::new();
+        for (name, schema) in named {
+            let here = format!("{place}/{}", name.replace('~', "~0").replace('/', "~1"));
+            checked.insert(name.clone(), self.schema(schema, &here, depth + 1)?);
+        }
+        Ok(Value::Object(checked))
+    }
+}

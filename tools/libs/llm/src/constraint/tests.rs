@@ -1,0 +1,153 @@
+use serde_json::json;
+
+use super::*;
+use crate::engine::tests::toy;
+
+fn refusal(schema: &Value) -> String {
+    match Constraint::json_schema(schema, &toy::tokenizer()) {
+        Err(error) => error.to_string(),
+        Ok(_) => panic!("{schema} was taken"),
+    }
+}
+
+/// Writes a text by choosing among the allowed tokens at random; none when it did not end within `most`.
+fn write(constraint: &mut Constraint, seed: u64, most: usize) -> Option<String> {
+    let tokenizer = toy::tokenizer();
+    let mut ids = Vec::new();
+    for step in 0..most as u64 {
+        let allowed: Vec<u32> = {
+            let mask = constraint.allowed().unwrap();
+            (0..toy::VOCABULARY as u32).filter(|id| mask.get(*id as usize / 32).is_some_and(|w| w >> (id % 32) & 1 == 1)).collect()
+        };
+        assert!(!allowed.is_empty());
+        // The end is taken as soon as it is there, every second time.
+        let random = toy::mix(seed.wrapping_mul(0x9e37_79b9).wrapping_add(step));
+        let token = if allowed.contains(&toy::END) && random.is_multiple_of(2) { toy::END } else { allowed[(random >> 8) as usize % allowed.len()] };
+        if token == toy::END {
+            return Some(tokenizer.decode(&ids, false));
+        }
+        constraint.accept(token).unwrap();
+        ids.push(token);
+        if constraint.is_complete() {
+            return Some(tokenizer.decode(&ids, false));
+        }
+    }
+    None
+}
+
+#[test]
+fn what_is_not_enforced_is_refused_by_name() {
+    let refused = [
+        (json!({"type": "object", "dependentRequired": {"a": ["b"]}}), "`dependentRequired` is not enforced at #/dependentRequired"),
+        (json!({"if": {"type": "string"}, "then": {"minLength": 3}}), "`if` is not enforced at #/if"),
+        (json!({"not": {"type": "string"}}), "`not` is not enforced at #/not"),
+        (json!({"type": "array", "uniqueItems": true}), "`uniqueItems` is not enforced at #/uniqueItems"),
+        (json!({"type": "array", "contains": {"type": "string"}}), "`contains` is not enforced at #/contains"),
+        (json!({"type": "object", "propertyNames": {"pattern": "^a"}}), "`propertyNames` is not enforced at #/propertyNames"),
+        (json!({"type": "object", "unevaluatedProperties": false}), "`unevaluatedProperties` is not enforced at #/unevaluatedProperties"),
+        (json!({"type": "string", "contentEncoding": "base64"}), "`contentEncoding` is not enforced at #/contentEncoding"),
+        (json!({"type": "integer", "minimun": 3}), "`minimun` is not enforced at #/minimun"),
+        (json!({"type": "string", "format": "regex"}), "the format \"regex\" is not enforced; enforced are date-time, date, time, duration, email, hostname, ipv4, ipv6, uuid at #/format"),
+        (json!({"properties": {"a/b": {"$dynamicRef": "#x"}}}), "`$dynamicRef` is not enforced at #/properties/a~1b/$dynamicRef"),
+        (json!({"$ref": "https://example.org/s"}), "the reference \"https://example.org/s\" leads out of the document at #/$ref"),
+        (json!({"$ref": "#/default", "default": {"type": "string"}}), "the reference `#/default` leads to no schema in this document at #/$ref"),
+        (json!({"x-guidance": {"lenient": true}}), "`x-guidance` is not enforced at #/x-guidance"),
+        (json!({"$schema": "http://json-schema.org/draft-04/schema#", "const": 1}), "the version \"http://json-schema.org/draft-04/schema#\" is not known; known are 2020-12, 2019-09 and draft 7 at #/$schema"),
+        (json!({"$schema": "http://json-schema.org/draft-07/schema#", "prefixItems": [{"type": "string"}]}), "`prefixItems` exists from version 2020-12 on; use a list for `items` at #/prefixItems"),
+        (json!({"items": [{"type": "string"}]}), "a list of schemas is called `prefixItems` in version 2020-12 at #/items"),
+        (json!(false), "nothing is valid for the schema `false` at #"),
+        (json!(3), "a schema is an object, `true` or `false` at #"),
+        (json!({"anyOf": []}), "this must be a list of schemas, not empty at #/anyOf"),
+    ];
+    for (schema, reason) in refused {
+        assert_eq!(refusal(&schema), format!("the schema cannot be enforced: {reason}"));
+    }
+}
+
+#[test]
+fn what_the_compiler_or_the_validator_cannot_do_is_refused() {
+    for schema in [
+        json!({"oneOf": [{"type": "string"}, {"type": "string", "minLength": 2}]}),
+        json!({"type": "strin"}),
+        json!({"type": "string", "pattern": "(?=a)b"}),
+        json!({"type": "string", "minLength": 5, "maxLength": 2}),
+        json!({"type": "object", "required": ["a"], "properties": {"a": false}}),
+        json!({"enum": []}),
+        json!({"type": "string", "minLength": -1}),
+    ] {
+        assert!(refusal(&schema).starts_with("the schema cannot be enforced: "), "{schema}");
+    }
+}
+
+#[test]
+fn what_is_written_at_random_is_valid() {
+    let schemas = [
+        json!({"type": "object", "properties": {"name": {"type": "string", "maxLength": 6}, "size": {"type": "integer", "minimum": 3, "maximum": 1000}}, "required": ["name", "size"], "additionalProperties": false}),
+        json!({"type": "array", "items": {"enum": ["a", "b", 3, null, true, {"k": [1, 2]}]}, "minItems": 1, "maxItems": 4}),
+        json!({"type": "array", "prefixItems": [{"const": "x"}, {"type": "boolean"}], "items": {"type": "number", "multipleOf": 0.5, "exclusiveMinimum": -4, "maximum": 4}, "maxItems": 5}),
+        json!({"anyOf": [{"type": "string", "pattern": "^[a-f]{2,4}-[0-9]+$", "maxLength": 9}, {"type": "null"}]}),
+        json!({"oneOf": [{"type": "object", "properties": {"kind": {"const": "a"}, "n": {"type": "integer"}}, "required": ["kind", "n"], "additionalProperties": false}, {"type": "object", "properties": {"kind": {"const": "b"}}, "required": ["kind"], "additionalProperties": false}]}),
+        json!({"$ref": "#/$defs/tree", "$defs": {"tree": {"type": "object", "properties": {"v": {"type": "integer"}, "l": {"anyOf": [{"$ref": "#/$defs/tree"}, {"type": "null"}]}}, "required": ["v", "l"], "additionalProperties": false}}}),
+        json!({"type": "object", "patternProperties": {"^[ab]$": {"type": "integer"}}, "additionalProperties": false, "maxProperties": 3}),
+        json!({"allOf": [{"type": "integer", "minimum": 5}, {"maximum": 9}]}),
+        json!({"type": ["integer", "null", "string"], "maxLength": 3, "maximum": 50, "minimum": -50, "title": "any of three", "default": 7}),
+        json!({"$schema": "http://json-schema.org/draft-07/schema#", "type": "array", "items": [{"type": "integer"}, {"type": "null"}], "additionalItems": false}),
+        json!({"type": "string", "format": "date"}),
+        json!({"type": "string", "format": "ipv4"}),
+        json!({"type": "string", "format": "uuid"}),
+        json!({"type": "string", "format": "time"}),
+        json!({"type": "string", "format": "date-time", "minLength": 20}),
+        json!({"type": "string", "format": "email"}),
+        json!({"type": "string", "format": "hostname"}),
+        json!({"type": "string", "format": "ipv6"}),
+        json!({"type": "string", "format": "duration"}),
+        json!({"type": "string", "format": "date", "pattern": "-02-2", "allOf": [{"pattern": "[0-9]$"}]}),
+        json!({"type": "object"}),
+        json!({"type": "string", "minLength": 2, "maxLength": 4}),
+    ];
+    for schema in schemas {
+        let fresh = Constraint::json_schema(&schema, &toy::tokenizer()).unwrap_or_else(|e| panic!("{schema}: {e}"));
+        let mut done = 0;
+        for seed in 0..60 {
+            let mut constraint = fresh.fork();
+            if let Some(text) = write(&mut constraint, seed, 400) {
+                match constraint.validate(&text) {
+                    Ok(()) => done += 1,
+                    // JSON allows numbers that no reader can hold, such as 1e999.
+                    Err(error) if error.to_string().contains("number out of range") => {}
+                    Err(error) => panic!("{schema} let through {text}: {error}"),
+                }
+            }
+        }
+        assert!(done > 20, "{schema}: only {done} texts came to an end");
+    }
+}
+
+#[test]
+fn a_grammar_and_a_pattern_are_followed() {
+    let mut pattern = Constraint::regex("(ab|cd){2,3}", &toy::tokenizer()).unwrap();
+    let text = write(&mut pattern, 3, 100).unwrap();
+    assert!(["ab", "cd"].contains(&&text[..2]) && (4..=6).contains(&text.len()), "{text}");
+    let mut grammar = Constraint::grammar("start: \"a\" word \"!\"\nword: /[x-z]{3}/", &toy::tokenizer()).unwrap();
+    let text = write(&mut grammar, 3, 100).unwrap();
+    assert!(text.starts_with('a') && text.ends_with('!') && text.len() == 5, "{text}");
+    assert!(matches!(Constraint::grammar("start: nothing", &toy::tokenizer()), Err(ConstraintError::Grammar(_))));
+    assert!(matches!(Constraint::regex("(", &toy::tokenizer()), Err(ConstraintError::Grammar(_))));
+}
+
+#[test]
+fn a_schema_of_a_megabyte_or_three_hundred_tools_is_compiled() {
+    let properties: serde_json::Map<String, Value> =
+        (0..300).map(|i| (format!("tool_{i}"), json!({"type": "object", "description": "x".repeat(3500), "properties": {"path": {"type": "string"}, "n": {"type": "integer"}}, "required": ["path"], "additionalProperties": false}))).collect();
+    let schema = json!({"type": "object", "properties": properties, "additionalProperties": false});
+    assert!(schema.to_string().len() > 1_000_000);
+    Constraint::json_schema(&schema, &toy::tokenizer()).unwrap();
+}
+
+#[test]
+fn a_text_that_does_not_match_is_told() {
+    let constraint = Constraint::json_schema(&json!({"type": "integer", "maximum": 5}), &toy::tokenizer()).unwrap();
+    assert_eq!(constraint.validate("3").map_err(|e| e.to_string()), Ok(()));
+    assert_eq!(constraint.validate("7").unwrap_err().to_string(), "the text left its constraint: 7 is greater than the maximum of 5 at ");
+    assert!(constraint.validate("{").is_err());
+}

@@ -1,0 +1,23 @@
+//! Many texts at once from one model.
+//!
+//! [`Engine`] is the handle: requests go in by [`Engine::submit`], each gives a [`Generation`] to read events from. One scheduler
+//! thread owns all states; in every step it runs one forward pass over all texts that are being read or written
+//! ([`scheduler`]). Prefixes that were computed before are taken from a radix tree ([`prefix`]); tokens may be guessed
+//! ahead ([`draft`]). Nothing runs while nothing is to be
+//! done: the thread blocks on its channel.
+
+mod active;
+mod draft;
+mod forward;
+mod handle;
+mod prefix;
+mod request;
+mod scheduler;
+mod stop;
+
+pub use forward::{CannotRewind, Forward, ForwardError, Shape, State, Step, Wanted};
+pub use handle::{Engine, EngineOptions, EngineStatus};
+pub use request::{Event, FinishReason, Generation, Request, SubmitError, Usage};
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,339 @@
+//! The thread that owns every state.
+
+use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::active::{Active, Job};
+use super::draft::{Recycled, Width};
+use super::forward::{Forward, Shape, State, Step, Wanted};
+use super::handle::{EngineOptions, EngineStatus, Shared};
+use super::prefix::PrefixCache;
+use super::request::{Event, FinishReason, Usage};
+use crate::sampling::highest;
+use crate::tokenizer::Tokenizer;
+
+/// What the handles tell the scheduler.
+#[derive(Debug)]
+pub(super) enum Command {
+    Submit(Box<Job>),
+    /// A generation was dropped.
+    Wake,
+    Threads(usize),
+    Forget,
+    Drain,
+    Shutdown,
+}
+
+/// A text with no more unseen tokens than this is writing, or close to it, and is never put off for a reader.
+const FEW: usize = 32;
+
+pub(super) struct Scheduler<M: Forward> {
+    model: Arc<M>,
+    tokenizer: Arc<Tokenizer>,
+    options: EngineOptions,
+    shape: Shape,
+    inbox: Receiver<Command>,
+    shared: Arc<Shared>,
+    waiting: VecDeque<Job>,
+    running: Vec<Active<M::Sequence>>,
+    prefixes: PrefixCache<M::Sequence>,
+    recycled: Recycled,
+    status: EngineStatus,
+    draining: bool,
+    stopped: bool,
+}
+
+impl<M: Forward> Scheduler<M> {
+    pub(super) fn new(
+        model: Arc<M>,
+        tokenizer: Arc<Tokenizer>,
+        options: EngineOptions,
+        inbox: Receiver<Command>,
+        shared: Arc<Shared>,
+    ) -> Scheduler<M> {
+        let shape = model.shape();
+        let threads = options.threads;
+        if threads > 0 {
+            model.set_threads(threads);
+        }
+        Scheduler {
+            prefixes: PrefixCache::new(options.prefix_bytes, shape.rewindable),
+            recycled: Recycled::new(if options.draft_width > 0 { shape.vocabulary } else { 0 }),
+            status: EngineStatus { threads, ..EngineStatus::default() },
+            model,
+            tokenizer,
+            options,
+            shape,
+            inbox,
+            shared,
+            waiting: VecDeque::new(),
+            running: Vec::new(),
+            draining: false,
+            stopped: false,
+        }
+    }
+
+    pub(super) fn run(mut self) {
+        loop {
+            self.publish();
+            self.receive();
+            self.drop_unwanted();
+            if self.stopped || (self.draining && self.running.is_empty() && self.waiting.is_empty()) {
+                break;
+            }
+            if self.status.threads > 0 {
+                self.admit();
+                self.step();
+            }
+        }
+        self.shared.closed.store(true, Ordering::Release);
+        while let Ok(command) = self.inbox.try_recv() {
+            self.obey(command);
+        }
+        for job in self.waiting.drain(..).chain(self.running.drain(..).map(|a| a.job)) {
+            job.send(Event::Failed("the engine was shut down".into()));
+        }
+        self.shared.queued.store(0, Ordering::Release);
+        self.publish();
+    }
+
+    /// Takes what has come in; blocks while there is nothing to do.
+    fn receive(&mut self) {
+        let idle = self.status.threads == 0 || (self.running.is_empty() && self.waiting.is_empty());
+        if idle && !self.draining || self.draining && self.status.threads == 0 {
+            match self.inbox.recv() {
+                Ok(command) => self.obey(command),
+                Err(_) => self.stopped = true,
+            }
+        }
+        loop {
+            match self.inbox.try_recv() {
+                Ok(command) => self.obey(command),
+                Err(TryRecvError::Empty) => return,
+                Err(TryRecvError::Disconnected) => {
+                    self.stopped = true;
+                    return;
+                }
+            }
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Submit(job) => self.waiting.push_back(*job),
+            Command::Wake => {}
+            Command::Threads(threads) => {
+                if threads > 0 {
+                    self.model.set_threads(threads);
+                }
+                self.status.threads = threads;
+            }
+            Command::Forget => self.prefixes.clear_all(),
+            Command::Drain => self.draining = true,
+            Command::Shutdown => self.stopped = true,
+        }
+    }
+
+    /// Lets go of texts that nobody waits for. What they have computed stays as a prefix.
+    fn drop_unwanted(&mut self) {
+        let before = self.waiting.len();
+        self.waiting.retain(|job| !job.is_dropped());
+        self.shared.queued.fetch_sub(before - self.waiting.len(), Ordering::AcqRel);
+        let mut at = 0;
+        while at < self.running.len() {
+            if self.running[at].job.is_dropped() {
+                self.retire(at);
+            } else {
+                at += 1;
+            }
+        }
+    }
+
+    /// Starts waiting requests, in their order, while they fit.
+    fn admit(&mut self) {
+        while self.running.len() < self.options.parallel.max(1) {
+            let reserved: usize = self.running.iter().map(|a| a.job.reserved).sum();
+            let fits = |job: &Job| reserved.saturating_add(job.reserved) <= self.options.state_bytes;
+            if !self.waiting.front().is_some_and(fits) {
+                break;
+            }
+            let Some(job) = self.waiting.pop_front() else { break };
+            self.shared.queued.fetch_sub(1, Ordering::AcqRel);
+            let prompt = job.request.prompt.len();
+            if job.request.max_tokens == 0 {
+                let usage = Usage { prompt, ..Usage::default() };
+                job.send(Event::Finished { text: String::new(), reason: FinishReason::Length, usage });
+                continue;
+            }
+            // The last token is always computed: its logits are not kept.
+            let sequence = self.prefixes.find(&job.request.prompt, prompt - 1).unwrap_or_else(|| self.model.sequence());
+            self.status.cached_tokens += sequence.len() as u64;
+            let width = Width::new(self.options.draft_width, self.options.draft_floor);
+            self.running.push(Active::new(job, sequence, &self.tokenizer, width));
+        }
+    }
+
+    /// One forward pass over all that run.
+    fn step(&mut self) {
+        if self.running.is_empty() {
+            return;
+        }
+        let plan = self.plan();
+        self.guess(&plan);
+        let vocabulary = self.shape.vocabulary;
+        let mut batch = Vec::with_capacity(plan.len());
+        let mut read = 0;
+        for (active, &take) in self.running.iter_mut().zip(&plan).filter(|(_, take)| **take > 0) {
+            let seen = active.sequence.len();
+            let reaches_end = seen + take == active.tokens.len();
+            let logits = match (reaches_end, active.drafts.is_empty()) {
+                (false, _) => Wanted::None,
+                (true, true) => Wanted::Last,
+                (true, false) => Wanted::All,
+            };
+            read += active.prompt.saturating_sub(seen).min(take);
+            let end = seen + take + if reaches_end { active.drafts.len() } else { 0 };
+            active.logits.clear();
+            active.tokens.extend_from_slice(&active.drafts);
+            batch.push(Step { sequence: &mut active.sequence, tokens: &active.tokens[seen..end], logits, out: &mut active.logits });
+        }
+        let started = Instant::now();
+        let result = self.model.forward(&mut batch);
+        drop(batch);
+        let took = started.elapsed();
+        self.status.steps += 1;
+        self.status.prompt_tokens += read as u64;
+        let mut written = 0;
+        let mut ended = Vec::new();
+        for (index, (active, &take)) in self.running.iter_mut().zip(&plan).enumerate() {
+            if take == 0 {
+                continue;
+            }
+            let decided = active.tokens.len() - active.drafts.len();
+            active.tokens.truncate(decided);
+            if let Err(error) = &result {
+                active.job.send(Event::Failed(error.to_string()));
+                ended.push((index, false));
+                continue;
+            }
+            let seen = active.sequence.len();
+            if seen <= active.prompt && keeps(&self.shape, &self.options, active, seen) {
+                self.prefixes.insert(&active.tokens[..seen], active.sequence.fork());
+            }
+            if seen < decided {
+                continue;
+            }
+            if active.job.request.speculate {
+                let rows = active.logits.chunks_exact(vocabulary);
+                let fed = &active.tokens[..decided].iter().chain(&active.drafts).rev().take(rows.len()).copied().collect::<Vec<_>>();
+                for (row, &token) in rows.zip(fed.iter().rev()) {
+                    if let Some(next) = highest(row) {
+                        self.recycled.learn(token, next);
+                    }
+                }
+            }
+            self.status.drafted_tokens += active.drafts.len() as u64;
+            let progress = active.advance(vocabulary, self.shape.context, &self.tokenizer);
+            self.status.accepted_tokens += progress.right as u64;
+            written += progress.written;
+            if progress.ended {
+                ended.push((index, true));
+            }
+        }
+        for (index, good) in ended.into_iter().rev() {
+            if good {
+                self.retire(index);
+            } else {
+                self.running.remove(index);
+            }
+        }
+        self.count(written, read, took);
+    }
+
+    /// How many unseen tokens each text is fed in this step.
+    fn plan(&mut self) -> Vec<usize> {
+        let writing = self.running.iter().any(|a| a.unseen() <= FEW);
+        let mut left = if writing { self.options.shared_chunk } else { self.options.chunk }.max(1);
+        let (shape, options) = (&self.shape, &self.options);
+        self.running
+            .iter_mut()
+            .map(|active| {
+                let unseen = active.unseen();
+                let take = if unseen <= FEW { unseen } else { unseen.min(left) };
+                let take = until_kept(shape, options, active, take);
+                if unseen > FEW {
+                    left -= take;
+                }
+                take
+            })
+            .collect()
+    }
+
+    /// Has the texts that write in this step guess ahead, as far as the pass takes that along at no cost.
+    fn guess(&mut self, plan: &[usize]) {
+        let writing = |(active, take): &(&mut Active<M::Sequence>, &usize)| **take == active.unseen() && active.unseen() <= FEW;
+        let writers = self.running.iter_mut().zip(plan).filter(writing).count();
+        let each = self.options.draft_width.checked_div(writers).unwrap_or(0);
+        for (active, _) in self.running.iter_mut().zip(plan).filter(writing) {
+            if active.job.request.speculate {
+                active.guess(each, self.shape.context, &self.recycled, &self.tokenizer);
+                if !self.shape.rewindable && !active.drafts.is_empty() {
+                    active.checkpoint = Some(active.sequence.fork());
+                }
+            }
+        }
+    }
+
+    /// Takes a text out and keeps its state as a prefix.
+    fn retire(&mut self, index: usize) {
+        let active = self.running.remove(index);
+        let seen = active.sequence.len();
+        self.prefixes.insert(&active.tokens[..seen.min(active.tokens.len())], active.sequence);
+    }
+
+    fn count(&mut self, written: usize, read: usize, took: Duration) {
+        self.status.written_tokens += written as u64;
+        if written > 0 && read == 0 && !took.is_zero() {
+            #[expect(clippy::cast_precision_loss, reason = "a few tokens")]
+            let now = written as f64 / took.as_secs_f64();
+            let before = self.status.tokens_per_second;
+            self.status.tokens_per_second = if before == 0.0 { now } else { before * 0.9 + now * 0.1 };
+        }
+    }
+
+    fn publish(&mut self) {
+        self.status.running = self.running.len();
+        self.status.reserved_bytes = self.running.iter().map(|a| a.job.reserved).sum();
+        self.status.prefix_bytes = self.prefixes.bytes();
+        self.status.prefixes = self.prefixes.entries();
+        *self.shared.status.lock().unwrap_or_else(PoisonError::into_inner) = self.status;
+    }
+}
+
+/// Whether the state after `seen` tokens of the prompt is worth keeping. One that can be shortened is so only at the end.
+fn keeps<S: State>(shape: &Shape, options: &EngineOptions, active: &Active<S>, seen: usize) -> bool {
+    seen == active.prompt
+        || !shape.rewindable
+            && (active.job.request.boundaries.contains(&seen) || options.snapshot_every > 0 && seen.is_multiple_of(options.snapshot_every))
+}
+
+/// As many of the next `take` tokens as there are up to the next state that is worth keeping.
+fn until_kept<S: State>(shape: &Shape, options: &EngineOptions, active: &Active<S>, take: usize) -> usize {
+    let seen = active.sequence.len();
+    if shape.rewindable || seen >= active.prompt {
+        return take;
+    }
+    let mut next = seen + take;
+    if options.snapshot_every > 0 {
+        next = next.min((seen / options.snapshot_every + 1) * options.snapshot_every);
+    }
+    for &boundary in &active.job.request.boundaries {
+        if boundary > seen {
+            next = next.min(boundary);
+        }
+    }
+    next - seen
+}

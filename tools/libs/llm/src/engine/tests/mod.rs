@@ -1,0 +1,6 @@
+//! The engine over small deterministic models.
+
+mod basics;
+mod guessing;
+mod prefixes;
+pub mod toy;

@@ -1,0 +1,87 @@
+//! Ternary tensors packed for the kernels, once, in a file beside the model that is mapped from then on.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::Path;
+use std::time::UNIX_EPOCH;
+
+use sha2::{Digest, Sha256};
+use sigmavault_ternary::{PanelFile, PanelFileError};
+
+use super::error::LoadError;
+use super::linear;
+use super::weights::Weights;
+
+/// What of a model file goes into its key when its hash is not known.
+const HEAD: u64 = 1 << 20;
+
+/// Opens the packed file of a model, made now if there is none or it is of other weights. When it cannot be written the log says so
+/// and the model is packed in memory.
+pub fn open(weights: &Weights, path: &Path, key: &[u8; 32]) -> Result<Option<PanelFile>, LoadError> {
+    let names = weights.ternary();
+    if names.is_empty() {
+        return Ok(None);
+    }
+    match PanelFile::open(path, key) {
+        Ok(file) if names.iter().all(|name| file.matrix(name).is_some()) => return Ok(Some(file)),
+        Ok(_) => log::info!("{} lacks tensors of the model and is packed anew", path.display()),
+        Err(PanelFileError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+        Err(reason) => log::info!("packing anew: {reason}"),
+    }
+    match pack(weights, &names, path, key) {
+        Ok(file) => Ok(Some(file)),
+        Err(Failure::Load(error)) => Err(error),
+        Err(Failure::Write(error)) => {
+            log::warn!("weights are packed in memory at every start, because {error}");
+            Ok(None)
+        }
+    }
+}
+
+enum Failure {
+    Load(LoadError),
+    Write(PanelFileError),
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        Self::Load(error)
+    }
+}
+
+impl From<PanelFileError> for Failure {
+    fn from(error: PanelFileError) -> Self {
+        Self::Write(error)
+    }
+}
+
+/// Packs one tensor after the other, so that only one of them is in memory twice.
+fn pack(weights: &Weights, names: &[String], path: &Path, key: &[u8; 32]) -> Result<PanelFile, Failure> {
+    let mut writer = PanelFile::create(path, key)?;
+    for name in names {
+        writer.add(name, &linear::pack(weights, &weights.tensor(name)?)?)?;
+    }
+    Ok(writer.finish()?)
+}
+
+/// A key for a file whose hash is not known: its length, its time and its first megabyte, in which a GGUF file has its metadata.
+pub fn key(path: &Path) -> Result<[u8; 32], LoadError> {
+    let failed = |source| LoadError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let facts = fs::metadata(path).map_err(failed)?;
+    let mut hash = Sha256::new();
+    hash.update(facts.len().to_le_bytes());
+    let changed = facts
+        .modified()
+        .ok()
+        .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    hash.update(changed.unwrap_or_default().as_nanos().to_le_bytes());
+    let mut head = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(HEAD).read_to_end(&mut head))
+        .map_err(failed)?;
+    hash.update(&head);
+    Ok(hash.finalize().into())
+}

@@ -1,0 +1,133 @@
+//! Normalise, cut into words, tokenize each: the `tokenizers` crate's parts, with our own cutting out of special tokens.
+
+use std::collections::HashMap;
+
+use tokenizers::models::bpe::BPE;
+use tokenizers::models::wordpiece::WordPiece;
+use tokenizers::normalizers::{BertNormalizer, NFC};
+use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
+use tokenizers::pre_tokenizers::byte_level::ByteLevel;
+use tokenizers::pre_tokenizers::sequence::Sequence;
+use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
+use tokenizers::tokenizer::normalizer::Range;
+use tokenizers::{
+    Model, ModelWrapper, NormalizedString, Normalizer, NormalizerWrapper, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer,
+    PreTokenizerWrapper, SplitDelimiterBehavior, Token,
+};
+
+use super::TokenizerError;
+use super::added::{AddedTokens, Piece};
+
+/// The parts of a tokenizer.
+pub(super) struct Pipeline {
+    pub(super) normalizer: Option<NormalizerWrapper>,
+    pub(super) words: Option<PreTokenizerWrapper>,
+    pub(super) model: ModelWrapper,
+    /// Every text is given a leading space, which decoding has to take off again.
+    pub(super) leading_space: bool,
+}
+
+/// How the byte-pair vocabularies cut a text into words, by the name that GGUF files carry.
+struct Words {
+    names: &'static [&'static str],
+    patterns: &'static [&'static str],
+    /// A word that is a token as a whole is not merged together.
+    whole_words: bool,
+    /// The text is brought into Unicode's composed form first.
+    compose: bool,
+}
+
+const GPT2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
+const UP_TO_THREE_DIGITS: &str =
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+const ONE_DIGIT: &str =
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+
+const WORDS: [Words; 6] = [
+    Words { names: &["llama-bpe", "llama3", "llama-v3", "falcon3"], patterns: &[UP_TO_THREE_DIGITS], whole_words: true, compose: false },
+    Words { names: &["qwen2", "deepseek-r1-qwen"], patterns: &[ONE_DIGIT], whole_words: false, compose: true },
+    Words { names: &["dbrx", "smaug-bpe"], patterns: &[UP_TO_THREE_DIGITS], whole_words: false, compose: false },
+    Words { names: &["gpt-2", "phi-2"], patterns: &[GPT2], whole_words: false, compose: false },
+    Words { names: &["olmo", "mpt"], patterns: &[GPT2], whole_words: false, compose: true },
+    Words { names: &["refact", "smollm", "starcoder", "command-r"], patterns: &[r"\p{N}", GPT2], whole_words: false, compose: false },
+];
+
+const SUPPORTED: &str = "llama-bpe, qwen2, dbrx, gpt-2, olmo, mpt, refact, smollm, starcoder, command-r and their aliases";
+
+impl Pipeline {
+    /// Byte-level byte-pair encoding with the word pattern called `words`.
+    pub(super) fn byte_pairs(vocabulary: HashMap<String, u32>, merges: Vec<(String, String)>, words: &str) -> Result<Pipeline, TokenizerError> {
+        let rule = WORDS.iter().find(|w| w.names.contains(&words)).ok_or_else(|| TokenizerError::Unsupported {
+            what: "pre-tokenizer",
+            name: words.to_owned(),
+            supported: SUPPORTED,
+        })?;
+        let mut steps = Vec::new();
+        for pattern in rule.patterns {
+            let split = Split::new(SplitPattern::Regex((*pattern).to_owned()), SplitDelimiterBehavior::Isolated, false).map_err(damaged)?;
+            steps.push(PreTokenizerWrapper::Split(split));
+        }
+        steps.push(PreTokenizerWrapper::ByteLevel(ByteLevel::new(false, false, false)));
+        let vocabulary: ahash::AHashMap<String, u32> = vocabulary.into_iter().collect();
+        let model = BPE::builder().vocab_and_merges(vocabulary, merges).ignore_merges(rule.whole_words).build().map_err(damaged)?;
+        Ok(Pipeline {
+            normalizer: rule.compose.then_some(NormalizerWrapper::NFC(NFC)),
+            words: Some(PreTokenizerWrapper::Sequence(Sequence::new(steps))),
+            model: ModelWrapper::BPE(model),
+            leading_space: false,
+        })
+    }
+
+    /// BERT's word pieces.
+    pub(super) fn word_pieces(vocabulary: HashMap<String, u32>, unknown: String, lowercase: bool) -> Result<Pipeline, TokenizerError> {
+        let vocabulary: ahash::AHashMap<String, u32> = vocabulary.into_iter().collect();
+        let model = WordPiece::builder().vocab(vocabulary).unk_token(unknown).build().map_err(damaged)?;
+        Ok(Pipeline {
+            normalizer: Some(NormalizerWrapper::BertNormalizer(BertNormalizer::new(true, true, None, lowercase))),
+            words: Some(PreTokenizerWrapper::BertPreTokenizer(BertPreTokenizer)),
+            model: ModelWrapper::WordPiece(model),
+            leading_space: false,
+        })
+    }
+
+    pub(super) fn starts_with_space(&self) -> bool {
+        self.leading_space
+    }
+
+    pub(super) fn encode(&self, text: &str, added: &AddedTokens, controls: bool) -> Result<Vec<u32>, TokenizerError> {
+        let mut cut: PreTokenizedString = text.into();
+        let step = |e: tokenizers::Error| TokenizerError::Encode(e.to_string());
+        cut.split(|_, whole| {
+            let mut parts: Vec<(NormalizedString, Option<Vec<Token>>)> = Vec::new();
+            for piece in added.pieces(whole.get(), controls) {
+                let (range, id) = match piece {
+                    Piece::Text(range) => (range, None),
+                    Piece::Token(id, range) => (range, Some(id)),
+                };
+                let end = range.end - range.start;
+                let part = whole.slice(Range::Original(range)).ok_or("a special token could not be cut out")?;
+                parts.push((part, id.map(|id| vec![Token::new(id, String::new(), (0, end))])));
+            }
+            Ok(parts)
+        })
+        .map_err(step)?;
+        if let Some(normalizer) = &self.normalizer {
+            cut.normalize(|part| normalizer.normalize(part)).map_err(step)?;
+        }
+        if let Some(words) = &self.words {
+            words.pre_tokenize(&mut cut).map_err(step)?;
+        }
+        cut.tokenize(|part| self.model.tokenize(part.get())).map_err(step)?;
+        Ok(cut
+            .get_splits(OffsetReferential::Original, OffsetType::None)
+            .into_iter()
+            .flat_map(|(_, _, tokens)| tokens.iter().flatten().map(|t| t.id))
+            .collect())
+    }
+}
+
+/// The parts come from the model's file; what they refuse is damage in it.
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+pub(super) fn damaged(error: tokenizers::Error) -> TokenizerError {
+    TokenizerError::Damaged(error.to_string())
+}
