@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use sigmavault_types::slots::Slot;
 
@@ -64,8 +65,25 @@ pub fn wipe(run: &dyn Run, disk: &Disk) -> Result<(), ExecuteError> {
     }
     // It complains about a table that is broken, which is why it is called.
     let _ = run.run("sgdisk", &["--zap-all", &disk.path], b"");
-    run.run("blockdev", &["--rereadpt", &disk.path], b"")?;
+    forget_partitions(run, disk)?;
     run.run("udevadm", &["settle"], b"").map(drop)
+}
+
+/// How often the kernel is asked to read the partition table again, half a second apart.
+const REREADS: u32 = 20;
+
+/// Has the kernel read the empty table. It refuses while anybody has a partition open, as udev does for a moment after
+/// every write.
+fn forget_partitions(run: &dyn Run, disk: &Disk) -> Result<(), ExecuteError> {
+    let mut tries = 0;
+    loop {
+        run.run("udevadm", &["settle"], b"")?;
+        tries += 1;
+        match run.run("blockdev", &["--rereadpt", &disk.path], b"") {
+            Err(_) if tries < REREADS => std::thread::sleep(Duration::from_millis(500)),
+            answer => return answer.map(drop),
+        }
+    }
 }
 
 /// Lays the disk out as planned.

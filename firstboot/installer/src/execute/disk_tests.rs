@@ -112,3 +112,38 @@ fn definitions_and_plan_name_the_same() {
         .collect();
     assert_eq!(names, planned);
 }
+
+/// A disk whose partitions somebody has open for a while.
+#[derive(Debug)]
+struct Held {
+    refusals: std::sync::Mutex<u32>,
+    calls: std::sync::Mutex<Vec<String>>,
+}
+
+impl Run for Held {
+    fn run(&self, program: &str, args: &[&str], _: &[u8]) -> Result<String, ExecuteError> {
+        self.calls.lock().unwrap().push(program.to_owned());
+        let mut refusals = self.refusals.lock().unwrap();
+        if args.contains(&"--rereadpt") && *refusals > 0 {
+            *refusals -= 1;
+            return Err(ExecuteError::Program {
+                program: program.into(),
+                said: "Device or resource busy".into(),
+                hint: String::new(),
+            });
+        }
+        Ok(String::new())
+    }
+}
+
+#[test]
+fn a_partition_that_is_open_for_a_moment_is_waited_for() {
+    let held = Held {
+        refusals: 2.into(),
+        calls: Vec::new().into(),
+    };
+    forget_partitions(&held, &plan(false).disk).unwrap();
+    let calls = held.calls.lock().unwrap();
+    let expected = ["udevadm", "blockdev"].repeat(3);
+    assert_eq!(*calls, expected);
+}

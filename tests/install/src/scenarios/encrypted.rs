@@ -111,8 +111,8 @@ fn ask(boot: &mut Boot<'_>, skip: usize) -> Result<usize, Error> {
         |session| {
             let transcript = session.transcript();
             let unfinished = transcript.unfinished();
-            let lines = transcript.lines().iter().skip(skip).chain([&unfinished]);
-            lines.into_iter().any(|line| is_prompt(line))
+            let mut lines = transcript.lines().iter().chain([&unfinished]).skip(skip);
+            lines.any(|line| is_prompt(line))
         },
     )?;
     // The terminal is made ready for input just after the prompt.

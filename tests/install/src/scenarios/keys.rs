@@ -6,7 +6,7 @@ use sigmavault_image_builder::smoke::{Bus, Halt};
 
 use crate::answers::{HOSTNAME, PASSWORD, USER};
 use crate::bench::{Bench, INSTALL_LIMIT, Installed, TARGET_LIMIT};
-use crate::boot::Boot;
+use crate::boot::{Boot, shows};
 use crate::disk::GIB;
 use crate::error::Error;
 use crate::lab::LIVE_BOOT_LIMIT;
@@ -93,11 +93,17 @@ pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     let (machine, rig) = machine(bench)?;
     let mut boot = bench.boot("keyboard", &rig.clone().iso(&bench.lab.iso))?;
     let summary = to_summary(bench, &mut boot)?;
-    bench.contains("summary", summary, SYSTEM);
+    bench.check(
+        "summary",
+        shows(&summary, SYSTEM),
+        summary,
+        format!("names {SYSTEM}"),
+    );
     boot.type_text(SYSTEM)?;
     boot.press(&["ret"])?;
     let done = boot.wait_for_screen("is installed on", INSTALL_LIMIT)?;
-    bench.contains("last screen", done, "Restart into the installed system");
+    let restart = "Restart into the installed system";
+    bench.check("last screen", shows(&done, restart), done, restart);
     let untouched = boot.written()?.get(1).map_or(1, |drive| drive.operations);
     bench.same("writes to the other disk", untouched.to_string(), "0");
     boot.press(&["ret"])?;

@@ -20,6 +20,9 @@ pub fn healthy(bench: &mut Bench<'_>, boot: &mut Boot<'_>) -> Result<(), Error> 
     let cycles =
         boot.run("journalctl -b -o cat --no-pager _PID=1 | grep 'deleted to break ordering cycle'")?;
     bench.same("units left out", cycles.output, "");
+    // Through the REST service, which asks systemd over D-Bus.
+    let state = boot.run("sigmavault status --json | jq -r '.systemd.state, .systemd.error'")?;
+    bench.same("services in `sigmavault status`", state.text(), "running\nnull");
     Ok(())
 }
 

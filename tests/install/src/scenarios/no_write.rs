@@ -2,6 +2,7 @@
 
 use crate::answers::Answers;
 use crate::bench::{Bench, digests};
+use crate::boot::shows;
 use crate::error::Error;
 use crate::rig::SYSTEM;
 use crate::scenarios::keys;
@@ -28,7 +29,13 @@ pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     boot.type_text("sv-system")?;
     boot.press(&["ret"])?;
     let shown = boot.wait_for_screen("Nothing was done", keys::SCREEN_LIMIT)?;
-    bench.contains("a name that is not quite right", shown, "That is not");
+    let answer = "That is not";
+    bench.check(
+        "a name that is not quite right",
+        shows(&shown, answer),
+        shown,
+        answer,
+    );
     bench.unwritten("after that", &mut boot)?;
     boot.cut();
     bench.same("keyboard: disks", digests(&rig)?, before);

@@ -18,25 +18,36 @@ use crate::scenarios::{keep_data, looks};
 /// Longest wait from the chosen amount of writing to the cut: reading back writes nothing.
 const WAIT_AT_MOST: f64 = 12.0;
 
-/// Plays it.
+/// How many cuts go by before an installation is let through to its end.
+const CUTS_IN_A_ROW: u32 = 5;
+
+/// Plays it: half of the cuts on a disk that was empty at first, each on what the one before left; half on a system
+/// that was lived in.
 pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     let (seed, cuts) = (bench.lab.seed, bench.lab.cuts);
     bench.note(format!("{cuts} cuts, seed {seed}"));
     let mut random = Random::new(seed);
-    let mut lived_in = None;
-    for cut in 1..=cuts {
-        let (share, wait) = (random.share(), random.share() * WAIT_AT_MOST);
-        let point = Point { share, wait };
-        if cut % 2 == 1 {
-            fresh(bench, cut, point)?;
-        } else {
-            if lived_in.is_none() {
-                lived_in = Some(live_in(bench)?);
-            }
-            if let Some((machine, marks)) = &lived_in {
-                kept(bench, cut, point, machine, marks)?;
-            }
-        }
+    let mut point = || Point {
+        share: random.share(),
+        wait: random.share() * WAIT_AT_MOST,
+    };
+    let points: Vec<Point> = (0..cuts).map(|_| point()).collect();
+    let (kept_points, fresh_points) = points.split_at(points.len() / 2);
+    let rows = |points: &[Point]| -> Vec<Vec<Point>> {
+        points
+            .chunks(CUTS_IN_A_ROW as usize)
+            .map(<[Point]>::to_vec)
+            .collect()
+    };
+    for (number, row) in (1..).zip(rows(fresh_points)) {
+        fresh(bench, number, &row)?;
+    }
+    if kept_points.is_empty() {
+        return Ok(());
+    }
+    let (lived_in, marks) = live_in(bench)?;
+    for (number, row) in (1..).zip(rows(kept_points)) {
+        kept(bench, number, &row, &lived_in, &marks)?;
     }
     Ok(())
 }
@@ -50,12 +61,20 @@ struct Point {
     wait: f64,
 }
 
-/// An installation on an empty disk is cut off; the same answers once more complete it.
-fn fresh(bench: &mut Bench<'_>, cut: u32, point: Point) -> Result<(), Error> {
-    let name = format!("cut {cut}, empty disk");
+/// An installation on an empty disk is cut off again and again; the same answers once more complete it.
+fn fresh(bench: &mut Bench<'_>, row: u32, points: &[Point]) -> Result<(), Error> {
     let machine = bench.empty_machine()?;
     let answers = Answers::erase(SYSTEM);
-    cut_off(bench, &name, &machine, &answers, point)?;
+    for (cut, point) in (1..).zip(points) {
+        cut_off(
+            bench,
+            &format!("empty disk {row}, cut {cut}"),
+            &machine,
+            &answers,
+            *point,
+        )?;
+    }
+    let name = format!("empty disk {row}");
     bench.install_and_power_off(&format!("{name}, again"), &machine.rig(), &answers)?;
     let mut boot = bench.start(&format!("{name}, start"), &machine.rig())?;
     looks::healthy(bench, &mut boot)?;
@@ -64,27 +83,33 @@ fn fresh(bench: &mut Bench<'_>, cut: u32, point: Point) -> Result<(), Error> {
     boot.power_off()
 }
 
-/// An installation that keeps data is cut off; the disk alone starts, and everything on it is there.
+/// Installations that keep data are cut off, each on its own copy of a system that was lived in: the disk alone starts,
+/// and everything on it is there. The last one is completed.
 fn kept(
     bench: &mut Bench<'_>,
-    cut: u32,
-    point: Point,
+    row: u32,
+    points: &[Point],
     lived_in: &Installed,
     marks: &str,
 ) -> Result<(), Error> {
-    let name = format!("cut {cut}, data kept");
-    let machine = bench.copy_of(lived_in)?;
     let answers = Answers::keep_data(SYSTEM);
-    cut_off(bench, &name, &machine, &answers, point)?;
-    let mut boot = bench.start(&format!("{name}, start"), &machine.rig())?;
-    looks::healthy(bench, &mut boot)?;
-    keep_data::find_marks(bench, &mut boot, marks)?;
-    boot.power_off()?;
-    bench.install_and_power_off(&format!("{name}, again"), &machine.rig(), &answers)?;
-    let mut boot = bench.start(&format!("{name}, start after that"), &machine.rig())?;
-    looks::healthy(bench, &mut boot)?;
-    keep_data::find_marks(bench, &mut boot, marks)?;
-    boot.power_off()
+    let starts = |bench: &mut Bench<'_>, name: String, machine: &Installed| {
+        let mut boot = bench.start(&name, &machine.rig())?;
+        looks::healthy(bench, &mut boot)?;
+        keep_data::find_marks(bench, &mut boot, marks)?;
+        boot.power_off()
+    };
+    for (cut, point) in (1..).zip(points) {
+        let name = format!("data kept {row}, cut {cut}");
+        let machine = bench.copy_of(lived_in)?;
+        cut_off(bench, &name, &machine, &answers, *point)?;
+        starts(bench, format!("{name}, start"), &machine)?;
+        if cut == points.len() {
+            bench.install_and_power_off(&format!("{name}, again"), &machine.rig(), &answers)?;
+            starts(bench, format!("{name}, start after that"), &machine)?;
+        }
+    }
+    Ok(())
 }
 
 /// A machine that was started and used.

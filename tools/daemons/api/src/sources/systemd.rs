@@ -68,7 +68,7 @@ impl Services for Systemd {
             if let Some((_, answer)) = last.answer.as_ref().filter(|(at, _)| at.elapsed() < FRESH) {
                 return answer.clone();
             }
-            let answer = match tokio::time::timeout(PATIENCE, ask(&mut last.bus)).await {
+            let answer = match tokio::time::timeout(PATIENCE, ask_again(&mut last.bus)).await {
                 Ok(Ok(answer)) => answer,
                 Ok(Err(error)) => {
                     last.bus = None;
@@ -90,6 +90,19 @@ fn silent(error: String) -> ServiceManager {
         state: None,
         failed_units: Vec::new(),
         error: Some(error),
+    }
+}
+
+/// Asks, and once more when the kept connection turns out to have been lost since the last question.
+async fn ask_again(bus: &mut Option<Connection>) -> zbus::Result<ServiceManager> {
+    let kept = bus.is_some();
+    match ask(bus).await {
+        Err(error) if kept => {
+            log::debug!("the connection to the system bus was lost: {error}");
+            *bus = None;
+            ask(bus).await
+        }
+        answer => answer,
     }
 }
 
