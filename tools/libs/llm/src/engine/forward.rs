@@ -18,7 +18,8 @@ pub struct Shape {
 impl Shape {
     /// The size of a state after `tokens`.
     pub fn bytes(&self, tokens: usize) -> usize {
-        self.bytes_fixed.saturating_add(self.bytes_per_token.saturating_mul(tokens))
+        self.bytes_fixed
+            .saturating_add(self.bytes_per_token.saturating_mul(tokens))
     }
 }
 
