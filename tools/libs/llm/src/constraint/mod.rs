@@ -167,7 +167,6 @@ impl Constraint {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn violated(error: impl fmt::Display) -> ConstraintError {
     ConstraintError::Violated(first_line(&error.to_string()))
 }

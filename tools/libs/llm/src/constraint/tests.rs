@@ -1,3 +1,9 @@
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "small numbers"
+)]
+
 use serde_json::json;
 
 use super::*;
@@ -117,6 +123,11 @@ fn what_is_not_enforced_is_refused_by_name() {
         ),
         (json!(false), "nothing is valid for the schema `false` at #"),
         (json!(3), "a schema is an object, `true` or `false` at #"),
+        (json!({"$ref": "#"}), "the schema leads back to itself at #"),
+        (
+            json!({"properties": {"a": {"$ref": "#/$defs/a"}}, "$defs": {"a": {"anyOf": [{"type": "null"}, {"$ref": "#/$defs/b"}]}, "b": {"allOf": [{"$ref": "#/$defs/a"}]}}}),
+            "the schema leads back to itself at #/properties/a",
+        ),
         (
             json!({"anyOf": []}),
             "this must be a list of schemas, not empty at #/anyOf",

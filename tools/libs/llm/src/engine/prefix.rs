@@ -217,10 +217,11 @@ impl<S: State> PrefixCache<S> {
         else {
             return;
         };
-        if state.bytes() as u64 > spill.limit() {
+        let state = state.to_bytes();
+        if state.len() as u64 > spill.limit() {
             return;
         }
-        match spill.save(&self.path(node), &state.to_bytes()) {
+        match spill.save(&self.path(node), &state) {
             Ok(bytes) => {
                 self.nodes[node].disk = Some(bytes);
                 self.disk_bytes += bytes;

@@ -394,8 +394,8 @@ fn until_kept<S: State>(shape: &Shape, options: &EngineOptions, active: &Active<
         return take;
     }
     let mut next = seen + take;
-    if options.snapshot_every > 0 {
-        next = next.min((seen / options.snapshot_every + 1) * options.snapshot_every);
+    if let Some(before) = seen.checked_div(options.snapshot_every) {
+        next = next.min((before + 1) * options.snapshot_every);
     }
     for &boundary in &active.job.request.boundaries {
         if boundary > seen {

@@ -11,6 +11,7 @@ pub(super) struct Candidates {
 }
 
 /// Higher values first, of equal ones the lower id.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "for sorting")]
 fn by_value(a: &(u32, f32), b: &(u32, f32)) -> Ordering {
     b.1.total_cmp(&a.1).then(a.0.cmp(&b.0))
 }

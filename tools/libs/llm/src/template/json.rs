@@ -14,6 +14,7 @@ struct Style {
 }
 
 /// The filter `tojson`, with the parameters that `transformers` gives it.
+#[expect(clippy::needless_pass_by_value, reason = "a filter's signature")]
 pub(super) fn tojson(value: &Value, indent: Option<Value>, named: Kwargs) -> Result<String, Error> {
     let indent = match indent {
         Some(indent) => Some(indent),

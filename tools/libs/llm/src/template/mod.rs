@@ -54,7 +54,7 @@ pub enum TemplateError {
 pub struct Conversation<'a> {
     /// The messages, each an object with `role` and `content`, as they came.
     pub messages: &'a [Json],
-    /// The tools, each an object as OpenAI's interface has them; none when there are no tools.
+    /// The tools, each an object with `type` and `function`; none when there are no tools.
     pub tools: Option<&'a [Json]>,
     /// Whether the text ends where the answer begins.
     pub add_generation_prompt: bool,

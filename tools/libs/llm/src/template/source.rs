@@ -131,12 +131,9 @@ fn bracket(text: &str) -> (usize, Vec<usize>) {
 fn subscript(text: &str, colons: &[usize], out: &mut String) -> Result<(), String> {
     let inner = text[1..].strip_suffix(']').unwrap_or(&text[1..]);
     if let &[first, second] = colons {
-        let (start, stop, step) = (
-            text[1..first].trim(),
-            text[first + 1..second].trim(),
-            text[second + 1..].trim_end_matches(']').trim(),
-        );
-        if (start, stop, step) == ("", "", "-1") {
+        let step = text[second + 1..].trim_end_matches(']').trim();
+        let whole = text[1..first].trim().is_empty() && text[first + 1..second].trim().is_empty();
+        if whole && step == "-1" {
             out.push_str("|reverse");
             return Ok(());
         }

@@ -11,7 +11,7 @@ fn render(source: &str, messages: &Json) -> Result<String, TemplateError> {
         tools: None,
         add_generation_prompt: true,
         variables: &Map::new(),
-        now: UNIX_EPOCH + Duration::from_secs(86_400),
+        now: UNIX_EPOCH + Duration::from_hours(24),
     })
 }
 

@@ -84,7 +84,7 @@ pub(super) fn format(now: SystemTime, pattern: &str) -> Result<String, Error> {
             letter = letters.next();
         }
         let two = |n: u64| if bare { n.to_string() } else { format!("{n:02}") };
-        out.push_str(&match letter {
+        let part = match letter {
             Some('Y') => m.year.to_string(),
             Some('y') => two(m.year % 100),
             Some('m') => two(m.month as u64),
@@ -94,7 +94,7 @@ pub(super) fn format(now: SystemTime, pattern: &str) -> Result<String, Error> {
             Some('I') => two(half),
             Some('M') => two(minute),
             Some('S') => two(second),
-            Some('p') => if hour < 12 { "AM" } else { "PM" }.to_owned(),
+            Some('p') => String::from(if hour < 12 { "AM" } else { "PM" }),
             Some('B') => month.to_owned(),
             Some('b' | 'h') => month[..3].to_owned(),
             Some('A') => day.to_owned(),
@@ -111,7 +111,8 @@ pub(super) fn format(now: SystemTime, pattern: &str) -> Result<String, Error> {
                     format!("strftime_now does not know %{letter}"),
                 ));
             }
-        });
+        };
+        out.push_str(&part);
     }
     Ok(out)
 }

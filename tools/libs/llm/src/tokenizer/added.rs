@@ -9,6 +9,7 @@ use super::TokenizerError;
 
 /// One such token.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "the flags of the format")]
 pub(super) struct Added {
     pub(super) id: u32,
     pub(super) text: String,

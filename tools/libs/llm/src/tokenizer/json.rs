@@ -12,6 +12,7 @@ use super::table::{TokenTable, byte_level, sentence_piece};
 use super::{Algorithm, Roles, TURN_ENDS, Tokenizer, TokenizerError};
 
 #[derive(Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "the flags of the format")]
 struct AddedEntry {
     id: u32,
     content: String,

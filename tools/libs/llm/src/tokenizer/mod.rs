@@ -1,7 +1,7 @@
 //! From text to token ids and back.
 //!
 //! A [`Tokenizer`] is read from the metadata of a GGUF file ([`Vocabulary`]) or from a `tokenizer.json`. Four algorithms are
-//! behind it: byte-level byte-pair encoding and `WordPiece` (through the `tokenizers` crate), SentencePiece's score-driven
+//! behind it: byte-level byte-pair encoding and `WordPiece` (through the `tokenizers` crate), `SentencePiece`'s score-driven
 //! merging ([`spm`]) and the longest match of the RWKV world vocabulary ([`world`]).
 //!
 //! Special tokens are cut out of the text before any of them runs ([`added`]), so text that comes from a user can be encoded

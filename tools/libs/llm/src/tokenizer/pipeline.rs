@@ -32,7 +32,7 @@ struct Words {
     names: &'static [&'static str],
     patterns: &'static [&'static str],
     /// A word that is a token as a whole is not merged together.
-    whole_words: bool,
+    take_whole: bool,
     /// The text is brought into Unicode's composed form first.
     compose: bool,
 }
@@ -45,37 +45,37 @@ const WORDS: [Words; 6] = [
     Words {
         names: &["llama-bpe", "llama3", "llama-v3", "falcon3"],
         patterns: &[UP_TO_THREE_DIGITS],
-        whole_words: true,
+        take_whole: true,
         compose: false,
     },
     Words {
         names: &["qwen2", "deepseek-r1-qwen"],
         patterns: &[ONE_DIGIT],
-        whole_words: false,
+        take_whole: false,
         compose: true,
     },
     Words {
         names: &["dbrx", "smaug-bpe"],
         patterns: &[UP_TO_THREE_DIGITS],
-        whole_words: false,
+        take_whole: false,
         compose: false,
     },
     Words {
         names: &["gpt-2", "phi-2"],
         patterns: &[GPT2],
-        whole_words: false,
+        take_whole: false,
         compose: false,
     },
     Words {
         names: &["olmo", "mpt"],
         patterns: &[GPT2],
-        whole_words: false,
+        take_whole: false,
         compose: true,
     },
     Words {
         names: &["refact", "smollm", "starcoder", "command-r"],
         patterns: &[r"\p{N}", GPT2],
-        whole_words: false,
+        take_whole: false,
         compose: false,
     },
 ];
@@ -115,7 +115,7 @@ impl Pipeline {
         let vocabulary: ahash::AHashMap<String, u32> = vocabulary.into_iter().collect();
         let model = BPE::builder()
             .vocab_and_merges(vocabulary, merges)
-            .ignore_merges(rule.whole_words)
+            .ignore_merges(rule.take_whole)
             .build()
             .map_err(damaged)?;
         Ok(Pipeline {

@@ -1,4 +1,4 @@
-//! SentencePiece's byte-pair encoding: the neighbours whose union scores highest are merged, until none can be.
+//! `SentencePiece`'s byte-pair encoding: the neighbours whose union scores highest are merged, until none can be.
 
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, HashMap};
@@ -10,7 +10,7 @@ const SPACE: char = '\u{2581}';
 #[derive(Debug)]
 pub(super) struct SentencePiece {
     pieces: HashMap<String, (u32, f32)>,
-    bytes: [Option<u32>; 256],
+    bytes: Box<[Option<u32>; 256]>,
     unknown: u32,
     add_space: bool,
     collapse: bool,
@@ -61,7 +61,7 @@ impl SentencePiece {
     /// `pieces` are those that merging may produce; `bytes` the ids of the single bytes, for what has no piece.
     pub(super) fn new(
         pieces: HashMap<String, (u32, f32)>,
-        bytes: [Option<u32>; 256],
+        bytes: Box<[Option<u32>; 256]>,
         unknown: u32,
         add_space: bool,
         collapse: bool,
@@ -186,7 +186,7 @@ mod tests {
             .enumerate()
             .map(|(i, (p, s))| ((*p).to_owned(), (u32::try_from(i).unwrap(), *s)))
             .collect();
-        let mut bytes = [None; 256];
+        let mut bytes = Box::new([None; 256]);
         for (slot, id) in bytes.iter_mut().zip(100..) {
             *slot = Some(id);
         }

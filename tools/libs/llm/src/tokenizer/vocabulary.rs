@@ -54,7 +54,7 @@ pub struct Vocabulary {
     pub pre: Option<String>,
     /// `tokens`, as the model kind writes them.
     pub tokens: Vec<String>,
-    /// `scores`, for SentencePiece.
+    /// `scores`, for `SentencePiece`.
     pub scores: Vec<f32>,
     /// `token_type`; empty where the file has none.
     pub kinds: Vec<TokenKind>,
@@ -80,9 +80,9 @@ pub struct Vocabulary {
     pub add_bos: Option<bool>,
     /// `add_eos_token`.
     pub add_eos: Option<bool>,
-    /// `add_space_prefix`, for SentencePiece.
+    /// `add_space_prefix`, for `SentencePiece`.
     pub add_space: Option<bool>,
-    /// `remove_extra_whitespaces`, for SentencePiece.
+    /// `remove_extra_whitespaces`, for `SentencePiece`.
     pub collapse_spaces: Option<bool>,
 }
 
@@ -170,7 +170,7 @@ impl Vocabulary {
         )
     }
 
-    fn roles(&self, add_bos: bool, add_eos: bool) -> Roles {
+    fn roles(&self, framed_by_bos: bool, closed_by_eos: bool) -> Roles {
         let mut ends: Vec<u32> = [self.eos, self.eot, self.eom].into_iter().flatten().collect();
         ends.extend(
             self.numbered()
@@ -184,8 +184,8 @@ impl Vocabulary {
             eos: self.eos,
             unknown: self.unknown,
             padding: self.padding,
-            add_bos: self.add_bos.unwrap_or(add_bos),
-            add_eos: self.add_eos.unwrap_or(add_eos),
+            add_bos: self.add_bos.unwrap_or(framed_by_bos),
+            add_eos: self.add_eos.unwrap_or(closed_by_eos),
             ends,
         }
     }
@@ -201,7 +201,7 @@ impl Vocabulary {
                 TokenKind::Unused => table.push(b"", true),
                 TokenKind::UserDefined => table.push(token.as_bytes(), false),
                 TokenKind::Normal | TokenKind::Unknown | TokenKind::Byte => {
-                    table.push(&bytes(token, kind)?, false)
+                    table.push(&bytes(token, kind)?, false);
                 }
             }
         }
@@ -257,7 +257,7 @@ impl Vocabulary {
                 self.scores.len()
             )));
         }
-        let mut bytes = [None; 256];
+        let mut bytes = Box::new([None; 256]);
         let mut pieces = HashMap::new();
         for ((id, token, kind), score) in self.numbered().zip(&self.scores) {
             match kind {

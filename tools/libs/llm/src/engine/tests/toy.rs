@@ -83,11 +83,8 @@ fn logits(key: u64, end: bool, out: &mut Vec<f32>) {
     out.extend(
         (0..VOCABULARY as u64).map(|id| (mix(key ^ id.wrapping_mul(0x9e37_79b9)) % 1000) as f32 / 250.0),
     );
-    if !end || !mix(key).is_multiple_of(40) {
-        out[start + END as usize] = -50.0;
-    } else {
-        out[start + END as usize] = 50.0;
-    }
+    let ends = end && mix(key).is_multiple_of(40);
+    out[start + END as usize] = if ends { 50.0 } else { -50.0 };
 }
 
 #[derive(Debug)]
@@ -190,19 +187,10 @@ impl Forward for Attention {
     fn set_threads(&self, _: usize) {}
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Recurrent {
     pub gauges: Gauges,
     pub ends: bool,
-}
-
-impl Default for Recurrent {
-    fn default() -> Self {
-        Recurrent {
-            gauges: Gauges::default(),
-            ends: false,
-        }
-    }
 }
 
 /// The last two tokens shifted through a number, and how many there were.
