@@ -1,5 +1,7 @@
 //! What the instruction sets give: registers of floats, and how fp16 and bytes become them.
 #![allow(unsafe_code)] // loads and stores of whole registers
+#![allow(clippy::wildcard_imports)] // the names of intrinsics say where they are from
+#![allow(clippy::trivially_copy_pass_by_ref)] // registers differ in size, the steps' shapes do not
 
 /// Plain Rust.
 pub(super) mod plain {
