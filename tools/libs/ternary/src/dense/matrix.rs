@@ -97,13 +97,13 @@ impl Rows {
             (Some(stride), Some(expected)) if expected == bytes.len() => Ok(Self {
                 bytes,
                 kind,
-                rows,
+                count: rows,
                 cols,
                 stride,
             }),
             _ => Err(DenseError::Length {
                 kind: kind.name(),
-                rows,
+                count: rows,
                 cols,
                 expected,
                 found: bytes.len(),
@@ -227,7 +227,7 @@ pub fn multiply_dense(w: &impl Dense, x: &[f32], m: usize, out: &mut [f32], pool
 /// # Panics
 /// As [`multiply_dense`], and when the processor does not have the tier.
 pub fn multiply_dense_with(isa: Isa, w: &impl Dense, x: &[f32], m: usize, out: &mut [f32], pool: &Pool) {
-    let w = w.count_of();
+    let w = w.rows_of();
     assert!(isa.is_supported(), "{} is not on this processor", isa.name());
     assert_eq!(
         x.len(),
