@@ -103,7 +103,7 @@ impl Rows {
             }),
             _ => Err(DenseError::Length {
                 kind: kind.name(),
-                count: rows,
+                rows,
                 cols,
                 expected,
                 found: bytes.len(),
