@@ -4,6 +4,8 @@
 //! has, one thread and all. Each number is the best of several rounds, as others use the machine too.
 //! `--isa NAME`, `--quick` (no weights beyond the caches) and `--decode`, `--prefill`, `--dense` narrow it down.
 
+#![allow(clippy::cast_precision_loss)] // counts become rates
+
 use std::fmt::Write as _;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -86,7 +88,7 @@ impl Report {
                 gigabytes,
                 ..
             } = &line;
-            println!("{what:44} {isa:12} {threads:3} {giga:9.1} {gigabytes:8.1} {share}");
+            println!("{what:52} {isa:12} {threads:3} {giga:9.1} {gigabytes:8.1} {share}");
         }
         self.lines.push(line);
     }
@@ -160,7 +162,9 @@ fn weights(encoding: Encoding, bytes: usize) -> Option<PanelMatrix> {
     let scale = match encoding {
         Encoding::BitnetPacked => {
             // This format has no code 3.
-            source.iter_mut().for_each(|byte| *byte &= !(*byte >> 1 & 0x55));
+            for byte in &mut source {
+                *byte &= !(*byte >> 1 & 0x55);
+            }
             Some(0.01)
         }
         Encoding::Q2_0 { group } => {
@@ -296,7 +300,6 @@ fn prefill(tiers: &[Isa], pools: &[Pool], report: &mut Report) {
             }
         }
     }
-    let began = Instant::now();
     let mut activations = Activations::new();
     for precision in [
         Precision::Int8PerToken,
@@ -313,10 +316,9 @@ fn prefill(tiers: &[Isa], pools: &[Pool], report: &mut Report) {
             share: None,
         });
     }
-    black_box(began);
 }
 
-/// A head in f16 and Q8_0.
+/// A head in f16 and `Q8_0`.
 fn dense(options: &Options, tiers: &[Isa], pools: &[Pool], report: &mut Report) {
     let x = floats(4 * COLS);
     let bytes = if options.quick { CACHE[1] } else { MEMORY };
@@ -394,7 +396,7 @@ fn main() -> std::process::ExitCode {
     };
     if !options.json {
         println!(
-            "{:44} {:12} {:>3} {:>9} {:>8}  of memory",
+            "{:52} {:12} {:>3} {:>9} {:>8}  of memory",
             "", "tier", "thr", "G/s", "GB/s"
         );
     }

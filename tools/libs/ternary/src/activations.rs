@@ -222,3 +222,102 @@ fn int16(block: &[f32; CHUNK], factor: f32, high: &mut [i8; CHUNK], low: &mut [i
     }
     (high_offset, low_offset)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Activations, Precision};
+    use crate::panel::CHUNK;
+
+    /// The values of a token as floats.
+    fn values(x: &Activations, token: usize) -> Vec<f64> {
+        let together = x.together(token);
+        let mut out = Vec::new();
+        for chunk in 0..x.chunks {
+            let at = chunk * together.width;
+            for column in 0..CHUNK {
+                let mut value = i32::from(together.values[0][at][column]);
+                if x.precision() == Precision::Int16Blocks {
+                    value = 256 * value + i32::from(together.values[1][at][column]);
+                }
+                out.push(f64::from(value) * f64::from(together.scales[at]));
+            }
+        }
+        out.truncate(x.k());
+        out
+    }
+
+    #[test]
+    fn per_token_is_what_bitnet_was_trained_with() {
+        let mut x = Activations::new();
+        // 127 / 2 = 63.5 to a unit: ties go to the even side.
+        x.quantize(
+            &[
+                2.0,
+                -2.0,
+                1.0,
+                3.0 / 127.0,
+                1.0 / 127.0,
+                -1.0 / 127.0,
+                5.0 / 127.0,
+            ],
+            1,
+            7,
+            Precision::Int8PerToken,
+        );
+        let together = x.together(0);
+        assert_eq!(together.values[0][0][..8], [127, -127, 64, 2, 0, 0, 2, 0]);
+        assert_eq!(together.offsets[0][0], -68);
+        // The maximum is held above 1e-5, so that nothing is not noise.
+        x.quantize(&[1e-6, 0.0], 1, 2, Precision::Int8PerToken);
+        assert_eq!(x.together(0).values[0][0][..2], [13, 0]);
+    }
+
+    #[test]
+    fn what_is_not_finite_is_not_hidden() {
+        for precision in [
+            Precision::Int8PerToken,
+            Precision::Int8Blocks,
+            Precision::Int16Blocks,
+        ] {
+            for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+                let mut x = Activations::new();
+                let mut floats = vec![1.0; 3 * 128];
+                floats[128 + 70] = bad;
+                x.quantize(&floats, 3, 128, precision);
+                assert!(x.together(1).scales[3].is_nan(), "{precision:?}");
+                assert!(x.together(0).scales[3].is_finite() && x.together(2).scales[3].is_finite());
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn values_are_within_half_a_step_and_the_rounding_of_floats(
+            m in 1..40_usize,
+            k in 1..300_usize,
+            floats in prop::collection::vec(-9.0..9.0_f32, 40 * 300),
+        ) {
+            let floats = &floats[..m * k];
+            let mut x = Activations::new();
+            for (precision, steps) in
+                [(Precision::Int8PerToken, 127.0), (Precision::Int8Blocks, 127.0), (Precision::Int16Blocks, 32639.0)]
+            {
+                x.quantize(floats, m, k, precision);
+                prop_assert_eq!((x.m(), x.k(), x.precision()), (m, k, precision));
+                for (token, floats) in floats.chunks_exact(k).enumerate() {
+                    let size = if precision == Precision::Int8PerToken { k } else { CHUNK };
+                    let found = values(&x, token);
+                    for (floats, found) in floats.chunks(size).zip(found.chunks(size)) {
+                        let max = floats.iter().fold(1e-5, |max: f32, x| max.max(x.abs()));
+                        for (float, found) in floats.iter().zip(found) {
+                            let error = (f64::from(*float) - found).abs();
+                            prop_assert!(error <= f64::from(max) / steps * 0.51, "{float} as {found}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -51,7 +51,11 @@ impl Isa {
                 }
                 None => {
                     let known = Self::ALL.map(Self::name).join(", ");
-                    log::warn!("RYZAN_ISA={wanted:?} is none of {known}; using {}", best.name());
+                    log::warn!(
+                        "RYZAN_ISA={} is none of {known}; using {}",
+                        wanted.display(),
+                        best.name()
+                    );
                     best
                 }
             }

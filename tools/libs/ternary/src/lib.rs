@@ -16,6 +16,13 @@
 //! `unsafe` is allowed in the modules that name it, each block with its reason.
 
 #![deny(unsafe_op_in_unsafe_fn)]
+// Quantising and packing are about the low bits of numbers; sums become floats by design.
+#![allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
+// What is not part of a kernel is a call in its innermost loop; loops over registers are by index, as closures and
+// adapters do not become part of functions compiled for another instruction set.
+#![allow(clippy::inline_always, clippy::needless_range_loop)]
+// Format names such as TQ2_0 are words here.
+#![allow(clippy::doc_markdown)]
 
 pub mod activations;
 mod bytes;

@@ -154,10 +154,12 @@ impl Pool {
         }
         let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let shared = &*self.shared;
+        let call: *const (dyn Fn(usize) + Sync + '_) = f;
         // SAFETY: only the lifetime changes; every thread has left `f` before this function returns or unwinds.
+        #[allow(clippy::transmute_ptr_to_ptr)] // a cast cannot lengthen the lifetime
         let call = unsafe {
             std::mem::transmute::<*const (dyn Fn(usize) + Sync + '_), *const (dyn Fn(usize) + Sync + 'static)>(
-                f,
+                call,
             )
         };
         // SAFETY: the gate is closed and empty between runs, so no worker reads the job.

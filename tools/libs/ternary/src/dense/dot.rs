@@ -1,9 +1,17 @@
 //! The products of one row with one, two or four tokens, compiled for each tier.
-#![allow(unsafe_code)] // loads of whole registers
+#![allow(unsafe_code)] // calls into tiers the processor was found to have
 
 use super::half_float::widen;
 use super::matrix::Kind;
 use crate::isa::Isa;
+
+mod steps;
+
+#[cfg(target_arch = "aarch64")]
+use steps::neon;
+use steps::plain;
+#[cfg(target_arch = "x86_64")]
+use steps::{avx2, avx512, ssse3};
 
 /// Columns of a step, and running totals.
 pub(super) const LANES: usize = 32;
@@ -30,19 +38,17 @@ pub(super) unsafe fn row(isa: Isa, kind: Kind, row: &[u8], x: &[&[f32]], out: &m
         // SAFETY: the caller's.
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 | Isa::AvxVnni => unsafe { avx2::row(kind, row, x, out) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the caller's.
+        Isa::Ssse3 => unsafe { ssse3::row(kind, row, x, out) },
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: the caller's.
+        Isa::NeonDotprod => unsafe { neon::row(kind, row, x, out) },
         _ => plain::row(kind, row, x, out),
     }
 }
 
-#[inline(always)]
-fn f16(block: &[u8; 2 * LANES]) -> [f32; LANES] {
-    let mut out = [0.0; LANES];
-    for (out, bytes) in out.iter_mut().zip(block.as_chunks::<2>().0) {
-        *out = widen(u16::from_le_bytes(*bytes));
-    }
-    out
-}
-
+/// A Q8_0 block as floats.
 #[inline(always)]
 pub(super) fn q8(block: &[u8; Q8_BLOCK]) -> [f32; LANES] {
     let scale = widen(u16::from_le_bytes([block[0], block[1]]));
@@ -53,163 +59,105 @@ pub(super) fn q8(block: &[u8; Q8_BLOCK]) -> [f32; LANES] {
     out
 }
 
-/// Adds the products of 32 columns to the running totals.
+/// The sum of the totals, in halves.
 #[inline(always)]
-fn add<const M: usize>(
-    totals: &mut [[f32; LANES]; M],
-    weights: &[f32; LANES],
-    x: &[&[[f32; LANES]]; M],
-    at: usize,
-) {
-    for (totals, x) in totals.iter_mut().zip(x) {
-        for ((total, weight), x) in totals.iter_mut().zip(weights).zip(&x[at]) {
-            *total += weight * x;
+fn reduce(mut totals: [f32; LANES]) -> f32 {
+    let mut half = LANES / 2;
+    while half > 0 {
+        for lane in 0..half {
+            totals[lane] += totals[lane + half];
         }
+        half /= 2;
     }
+    totals[0]
 }
 
-/// The sums of the totals, in halves.
-#[inline(always)]
-fn reduce<const M: usize>(totals: &mut [[f32; LANES]; M]) -> [f32; M] {
-    let mut sums = [0.0; M];
-    for (sum, totals) in sums.iter_mut().zip(totals) {
-        let mut half = LANES / 2;
-        while half > 0 {
-            for lane in 0..half {
-                totals[lane] += totals[lane + half];
+/// Makes `row` of the steps in scope: `Floats`, a register of `WIDTH` floats; `zero`, `splat`, `load`, `store`,
+/// `times`, `plus`; `f16`, that many fp16 widened, and `i8`, that many bytes.
+macro_rules! products {
+    ($(#[$feature:meta])?) => {
+        use super::super::{LANES, Q8_BLOCK, reduce};
+        use crate::dense::matrix::Kind;
+        use crate::dense::widen;
+
+        /// Registers of a step.
+        const STEP: usize = LANES / WIDTH;
+
+        $(#[$feature])?
+        pub(in super::super) fn row(kind: Kind, row: &[u8], x: &[&[f32]], out: &mut [f32]) {
+            match (kind, out.len()) {
+                (Kind::F16, 1) => halves::<1>(row, x, out),
+                (Kind::F16, 2) => halves::<2>(row, x, out),
+                (Kind::F16, 4) => halves::<4>(row, x, out),
+                (Kind::Q8, 1) => blocks::<1>(row, x, out),
+                (Kind::Q8, 2) => blocks::<2>(row, x, out),
+                (Kind::Q8, 4) => blocks::<4>(row, x, out),
+                (_, tokens) => unreachable!("no tile of {tokens} tokens"),
             }
-            half /= 2;
         }
-        *sum = totals[0];
-    }
-    sums
-}
 
-/// The whole steps of each token.
-#[inline(always)]
-fn tokens<'a, const M: usize>(x: &[&'a [f32]], steps: usize) -> [&'a [[f32; LANES]]; M] {
-    let mut tokens: [&[[f32; LANES]]; M] = [&[]; M];
-    for (token, x) in tokens.iter_mut().zip(x) {
-        *token = &x.as_chunks().0[..steps];
-    }
-    tokens
-}
-
-macro_rules! tier {
-    ($name:ident, $(#[$feature:meta])? $f16:path) => {
-        mod $name {
-            use super::super::matrix::Kind;
-            use super::{LANES, Q8_BLOCK, add, q8, reduce, tokens};
-
-            $(#[$feature])?
-            pub(super) fn row(kind: Kind, row: &[u8], x: &[&[f32]], out: &mut [f32]) {
-                match (kind, out) {
-                    (Kind::F16, [out]) => [*out] = f16::<1>(row, x),
-                    (Kind::F16, [a, b]) => [*a, *b] = f16::<2>(row, x),
-                    (Kind::F16, [a, b, c, d]) => [*a, *b, *c, *d] = f16::<4>(row, x),
-                    (Kind::Q8, [out]) => [*out] = blocks::<1>(row, x),
-                    (Kind::Q8, [a, b]) => [*a, *b] = blocks::<2>(row, x),
-                    (Kind::Q8, [a, b, c, d]) => [*a, *b, *c, *d] = blocks::<4>(row, x),
-                    (_, out) => unreachable!("no tile of {} tokens", out.len()),
+        $(#[$feature])?
+        fn halves<const M: usize>(row: &[u8], x: &[&[f32]], out: &mut [f32]) {
+            let (blocks, rest) = row.as_chunks::<{ 2 * LANES }>();
+            let mut tokens: [&[[f32; LANES]]; M] = [&[]; M];
+            for j in 0..M {
+                tokens[j] = &x[j].as_chunks().0[..blocks.len()];
+            }
+            let mut totals = [[zero(); STEP]; M];
+            for (at, block) in blocks.iter().enumerate() {
+                for s in 0..STEP {
+                    let weights = f16(&block.as_chunks().0[s]);
+                    for j in 0..M {
+                        totals[j][s] = plus(totals[j][s], times(weights, load(&tokens[j][at].as_chunks().0[s])));
+                    }
                 }
             }
-
-            $(#[$feature])?
-            fn f16<const M: usize>(row: &[u8], x: &[&[f32]]) -> [f32; M] {
-                let (blocks, rest) = row.as_chunks::<{ 2 * LANES }>();
-                let tokens = tokens(x, blocks.len());
-                let mut totals = [[0.0; LANES]; M];
-                for (at, block) in blocks.iter().enumerate() {
-                    add(&mut totals, &$f16(block), &tokens, at);
-                }
-                if !rest.is_empty() {
-                    let mut block = [0; 2 * LANES];
-                    block[..rest.len()].copy_from_slice(rest);
-                    let mut padded = [[0.0; LANES]; M];
-                    for j in 0..M {
-                        padded[j][..rest.len() / 2].copy_from_slice(x[j].as_chunks::<LANES>().1);
+            if !rest.is_empty() {
+                let mut block = [0; 2 * LANES];
+                block[..rest.len()].copy_from_slice(rest);
+                for j in 0..M {
+                    let mut padded = [0.0; LANES];
+                    padded[..rest.len() / 2].copy_from_slice(x[j].as_chunks::<LANES>().1);
+                    for s in 0..STEP {
+                        let weights = f16(&block.as_chunks().0[s]);
+                        totals[j][s] = plus(totals[j][s], times(weights, load(&padded.as_chunks().0[s])));
                     }
-                    let mut tokens: [&[[f32; LANES]]; M] = [&[]; M];
-                    for j in 0..M {
-                        tokens[j] = std::slice::from_ref(&padded[j]);
-                    }
-                    add(&mut totals, &$f16(&block), &tokens, 0);
                 }
-                reduce(&mut totals)
             }
+            finish(&totals, out);
+        }
 
-            $(#[$feature])?
-            fn blocks<const M: usize>(row: &[u8], x: &[&[f32]]) -> [f32; M] {
-                let blocks = row.as_chunks::<Q8_BLOCK>().0;
-                let tokens = tokens(x, blocks.len());
-                let mut totals = [[0.0; LANES]; M];
-                for (at, block) in blocks.iter().enumerate() {
-                    add(&mut totals, &q8(block), &tokens, at);
+        $(#[$feature])?
+        fn blocks<const M: usize>(row: &[u8], x: &[&[f32]], out: &mut [f32]) {
+            let blocks = row.as_chunks::<Q8_BLOCK>().0;
+            let mut tokens: [&[[f32; LANES]]; M] = [&[]; M];
+            for j in 0..M {
+                tokens[j] = &x[j].as_chunks().0[..blocks.len()];
+            }
+            let mut totals = [[zero(); STEP]; M];
+            for (at, block) in blocks.iter().enumerate() {
+                let scale = splat(widen(u16::from_le_bytes([block[0], block[1]])));
+                for s in 0..STEP {
+                    let weights = times(i8(&block[2..].as_chunks().0[s]), scale);
+                    for j in 0..M {
+                        totals[j][s] = plus(totals[j][s], times(weights, load(&tokens[j][at].as_chunks().0[s])));
+                    }
                 }
-                reduce(&mut totals)
+            }
+            finish(&totals, out);
+        }
+
+        $(#[$feature])?
+        fn finish<const M: usize>(totals: &[[Floats; STEP]; M], out: &mut [f32]) {
+            for j in 0..M {
+                let mut lanes = [0.0; LANES];
+                for s in 0..STEP {
+                    store(&mut lanes.as_chunks_mut().0[s], totals[j][s]);
+                }
+                out[j] = reduce(lanes);
             }
         }
     };
 }
 
-tier!(plain, super::f16);
-#[cfg(target_arch = "x86_64")]
-tier!(
-    avx2,
-    #[target_feature(enable = "avx2,f16c")]
-    super::x86::f16_avx2
-);
-#[cfg(target_arch = "x86_64")]
-tier!(
-    avx512,
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-    super::x86::f16_avx512
-);
-
-#[cfg(target_arch = "x86_64")]
-mod x86 {
-    use std::arch::x86_64::{
-        _mm_loadu_si128, _mm256_cvtph_ps, _mm256_loadu_si256, _mm256_storeu_ps, _mm512_cvtph_ps,
-        _mm512_storeu_ps,
-    };
-
-    use super::LANES;
-
-    #[inline]
-    #[target_feature(enable = "avx2,f16c")]
-    pub(super) fn f16_avx2(block: &[u8; 2 * LANES]) -> [f32; LANES] {
-        let mut out = [0.0; LANES];
-        for (out, bytes) in out
-            .as_chunks_mut::<8>()
-            .0
-            .iter_mut()
-            .zip(block.as_chunks::<16>().0)
-        {
-            // SAFETY: 16 bytes are read and 8 floats written, as many as there are.
-            unsafe {
-                let floats = _mm256_cvtph_ps(_mm_loadu_si128(bytes.as_ptr().cast()));
-                _mm256_storeu_ps(out.as_mut_ptr(), floats);
-            }
-        }
-        out
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx512f")]
-    pub(super) fn f16_avx512(block: &[u8; 2 * LANES]) -> [f32; LANES] {
-        let mut out = [0.0; LANES];
-        for (out, bytes) in out
-            .as_chunks_mut::<16>()
-            .0
-            .iter_mut()
-            .zip(block.as_chunks::<32>().0)
-        {
-            // SAFETY: 32 bytes are read and 16 floats written, as many as there are.
-            unsafe {
-                let floats = _mm512_cvtph_ps(_mm256_loadu_si256(bytes.as_ptr().cast()));
-                _mm512_storeu_ps(out.as_mut_ptr(), floats);
-            }
-        }
-        out
-    }
-}
+use products;

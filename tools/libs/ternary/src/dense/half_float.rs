@@ -1,15 +1,30 @@
 //! fp16 to f32 without instructions for it.
 
-/// The value of an fp16, exactly; NaN payloads are kept. Branch-free, so that loops of it become vectors.
+/// The value of an fp16, exactly; NaN payloads are kept. Branch-free, so that loops of it become vectors, and without
+/// arithmetic on subnormal floats, which is slow.
 #[inline(always)]
 pub(crate) fn widen(bits: u16) -> f32 {
+    const INFINITE: u32 = 0x7c00 << 13;
+    const REBIAS: u32 = (127 - 15) << 23;
     let bits = u32::from(bits);
     let magnitude = (bits & 0x7fff) << 13;
-    // The exponent is 112 too low; a product with 2^112 also makes subnormals normal. Exact.
-    let value = f32::from_bits(magnitude) * f32::from_bits((127 + 112) << 23);
+    let exponent = magnitude & INFINITE;
+    let normal = magnitude + REBIAS;
     // Infinities and NaN have the highest exponent, which f32 has elsewhere.
-    let special = if bits & 0x7c00 == 0x7c00 { 0x7f80_0000 } else { 0 };
-    f32::from_bits(value.to_bits() | special | (bits & 0x8000) << 16)
+    let special = if exponent == INFINITE {
+        normal + REBIAS
+    } else {
+        normal
+    };
+    // Given the exponent of 2^-14 and its leading one, a subnormal is 2^-14 too large.
+    let least = f32::from_bits(REBIAS + (1 << 23));
+    let subnormal = f32::from_bits(normal + (1 << 23)) - least;
+    let value = if exponent == 0 {
+        subnormal.to_bits()
+    } else {
+        special
+    };
+    f32::from_bits(value | (bits & 0x8000) << 16)
 }
 
 #[cfg(test)]

@@ -68,10 +68,10 @@ impl Kind {
         }
     }
 
-    fn row_bytes(self, cols: usize) -> Option<usize> {
+    fn stride(self, cols: usize) -> Option<usize> {
         match self {
             Self::F16 => cols.checked_mul(2),
-            Self::Q8 if cols % LANES == 0 => (cols / LANES).checked_mul(Q8_BLOCK),
+            Self::Q8 if cols.is_multiple_of(LANES) => (cols / LANES).checked_mul(Q8_BLOCK),
             Self::Q8 => None,
         }
     }
@@ -82,24 +82,24 @@ impl Kind {
 pub struct Rows {
     bytes: Bytes,
     kind: Kind,
-    rows: usize,
+    count: usize,
     cols: usize,
-    row_bytes: usize,
+    stride: usize,
 }
 
 impl Rows {
     fn new(bytes: Bytes, kind: Kind, rows: usize, cols: usize) -> Result<Self, DenseError> {
-        let row_bytes = kind.row_bytes(cols);
-        let expected = row_bytes
+        let stride = kind.stride(cols);
+        let expected = stride
             .and_then(|bytes| bytes.checked_mul(rows))
             .filter(|bytes| *bytes > 0);
-        match (row_bytes, expected) {
-            (Some(row_bytes), Some(expected)) if expected == bytes.len() => Ok(Self {
+        match (stride, expected) {
+            (Some(stride), Some(expected)) if expected == bytes.len() => Ok(Self {
                 bytes,
                 kind,
-                rows,
+                count: rows,
                 cols,
-                row_bytes,
+                stride,
             }),
             _ => Err(DenseError::Length {
                 kind: kind.name(),
@@ -112,11 +112,11 @@ impl Rows {
     }
 
     fn row(&self, row: usize) -> &[u8] {
-        &self.bytes[row * self.row_bytes..][..self.row_bytes]
+        &self.bytes[row * self.stride..][..self.stride]
     }
 
     fn row_f32(&self, row: usize, out: &mut [f32]) {
-        assert!(row < self.rows, "row {row} of {}", self.rows);
+        assert!(row < self.count, "row {row} of {}", self.count);
         assert_eq!(out.len(), self.cols, "a row has {} columns", self.cols);
         match self.kind {
             Kind::F16 => {
@@ -144,7 +144,7 @@ mod sealed {
 pub trait Dense: sealed::Sealed + Sync {
     /// Rows: outputs of the product.
     fn rows(&self) -> usize {
-        self.rows_of().rows
+        self.rows_of().count
     }
 
     /// Columns: inputs of the product.
@@ -235,15 +235,15 @@ pub fn multiply_dense_with(isa: Isa, w: &impl Dense, x: &[f32], m: usize, out: &
         "activations of {m} tokens x {} columns",
         w.cols
     );
-    assert_eq!(out.len(), m * w.rows, "outputs of {m} tokens x {} rows", w.rows);
+    assert_eq!(out.len(), m * w.count, "outputs of {m} tokens x {} rows", w.count);
     let x: Vec<&[f32]> = x.chunks_exact(w.cols).collect();
     let out = Shared(out.as_mut_ptr());
     let sizes = dot::tiles(isa);
-    let block = (BLOCK_BYTES / w.row_bytes)
+    let block = (BLOCK_BYTES / w.stride)
         .max(1)
-        .min(w.rows.div_ceil(4 * pool.active()));
-    pool.run(w.rows.div_ceil(block), &|part| {
-        for row in part * block..((part + 1) * block).min(w.rows) {
+        .min(w.count.div_ceil(4 * pool.active()));
+    pool.run(w.count.div_ceil(block), &|part| {
+        for row in part * block..((part + 1) * block).min(w.count) {
             let mut first = 0;
             while first < m {
                 let tokens = sizes.iter().copied().find(|size| *size <= m - first).unwrap_or(1);
@@ -252,7 +252,7 @@ pub fn multiply_dense_with(isa: Isa, w: &impl Dense, x: &[f32], m: usize, out: &
                 unsafe { dot::row(isa, w.kind, w.row(row), &x[first..], &mut outputs[..tokens]) };
                 for (token, output) in outputs[..tokens].iter().enumerate() {
                     // SAFETY: within `out`, whose length was checked; no other part has this row.
-                    unsafe { out.write((first + token) * w.rows + row, &[*output]) };
+                    unsafe { out.write((first + token) * w.count + row, &[*output]) };
                 }
                 first += tokens;
             }
@@ -321,7 +321,7 @@ mod tests {
             let mut blocks = Vec::new();
             for block in weights.chunks(32).take(rows * cols / 32) {
                 blocks.extend(half::f16::from_f32(block[0] / 300.0).to_le_bytes());
-                blocks.extend(block.iter().map(|w| (w / 2.4) as i8 as u8));
+                blocks.extend(block.iter().map(|w| ((w / 2.4) as i8).cast_unsigned()));
             }
             check(&Q8Matrix::copied(&blocks, rows, cols).unwrap(), &x[..m * cols], m);
         }

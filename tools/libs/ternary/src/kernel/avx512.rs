@@ -124,7 +124,7 @@ fn tile<const M: usize, const P: usize, const WHOLE: bool>(panel: &[u8], job: Jo
                     }
                 }
             }
-            let scales: &[f32; M] = part(x.scales, at);
+            let token: &[f32; M] = part(x.scales, at);
             for j in 0..M {
                 let mut sum = sums[0][j];
                 if P == 2 {
@@ -133,7 +133,7 @@ fn tile<const M: usize, const P: usize, const WHOLE: bool>(panel: &[u8], job: Jo
                 if WHOLE {
                     whole[j] = _mm512_add_epi32(whole[j], sum);
                 } else {
-                    let scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_set1_ps(scales[j]));
+                    let scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_set1_ps(token[j]));
                     total[j] = _mm512_add_ps(total[j], _mm512_mul_ps(scaled, weight));
                 }
             }

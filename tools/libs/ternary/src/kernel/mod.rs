@@ -103,6 +103,7 @@ pub(crate) fn part<T, const M: usize>(slice: &[T], at: usize) -> &[T; M] {
 }
 
 /// The four activations that a plane of a block meets, as they lie in memory.
+#[cfg(target_arch = "x86_64")]
 #[inline(always)]
 pub(crate) fn word(values: &[i8; 16], plane: usize) -> i32 {
     let at = 4 * plane;

@@ -3,9 +3,10 @@
 
 use std::arch::aarch64::{
     float32x4_t, int8x16_t, int32x4_t, uint8x16_t, vaddq_f32, vaddq_s32, vandq_u8, vcvtq_f32_s32,
-    vdotq_laneq_s32, vdupq_n_f32, vdupq_n_s32, vdupq_n_u8, vld1q_f32, vld1q_s8, vld1q_u8, vmulq_f32,
-    vreinterpretq_s8_u8, vshlq_n_s32, vshrq_n_s32, vshrq_n_u8, vst1q_f32,
+    vdupq_n_f32, vdupq_n_s32, vdupq_n_u8, vld1q_f32, vld1q_s8, vld1q_u8, vmulq_f32, vreinterpretq_s8_u8,
+    vshlq_n_s32, vshrq_n_s32, vshrq_n_u8, vst1q_f32,
 };
+use std::arch::asm;
 
 use super::narrow::narrow;
 use super::{Groups, Job, Outputs, part};
@@ -20,6 +21,25 @@ type Apart = [int32x4_t; 3];
 
 narrow!(#[target_feature(enable = "neon,dotprod")]);
 
+/// Adds to each lane the product of its four codes with the four values of lane `LANE`. (The intrinsic is not in
+/// stable Rust.)
+#[inline]
+#[target_feature(enable = "neon,dotprod")]
+fn dot<const LANE: i32>(mut sums: Int, codes: int8x16_t, values: int8x16_t) -> Int {
+    // SAFETY: one instruction on registers, which the dot-product extension has.
+    unsafe {
+        asm!(
+            "sdot {sums:v}.4s, {codes:v}.16b, {values:v}.4b[{lane}]",
+            sums = inlateout(vreg) sums,
+            codes = in(vreg) codes,
+            values = in(vreg) values,
+            lane = const LANE,
+            options(pure, nomem, nostack, preserves_flags),
+        );
+    }
+    sums
+}
+
 #[inline]
 #[target_feature(enable = "neon")]
 fn apart() -> Apart {
@@ -30,11 +50,11 @@ fn apart() -> Apart {
 #[target_feature(enable = "neon,dotprod")]
 fn apart_add(sums: Apart, block: uint8x16_t, words: int8x16_t) -> Apart {
     let codes = |mask: u8| vreinterpretq_s8_u8(vandq_u8(block, vdupq_n_u8(mask)));
-    let ends = vdotq_laneq_s32::<0>(sums[0], codes(3), words);
+    let ends = dot::<0>(sums[0], codes(3), words);
     [
-        vdotq_laneq_s32::<3>(ends, vreinterpretq_s8_u8(vshrq_n_u8::<6>(block)), words),
-        vdotq_laneq_s32::<1>(sums[1], codes(12), words),
-        vdotq_laneq_s32::<2>(sums[2], codes(48), words),
+        dot::<3>(ends, vreinterpretq_s8_u8(vshrq_n_u8::<6>(block)), words),
+        dot::<1>(sums[1], codes(12), words),
+        dot::<2>(sums[2], codes(48), words),
     ]
 }
 
@@ -50,10 +70,10 @@ fn apart_sum(sums: Apart) -> Int {
 #[inline]
 #[target_feature(enable = "neon,dotprod")]
 fn add(sums: Int, planes: [int8x16_t; 4], words: int8x16_t) -> Int {
-    let sums = vdotq_laneq_s32::<0>(sums, planes[0], words);
-    let sums = vdotq_laneq_s32::<1>(sums, planes[1], words);
-    let sums = vdotq_laneq_s32::<2>(sums, planes[2], words);
-    vdotq_laneq_s32::<3>(sums, planes[3], words)
+    let sums = dot::<0>(sums, planes[0], words);
+    let sums = dot::<1>(sums, planes[1], words);
+    let sums = dot::<2>(sums, planes[2], words);
+    dot::<3>(sums, planes[3], words)
 }
 
 #[inline]
@@ -140,13 +160,10 @@ fn plus_floats(a: Float, b: Float) -> Float {
 #[inline]
 #[target_feature(enable = "neon")]
 fn weights(scales: [u8; 8]) -> Float {
-    let [a, b, c, d, e, f, g, h] = scales;
-    let floats = [
-        widen(u16::from_le_bytes([a, b])),
-        widen(u16::from_le_bytes([c, d])),
-        widen(u16::from_le_bytes([e, f])),
-        widen(u16::from_le_bytes([g, h])),
-    ];
+    let mut floats = [0.0; 4];
+    for (float, bytes) in floats.iter_mut().zip(scales.as_chunks::<2>().0) {
+        *float = widen(u16::from_le_bytes(*bytes));
+    }
     // SAFETY: 4 floats are read, as many as there are.
     unsafe { vld1q_f32(floats.as_ptr()) }
 }

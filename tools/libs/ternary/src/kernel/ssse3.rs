@@ -155,13 +155,10 @@ fn plus_floats(a: Float, b: Float) -> Float {
 #[inline]
 #[target_feature(enable = "ssse3")]
 fn weights(scales: [u8; 8]) -> Float {
-    let [a, b, c, d, e, f, g, h] = scales;
-    let floats = [
-        widen(u16::from_le_bytes([a, b])),
-        widen(u16::from_le_bytes([c, d])),
-        widen(u16::from_le_bytes([e, f])),
-        widen(u16::from_le_bytes([g, h])),
-    ];
+    let mut floats = [0.0; 4];
+    for (float, bytes) in floats.iter_mut().zip(scales.as_chunks::<2>().0) {
+        *float = widen(u16::from_le_bytes(*bytes));
+    }
     // SAFETY: 4 floats are read, as many as there are.
     unsafe { std::arch::x86_64::_mm_loadu_ps(floats.as_ptr()) }
 }

@@ -70,7 +70,9 @@ fn weights(random: &mut Random, kind: usize, rows: usize, cols: usize, code: Opt
         _ => {
             let mut bytes = fill(random, rows * cols / 4);
             // Code 3 does not occur in this format.
-            bytes.iter_mut().for_each(|byte| *byte &= !(*byte >> 1 & 0x55));
+            for byte in &mut bytes {
+                *byte &= !(*byte >> 1 & 0x55);
+            }
             (Encoding::BitnetPacked, bytes, Some(0.37))
         }
     };

@@ -94,7 +94,7 @@ fn i2s(bytes: &[u8], codes: &mut [u8]) {
 /// modulo 256 brings digit `n` to the top, and the top digit of a byte is `byte * 3 >> 8`.
 fn tq1_0(block: &[u8; 54], codes: &mut [u8; QK_K]) {
     const POWERS: [u8; 5] = [1, 3, 9, 27, 81];
-    let digit = |byte: u8, power: u8| (u16::from(byte.wrapping_mul(power)) * 3 >> 8) as u8;
+    let digit = |byte: u8, power: u8| ((u16::from(byte.wrapping_mul(power)) * 3) >> 8) as u8;
     let mut at = 0;
     for (bytes, digits) in [(&block[..32], 5), (&block[32..48], 5), (&block[48..52], 4)] {
         for power in &POWERS[..digits] {

@@ -243,10 +243,10 @@ fn check_shape(encoding: Encoding, bytes: &[u8], rows: usize, cols: usize) -> Re
     if matches!(encoding, Encoding::Q2_0 { group } if group != 64 && group != 128) {
         return wrong("its groups are 64 or 128 columns");
     }
-    if cols % encoding.block() != 0 {
+    if !cols.is_multiple_of(encoding.block()) {
         return wrong("the columns are no multiple of its blocks");
     }
-    if encoding == Encoding::BitnetPacked && rows % 4 != 0 {
+    if encoding == Encoding::BitnetPacked && !rows.is_multiple_of(4) {
         return wrong("the rows are no multiple of 4");
     }
     let Some(expected) = encoding.bytes(rows, cols) else {
@@ -318,4 +318,196 @@ fn shared_scale(encoding: Encoding, bytes: &[u8], rows: usize, cols: usize) -> O
         }
     }
     shared
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Encoding, PackError};
+    use crate::panel::{Group, PanelMatrix};
+
+    fn rows(matrix: &PanelMatrix) -> Vec<f32> {
+        let mut out = vec![0.0; matrix.rows() * matrix.cols()];
+        for (row, out) in out.chunks_exact_mut(matrix.cols()).enumerate() {
+            matrix.row_f32(row, out);
+        }
+        out
+    }
+
+    /// A block of codes in a format, as its definition puts them, one by one.
+    fn encode(encoding: Encoding, codes: &[u8], scale: f32) -> Vec<u8> {
+        let scale = half::f16::from_f32(scale).to_le_bytes();
+        let mut bytes = vec![0; encoding.block() / 4];
+        match encoding {
+            Encoding::I2S => {
+                for (i, code) in codes.iter().enumerate() {
+                    bytes[i % 32] |= code << (6 - 2 * (i / 32));
+                }
+            }
+            Encoding::Q2_0 { .. } => {
+                for (i, code) in codes.iter().enumerate() {
+                    bytes[i / 4] |= code << (2 * (i % 4));
+                }
+                bytes.splice(0..0, scale);
+            }
+            Encoding::Tq2_0 => {
+                for (i, code) in codes.iter().enumerate() {
+                    bytes[i / 128 * 32 + i % 32] |= code << (2 * (i % 128 / 32));
+                }
+                bytes.extend(scale);
+            }
+            Encoding::Tq1_0 => {
+                // The digits of a byte, first one highest, as a fraction of 243, rounded up to 1/256.
+                let byte = |digits: [u8; 5]| {
+                    let value = digits
+                        .iter()
+                        .fold(0, |value: u32, digit| 3 * value + u32::from(*digit));
+                    (value * 256).div_ceil(243) as u8
+                };
+                bytes.clear();
+                for i in 0..32 {
+                    bytes.push(byte(std::array::from_fn(|n| codes[32 * n + i])));
+                }
+                for i in 0..16 {
+                    bytes.push(byte(std::array::from_fn(|n| codes[160 + 16 * n + i])));
+                }
+                for i in 0..4 {
+                    bytes.push(byte(std::array::from_fn(|n| {
+                        if n < 4 { codes[240 + 4 * n + i] } else { 0 }
+                    })));
+                }
+                bytes.extend(scale);
+            }
+            Encoding::BitnetPacked => {}
+        }
+        bytes
+    }
+
+    const BLOCKS: [(Encoding, Group, u8); 5] = [
+        (Encoding::I2S, Group::Tensor, 2),
+        (Encoding::Q2_0 { group: 64 }, Group::G64, 3),
+        (Encoding::Q2_0 { group: 128 }, Group::G128, 3),
+        (Encoding::Tq2_0, Group::G256, 3),
+        (Encoding::Tq1_0, Group::G256, 2),
+    ];
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+
+        #[test]
+        fn every_format_gives_its_weights_back(
+            kind in 0..5_usize,
+            height in 1..35_usize,
+            width in 1..5_usize,
+            noise in prop::collection::vec(any::<u8>(), 34 * 4 * 256),
+        ) {
+            let (encoding, group, most) = BLOCKS[kind];
+            let cols = width * encoding.block();
+            let codes: Vec<u8> = noise[..height * cols].iter().map(|byte| byte % (most + 1)).collect();
+            let mut bytes = Vec::new();
+            let mut expected = Vec::new();
+            for (index, block) in codes.chunks_exact(encoding.block()).enumerate() {
+                let scale = if group == Group::Tensor { 0.75 } else { (index % 7) as f32 * 0.25 - 0.625 };
+                bytes.extend(encode(encoding, block, scale));
+                expected.extend(block.iter().map(|code| (f32::from(*code) - 1.0) * scale));
+            }
+            if encoding == Encoding::I2S {
+                bytes.extend(0.75_f32.to_le_bytes());
+                bytes.extend([0xee; 28]);
+            }
+            let matrix = PanelMatrix::pack(encoding, &bytes, height, cols, None).unwrap();
+            prop_assert_eq!(rows(&matrix), expected);
+            if height * width > 1 {
+                prop_assert_eq!(matrix.group(), group);
+            }
+        }
+
+        #[test]
+        fn bitnets_own_form_gives_its_weights_back(
+            quarter in 1..9_usize,
+            cols in 1..150_usize,
+            noise in prop::collection::vec(0..3_u8, 4 * 8 * 150),
+        ) {
+            let codes = &noise[..4 * quarter * cols];
+            let mut bytes = vec![0; quarter * cols];
+            for (i, code) in codes.iter().enumerate() {
+                let row = i / cols;
+                bytes[row % quarter * cols + i % cols] |= code << (2 * (row / quarter));
+            }
+            let matrix = PanelMatrix::pack(Encoding::BitnetPacked, &bytes, 4 * quarter, cols, Some(1.5)).unwrap();
+            let expected: Vec<f32> = codes.iter().map(|code| (f32::from(*code) - 1.0) * 1.5).collect();
+            prop_assert_eq!(rows(&matrix), expected);
+        }
+    }
+
+    #[test]
+    fn blocks_that_share_a_scale_become_one_group() {
+        for encoding in [Encoding::Tq1_0, Encoding::Tq2_0] {
+            let codes: Vec<u8> = (0..256_u32).map(|i| (i % 3) as u8).collect();
+            let mut bytes = encode(encoding, &codes, 0.5);
+            bytes.extend(encode(encoding, &[1; 256], 0.0));
+            let matrix = PanelMatrix::pack(encoding, &bytes, 2, 256, None).unwrap();
+            assert_eq!((matrix.group(), matrix.scale()), (Group::Tensor, 0.5));
+            assert_eq!(rows(&matrix)[..4], [-0.5, 0.0, 0.5, -0.5]);
+            assert!(rows(&matrix)[256..].iter().all(|weight| *weight == 0.0));
+            bytes.extend(encode(encoding, &codes, 0.25));
+            let matrix = PanelMatrix::pack(encoding, &bytes, 3, 256, None).unwrap();
+            assert_eq!((matrix.group(), matrix.scale()), (Group::G256, 1.0));
+            assert_eq!(rows(&matrix)[512..516], [-0.25, 0.0, 0.25, -0.25]);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_with_the_reason() {
+        let refused = |encoding, bytes: &[u8], rows, cols, scale| {
+            PanelMatrix::pack(encoding, bytes, rows, cols, scale).unwrap_err()
+        };
+        let error = refused(Encoding::Q2_0 { group: 64 }, &[0; 34], 1, 128, None);
+        assert_eq!(
+            error.to_string(),
+            "a 1 x 128 matrix in Q2_0 { group: 64 } has 36 bytes, found 34"
+        );
+        assert!(matches!(
+            refused(Encoding::Q2_0 { group: 32 }, &[0; 10], 1, 32, None),
+            PackError::Shape { .. }
+        ));
+        assert!(matches!(
+            refused(Encoding::I2S, &[0; 48], 1, 64, None),
+            PackError::Shape { .. }
+        ));
+        assert!(matches!(
+            refused(Encoding::Tq2_0, &[], 0, 256, None),
+            PackError::Shape { .. }
+        ));
+        assert!(matches!(
+            refused(Encoding::Tq2_0, &[], usize::MAX, 256, None),
+            PackError::Shape { .. }
+        ));
+        assert!(matches!(
+            refused(Encoding::BitnetPacked, &[0; 8], 4, 8, None),
+            PackError::NoScale(_)
+        ));
+        // Code 3 is no weight of BitNet's.
+        assert!(matches!(
+            refused(Encoding::BitnetPacked, &[3; 8], 4, 8, Some(1.0)),
+            PackError::Code { row: 0, .. }
+        ));
+        assert!(matches!(
+            refused(Encoding::I2S, &[0xff; 64], 1, 128, Some(1.0)),
+            PackError::Code { row: 0, .. }
+        ));
+        let infinite = f32::INFINITY;
+        assert!(matches!(
+            refused(Encoding::I2S, &[0; 64], 1, 128, Some(infinite)),
+            PackError::Scale { .. }
+        ));
+        let mut bytes = [0; 36];
+        bytes[18..20].copy_from_slice(&half::f16::NAN.to_le_bytes());
+        let error = refused(Encoding::Q2_0 { group: 64 }, &bytes, 2, 64, None);
+        assert!(
+            matches!(error, PackError::Scale { row: 1, group: 0, .. }),
+            "{error}"
+        );
+    }
 }
