@@ -111,12 +111,12 @@ async fn serve(config: Config, files: Files, model: Option<PathBuf>) -> anyhow::
         service.config.yielding.clone(),
         Arc::clone(&service.models),
     ));
-    tokio::spawn(load_first(Arc::clone(&service)));
     let on_bus = bus::serve_on_system_bus(Arc::clone(&service)).await;
     info!(
         "listening on http://{address} and {}",
         service.config.socket.display()
     );
+    tokio::spawn(load_first(Arc::clone(&service)));
     let status = format!("Listening on http://{address}");
     notify(&[NotifyState::Ready, NotifyState::Status(&status)]);
     let stop = async move {

@@ -25,7 +25,7 @@ impl Bus {
         let config = folder.path().join("bus.conf");
         let text = format!(
             "<busconfig><type>custom</type><listen>unix:dir={}</listen>\
-             <policy context=\"default\"><allow send_destination=\"*\" eavesdrop=\"true\"/><allow own=\"*\"/></policy></busconfig>",
+             <policy context=\"default\"><allow send_destination=\"*\"/><allow receive_sender=\"*\"/><allow own=\"*\"/></policy></busconfig>",
             folder.path().display()
         );
         std::fs::write(&config, text).unwrap();

@@ -13,7 +13,14 @@ use common::Daemon;
 fn the_client_finds_everything_as_expected() {
     let daemon = Daemon::start(true, "requests-per-minute = 10000\n", "unix:path=/nonexistent");
     let python = std::env::var("RYZAN_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../tests/ryzan/openai_client.py");
-    let status = Command::new(python).arg(script).arg(&daemon.address).status().unwrap();
+    let script = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../../tests/ryzan/openai_client.py"
+    );
+    let status = Command::new(python)
+        .arg(script)
+        .arg(&daemon.address)
+        .status()
+        .unwrap();
     assert!(status.success());
 }

@@ -19,6 +19,8 @@ pub struct Found {
     pub id: String,
     /// What is opened.
     pub path: PathBuf,
+    /// Where what is packed of it is kept for the next start; a file of the command line leaves nothing behind.
+    pub panels: Option<PathBuf>,
     /// Memory that it needs, in bytes.
     pub memory_bytes: u64,
     /// The longest text it was made for, in tokens, when that is known before it is loaded.
@@ -216,9 +218,11 @@ impl Known {
     }
 
     fn there(&self, model: &Model) -> Option<Found> {
+        let path = self.store.main_file(model)?;
         Some(Found {
             id: model.id.clone(),
-            path: self.store.main_file(model)?,
+            panels: Some(path.with_added_extension("panels")),
+            path,
             memory_bytes: model.memory_bytes,
             context: Some(model.context),
             use_: model.use_,
@@ -239,6 +243,7 @@ fn given(path: &Path) -> Found {
     Found {
         id: named.map_or_else(|| "model".to_owned(), |name| name.to_string_lossy().into_owned()),
         path: path.to_owned(),
+        panels: None,
         memory_bytes: bytes + bytes / 4,
         context: None,
         use_: Use::Chat,

@@ -6,8 +6,10 @@
 //!
 //! - [`known`]: which model a name stands for, and where it lies
 //! - [`resident`]: a model in memory
+//! - [`embedding`]: a model that makes vectors of texts
 //! - [`forward`]: how the engine drives it
 
+pub mod embedding;
 mod forward;
 pub mod known;
 pub mod resident;
@@ -43,6 +45,7 @@ pub struct Models {
     threads: usize,
     table: Mutex<Vec<Arc<Resident>>>,
     loading: tokio::sync::Mutex<()>,
+    embedding: tokio::sync::Mutex<Option<Arc<embedding::Embedding>>>,
     last_failure: Mutex<Option<String>>,
     pace: Mutex<(Pace, Pressure)>,
 }
@@ -62,6 +65,7 @@ impl Models {
             config,
             table: Mutex::default(),
             loading: tokio::sync::Mutex::default(),
+            embedding: tokio::sync::Mutex::default(),
             last_failure: Mutex::default(),
             pace: Mutex::new((Pace::Full, Pressure::default())),
         }
@@ -181,10 +185,9 @@ impl Models {
         let (config, threads) = (self.config.engine.clone(), self.threads);
         let loaded = tokio::task::spawn_blocking(move || Resident::load(found, &config, threads)).await;
         let failed = |why: String| {
-            warn!("cannot load {id}: {why}");
-            let reason = format!("{id} cannot be loaded: {why}");
-            *self.last_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.clone());
-            ApiError::NoModel { reason }
+            let error = failed_load(&id, &why);
+            *self.last_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+            error
         };
         let resident = match loaded {
             Ok(Ok(resident)) => Arc::new(resident),
@@ -269,4 +272,11 @@ fn known(files: &Files, config: &Config, file: Option<&Path>) -> Known {
         Catalogue::default()
     });
     Known::of(files, catalogue, config.model.clone(), file)
+}
+
+fn failed_load(id: &str, why: &str) -> ApiError {
+    warn!("cannot load {id}: {why}");
+    ApiError::NoModel {
+        reason: format!("{id} cannot be loaded: {why}"),
+    }
 }

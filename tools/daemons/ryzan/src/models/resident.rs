@@ -50,6 +50,7 @@ impl Resident {
     pub fn load(found: Found, config: &EngineConfig, threads: usize) -> Result<Self, ResidentError> {
         let options = LoadOptions {
             context: (config.context > 0).then_some(config.context),
+            panels: found.panels.clone(),
             ..LoadOptions::default()
         };
         let model = Model::load(&found.path, &options)?;

@@ -3,6 +3,7 @@
 mod chat;
 mod completions;
 mod control;
+mod embeddings;
 mod health;
 mod models;
 mod responses;
@@ -27,6 +28,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .route("/v1/models/{*id}", get(models::one))
         .route("/v1/chat/completions", post(chat::chat))
         .route("/v1/completions", post(completions::complete))
+        .route("/v1/embeddings", post(embeddings::embed))
         .route("/v1/responses", post(responses::respond))
         .route("/control/status", get(control::status))
         .route("/control/load", post(control::load))
