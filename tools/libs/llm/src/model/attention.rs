@@ -89,7 +89,7 @@ pub fn attend(queries: &[f32], pages: &Pages, place: Place, out: &mut [f32]) {
 }
 
 /// Scores of one query against the 32 tokens of a page.
-#[inline(always)]
+#[inline]
 fn scores(query: &[f32], keys: &[f32], scale: f32) -> [f32; PAGE] {
     let mut scores = [0f32; PAGE];
     for (q, keys) in query.iter().zip(keys.as_chunks::<PAGE>().0) {
@@ -101,7 +101,7 @@ fn scores(query: &[f32], keys: &[f32], scale: f32) -> [f32; PAGE] {
 }
 
 /// `out += sum of weights * values`, in strips that stay in registers.
-#[inline(always)]
+#[inline]
 fn weigh(weights: &[f32], values: &[f32], out: &mut [f32]) {
     const STRIP: usize = 32;
     let size = out.len();

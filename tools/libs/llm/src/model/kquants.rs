@@ -8,7 +8,7 @@ use sigmavault_gguf::TensorKind;
 use super::error::{ForwardError, LoadError};
 use super::weights::{Stored, Tensor};
 
-/// A matrix of Q4_K, Q5_K or Q6_K blocks; a copy in memory.
+/// A matrix of `Q4_K`, `Q5_K` or `Q6_K` blocks; a copy in memory.
 #[derive(Debug)]
 pub struct KQuants {
     product: QMatMul,
@@ -33,7 +33,7 @@ impl KQuants {
             name: tensor.name.to_owned(),
             reason,
         };
-        if columns % BLOCK != 0 || tensor.bytes.len() != rows * columns / BLOCK * kind.type_size() {
+        if !columns.is_multiple_of(BLOCK) || tensor.bytes.len() != rows * columns / BLOCK * kind.type_size() {
             return Err(failed(format!(
                 "{rows} x {columns} numbers are not {} bytes of its blocks",
                 tensor.bytes.len()

@@ -10,7 +10,7 @@ use super::parallel;
 const LANES: usize = 32;
 
 /// Sum of squares.
-#[inline(always)]
+#[inline]
 pub fn square_sum(x: &[f32]) -> f32 {
     let mut lanes = [0f32; LANES];
     let (whole, rest) = x.as_chunks::<LANES>();
@@ -23,7 +23,7 @@ pub fn square_sum(x: &[f32]) -> f32 {
 }
 
 /// Inner product of two slices of one length.
-#[inline(always)]
+#[inline]
 pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut lanes = [0f32; LANES];
     let (whole_a, rest_a) = a.as_chunks::<LANES>();
@@ -106,7 +106,7 @@ pub fn decay_add_dot(state: &mut [f32], keep: f32, gain: f32, input: &[f32], out
 
 /// The exponential function to within two units in the last place, without a branch: 2^n by the exponent bits, the rest by a
 /// polynomial. Below -87 it is the smallest normal number, not zero.
-#[inline(always)]
+#[inline]
 pub fn exp(x: f32) -> f32 {
     // Adding and taking away 1.5 * 2^23 rounds to an integer without a call.
     const ROUND: f32 = 12_582_912.0;
@@ -120,11 +120,13 @@ pub fn exp(x: f32) -> f32 {
     let p = p * r + 1.666_666_5e-1;
     let p = p * r + 5e-1;
     let p = p * r * r + r + 1.0;
-    p * f32::from_bits((((n as i32) + 127) << 23).cast_unsigned())
+    #[allow(clippy::cast_possible_truncation, reason = "n is whole and small")]
+    let n = n as i32;
+    p * f32::from_bits(((n + 127) << 23).cast_unsigned())
 }
 
 /// The logistic function.
-#[inline(always)]
+#[inline]
 pub fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
 }
@@ -172,6 +174,7 @@ pub fn softplus(x: f32) -> f32 {
 }
 
 #[cfg(test)]
+#[allow(clippy::float_cmp, reason = "these results are exact")]
 mod tests {
     use super::*;
 
