@@ -96,7 +96,7 @@ fn impossible_numbers_are_refused_by_name() {
     );
     assert_eq!(
         with("embedding_length", 128),
-        "tensor blk.0.attn_norm.weight has shape [64] where the metadata asks for [128]"
+        "tensor blk.0.attn_q.weight has shape [64, 64] where the metadata asks for [64, 128]"
     );
     assert_eq!(
         with("feed_forward_length", 65),

@@ -14,6 +14,10 @@
     clippy::cast_precision_loss,
     reason = "sizes and positions stay below 2^24, where f32 is exact"
 )]
+#![allow(
+    clippy::inline_always,
+    reason = "an inner loop uses wide registers only inside the function compiled for them"
+)]
 
 mod attention;
 mod decoder;

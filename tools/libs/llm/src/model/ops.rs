@@ -1,6 +1,7 @@
 //! The small operations between matrix products, over slices. Written so that the compiler can use whole vector registers: sums run
 //! in lanes, and nothing inside a loop branches.
 
+use pulp::{Arch, Simd, WithSimd};
 use sigmavault_ternary::Pool;
 
 use super::attention::ROWS;
@@ -10,7 +11,7 @@ use super::parallel;
 const LANES: usize = 32;
 
 /// Sum of squares.
-#[inline]
+#[inline(always)]
 pub fn square_sum(x: &[f32]) -> f32 {
     let mut lanes = [0f32; LANES];
     let (whole, rest) = x.as_chunks::<LANES>();
@@ -23,7 +24,7 @@ pub fn square_sum(x: &[f32]) -> f32 {
 }
 
 /// Inner product of two slices of one length.
-#[inline]
+#[inline(always)]
 pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut lanes = [0f32; LANES];
     let (whole_a, rest_a) = a.as_chunks::<LANES>();
@@ -106,7 +107,7 @@ pub fn decay_add_dot(state: &mut [f32], keep: f32, gain: f32, input: &[f32], out
 
 /// The exponential function to within two units in the last place, without a branch: 2^n by the exponent bits, the rest by a
 /// polynomial. Below -87 it is the smallest normal number, not zero.
-#[inline]
+#[inline(always)]
 pub fn exp(x: f32) -> f32 {
     // Adding and taking away 1.5 * 2^23 rounds to an integer without a call.
     const ROUND: f32 = 12_582_912.0;
@@ -126,7 +127,7 @@ pub fn exp(x: f32) -> f32 {
 }
 
 /// The logistic function.
-#[inline]
+#[inline(always)]
 pub fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
 }
@@ -140,8 +141,23 @@ pub fn silu(x: &mut [f32]) {
 
 /// `gate = silu(gate) * up`.
 pub fn silu_times(gate: &mut [f32], up: &[f32]) {
-    for (g, u) in gate.iter_mut().zip(up) {
-        *g = *g * sigmoid(*g) * u;
+    Arch::new().dispatch(SiluTimes { gate, up });
+}
+
+/// The work of [`silu_times`], compiled for each width of registers.
+struct SiluTimes<'a> {
+    gate: &'a mut [f32],
+    up: &'a [f32],
+}
+
+impl WithSimd for SiluTimes<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _simd: S) {
+        for (g, u) in self.gate.iter_mut().zip(self.up) {
+            *g = *g * sigmoid(*g) * u;
+        }
     }
 }
 
