@@ -269,33 +269,33 @@ fn decode(options: &Options, tiers: &[Isa], pools: &[Pool], report: &mut Report)
     }
 }
 
-/// Many tokens at once.
+/// Many tokens at once: a large product, and one of few milliseconds, which even on a busy machine is sometimes
+/// computed without interruption.
 fn prefill(tiers: &[Isa], pools: &[Pool], report: &mut Report) {
     const M: usize = 512;
     let x = floats(M * COLS);
     for (name, encoding, precisions) in FORMATS {
-        let Some(w) = weights(encoding, COLS * COLS / 4) else {
-            continue;
-        };
-        let mut out = vec![0.0; M * w.rows()];
-        for &precision in precisions {
-            let mut activations = Activations::new();
-            activations.quantize(&x, M, COLS, precision);
-            for &isa in tiers {
+        for (m, rows) in [(64, COLS / 16), (M, COLS)] {
+            let Some(w) = weights(encoding, rows * COLS / 4) else {
+                continue;
+            };
+            let mut out = vec![0.0; m * w.rows()];
+            for &precision in precisions {
+                let mut activations = Activations::new();
+                activations.quantize(&x[..m * COLS], m, COLS, precision);
                 // Plain code would take minutes.
-                if isa == Isa::Scalar {
-                    continue;
-                }
-                for pool in pools {
-                    let seconds = best(|| multiply_with(isa, &w, &activations, &mut out, pool));
-                    report.add(Line {
-                        what: format!("prefill {name} {precision:?} m={M}, per core"),
-                        isa: isa.name(),
-                        threads: pool.threads(),
-                        giga: (M * w.rows() * w.cols()) as f64 / seconds / 1e9 / pool.threads() as f64,
-                        gigabytes: w.bytes() as f64 / seconds / 1e9,
-                        share: None,
-                    });
+                for &isa in tiers.iter().filter(|isa| **isa != Isa::Scalar) {
+                    for pool in pools {
+                        let seconds = best(|| multiply_with(isa, &w, &activations, &mut out, pool));
+                        report.add(Line {
+                            what: format!("prefill {name} {precision:?} m={m} rows={rows}, per core"),
+                            isa: isa.name(),
+                            threads: pool.threads(),
+                            giga: (m * w.rows() * w.cols()) as f64 / seconds / 1e9 / pool.threads() as f64,
+                            gigabytes: w.bytes() as f64 / seconds / 1e9,
+                            share: None,
+                        });
+                    }
                 }
             }
         }

@@ -23,17 +23,18 @@ pub(crate) fn panel(panel: &[u8], job: Job<'_>, out: &mut Outputs) {
         };
     }
     match (job.x.precision().planes(), job.tokens) {
-        (1, 1) if job.whole() => one::<true>(panel, job, out),
-        (1, 1) => one::<false>(panel, job, out),
+        (1, 1) if job.whole() => one::<1, true>(panel, job, out),
+        (1, 1) => one::<1, false>(panel, job, out),
+        (_, 1) => one::<2, false>(panel, job, out),
         (1, _) => tiles!(1: 2 3 4 5 6 7 8 16),
-        _ => tiles!(2: 1 2 3 4 5 6 7 8),
+        _ => tiles!(2: 2 3 4 5 6 7 8),
     }
 }
 
-/// One token of one plane. The bit planes stay where they are, which makes their sums 1, 4, 16 and 64 times too large
+/// One token of `P` planes. The bit planes stay where they are, which makes their sums 1, 4, 16 and 64 times too large
 /// (at most 16 columns x 192 x 128 in a lane) and saves the shifts; those at the end are exact.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-fn one<const WHOLE: bool>(panel: &[u8], job: Job<'_>, out: &mut Outputs) {
+fn one<const P: usize, const WHOLE: bool>(panel: &[u8], job: Job<'_>, out: &mut Outputs) {
     let layout = job.layout;
     let x = job.x.together(job.first);
     let masks = [
@@ -52,19 +53,28 @@ fn one<const WHOLE: bool>(panel: &[u8], job: Job<'_>, out: &mut Outputs) {
             weight = convert(weights);
         }
         for codes in group {
-            // Starting at minus the sum of the values makes codes 0..=3 stand for -1..=2 at no cost.
-            let mut sums = [_mm512_set1_epi32(x.offsets[0][at]), zero, zero, zero];
-            let values = x.values[0][at].as_chunks::<16>().0;
-            for (block, values) in codes.as_chunks::<64>().0.iter().zip(values) {
+            let mut sums = [[zero; 4]; P];
+            for p in 0..P {
+                // Starting at minus the sum of the values makes codes 0..=3 stand for -1..=2 at no cost.
+                sums[p][0] = _mm512_set1_epi32(x.offsets[p][at]);
+            }
+            for (i, block) in codes.as_chunks::<64>().0.iter().enumerate() {
                 let block = load(block);
                 for plane in 0..4 {
                     let codes = _mm512_and_si512(block, masks[plane]);
-                    sums[plane] = _mm512_dpbusd_epi32(sums[plane], codes, broadcast(values, plane));
+                    for p in 0..P {
+                        let values = broadcast(&x.values[p][at].as_chunks::<16>().0[i], plane);
+                        sums[p][plane] = _mm512_dpbusd_epi32(sums[p][plane], codes, values);
+                    }
                 }
             }
-            let low = _mm512_add_epi32(sums[0], _mm512_srai_epi32::<2>(sums[1]));
-            let high = _mm512_add_epi32(_mm512_srai_epi32::<4>(sums[2]), _mm512_srai_epi32::<6>(sums[3]));
-            let sum = _mm512_add_epi32(low, high);
+            let mut sum = zero;
+            for p in 0..P {
+                let [first, second, third, fourth] = sums[p];
+                let low = _mm512_add_epi32(first, _mm512_srai_epi32::<2>(second));
+                let high = _mm512_add_epi32(_mm512_srai_epi32::<4>(third), _mm512_srai_epi32::<6>(fourth));
+                sum = _mm512_add_epi32(_mm512_slli_epi32::<8>(sum), _mm512_add_epi32(low, high));
+            }
             if WHOLE {
                 whole = _mm512_add_epi32(whole, sum);
             } else {

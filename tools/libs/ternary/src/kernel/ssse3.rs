@@ -10,7 +10,7 @@ use std::arch::x86_64::{
 
 use super::narrow::narrow;
 use super::{Groups, Job, Outputs, part};
-use crate::dense::widen;
+use crate::dense::widen_ssse3;
 use crate::panel::{CHUNK, PANEL_ROWS};
 
 const LANES: usize = 4;
@@ -151,16 +151,10 @@ fn plus_floats(a: Float, b: Float) -> Float {
     _mm_add_ps(a, b)
 }
 
-/// Without F16C: the widening is plain code that becomes vectors.
 #[inline]
 #[target_feature(enable = "ssse3")]
 fn weights(scales: [u8; 8]) -> Float {
-    let mut floats = [0.0; 4];
-    for (float, bytes) in floats.iter_mut().zip(scales.as_chunks::<2>().0) {
-        *float = widen(u16::from_le_bytes(*bytes));
-    }
-    // SAFETY: 4 floats are read, as many as there are.
-    unsafe { std::arch::x86_64::_mm_loadu_ps(floats.as_ptr()) }
+    widen_ssse3(&scales)
 }
 
 #[inline]

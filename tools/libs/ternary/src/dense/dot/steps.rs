@@ -4,7 +4,7 @@
 #![allow(clippy::trivially_copy_pass_by_ref)] // registers differ in size, the steps' shapes do not
 
 /// Plain Rust.
-pub(super) mod plain {
+pub(crate) mod plain {
     const WIDTH: usize = 1;
     type Floats = f32;
 
@@ -53,7 +53,7 @@ pub(super) mod plain {
 
 /// AVX-512.
 #[cfg(target_arch = "x86_64")]
-pub(super) mod avx512 {
+pub(crate) mod avx512 {
     use std::arch::x86_64::*;
 
     const WIDTH: usize = 16;
@@ -117,7 +117,7 @@ pub(super) mod avx512 {
 
 /// AVX2 with F16C.
 #[cfg(target_arch = "x86_64")]
-pub(super) mod avx2 {
+pub(crate) mod avx2 {
     use std::arch::x86_64::*;
 
     const WIDTH: usize = 8;
@@ -181,7 +181,7 @@ pub(super) mod avx2 {
 
 /// SSSE3, without F16C: the fp16 by integers, as [`widen`] has it.
 #[cfg(target_arch = "x86_64")]
-pub(super) mod ssse3 {
+pub(crate) mod ssse3 {
     use std::arch::x86_64::*;
 
     const WIDTH: usize = 4;
@@ -229,7 +229,7 @@ pub(super) mod ssse3 {
 
     #[inline]
     #[target_feature(enable = "ssse3")]
-    fn f16(bytes: &[u8; 2 * WIDTH]) -> Floats {
+    pub(crate) fn f16(bytes: &[u8; 2 * WIDTH]) -> Floats {
         // SAFETY: as many bytes are read as there are.
         let bits = unsafe { _mm_loadl_epi64(bytes.as_ptr().cast()) };
         let bits = _mm_unpacklo_epi16(bits, _mm_setzero_si128());
@@ -264,7 +264,7 @@ pub(super) mod ssse3 {
 
 /// NEON.
 #[cfg(target_arch = "aarch64")]
-pub(super) mod neon {
+pub(crate) mod neon {
     use std::arch::aarch64::{
         float32x4_t, vaddq_f32, vcvtq_f32_s32, vdupq_n_f32, vget_low_s16, vld1_s8, vld1q_f32, vmovl_s8,
         vmovl_s16, vmulq_f32, vst1q_f32,
