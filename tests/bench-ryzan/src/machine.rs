@@ -27,7 +27,10 @@ impl Machine {
             .context("cannot read /proc/sys/kernel/osrelease")?;
         Ok(Self {
             processor: field(&cpuinfo, "model name").unwrap_or("unknown").to_owned(),
-            processors: cpuinfo.lines().filter(|line| line.starts_with("processor")).count(),
+            processors: cpuinfo
+                .lines()
+                .filter(|line| line.starts_with("processor"))
+                .count(),
             threads,
             isa: Isa::active().name(),
             kernel: kernel.trim().to_owned(),

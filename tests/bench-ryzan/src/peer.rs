@@ -59,7 +59,8 @@ mod tests {
 
     #[test]
     fn both_tests() {
-        let json = br#"[{"n_prompt":512,"n_gen":0,"avg_ts":90.5,"x":1},{"n_prompt":0,"n_gen":64,"avg_ts":12.25}]"#;
+        let json =
+            br#"[{"n_prompt":512,"n_gen":0,"avg_ts":90.5,"x":1},{"n_prompt":0,"n_gen":64,"avg_ts":12.25}]"#;
         let speed = parse(json).unwrap();
         assert_eq!((speed.decode, speed.prefill), (12.25, 90.5));
     }

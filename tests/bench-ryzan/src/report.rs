@@ -123,12 +123,28 @@ impl fmt::Display for Report {
             isa,
             kernel,
         } = &self.machine;
-        writeln!(f, "{processor}, {processors} processors, Linux {kernel}; {threads} threads, kernels: {isa}")?;
-        writeln!(f, "\ntokens/s; prefill of {} tokens; \"of memory\": share of bandwidth / bytes per token", self.prompt_tokens)?;
+        writeln!(
+            f,
+            "{processor}, {processors} processors, Linux {kernel}; {threads} threads, kernels: {isa}"
+        )?;
+        writeln!(
+            f,
+            "\ntokens/s; prefill of {} tokens; \"of memory\": share of bandwidth / bytes per token",
+            self.prompt_tokens
+        )?;
         writeln!(
             f,
             "{:<12} {:>8} {:>10} {:>7} {:>11} {:>9} | {:>8} {:>10} {:>7} {:>11}",
-            "model", "decode", "llama.cpp", "ratio", "of memory", "GB/s", "prefill", "llama.cpp", "ratio", "to tq2_0"
+            "model",
+            "decode",
+            "llama.cpp",
+            "ratio",
+            "of memory",
+            "GB/s",
+            "prefill",
+            "llama.cpp",
+            "ratio",
+            "to tq2_0"
         )?;
         for row in &self.rows {
             let of = &row.comparison;
@@ -168,15 +184,39 @@ mod tests {
         };
         let mut q2_0 = Comparison::new(Shape::B1_7, Encoding::Q2_0, 10);
         (q2_0.bytes_per_token, q2_0.bandwidth) = (500_000_000, 50e9);
-        q2_0.ours = Speed { decode: 90.0, prefill: 200.0 };
-        q2_0.peer = Speed { decode: 3.0, prefill: 4.0 };
+        q2_0.ours = Speed {
+            decode: 90.0,
+            prefill: 200.0,
+        };
+        q2_0.peer = Speed {
+            decode: 3.0,
+            prefill: 4.0,
+        };
         let mut tq2_0 = Comparison::new(Shape::B1_7, Encoding::Tq2_0, 10);
-        tq2_0.ours = Speed { decode: 95.0, prefill: 210.0 };
-        tq2_0.peer = Speed { decode: 45.0, prefill: 50.0 };
+        tq2_0.ours = Speed {
+            decode: 95.0,
+            prefill: 210.0,
+        };
+        tq2_0.peer = Speed {
+            decode: 45.0,
+            prefill: 50.0,
+        };
         let report = Report::new(machine, 512, vec![q2_0, tq2_0]);
         let row = &report.rows[0];
-        assert_eq!(row.ratio, Speed { decode: 30.0, prefill: 50.0 });
-        assert_eq!(row.ratio_to_tq2_0, Some(Speed { decode: 2.0, prefill: 4.0 }));
+        assert_eq!(
+            row.ratio,
+            Speed {
+                decode: 30.0,
+                prefill: 50.0
+            }
+        );
+        assert_eq!(
+            row.ratio_to_tq2_0,
+            Some(Speed {
+                decode: 2.0,
+                prefill: 4.0
+            })
+        );
         assert!((row.share_of_bandwidth - 0.9).abs() < 1e-12);
         assert!(report.to_string().contains("1.7b q2_0"), "{report}");
     }

@@ -58,7 +58,12 @@ impl fmt::Display for Encoding {
 }
 
 fn write_name(value: impl ValueEnum, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    f.pad(value.to_possible_value().as_ref().map_or("", |value| value.get_name()))
+    f.pad(
+        value
+            .to_possible_value()
+            .as_ref()
+            .map_or("", |value| value.get_name()),
+    )
 }
 
 const KV_HEADS: u32 = 8;
@@ -97,7 +102,8 @@ pub fn file(folder: &Path, shape: Shape, encoding: Encoding) -> anyhow::Result<P
     if !path.exists() {
         eprintln!("making {}", path.display());
         let unfinished = path.with_extension("part");
-        write(&unfinished, shape, encoding).with_context(|| format!("cannot write {}", unfinished.display()))?;
+        write(&unfinished, shape, encoding)
+            .with_context(|| format!("cannot write {}", unfinished.display()))?;
         fs::rename(&unfinished, &path)?;
     }
     Ok(path)
