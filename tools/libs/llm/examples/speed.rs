@@ -3,6 +3,8 @@
 //! `speed make FILE [1.7b|4b|8b] [q2_0|tq2_0]` writes a GGUF file of that shape with random ternary weights.
 //! `speed run FILE [THREADS] [TOKENS]` measures: decoding one token at a time, a prompt of TOKENS, and reading memory.
 
+#![allow(clippy::cast_precision_loss, reason = "rates are rounded anyway")]
+
 use std::error::Error;
 use std::fs::File;
 use std::hint::black_box;

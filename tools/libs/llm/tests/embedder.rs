@@ -1,5 +1,7 @@
 //! Sentence embeddings against transformers.
 
+#![allow(clippy::unwrap_used, reason = "a failure fails the test")]
+
 mod common;
 
 use common::{distance, folder};

@@ -3,6 +3,8 @@
 
 use std::cell::RefCell;
 
+use pulp::{Arch, Simd, WithSimd};
+
 use super::ops;
 use super::pages::{PAGE, Pages};
 
@@ -39,10 +41,41 @@ pub struct Place {
 
 /// Attention of `queries` (rows of `group * size`) to all tokens up to their own; the result goes to `out`, in the same shape.
 pub fn attend(queries: &[f32], pages: &Pages, place: Place, out: &mut [f32]) {
-    let size = pages.shape().size;
-    let count = queries.len() / size;
-    let rows = count / place.group;
     ROOM.with_borrow_mut(|room| {
+        Arch::new().dispatch(Attend {
+            queries,
+            pages,
+            place,
+            out,
+            room,
+        });
+    });
+}
+
+/// The work of [`attend`], compiled for each width of registers. The arithmetic is the same in all, so the results are too.
+struct Attend<'a> {
+    queries: &'a [f32],
+    pages: &'a Pages,
+    place: Place,
+    out: &'a mut [f32],
+    room: &'a mut Room,
+}
+
+impl WithSimd for Attend<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _simd: S) {
+        let Self {
+            queries,
+            pages,
+            place,
+            out,
+            room,
+        } = self;
+        let size = pages.shape().size;
+        let count = queries.len() / size;
+        let rows = count / place.group;
         room.keys.resize(PAGE * size, 0.0);
         room.values.resize(PAGE * size, 0.0);
         room.best.clear();
@@ -85,7 +118,7 @@ pub fn attend(queries: &[f32], pages: &Pages, place: Place, out: &mut [f32]) {
                 *o /= sum;
             }
         }
-    });
+    }
 }
 
 /// Scores of one query against the 32 tokens of a page.

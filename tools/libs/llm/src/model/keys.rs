@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use serde_json::Value as Json;
-use sigmavault_gguf::{Metadata, Value};
+use sigmavault_gguf::Metadata;
 
 use super::error::LoadError;
 
@@ -77,6 +77,7 @@ impl Keys<'_> {
             },
             Self::Json(json) => match json.get(key) {
                 None | Some(Json::Null) => return Ok(None),
+                #[allow(clippy::cast_possible_truncation, reason = "rounding is meant")]
                 Some(value) => value.as_f64().map(|v| v as f32),
             },
         };
@@ -112,36 +113,5 @@ impl Keys<'_> {
             Self::Gguf(metadata, _) => metadata.bool(&self.name(key)).unwrap_or(false),
             Self::Json(json) => json.get(key).and_then(Json::as_bool).unwrap_or(false),
         }
-    }
-
-    /// One count for each of `layers` layers: an array, or one number for all. Zeros are allowed.
-    pub fn per_layer(&self, key: &str, layers: usize) -> Result<Option<Vec<usize>>, LoadError> {
-        let name = self.name(key);
-        let list: Vec<u64> = match self {
-            Self::Gguf(metadata, _) => match metadata.get(&name) {
-                None => return Ok(None),
-                Some(Value::Array(_)) => metadata
-                    .u64s(&name)
-                    .ok_or_else(|| bad(&name, "an array", "counts were expected"))?,
-                Some(value) => {
-                    let one = value
-                        .as_u64()
-                        .ok_or_else(|| bad(&name, "no number", "a count was expected"))?;
-                    vec![one; layers]
-                }
-            },
-            Self::Json(json) => match json.get(key).and_then(Json::as_u64) {
-                None => return Ok(None),
-                Some(one) => vec![one; layers],
-            },
-        };
-        if list.len() != layers {
-            return Err(bad(&name, &list.len(), "one count for each layer was expected"));
-        }
-        list.iter()
-            .map(|&n| usize::try_from(n).ok().filter(|n| *n <= LIMIT))
-            .collect::<Option<Vec<usize>>>()
-            .map(Some)
-            .ok_or_else(|| bad(&name, "an array", "a count in it is larger than any model has"))
     }
 }

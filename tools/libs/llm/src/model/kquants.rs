@@ -8,7 +8,7 @@ use sigmavault_gguf::TensorKind;
 use super::error::{ForwardError, LoadError};
 use super::weights::{Stored, Tensor};
 
-/// A matrix of Q4_K, Q5_K or Q6_K blocks; a copy in memory.
+/// A matrix of `Q4_K`, `Q5_K` or `Q6_K` blocks; a copy in memory.
 #[derive(Debug)]
 pub struct KQuants {
     product: QMatMul,
@@ -33,7 +33,7 @@ impl KQuants {
             name: tensor.name.to_owned(),
             reason,
         };
-        if columns % BLOCK != 0 || tensor.bytes.len() != rows * columns / BLOCK * kind.type_size() {
+        if !columns.is_multiple_of(BLOCK) || tensor.bytes.len() != rows * columns / BLOCK * kind.type_size() {
             return Err(failed(format!(
                 "{rows} x {columns} numbers are not {} bytes of its blocks",
                 tensor.bytes.len()
@@ -83,5 +83,65 @@ impl KQuants {
                 .map_err(|e| ForwardError::Tensor(format!("a product with quantised blocks: {e}")))?;
         out.copy_from_slice(&numbers);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_are_those_of_the_numbers_stored() {
+        let (rows, columns) = (24, 512);
+        let random = |seed: u32, count: usize| -> Vec<f32> {
+            let next = |state: &mut u32| {
+                *state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                Some((*state >> 8) as f32 / 8_388_608.0 - 1.0)
+            };
+            std::iter::successors(Some(seed), |s| Some(s.wrapping_add(0x9e37_79b9)))
+                .filter_map(|mut s| next(&mut s))
+                .take(count)
+                .collect()
+        };
+        let numbers = Candle::from_vec(random(1, rows * columns), (rows, columns), &Device::Cpu).unwrap();
+        let input = random(2, 3 * columns);
+        for (kind, stored) in [
+            (GgmlDType::Q4K, TensorKind::Q4K),
+            (GgmlDType::Q5K, TensorKind::Q5K),
+            (GgmlDType::Q6K, TensorKind::Q6K),
+        ] {
+            let blocks = QTensor::quantize(&numbers, kind).unwrap();
+            let bytes = blocks.data().unwrap().into_owned();
+            let tensor = |bytes| Tensor {
+                name: "w",
+                shape: vec![rows, columns],
+                stored: Stored::As(stored),
+                bytes,
+            };
+            let matrix = KQuants::load(&tensor(&bytes), rows, columns).unwrap();
+            let kept = blocks.dequantize(&Device::Cpu).unwrap().to_vec2::<f32>().unwrap();
+            let mut row = vec![0.0; columns];
+            matrix.row(7, &mut row).unwrap();
+            assert_eq!(row, kept[7], "{stored}");
+            let mut out = vec![0.0; 3 * rows];
+            matrix.product(&input, &mut out).unwrap();
+            let dot = |x: &[f32], w: &[f32]| x.iter().zip(w).map(|(x, w)| f64::from(x * w)).sum::<f64>();
+            let exact = input
+                .chunks(columns)
+                .flat_map(|x| kept.iter().map(move |w| dot(x, w)));
+            let off: f64 = out
+                .iter()
+                .zip(exact.clone())
+                .map(|(o, e)| (f64::from(*o) - e).powi(2))
+                .sum();
+            let all: f64 = exact.map(|e| e * e).sum();
+            assert!(
+                (off / all).sqrt() < 1e-2,
+                "{stored} is off by {}",
+                (off / all).sqrt()
+            );
+            let cut = KQuants::load(&tensor(&bytes[1..]), rows, columns).unwrap_err();
+            assert!(cut.to_string().starts_with("repacking tensor w"), "{cut}");
+        }
     }
 }

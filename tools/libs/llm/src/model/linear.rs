@@ -39,7 +39,7 @@ impl Linear {
         let tensor = weights.tensor(name)?;
         let ternary = encoding(&tensor);
         let shape = match ternary {
-            Some(Encoding::BitnetPacked) if rows % 4 == 0 => [rows / 4, columns],
+            Some(Encoding::BitnetPacked) if rows.is_multiple_of(4) => [rows / 4, columns],
             _ => [rows, columns],
         };
         if tensor.shape != shape {

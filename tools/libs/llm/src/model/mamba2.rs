@@ -133,24 +133,24 @@ impl Mamba2 {
     fn convolve(&self, pass: &mut Pass<'_, '_>, work: &mut Work, pool: &Pool) {
         let Sizes { kernel, .. } = self.sizes;
         let (channels, projected) = (self.sizes.channels(), self.sizes.projected());
-        let past = (kernel - 1) * channels;
+        let history = (kernel - 1) * channels;
         let Work {
-            projected: input,
+            projected: all,
             convolved,
             ..
         } = work;
-        let input = |row: usize| &input[row * projected + self.sizes.inner()..][..channels];
+        let input = |row: usize| &all[row * projected + self.sizes.inner()..][..channels];
         convolved.resize(pass.rows * channels, 0.0);
         for segment in pass.segments {
-            let state = &mut pass.sequences[segment.sequence].state[self.at..][..past];
+            let state = &mut pass.sequences[segment.sequence].state[self.at..][..history];
             let rows = segment.rows.clone();
-            let output = &mut convolved[rows.start * channels..rows.end * channels];
+            let sums = &mut convolved[rows.start * channels..rows.end * channels];
             {
                 let state = &*state;
-                parallel::pieces(pool, output, channels * ROWS, &|piece, output| {
-                    for (i, output) in output.chunks_exact_mut(channels).enumerate() {
+                parallel::pieces(pool, sums, channels * ROWS, &|piece, sums| {
+                    for (i, sums) in sums.chunks_exact_mut(channels).enumerate() {
                         let token = piece * ROWS + i;
-                        output.copy_from_slice(&self.convolution_bias);
+                        sums.copy_from_slice(&self.convolution_bias);
                         for (tap, weights) in self.convolution.chunks_exact(channels).enumerate() {
                             // Taps before this text's part of the pass come from the state.
                             let at = token + tap;
@@ -159,11 +159,11 @@ impl Mamba2 {
                             } else {
                                 input(rows.start + at - (kernel - 1))
                             };
-                            for ((o, w), x) in output.iter_mut().zip(weights).zip(seen) {
+                            for ((o, w), x) in sums.iter_mut().zip(weights).zip(seen) {
                                 *o += w * x;
                             }
                         }
-                        ops::silu(output);
+                        ops::silu(sums);
                     }
                 });
             }

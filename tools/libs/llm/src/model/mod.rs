@@ -10,6 +10,15 @@
 //! - `attention`, `rope`, `ops`, `linear`: the pieces
 //! - `weights`, `keys`: tensors and numbers of a file, checked
 
+#![allow(
+    clippy::cast_precision_loss,
+    reason = "sizes and positions stay below 2^24, where f32 is exact"
+)]
+#![allow(
+    clippy::inline_always,
+    reason = "an inner loop uses wide registers only inside the function compiled for them"
+)]
+
 mod attention;
 mod decoder;
 mod embedder;

@@ -1,6 +1,7 @@
 //! The small operations between matrix products, over slices. Written so that the compiler can use whole vector registers: sums run
 //! in lanes, and nothing inside a loop branches.
 
+use pulp::{Arch, Simd, WithSimd};
 use sigmavault_ternary::Pool;
 
 use super::attention::ROWS;
@@ -120,7 +121,9 @@ pub fn exp(x: f32) -> f32 {
     let p = p * r + 1.666_666_5e-1;
     let p = p * r + 5e-1;
     let p = p * r * r + r + 1.0;
-    p * f32::from_bits((((n as i32) + 127) << 23).cast_unsigned())
+    #[allow(clippy::cast_possible_truncation, reason = "n is whole and small")]
+    let n = n as i32;
+    p * f32::from_bits(((n + 127) << 23).cast_unsigned())
 }
 
 /// The logistic function.
@@ -138,8 +141,23 @@ pub fn silu(x: &mut [f32]) {
 
 /// `gate = silu(gate) * up`.
 pub fn silu_times(gate: &mut [f32], up: &[f32]) {
-    for (g, u) in gate.iter_mut().zip(up) {
-        *g = *g * sigmoid(*g) * u;
+    Arch::new().dispatch(SiluTimes { gate, up });
+}
+
+/// The work of [`silu_times`], compiled for each width of registers.
+struct SiluTimes<'a> {
+    gate: &'a mut [f32],
+    up: &'a [f32],
+}
+
+impl WithSimd for SiluTimes<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _simd: S) {
+        for (g, u) in self.gate.iter_mut().zip(self.up) {
+            *g = *g * sigmoid(*g) * u;
+        }
     }
 }
 
@@ -172,6 +190,7 @@ pub fn softplus(x: f32) -> f32 {
 }
 
 #[cfg(test)]
+#[allow(clippy::float_cmp, reason = "these results are exact")]
 mod tests {
     use super::*;
 

@@ -99,6 +99,7 @@ pub fn rotate(head: &mut [f32], angles: &[f32]) {
 }
 
 #[cfg(test)]
+#[allow(clippy::float_cmp, reason = "these results are exact")]
 mod tests {
     use super::*;
 

@@ -274,13 +274,13 @@ impl Rwkv7 {
             pool,
         );
         let Work {
-            mixed: [r, w, k, v, a, g],
+            mixed: [for_receptance, for_decay, for_key, for_value, for_rate, into_gate],
             quantised,
             waist,
             ..
         } = work;
         products(
-            r,
+            for_receptance,
             rows,
             quantised,
             precision,
@@ -288,7 +288,7 @@ impl Rwkv7 {
             pool,
         )?;
         products(
-            k,
+            for_key,
             rows,
             quantised,
             precision,
@@ -296,7 +296,7 @@ impl Rwkv7 {
             pool,
         )?;
         products(
-            v,
+            for_value,
             rows,
             quantised,
             precision,
@@ -330,11 +330,11 @@ impl Rwkv7 {
             }
             Ok::<(), ForwardError>(())
         };
-        narrow(&layer.decay, w, f32::tanh, &mut work.decay)?;
-        narrow(&layer.rate, a, |x| x, &mut work.rate)?;
-        narrow(&layer.gate, g, ops::sigmoid, &mut work.gate)?;
+        narrow(&layer.decay, for_decay, f32::tanh, &mut work.decay)?;
+        narrow(&layer.rate, for_rate, |x| x, &mut work.rate)?;
+        narrow(&layer.gate, into_gate, ops::sigmoid, &mut work.gate)?;
         if let Some(mix) = &layer.value_mix {
-            narrow(mix, v, |x| x, &mut work.blend)?;
+            narrow(mix, for_value, |x| x, &mut work.blend)?;
             for ((v, first), blend) in work.value.iter_mut().zip(&work.first_value).zip(&work.blend) {
                 *v += (first - *v) * ops::sigmoid(*blend);
             }

@@ -13,6 +13,9 @@ use super::weights::Weights;
 /// A tensor by which safetensors of this architecture are known.
 pub const MARK: &str = "blocks.0.att.r_k";
 
+/// More layers than any model has.
+const MOST_LAYERS: usize = 4096;
+
 /// Loads the model; without `keys` from safetensors.
 pub fn load(
     keys: Option<Keys<'_>>,
@@ -70,7 +73,7 @@ fn sizes_of_tensors(weights: &Weights) -> Result<(usize, usize, usize, usize), L
     let (_, width) = matrix("emb.weight")?;
     let (_, head_size) = matrix(MARK)?;
     let (feed_forward, _) = matrix("blocks.0.ffn.key.weight")?;
-    let layers = (0..)
+    let layers = (0..MOST_LAYERS)
         .take_while(|n| weights.has(&format!("blocks.{n}.ln1.weight")))
         .count();
     Ok((width, layers, head_size, feed_forward))

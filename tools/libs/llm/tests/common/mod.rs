@@ -1,5 +1,6 @@
 //! The fixtures, and how results are compared.
 
+#![allow(clippy::unwrap_used, reason = "a missing fixture fails the test")]
 #![allow(dead_code, reason = "each test program uses some of it")]
 
 use std::path::{Path, PathBuf};
