@@ -46,7 +46,10 @@ pub struct Constraint {
 
 impl fmt::Debug for Constraint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Constraint").field("validates", &self.validator.is_some()).field("ended", &self.ended).finish_non_exhaustive()
+        f.debug_struct("Constraint")
+            .field("validates", &self.validator.is_some())
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
     }
 }
 
@@ -59,11 +62,20 @@ impl Constraint {
         let checked = schema::check(schema)?;
         let validator = schema::validator(schema)?;
         let mut grammar = checked;
-        JsonCompileOptions { whitespace_pattern: Some(WHITE_SPACE.into()), ..JsonCompileOptions::default() }.apply_to(&mut grammar);
-        let mut constraint = Self::compile(TopLevelGrammar::from_json_schema(grammar), tokenizer).map_err(|e| match e {
-            ConstraintError::Grammar(reason) => SchemaError { place: "#".into(), reason }.into(),
-            other => other,
-        })?;
+        JsonCompileOptions {
+            whitespace_pattern: Some(WHITE_SPACE.into()),
+            ..JsonCompileOptions::default()
+        }
+        .apply_to(&mut grammar);
+        let mut constraint =
+            Self::compile(TopLevelGrammar::from_json_schema(grammar), tokenizer).map_err(|e| match e {
+                ConstraintError::Grammar(reason) => SchemaError {
+                    place: "#".into(),
+                    reason,
+                }
+                .into(),
+                other => other,
+            })?;
         constraint.validator = Some(Arc::new(validator));
         Ok(constraint)
     }
@@ -92,13 +104,23 @@ impl Constraint {
         if let Some(warning) = matcher.grammar_warnings().first() {
             return Err(ConstraintError::Grammar(first_line(warning)));
         }
-        Ok(Constraint { matcher, validator: None, mask: llguidance::toktrie::SimpleVob::new(), ended: false })
+        Ok(Constraint {
+            matcher,
+            validator: None,
+            mask: llguidance::toktrie::SimpleVob::new(),
+            ended: false,
+        })
     }
 
     /// The same constraint for another text, from where this one is.
     #[must_use]
     pub fn fork(&self) -> Constraint {
-        Constraint { matcher: self.matcher.deep_clone(), validator: self.validator.clone(), mask: self.mask.clone(), ended: self.ended }
+        Constraint {
+            matcher: self.matcher.deep_clone(),
+            validator: self.validator.clone(),
+            mask: self.mask.clone(),
+            ended: self.ended,
+        }
     }
 
     /// The tokens that may come next, as bits, 32 to a word. A token that ends the text is among them where the text may end.
@@ -134,13 +156,17 @@ impl Constraint {
 
     /// Checks a finished text once more. Without a schema there is nothing to check.
     pub fn validate(&self, text: &str) -> Result<(), ConstraintError> {
-        let Some(validator) = &self.validator else { return Ok(()) };
-        let value: Value = serde_json::from_str(text).map_err(|e| ConstraintError::Violated(format!("it is no JSON: {e}")))?;
-        validator.validate(&value).map_err(|e| ConstraintError::Violated(format!("{e} at {}", e.instance_path())))
+        let Some(validator) = &self.validator else {
+            return Ok(());
+        };
+        let value: Value = serde_json::from_str(text)
+            .map_err(|e| ConstraintError::Violated(format!("it is no JSON: {e}")))?;
+        validator
+            .validate(&value)
+            .map_err(|e| ConstraintError::Violated(format!("{e} at {}", e.instance_path())))
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn violated(error: impl fmt::Display) -> ConstraintError {
     ConstraintError::Violated(first_line(&error.to_string()))
 }

@@ -3,6 +3,8 @@
 //! The grammar compiler leaves out keywords that it does not know or that its draft does not have, and a schema may then accept what it
 //! should not. So every keyword of every schema is looked at here first, and only those whose meaning is enforced get through.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 /// A schema that is refused, and where in it the reason is.
@@ -44,12 +46,38 @@ enum Draft {
 
 /// Enforced, and their value is no schema.
 const PLAIN: [&str; 18] = [
-    "const", "enum", "type", "minItems", "maxItems", "required", "minProperties", "maxProperties", "minLength", "maxLength", "pattern",
-    "format", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "$ref",
+    "const",
+    "enum",
+    "type",
+    "minItems",
+    "maxItems",
+    "required",
+    "minProperties",
+    "maxProperties",
+    "minLength",
+    "maxLength",
+    "pattern",
+    "format",
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "multipleOf",
+    "$ref",
 ];
 
 /// They say nothing about what is valid, and are taken out.
-const NOTES: [&str; 9] = ["title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "$comment", "$schema"];
+const NOTES: [&str; 9] = [
+    "title",
+    "description",
+    "default",
+    "examples",
+    "deprecated",
+    "readOnly",
+    "writeOnly",
+    "$comment",
+    "$schema",
+];
 
 /// Formats that the compiler enforces as the standards have them.
 const FORMATS: [&str; 4] = ["duration", "ipv4", "ipv6", "uuid"];
@@ -60,7 +88,10 @@ const PATTERNS: [(&str, &str); 5] = [
     ("date", concat!("^(", date!(), ")$")),
     ("time", concat!("^(", time!(), ")$")),
     ("hostname", concat!("^", domain!(), "$")),
-    ("email", concat!("^[A-Za-z0-9_+-]{1,30}(\\.[A-Za-z0-9_+-]{1,30})?@", domain!(), "$")),
+    (
+        "email",
+        concat!("^[A-Za-z0-9_+-]{1,30}(\\.[A-Za-z0-9_+-]{1,30})?@", domain!(), "$"),
+    ),
 ];
 
 const SUPPORTED: &str = "date-time, date, time, duration, email, hostname, ipv4, ipv6, uuid";
@@ -71,12 +102,23 @@ const DEPTH: usize = 64;
 /// The schema without notes, when all of it can be enforced.
 pub(super) fn check(schema: &Value) -> Result<Value, SchemaError> {
     let draft = draft(schema)?;
-    let mut walk = Walk { draft, places: Vec::new(), references: Vec::new() };
+    let mut walk = Walk {
+        draft,
+        places: Vec::new(),
+        references: Vec::new(),
+        same_value: Vec::new(),
+    };
     let checked = walk.schema(schema, "#", 0)?;
     for (place, target) in &walk.references {
         if !walk.places.contains(target) {
-            return Err(SchemaError { place: place.clone(), reason: format!("the reference `{target}` leads to no schema in this document") });
+            return Err(SchemaError {
+                place: place.clone(),
+                reason: format!("the reference `{target}` leads to no schema in this document"),
+            });
         }
+    }
+    if let Some(place) = walk.circle() {
+        return refuse(place, "the schema leads back to itself");
     }
     match checked {
         Value::Object(mut object) => {
@@ -86,7 +128,10 @@ pub(super) fn check(schema: &Value) -> Result<Value, SchemaError> {
             Ok(Value::Object(object))
         }
         Value::Bool(true) => Ok(Value::Object(Map::new())),
-        _ => Err(SchemaError { place: "#".into(), reason: "nothing is valid for the schema `false`".into() }),
+        _ => Err(SchemaError {
+            place: "#".into(),
+            reason: "nothing is valid for the schema `false`".into(),
+        }),
     }
 }
 
@@ -97,18 +142,42 @@ pub(super) fn validator(schema: &Value) -> Result<jsonschema::Validator, SchemaE
         Draft::Of2019 => jsonschema::Draft::Draft201909,
         Draft::Of2020 => jsonschema::Draft::Draft202012,
     };
-    let built = jsonschema::options().with_draft(draft).should_validate_formats(true).should_ignore_unknown_formats(false).offline().build(schema);
-    built.map_err(|e| SchemaError { place: format!("#{}", e.instance_path()), reason: e.to_string() })
+    let built = jsonschema::options()
+        .with_draft(draft)
+        .should_validate_formats(true)
+        .should_ignore_unknown_formats(false)
+        .offline()
+        .build(schema);
+    built.map_err(|e| SchemaError {
+        place: format!("#{}", e.instance_path()),
+        reason: e.to_string(),
+    })
+}
+
+fn refuse<T>(place: &str, reason: impl Into<String>) -> Result<T, SchemaError> {
+    Err(SchemaError {
+        place: place.to_owned(),
+        reason: reason.into(),
+    })
 }
 
 fn draft(schema: &Value) -> Result<Draft, SchemaError> {
-    let Some(uri) = schema.get("$schema") else { return Ok(Draft::Of2020) };
-    let bare = uri.as_str().map(|u| u.trim_end_matches('#').trim_start_matches("https://").trim_start_matches("http://"));
+    let Some(uri) = schema.get("$schema") else {
+        return Ok(Draft::Of2020);
+    };
+    let bare = uri.as_str().map(|u| {
+        u.trim_end_matches('#')
+            .trim_start_matches("https://")
+            .trim_start_matches("http://")
+    });
     match bare {
         Some("json-schema.org/draft/2020-12/schema") => Ok(Draft::Of2020),
         Some("json-schema.org/draft/2019-09/schema") => Ok(Draft::Of2019),
         Some("json-schema.org/draft-07/schema") => Ok(Draft::Seven),
-        _ => Err(SchemaError { place: "#/$schema".into(), reason: format!("the version {uri} is not known; known are 2020-12, 2019-09 and draft 7") }),
+        _ => Err(SchemaError {
+            place: "#/$schema".into(),
+            reason: format!("the version {uri} is not known; known are 2020-12, 2019-09 and draft 7"),
+        }),
     }
 }
 
@@ -118,72 +187,43 @@ struct Walk {
     places: Vec<String>,
     /// Where references are, and to where.
     references: Vec<(String, String)>,
+    /// From schemas to those that say something about the same value.
+    same_value: Vec<(String, String)>,
+}
+
+/// What becomes of a keyword.
+enum Kept {
+    /// It stays, with this value.
+    As(Value),
+    /// It means nothing.
+    Nothing,
+    /// It is said by a pattern.
+    Pattern(&'static str),
 }
 
 impl Walk {
     fn schema(&mut self, schema: &Value, place: &str, depth: usize) -> Result<Value, SchemaError> {
-        let refuse = |place: String, reason: String| Err(SchemaError { place, reason });
         if depth > DEPTH {
-            return refuse(place.to_owned(), format!("schemas are nested more than {DEPTH} deep"));
+            return refuse(place, format!("schemas are nested more than {DEPTH} deep"));
         }
         self.places.push(place.to_owned());
         let object = match schema {
             Value::Bool(_) => return Ok(schema.clone()),
             Value::Object(object) => object,
-            _ => return refuse(place.to_owned(), "a schema is an object, `true` or `false`".into()),
+            _ => return refuse(place, "a schema is an object, `true` or `false`"),
         };
         let mut kept = Map::new();
-        let mut shaped = None;
+        let mut shape = None;
         for (keyword, value) in object {
-            let here = format!("{place}/{}", keyword.replace('~', "~0").replace('/', "~1"));
-            let kept_value = match keyword.as_str() {
-                "$schema" if depth > 0 => return refuse(here, "a version inside of a schema is not supported".into()),
-                note if NOTES.contains(&note) => continue,
-                // Without meaning in these forms.
-                "uniqueItems" if *value == Value::Bool(false) => continue,
-                "unevaluatedProperties" | "unevaluatedItems" if *value == Value::Bool(true) => continue,
-                "format" if PATTERNS.iter().any(|(name, _)| value == name) => {
-                    shaped = PATTERNS.iter().find(|(name, _)| value == name).map(|(_, pattern)| *pattern);
-                    continue;
+            match self.keyword(object, keyword, value, place, depth)? {
+                Kept::As(value) => {
+                    kept.insert(keyword.clone(), value);
                 }
-                "format" => {
-                    if !value.as_str().is_some_and(|f| FORMATS.contains(&f)) {
-                        return refuse(here, format!("the format {value} is not enforced; enforced are {}", SUPPORTED));
-                    }
-                    value.clone()
-                }
-                "$ref" => {
-                    let Some(target) = value.as_str().filter(|t| t.starts_with('#')) else {
-                        return refuse(here, format!("the reference {value} leads out of the document"));
-                    };
-                    if self.draft == Draft::Seven && object.keys().any(|k| k != "$ref" && !NOTES.contains(&k.as_str()) && k != "definitions") {
-                        return refuse(here, "draft 7 ignores what stands beside a reference; use `allOf`".into());
-                    }
-                    self.references.push((here, target.to_owned()));
-                    value.clone()
-                }
-                "items" if value.is_array() => {
-                    if self.draft == Draft::Of2020 {
-                        return refuse(here, "a list of schemas is called `prefixItems` in version 2020-12".into());
-                    }
-                    self.list(value, &here, depth)?
-                }
-                "prefixItems" if self.draft != Draft::Of2020 => {
-                    return refuse(here, "`prefixItems` exists from version 2020-12 on; use a list for `items`".into());
-                }
-                "additionalItems" if self.draft == Draft::Of2020 => {
-                    return refuse(here, "`additionalItems` is called `items` in version 2020-12".into());
-                }
-                "items" | "additionalItems" | "additionalProperties" => self.schema(value, &here, depth + 1)?,
-                "allOf" | "anyOf" | "oneOf" | "prefixItems" => self.list(value, &here, depth)?,
-                "properties" | "patternProperties" | "$defs" | "definitions" => self.named(value, &here, depth)?,
-                plain if PLAIN.contains(&plain) => value.clone(),
-                other => return refuse(here, format!("`{other}` is not enforced")),
-            };
-            kept.insert(keyword.clone(), kept_value);
+                Kept::Nothing => {}
+                Kept::Pattern(pattern) => shape = Some(serde_json::json!({"pattern": pattern})),
+            }
         }
-        if let Some(pattern) = shaped {
-            let pattern = serde_json::json!({"pattern": pattern});
+        if let Some(pattern) = shape {
             match kept.get_mut("allOf").and_then(Value::as_array_mut) {
                 Some(all) => all.push(pattern),
                 None => {
@@ -194,18 +234,125 @@ impl Walk {
         Ok(Value::Object(kept))
     }
 
+    fn keyword(
+        &mut self,
+        object: &Map<String, Value>,
+        keyword: &str,
+        value: &Value,
+        place: &str,
+        depth: usize,
+    ) -> Result<Kept, SchemaError> {
+        let here = format!("{place}/{}", keyword.replace('~', "~0").replace('/', "~1"));
+        let new = self.draft == Draft::Of2020;
+        Ok(match keyword {
+            "$schema" if depth > 0 => return refuse(&here, "a version inside of a schema is not supported"),
+            note if NOTES.contains(&note) => Kept::Nothing,
+            // Without meaning in these forms.
+            "uniqueItems" if *value == Value::Bool(false) => Kept::Nothing,
+            "unevaluatedProperties" | "unevaluatedItems" if *value == Value::Bool(true) => Kept::Nothing,
+            "format" => match PATTERNS.iter().find(|(name, _)| value == name) {
+                Some((_, pattern)) => Kept::Pattern(pattern),
+                None if value.as_str().is_some_and(|f| FORMATS.contains(&f)) => Kept::As(value.clone()),
+                None => {
+                    return refuse(
+                        &here,
+                        format!("the format {value} is not enforced; enforced are {SUPPORTED}"),
+                    );
+                }
+            },
+            "$ref" => {
+                let Some(target) = value.as_str().filter(|t| t.starts_with('#')) else {
+                    return refuse(&here, format!("the reference {value} leads out of the document"));
+                };
+                let ignored = |k: &String| k != "$ref" && k != "definitions" && !NOTES.contains(&k.as_str());
+                if self.draft == Draft::Seven && object.keys().any(ignored) {
+                    return refuse(
+                        &here,
+                        "draft 7 ignores what stands beside a reference; use `allOf`",
+                    );
+                }
+                self.same_value.push((place.to_owned(), target.to_owned()));
+                self.references.push((here, target.to_owned()));
+                Kept::As(value.clone())
+            }
+            "items" if value.is_array() && new => {
+                return refuse(
+                    &here,
+                    "a list of schemas is called `prefixItems` in version 2020-12",
+                );
+            }
+            "prefixItems" if !new => {
+                return refuse(
+                    &here,
+                    "`prefixItems` exists from version 2020-12 on; use a list for `items`",
+                );
+            }
+            "additionalItems" if new => {
+                return refuse(&here, "`additionalItems` is called `items` in version 2020-12");
+            }
+            "allOf" | "anyOf" | "oneOf" => {
+                let count = value.as_array().map_or(0, Vec::len);
+                self.same_value
+                    .extend((0..count).map(|i| (place.to_owned(), format!("{here}/{i}"))));
+                Kept::As(self.list(value, &here, depth)?)
+            }
+            "prefixItems" => Kept::As(self.list(value, &here, depth)?),
+            "items" if value.is_array() => Kept::As(self.list(value, &here, depth)?),
+            "items" | "additionalItems" | "additionalProperties" => {
+                Kept::As(self.schema(value, &here, depth + 1)?)
+            }
+            "properties" | "patternProperties" | "$defs" | "definitions" => {
+                Kept::As(self.named(value, &here, depth)?)
+            }
+            plain if PLAIN.contains(&plain) => Kept::As(value.clone()),
+            other => return refuse(&here, format!("`{other}` is not enforced")),
+        })
+    }
+
+    /// A schema that leads back to itself without a step into the value says nothing, and whoever follows it never ends.
+    fn circle(&self) -> Option<&str> {
+        let mut safe: HashSet<&str> = HashSet::new();
+        let mut left: Vec<&(String, String)> = self.same_value.iter().collect();
+        loop {
+            let before = left.len();
+            let busy: HashSet<&str> = left.iter().map(|(from, _)| from.as_str()).collect();
+            safe.extend(
+                self.places
+                    .iter()
+                    .map(String::as_str)
+                    .filter(|place| !busy.contains(place)),
+            );
+            left.retain(|(_, to)| !safe.contains(to.as_str()));
+            if left.is_empty() {
+                return None;
+            }
+            if left.len() == before {
+                return left.first().map(|(from, _)| from.as_str());
+            }
+        }
+    }
+
     fn list(&mut self, value: &Value, place: &str, depth: usize) -> Result<Value, SchemaError> {
         let Some(list) = value.as_array().filter(|l| !l.is_empty()) else {
-            return Err(SchemaError { place: place.to_owned(), reason: "this must be a list of schemas, not empty".into() });
+            return Err(SchemaError {
+                place: place.to_owned(),
+                reason: "this must be a list of schemas, not empty".into(),
+            });
         };
-        let checked: Result<Vec<Value>, SchemaError> =
-            list.iter().enumerate().map(|(i, s)| self.schema(s, &format!("{place}/{i}"), depth + 1)).collect();
+        let checked: Result<Vec<Value>, SchemaError> = list
+            .iter()
+            .enumerate()
+            .map(|(i, s)| self.schema(s, &format!("{place}/{i}"), depth + 1))
+            .collect();
         Ok(Value::Array(checked?))
     }
 
     fn named(&mut self, value: &Value, place: &str, depth: usize) -> Result<Value, SchemaError> {
         let Some(named) = value.as_object() else {
-            return Err(SchemaError { place: place.to_owned(), reason: "this must be an object with schemas".into() });
+            return Err(SchemaError {
+                place: place.to_owned(),
+                reason: "this must be an object with schemas".into(),
+            });
         };
         let mut checked = Map::new();
         for (name, schema) in named {

@@ -1,3 +1,9 @@
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "small numbers"
+)]
+
 use serde_json::json;
 
 use super::*;
@@ -17,12 +23,21 @@ fn write(constraint: &mut Constraint, seed: u64, most: usize) -> Option<String> 
     for step in 0..most as u64 {
         let allowed: Vec<u32> = {
             let mask = constraint.allowed().unwrap();
-            (0..toy::VOCABULARY as u32).filter(|id| mask.get(*id as usize / 32).is_some_and(|w| w >> (id % 32) & 1 == 1)).collect()
+            (0..toy::VOCABULARY as u32)
+                .filter(|id| {
+                    mask.get(*id as usize / 32)
+                        .is_some_and(|w| w >> (id % 32) & 1 == 1)
+                })
+                .collect()
         };
         assert!(!allowed.is_empty());
         // The end is taken as soon as it is there, every second time.
         let random = toy::mix(seed.wrapping_mul(0x9e37_79b9).wrapping_add(step));
-        let token = if allowed.contains(&toy::END) && random.is_multiple_of(2) { toy::END } else { allowed[(random >> 8) as usize % allowed.len()] };
+        let token = if allowed.contains(&toy::END) && random.is_multiple_of(2) {
+            toy::END
+        } else {
+            allowed[(random >> 8) as usize % allowed.len()]
+        };
         if token == toy::END {
             return Some(tokenizer.decode(&ids, false));
         }
@@ -38,29 +53,91 @@ fn write(constraint: &mut Constraint, seed: u64, most: usize) -> Option<String> 
 #[test]
 fn what_is_not_enforced_is_refused_by_name() {
     let refused = [
-        (json!({"type": "object", "dependentRequired": {"a": ["b"]}}), "`dependentRequired` is not enforced at #/dependentRequired"),
-        (json!({"if": {"type": "string"}, "then": {"minLength": 3}}), "`if` is not enforced at #/if"),
-        (json!({"not": {"type": "string"}}), "`not` is not enforced at #/not"),
-        (json!({"type": "array", "uniqueItems": true}), "`uniqueItems` is not enforced at #/uniqueItems"),
-        (json!({"type": "array", "contains": {"type": "string"}}), "`contains` is not enforced at #/contains"),
-        (json!({"type": "object", "propertyNames": {"pattern": "^a"}}), "`propertyNames` is not enforced at #/propertyNames"),
-        (json!({"type": "object", "unevaluatedProperties": false}), "`unevaluatedProperties` is not enforced at #/unevaluatedProperties"),
-        (json!({"type": "string", "contentEncoding": "base64"}), "`contentEncoding` is not enforced at #/contentEncoding"),
-        (json!({"type": "integer", "minimun": 3}), "`minimun` is not enforced at #/minimun"),
-        (json!({"type": "string", "format": "regex"}), "the format \"regex\" is not enforced; enforced are date-time, date, time, duration, email, hostname, ipv4, ipv6, uuid at #/format"),
-        (json!({"properties": {"a/b": {"$dynamicRef": "#x"}}}), "`$dynamicRef` is not enforced at #/properties/a~1b/$dynamicRef"),
-        (json!({"$ref": "https://example.org/s"}), "the reference \"https://example.org/s\" leads out of the document at #/$ref"),
-        (json!({"$ref": "#/default", "default": {"type": "string"}}), "the reference `#/default` leads to no schema in this document at #/$ref"),
-        (json!({"x-guidance": {"lenient": true}}), "`x-guidance` is not enforced at #/x-guidance"),
-        (json!({"$schema": "http://json-schema.org/draft-04/schema#", "const": 1}), "the version \"http://json-schema.org/draft-04/schema#\" is not known; known are 2020-12, 2019-09 and draft 7 at #/$schema"),
-        (json!({"$schema": "http://json-schema.org/draft-07/schema#", "prefixItems": [{"type": "string"}]}), "`prefixItems` exists from version 2020-12 on; use a list for `items` at #/prefixItems"),
-        (json!({"items": [{"type": "string"}]}), "a list of schemas is called `prefixItems` in version 2020-12 at #/items"),
+        (
+            json!({"type": "object", "dependentRequired": {"a": ["b"]}}),
+            "`dependentRequired` is not enforced at #/dependentRequired",
+        ),
+        (
+            json!({"if": {"type": "string"}, "then": {"minLength": 3}}),
+            "`if` is not enforced at #/if",
+        ),
+        (
+            json!({"not": {"type": "string"}}),
+            "`not` is not enforced at #/not",
+        ),
+        (
+            json!({"type": "array", "uniqueItems": true}),
+            "`uniqueItems` is not enforced at #/uniqueItems",
+        ),
+        (
+            json!({"type": "array", "contains": {"type": "string"}}),
+            "`contains` is not enforced at #/contains",
+        ),
+        (
+            json!({"type": "object", "propertyNames": {"pattern": "^a"}}),
+            "`propertyNames` is not enforced at #/propertyNames",
+        ),
+        (
+            json!({"type": "object", "unevaluatedProperties": false}),
+            "`unevaluatedProperties` is not enforced at #/unevaluatedProperties",
+        ),
+        (
+            json!({"type": "string", "contentEncoding": "base64"}),
+            "`contentEncoding` is not enforced at #/contentEncoding",
+        ),
+        (
+            json!({"type": "integer", "minimun": 3}),
+            "`minimun` is not enforced at #/minimun",
+        ),
+        (
+            json!({"type": "string", "format": "regex"}),
+            "the format \"regex\" is not enforced; enforced are date-time, date, time, duration, email, hostname, ipv4, ipv6, uuid at #/format",
+        ),
+        (
+            json!({"properties": {"a/b": {"$dynamicRef": "#x"}}}),
+            "`$dynamicRef` is not enforced at #/properties/a~1b/$dynamicRef",
+        ),
+        (
+            json!({"$ref": "https://example.org/s"}),
+            "the reference \"https://example.org/s\" leads out of the document at #/$ref",
+        ),
+        (
+            json!({"$ref": "#/default", "default": {"type": "string"}}),
+            "the reference `#/default` leads to no schema in this document at #/$ref",
+        ),
+        (
+            json!({"x-guidance": {"lenient": true}}),
+            "`x-guidance` is not enforced at #/x-guidance",
+        ),
+        (
+            json!({"$schema": "http://json-schema.org/draft-04/schema#", "const": 1}),
+            "the version \"http://json-schema.org/draft-04/schema#\" is not known; known are 2020-12, 2019-09 and draft 7 at #/$schema",
+        ),
+        (
+            json!({"$schema": "http://json-schema.org/draft-07/schema#", "prefixItems": [{"type": "string"}]}),
+            "`prefixItems` exists from version 2020-12 on; use a list for `items` at #/prefixItems",
+        ),
+        (
+            json!({"items": [{"type": "string"}]}),
+            "a list of schemas is called `prefixItems` in version 2020-12 at #/items",
+        ),
         (json!(false), "nothing is valid for the schema `false` at #"),
         (json!(3), "a schema is an object, `true` or `false` at #"),
-        (json!({"anyOf": []}), "this must be a list of schemas, not empty at #/anyOf"),
+        (json!({"$ref": "#"}), "the schema leads back to itself at #"),
+        (
+            json!({"properties": {"a": {"$ref": "#/$defs/a"}}, "$defs": {"a": {"anyOf": [{"type": "null"}, {"$ref": "#/$defs/b"}]}, "b": {"allOf": [{"$ref": "#/$defs/a"}]}}}),
+            "the schema leads back to itself at #/properties/a",
+        ),
+        (
+            json!({"anyOf": []}),
+            "this must be a list of schemas, not empty at #/anyOf",
+        ),
     ];
     for (schema, reason) in refused {
-        assert_eq!(refusal(&schema), format!("the schema cannot be enforced: {reason}"));
+        assert_eq!(
+            refusal(&schema),
+            format!("the schema cannot be enforced: {reason}")
+        );
     }
 }
 
@@ -75,7 +152,10 @@ fn what_the_compiler_or_the_validator_cannot_do_is_refused() {
         json!({"enum": []}),
         json!({"type": "string", "minLength": -1}),
     ] {
-        assert!(refusal(&schema).starts_with("the schema cannot be enforced: "), "{schema}");
+        assert!(
+            refusal(&schema).starts_with("the schema cannot be enforced: "),
+            "{schema}"
+        );
     }
 }
 
@@ -106,7 +186,8 @@ fn what_is_written_at_random_is_valid() {
         json!({"type": "string", "minLength": 2, "maxLength": 4}),
     ];
     for schema in schemas {
-        let fresh = Constraint::json_schema(&schema, &toy::tokenizer()).unwrap_or_else(|e| panic!("{schema}: {e}"));
+        let fresh =
+            Constraint::json_schema(&schema, &toy::tokenizer()).unwrap_or_else(|e| panic!("{schema}: {e}"));
         let mut done = 0;
         for seed in 0..60 {
             let mut constraint = fresh.fork();
@@ -127,12 +208,25 @@ fn what_is_written_at_random_is_valid() {
 fn a_grammar_and_a_pattern_are_followed() {
     let mut pattern = Constraint::regex("(ab|cd){2,3}", &toy::tokenizer()).unwrap();
     let text = write(&mut pattern, 3, 100).unwrap();
-    assert!(["ab", "cd"].contains(&&text[..2]) && (4..=6).contains(&text.len()), "{text}");
-    let mut grammar = Constraint::grammar("start: \"a\" word \"!\"\nword: /[x-z]{3}/", &toy::tokenizer()).unwrap();
+    assert!(
+        ["ab", "cd"].contains(&&text[..2]) && (4..=6).contains(&text.len()),
+        "{text}"
+    );
+    let mut grammar =
+        Constraint::grammar("start: \"a\" word \"!\"\nword: /[x-z]{3}/", &toy::tokenizer()).unwrap();
     let text = write(&mut grammar, 3, 100).unwrap();
-    assert!(text.starts_with('a') && text.ends_with('!') && text.len() == 5, "{text}");
-    assert!(matches!(Constraint::grammar("start: nothing", &toy::tokenizer()), Err(ConstraintError::Grammar(_))));
-    assert!(matches!(Constraint::regex("(", &toy::tokenizer()), Err(ConstraintError::Grammar(_))));
+    assert!(
+        text.starts_with('a') && text.ends_with('!') && text.len() == 5,
+        "{text}"
+    );
+    assert!(matches!(
+        Constraint::grammar("start: nothing", &toy::tokenizer()),
+        Err(ConstraintError::Grammar(_))
+    ));
+    assert!(matches!(
+        Constraint::regex("(", &toy::tokenizer()),
+        Err(ConstraintError::Grammar(_))
+    ));
 }
 
 #[test]
@@ -146,8 +240,12 @@ fn a_schema_of_a_megabyte_or_three_hundred_tools_is_compiled() {
 
 #[test]
 fn a_text_that_does_not_match_is_told() {
-    let constraint = Constraint::json_schema(&json!({"type": "integer", "maximum": 5}), &toy::tokenizer()).unwrap();
+    let constraint =
+        Constraint::json_schema(&json!({"type": "integer", "maximum": 5}), &toy::tokenizer()).unwrap();
     assert_eq!(constraint.validate("3").map_err(|e| e.to_string()), Ok(()));
-    assert_eq!(constraint.validate("7").unwrap_err().to_string(), "the text left its constraint: 7 is greater than the maximum of 5 at ");
+    assert_eq!(
+        constraint.validate("7").unwrap_err().to_string(),
+        "the text left its constraint: 7 is greater than the maximum of 5 at "
+    );
     assert!(constraint.validate("{").is_err());
 }

@@ -106,7 +106,11 @@ impl<S: State> Active<S> {
     /// Tokens that may still be written.
     pub(super) fn room(&self, context: usize) -> usize {
         let written = self.tokens.len() - self.prompt;
-        self.job.request.max_tokens.saturating_sub(written).min(context.saturating_sub(self.tokens.len()))
+        self.job
+            .request
+            .max_tokens
+            .saturating_sub(written)
+            .min(context.saturating_sub(self.tokens.len()))
     }
 
     /// Guesses at most `most` tokens to be fed behind the decided ones.
@@ -146,7 +150,11 @@ impl<S: State> Active<S> {
         let logits = std::mem::take(&mut self.logits);
         let decided = self.tokens.len();
         let first = (logits.len() / vocabulary).saturating_sub(1 + self.drafts.len());
-        let mut progress = Progress { written: 0, right: 0, ended: false };
+        let mut progress = Progress {
+            written: 0,
+            right: 0,
+            ended: false,
+        };
         loop {
             let row = first + progress.right;
             let Some(row) = logits.get(row * vocabulary..(row + 1) * vocabulary) else {
@@ -183,7 +191,9 @@ impl<S: State> Active<S> {
             Some(constraint) => Some(constraint.allowed().map_err(|e| e.to_string())?),
             None => None,
         };
-        self.sampler.choose(row, allowed, self.job.request.top_logprobs).map_err(|e| e.to_string())
+        self.sampler
+            .choose(row, allowed, self.job.request.top_logprobs)
+            .map_err(|e| e.to_string())
     }
 
     fn fail(&self, reason: &str) {
@@ -191,7 +201,13 @@ impl<S: State> Active<S> {
     }
 
     /// Adds a token to the text; whether that ended it.
-    fn write(&mut self, choice: Choice, context: usize, tokenizer: &Tokenizer, progress: &mut Progress) -> bool {
+    fn write(
+        &mut self,
+        choice: Choice,
+        context: usize,
+        tokenizer: &Tokenizer,
+        progress: &mut Progress,
+    ) -> bool {
         let Choice { token, logprob, top } = choice;
         if tokenizer.is_end(token) {
             self.finish(FinishReason::Stop);
@@ -211,11 +227,20 @@ impl<S: State> Active<S> {
         if self.constraint.is_some() {
             self.text.push_str(&text);
         }
-        if !self.job.send(Event::Token { id: token, text, logprob, top }) {
+        if !self.job.send(Event::Token {
+            id: token,
+            text,
+            logprob,
+            top,
+        }) {
             return true;
         }
         if stopped {
-            self.job.send(Event::Finished { text: String::new(), reason: FinishReason::Stop, usage: self.usage() });
+            self.job.send(Event::Finished {
+                text: String::new(),
+                reason: FinishReason::Stop,
+                usage: self.usage(),
+            });
             return true;
         }
         if self.constraint.as_ref().is_some_and(Constraint::is_complete) {
@@ -243,11 +268,19 @@ impl<S: State> Active<S> {
                 return;
             }
         }
-        self.job.send(Event::Finished { text, reason, usage: self.usage() });
+        self.job.send(Event::Finished {
+            text,
+            reason,
+            usage: self.usage(),
+        });
     }
 
     fn usage(&self) -> Usage {
-        Usage { prompt: self.prompt, cached: self.cached, completion: self.tokens.len() - self.prompt }
+        Usage {
+            prompt: self.prompt,
+            cached: self.cached,
+            completion: self.tokens.len() - self.prompt,
+        }
     }
 
     /// Takes the state back to `len` tokens where it has seen wrong guesses; a state that cannot be shortened goes back to its

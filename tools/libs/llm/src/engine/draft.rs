@@ -14,7 +14,9 @@ const SHORTEST: usize = 2;
 /// What followed the last tokens of `tokens` when they came before, the latest time, for the longest run that did.
 pub(super) fn lookup(tokens: &[u32], most: usize) -> &[u32] {
     for run in (SHORTEST..=LONGEST).rev() {
-        let Some(start) = tokens.len().checked_sub(run) else { continue };
+        let Some(start) = tokens.len().checked_sub(run) else {
+            continue;
+        };
         let ending = &tokens[start..];
         if let Some(at) = tokens[..tokens.len() - 1].windows(run).rposition(|w| w == ending) {
             let follows = &tokens[at + run..];
@@ -34,7 +36,9 @@ const NONE: u32 = u32::MAX;
 
 impl Recycled {
     pub(super) fn new(vocabulary: usize) -> Recycled {
-        Recycled { next: vec![NONE; vocabulary] }
+        Recycled {
+            next: vec![NONE; vocabulary],
+        }
     }
 
     pub(super) fn learn(&mut self, token: u32, next: u32) {
@@ -70,7 +74,14 @@ const LONGEST_REST: usize = 512;
 impl Width {
     /// At most `most` guesses; none for a while when fewer than the share `floor` are right.
     pub(super) fn new(most: usize, floor: f32) -> Width {
-        Width { most, now: most.min(2), share: 0.6, floor, resting: 0, rest: FIRST_REST }
+        Width {
+            most,
+            now: most.min(2),
+            share: 0.6,
+            floor,
+            resting: 0,
+            rest: FIRST_REST,
+        }
     }
 
     /// How many guesses to make in this step.

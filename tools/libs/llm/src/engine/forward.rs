@@ -18,7 +18,8 @@ pub struct Shape {
 impl Shape {
     /// The size of a state after `tokens`.
     pub fn bytes(&self, tokens: usize) -> usize {
-        self.bytes_fixed.saturating_add(self.bytes_per_token.saturating_mul(tokens))
+        self.bytes_fixed
+            .saturating_add(self.bytes_per_token.saturating_mul(tokens))
     }
 }
 
@@ -43,6 +44,7 @@ pub trait State: Sized + Send + 'static {
     /// Memory it holds.
     fn bytes(&self) -> usize;
     /// Another one that goes its own way from here. Cheap where memory is shared.
+    #[must_use]
     fn fork(&self) -> Self;
     /// Forgets all but the first `len` tokens.
     fn truncate(&mut self, len: usize) -> Result<(), CannotRewind>;

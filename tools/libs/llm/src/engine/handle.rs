@@ -12,6 +12,7 @@ use super::active::Job;
 use super::forward::{Forward, Shape};
 use super::request::{Generation, Request, SubmitError};
 use super::scheduler::{Command, Scheduler};
+use super::spill::SpillOptions;
 use crate::tokenizer::Tokenizer;
 
 /// Bounds and habits.
@@ -21,6 +22,8 @@ pub struct EngineOptions {
     pub state_bytes: usize,
     /// Bytes of state kept for prefixes.
     pub prefix_bytes: usize,
+    /// Where prefixes go that memory has no room for; none for nowhere.
+    pub spill: Option<SpillOptions>,
     /// The most texts that run at once.
     pub parallel: usize,
     /// The most requests that wait.
@@ -44,6 +47,7 @@ impl Default for EngineOptions {
         EngineOptions {
             state_bytes: 1 << 30,
             prefix_bytes: 1 << 30,
+            spill: None,
             parallel: 8,
             queue: 64,
             chunk: 512,
@@ -112,13 +116,27 @@ impl Engine {
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub fn start<M: Forward>(model: Arc<M>, tokenizer: Arc<Tokenizer>, options: EngineOptions) -> std::io::Result<Engine> {
+    pub fn start<M: Forward>(
+        model: Arc<M>,
+        tokenizer: Arc<Tokenizer>,
+        options: EngineOptions,
+    ) -> std::io::Result<Engine> {
         let (commands, inbox) = mpsc::channel();
         let shared = Arc::new(Shared::default());
         let shape = model.shape();
         let scheduler = Scheduler::new(model, tokenizer, options.clone(), inbox, Arc::clone(&shared));
-        let thread = std::thread::Builder::new().name("llm-engine".into()).spawn(move || scheduler.run())?;
-        Ok(Engine { commands, thread: Some(thread), shared, shape, options, random: RandomState::new(), submitted: AtomicUsize::new(0) })
+        let thread = std::thread::Builder::new()
+            .name("llm-engine".into())
+            .spawn(move || scheduler.run())?;
+        Ok(Engine {
+            commands,
+            thread: Some(thread),
+            shared,
+            shape,
+            options,
+            random: RandomState::new(),
+            submitted: AtomicUsize::new(0),
+        })
     }
 
     /// Queues a request.
@@ -132,12 +150,21 @@ impl Engine {
         if prompt >= context {
             return Err(SubmitError::TooLong { prompt, context });
         }
-        if let Some(&token) = request.prompt.iter().find(|t| **t as usize >= self.shape.vocabulary) {
+        if let Some(&token) = request
+            .prompt
+            .iter()
+            .find(|t| **t as usize >= self.shape.vocabulary)
+        {
             return Err(SubmitError::UnknownToken(token));
         }
-        let needed = self.shape.bytes(prompt.saturating_add(request.max_tokens).min(context));
+        let needed = self
+            .shape
+            .bytes(prompt.saturating_add(request.max_tokens).min(context));
         if needed > self.options.state_bytes {
-            return Err(SubmitError::TooLarge { needed, limit: self.options.state_bytes });
+            return Err(SubmitError::TooLarge {
+                needed,
+                limit: self.options.state_bytes,
+            });
         }
         if self.shared.closed.load(Ordering::Acquire) {
             return Err(SubmitError::ShutDown);
@@ -150,9 +177,21 @@ impl Engine {
         let (sender, events) = unbounded_channel();
         let dropped = Arc::new(AtomicBool::new(false));
         let number = self.submitted.fetch_add(1, Ordering::Relaxed);
-        let job = Job { request, seed: self.random.hash_one(number), events: sender, dropped: Arc::clone(&dropped), reserved: needed };
-        self.commands.send(Command::Submit(Box::new(job))).map_err(|_| SubmitError::ShutDown)?;
-        Ok(Generation { events, dropped, commands: self.commands.clone() })
+        let job = Job {
+            request,
+            seed: self.random.hash_one(number),
+            events: sender,
+            dropped: Arc::clone(&dropped),
+            reserved: needed,
+        };
+        self.commands
+            .send(Command::Submit(Box::new(job)))
+            .map_err(|_| SubmitError::ShutDown)?;
+        Ok(Generation {
+            events,
+            dropped,
+            commands: self.commands.clone(),
+        })
     }
 
     /// A snapshot of its numbers.

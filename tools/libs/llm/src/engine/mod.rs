@@ -13,11 +13,13 @@ mod handle;
 mod prefix;
 mod request;
 mod scheduler;
+mod spill;
 mod stop;
 
 pub use forward::{CannotRewind, Forward, ForwardError, Shape, State, Step, Wanted};
 pub use handle::{Engine, EngineOptions, EngineStatus};
 pub use request::{Event, FinishReason, Generation, Request, SubmitError, Usage};
+pub use spill::SpillOptions;
 
 #[cfg(test)]
 pub(crate) mod tests;

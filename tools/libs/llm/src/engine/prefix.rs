@@ -2,19 +2,25 @@
 //!
 //! A state that can be shortened serves every beginning of its tokens, so one at the end of each branch is enough. One that
 //! cannot serves only texts that begin with all of its tokens, so several are kept along a branch. The least recently used go
-//! first when the bytes run out.
+//! first when the bytes run out: to disk where there is a folder for them, and away from there in the same order.
 
 use super::forward::State;
+use super::spill::Spill;
 
-/// The tree. `rewindable` says whether its states can be shortened.
-#[derive(Debug)]
+/// Makes a state of its bytes again.
+type Restore<S> = Box<dyn Fn(&[u8]) -> Result<S, String> + Send>;
+
+/// The tree.
 pub(super) struct PrefixCache<S> {
     nodes: Vec<Node<S>>,
     free: Vec<usize>,
+    /// Whether its states can be shortened.
     rewindable: bool,
     limit: usize,
     bytes: usize,
     clock: u64,
+    spill: Option<(Spill, Restore<S>)>,
+    disk_bytes: u64,
 }
 
 #[derive(Debug)]
@@ -24,12 +30,26 @@ struct Node<S> {
     children: Vec<usize>,
     state: Option<S>,
     bytes: usize,
+    /// The size of its file, where there is one.
+    disk: Option<u64>,
     used: u64,
 }
 
 impl<S> Node<S> {
     fn new(edge: Vec<u32>, parent: usize) -> Node<S> {
-        Node { edge, parent, children: Vec::new(), state: None, bytes: 0, used: 0 }
+        Node {
+            edge,
+            parent,
+            children: Vec::new(),
+            state: None,
+            bytes: 0,
+            disk: None,
+            used: 0,
+        }
+    }
+
+    fn holds(&self) -> bool {
+        self.state.is_some() || self.disk.is_some()
     }
 }
 
@@ -43,36 +63,69 @@ struct Place {
 }
 
 impl<S: State> PrefixCache<S> {
-    /// An empty one that holds at most `limit` bytes of states.
+    /// An empty one that holds at most `limit` bytes of states in memory.
     pub(super) fn new(limit: usize, rewindable: bool) -> PrefixCache<S> {
-        PrefixCache { nodes: vec![Node::new(Vec::new(), ROOT)], free: Vec::new(), rewindable, limit, bytes: 0, clock: 0 }
+        PrefixCache {
+            nodes: vec![Node::new(Vec::new(), ROOT)],
+            free: Vec::new(),
+            rewindable,
+            limit,
+            bytes: 0,
+            clock: 0,
+            spill: None,
+            disk_bytes: 0,
+        }
     }
 
-    /// Bytes of all states in it.
+    /// Has what memory has no room for go to disk, and takes up what lies there already.
+    pub(super) fn spill_to(&mut self, spill: Spill, restore: Restore<S>) -> std::io::Result<()> {
+        let found = spill.scan()?;
+        self.spill = Some((spill, restore));
+        for prefix in found.into_iter().filter(|p| !p.tokens.is_empty()) {
+            let place = self.walk(&prefix.tokens);
+            let node = self.node_at(&place, &prefix.tokens);
+            self.nodes[node].disk = Some(prefix.bytes);
+            self.disk_bytes += prefix.bytes;
+            self.touch(node);
+        }
+        self.shrink_disk();
+        Ok(())
+    }
+
+    /// Bytes of all states in memory.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// How many states it holds.
+    /// How many prefixes there are, in memory and on disk.
     pub(super) fn entries(&self) -> usize {
-        self.nodes.iter().filter(|n| n.state.is_some()).count()
+        self.nodes.iter().filter(|n| n.holds()).count()
     }
 
     /// A state that has seen the longest known beginning of `tokens`, of at most `most` tokens.
     pub(super) fn find(&mut self, tokens: &[u32], most: usize) -> Option<S> {
         let tokens = &tokens[..most.min(tokens.len())];
-        let place = self.walk(tokens);
-        if place.depth == 0 {
-            return None;
+        loop {
+            let place = self.walk(tokens);
+            if place.depth == 0 {
+                return None;
+            }
+            let found = if self.rewindable {
+                self.any_below(place.node)?
+            } else {
+                self.nearest_above(&place)?
+            };
+            self.touch(found);
+            if self.nodes[found].state.is_none() && !self.load(found) {
+                continue;
+            }
+            let mut state = self.nodes[found].state.as_ref()?.fork();
+            self.shrink(Some(found));
+            if state.len() > place.depth && state.truncate(place.depth).is_err() {
+                return None;
+            }
+            return Some(state);
         }
-        let found = if self.rewindable { self.any_below(place.node)? } else { self.nearest_above(&place)? };
-        self.clock += 1;
-        self.nodes[found].used = self.clock;
-        let mut state = self.nodes[found].state.as_ref()?.fork();
-        if state.len() > place.depth && state.truncate(place.depth).is_err() {
-            return None;
-        }
-        Some(state)
     }
 
     /// Keeps `state`, which has seen exactly `tokens`.
@@ -82,51 +135,168 @@ impl<S: State> PrefixCache<S> {
             return;
         }
         let place = self.walk(tokens);
-        if self.rewindable && place.depth == tokens.len() && !(place.node == ROOT) {
+        if self.rewindable && place.depth == tokens.len() && place.node != ROOT {
             // A longer one that is there serves as well.
             if let Some(longer) = self.any_below(place.node) {
-                self.clock += 1;
-                self.nodes[longer].used = self.clock;
+                self.touch(longer);
                 return;
             }
         }
         let node = self.node_at(&place, tokens);
-        self.clear(node);
-        self.clock += 1;
-        let clock = self.clock;
-        let target = &mut self.nodes[node];
-        target.state = Some(state);
-        target.bytes = bytes;
-        target.used = clock;
-        self.bytes += bytes;
+        self.forget_state(node);
+        self.keep(node, state, bytes);
         if self.rewindable {
             self.drop_ancestors(node);
         }
-        while self.bytes > self.limit {
-            let Some(oldest) = self.oldest() else { break };
-            self.remove(oldest);
+        self.shrink(Some(node));
+    }
+
+    /// Forgets everything, on disk too.
+    pub(super) fn clear_all(&mut self) {
+        for node in 0..self.nodes.len() {
+            self.forget_disk(node);
+        }
+        self.nodes = vec![Node::new(Vec::new(), ROOT)];
+        self.free.clear();
+        self.bytes = 0;
+    }
+
+    /// Writes what is in memory only to disk, the most recently used first, while there is room.
+    pub(super) fn save_all(&mut self) {
+        let mut nodes: Vec<usize> = (0..self.nodes.len())
+            .filter(|&n| self.nodes[n].state.is_some())
+            .collect();
+        nodes.sort_by_key(|&n| std::cmp::Reverse(self.nodes[n].used));
+        for node in nodes {
+            self.save(node);
+        }
+        self.shrink_disk();
+    }
+
+    fn touch(&mut self, node: usize) {
+        self.clock += 1;
+        self.nodes[node].used = self.clock;
+    }
+
+    fn keep(&mut self, node: usize, state: S, bytes: usize) {
+        self.touch(node);
+        self.nodes[node].state = Some(state);
+        self.nodes[node].bytes = bytes;
+        self.bytes += bytes;
+    }
+
+    /// Brings a state back from disk; whether that went well. Its place is given up otherwise.
+    fn load(&mut self, node: usize) -> bool {
+        let tokens = self.path(node);
+        let state = self.spill.as_ref().and_then(|(spill, restore)| {
+            let bytes = spill.load(&tokens)?;
+            restore(&bytes)
+                .inspect_err(|reason| log::warn!("a kept prefix is of no use: {reason}"))
+                .ok()
+        });
+        match state.filter(|s| s.len() == tokens.len()) {
+            Some(state) => {
+                let bytes = state.bytes() + size_of_val(tokens.as_slice());
+                self.keep(node, state, bytes);
+                true
+            }
+            None => {
+                self.remove(node);
+                false
+            }
         }
     }
 
-    /// Forgets everything.
-    pub(super) fn clear_all(&mut self) {
-        *self = PrefixCache::new(self.limit, self.rewindable);
+    /// Writes a state to disk where there is a folder and no file yet.
+    fn save(&mut self, node: usize) {
+        let Some((spill, _)) = &self.spill else { return };
+        let Some(state) = self.nodes[node]
+            .state
+            .as_ref()
+            .filter(|_| self.nodes[node].disk.is_none())
+        else {
+            return;
+        };
+        let state = state.to_bytes();
+        if state.len() as u64 > spill.limit() {
+            return;
+        }
+        match spill.save(&self.path(node), &state) {
+            Ok(bytes) => {
+                self.nodes[node].disk = Some(bytes);
+                self.disk_bytes += bytes;
+            }
+            Err(error) => log::warn!("a prefix cannot be kept on disk: {error}"),
+        }
+    }
+
+    /// Lets go of the least recently used states until the rest fits; `spared` goes last.
+    fn shrink(&mut self, spared: Option<usize>) {
+        while self.bytes > self.limit {
+            let in_memory = |n: &usize| self.nodes[*n].state.is_some();
+            let oldest = (0..self.nodes.len())
+                .filter(in_memory)
+                .min_by_key(|&n| (Some(n) == spared, self.nodes[n].used));
+            let Some(oldest) = oldest else { break };
+            self.save(oldest);
+            self.forget_state(oldest);
+            self.tidy(oldest);
+        }
+        self.shrink_disk();
+    }
+
+    fn shrink_disk(&mut self) {
+        let limit = self.spill.as_ref().map_or(u64::MAX, |(spill, _)| spill.limit());
+        while self.disk_bytes > limit {
+            let on_disk = |n: &usize| self.nodes[*n].disk.is_some();
+            let Some(oldest) = (0..self.nodes.len())
+                .filter(on_disk)
+                .min_by_key(|&n| self.nodes[n].used)
+            else {
+                break;
+            };
+            self.forget_disk(oldest);
+            self.tidy(oldest);
+        }
     }
 
     fn walk(&self, tokens: &[u32]) -> Place {
-        let mut place = Place { node: ROOT, into: 0, depth: 0 };
+        let mut place = Place {
+            node: ROOT,
+            into: 0,
+            depth: 0,
+        };
         loop {
             let rest = &tokens[place.depth..];
             let Some(first) = rest.first() else { return place };
-            let child = self.nodes[place.node].children.iter().copied().find(|&c| self.nodes[c].edge.first() == Some(first));
+            let children = &self.nodes[place.node].children;
+            let child = children
+                .iter()
+                .copied()
+                .find(|&c| self.nodes[c].edge.first() == Some(first));
             let Some(child) = child else { return place };
             let edge = &self.nodes[child].edge;
             let same = edge.iter().zip(rest).take_while(|(a, b)| a == b).count();
-            place = Place { node: child, into: same, depth: place.depth + same };
+            place = Place {
+                node: child,
+                into: same,
+                depth: place.depth + same,
+            };
             if same < edge.len() {
                 return place;
             }
         }
+    }
+
+    /// The tokens that lead to a node.
+    fn path(&self, mut node: usize) -> Vec<u32> {
+        let mut edges = Vec::new();
+        while node != ROOT {
+            edges.push(self.nodes[node].edge.as_slice());
+            node = self.nodes[node].parent;
+        }
+        edges.reverse();
+        edges.concat()
     }
 
     /// The node for exactly `tokens`, made where there is none.
@@ -151,12 +321,16 @@ impl<S: State> PrefixCache<S> {
         let middle = self.add(Node::new(head, parent));
         self.nodes[middle].children.push(node);
         self.nodes[node].parent = middle;
+        self.exchange(parent, node, middle);
+        middle
+    }
+
+    fn exchange(&mut self, parent: usize, from: usize, to: usize) {
         for child in &mut self.nodes[parent].children {
-            if *child == node {
-                *child = middle;
+            if *child == from {
+                *child = to;
             }
         }
-        middle
     }
 
     fn add(&mut self, node: Node<S>) -> usize {
@@ -172,17 +346,18 @@ impl<S: State> PrefixCache<S> {
         }
     }
 
-    /// A node with a state at `node` or below; the most recently used, so that what is hot stays.
+    /// A node with a state at `node` or below: one in memory where there is one, of those the most recently used.
     fn any_below(&self, node: usize) -> Option<usize> {
         let mut open = vec![node];
-        let mut best: Option<usize> = None;
+        let mut best = None;
         while let Some(at) = open.pop() {
-            if self.nodes[at].state.is_some() && best.is_none_or(|b| self.nodes[at].used > self.nodes[b].used) {
-                best = Some(at);
+            let here = &self.nodes[at];
+            if here.holds() {
+                best = best.max(Some((here.state.is_some(), here.used, at)));
             }
-            open.extend(&self.nodes[at].children);
+            open.extend(&here.children);
         }
-        best
+        best.map(|(_, _, at)| at)
     }
 
     /// The deepest node with a state all of whose tokens were matched.
@@ -192,7 +367,7 @@ impl<S: State> PrefixCache<S> {
             at = self.nodes[at].parent;
         }
         while at != ROOT {
-            if self.nodes[at].state.is_some() {
+            if self.nodes[at].holds() {
                 return Some(at);
             }
             at = self.nodes[at].parent;
@@ -205,27 +380,37 @@ impl<S: State> PrefixCache<S> {
         let mut at = self.nodes[node].parent;
         while at != ROOT {
             let parent = self.nodes[at].parent;
-            if self.nodes[at].state.is_some() {
+            if self.nodes[at].holds() {
                 self.remove(at);
             }
             at = parent;
         }
     }
 
-    fn oldest(&self) -> Option<usize> {
-        (0..self.nodes.len()).filter(|&n| self.nodes[n].state.is_some()).min_by_key(|&n| self.nodes[n].used)
+    fn remove(&mut self, node: usize) {
+        self.forget_state(node);
+        self.forget_disk(node);
+        self.tidy(node);
     }
 
-    fn clear(&mut self, node: usize) -> Option<S> {
+    fn forget_state(&mut self, node: usize) {
         self.bytes -= std::mem::take(&mut self.nodes[node].bytes);
-        self.nodes[node].state.take()
+        self.nodes[node].state = None;
     }
 
-    /// Takes the state out and tidies up: leaves without one go, a node with one child becomes one with it.
-    fn remove(&mut self, node: usize) -> Option<S> {
-        let state = self.clear(node);
+    fn forget_disk(&mut self, node: usize) {
+        if let Some(bytes) = self.nodes[node].disk.take() {
+            self.disk_bytes -= bytes;
+            if let Some((spill, _)) = &self.spill {
+                spill.delete(&self.path(node));
+            }
+        }
+    }
+
+    /// Where nothing is held any more: leaves go, a node with one child becomes one with it.
+    fn tidy(&mut self, node: usize) {
         let mut at = node;
-        while at != ROOT && self.nodes[at].state.is_none() {
+        while at != ROOT && !self.nodes[at].holds() {
             let parent = self.nodes[at].parent;
             match self.nodes[at].children.as_slice() {
                 [] => {
@@ -238,18 +423,13 @@ impl<S: State> PrefixCache<S> {
                     edge.append(&mut self.nodes[child].edge);
                     self.nodes[child].edge = edge;
                     self.nodes[child].parent = parent;
-                    for c in &mut self.nodes[parent].children {
-                        if *c == at {
-                            *c = child;
-                        }
-                    }
+                    self.exchange(parent, at, child);
                     self.release(at);
                     break;
                 }
                 _ => break,
             }
         }
-        state
     }
 
     fn release(&mut self, node: usize) {

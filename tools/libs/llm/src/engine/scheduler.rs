@@ -12,6 +12,7 @@ use super::forward::{Forward, Shape, State, Step, Wanted};
 use super::handle::{EngineOptions, EngineStatus, Shared};
 use super::prefix::PrefixCache;
 use super::request::{Event, FinishReason, Usage};
+use super::spill::Spill;
 use crate::sampling::highest;
 use crate::tokenizer::Tokenizer;
 
@@ -60,9 +61,16 @@ impl<M: Forward> Scheduler<M> {
             model.set_threads(threads);
         }
         Scheduler {
-            prefixes: PrefixCache::new(options.prefix_bytes, shape.rewindable),
-            recycled: Recycled::new(if options.draft_width > 0 { shape.vocabulary } else { 0 }),
-            status: EngineStatus { threads, ..EngineStatus::default() },
+            prefixes: prefixes(&model, &options),
+            recycled: Recycled::new(if options.draft_width > 0 {
+                shape.vocabulary
+            } else {
+                0
+            }),
+            status: EngineStatus {
+                threads,
+                ..EngineStatus::default()
+            },
             model,
             tokenizer,
             options,
@@ -93,9 +101,14 @@ impl<M: Forward> Scheduler<M> {
         while let Ok(command) = self.inbox.try_recv() {
             self.obey(command);
         }
-        for job in self.waiting.drain(..).chain(self.running.drain(..).map(|a| a.job)) {
+        for job in self
+            .waiting
+            .drain(..)
+            .chain(self.running.drain(..).map(|a| a.job))
+        {
             job.send(Event::Failed("the engine was shut down".into()));
         }
+        self.prefixes.save_all();
         self.shared.queued.store(0, Ordering::Release);
         self.publish();
     }
@@ -141,7 +154,9 @@ impl<M: Forward> Scheduler<M> {
     fn drop_unwanted(&mut self) {
         let before = self.waiting.len();
         self.waiting.retain(|job| !job.is_dropped());
-        self.shared.queued.fetch_sub(before - self.waiting.len(), Ordering::AcqRel);
+        self.shared
+            .queued
+            .fetch_sub(before - self.waiting.len(), Ordering::AcqRel);
         let mut at = 0;
         while at < self.running.len() {
             if self.running[at].job.is_dropped() {
@@ -160,19 +175,32 @@ impl<M: Forward> Scheduler<M> {
             if !self.waiting.front().is_some_and(fits) {
                 break;
             }
-            let Some(job) = self.waiting.pop_front() else { break };
+            let Some(job) = self.waiting.pop_front() else {
+                break;
+            };
             self.shared.queued.fetch_sub(1, Ordering::AcqRel);
             let prompt = job.request.prompt.len();
             if job.request.max_tokens == 0 {
-                let usage = Usage { prompt, ..Usage::default() };
-                job.send(Event::Finished { text: String::new(), reason: FinishReason::Length, usage });
+                let usage = Usage {
+                    prompt,
+                    ..Usage::default()
+                };
+                job.send(Event::Finished {
+                    text: String::new(),
+                    reason: FinishReason::Length,
+                    usage,
+                });
                 continue;
             }
             // The last token is always computed: its logits are not kept.
-            let sequence = self.prefixes.find(&job.request.prompt, prompt - 1).unwrap_or_else(|| self.model.sequence());
+            let sequence = self
+                .prefixes
+                .find(&job.request.prompt, prompt - 1)
+                .unwrap_or_else(|| self.model.sequence());
             self.status.cached_tokens += sequence.len() as u64;
             let width = Width::new(self.options.draft_width, self.options.draft_floor);
-            self.running.push(Active::new(job, sequence, &self.tokenizer, width));
+            self.running
+                .push(Active::new(job, sequence, &self.tokenizer, width));
         }
     }
 
@@ -198,7 +226,12 @@ impl<M: Forward> Scheduler<M> {
             let end = seen + take + if reaches_end { active.drafts.len() } else { 0 };
             active.logits.clear();
             active.tokens.extend_from_slice(&active.drafts);
-            batch.push(Step { sequence: &mut active.sequence, tokens: &active.tokens[seen..end], logits, out: &mut active.logits });
+            batch.push(Step {
+                sequence: &mut active.sequence,
+                tokens: &active.tokens[seen..end],
+                logits,
+                out: &mut active.logits,
+            });
         }
         let started = Instant::now();
         let result = self.model.forward(&mut batch);
@@ -221,14 +254,21 @@ impl<M: Forward> Scheduler<M> {
             }
             let seen = active.sequence.len();
             if seen <= active.prompt && keeps(&self.shape, &self.options, active, seen) {
-                self.prefixes.insert(&active.tokens[..seen], active.sequence.fork());
+                self.prefixes
+                    .insert(&active.tokens[..seen], active.sequence.fork());
             }
             if seen < decided {
                 continue;
             }
             if active.job.request.speculate {
                 let rows = active.logits.chunks_exact(vocabulary);
-                let fed = &active.tokens[..decided].iter().chain(&active.drafts).rev().take(rows.len()).copied().collect::<Vec<_>>();
+                let fed = &active.tokens[..decided]
+                    .iter()
+                    .chain(&active.drafts)
+                    .rev()
+                    .take(rows.len())
+                    .copied()
+                    .collect::<Vec<_>>();
                 for (row, &token) in rows.zip(fed.iter().rev()) {
                     if let Some(next) = highest(row) {
                         self.recycled.learn(token, next);
@@ -256,7 +296,12 @@ impl<M: Forward> Scheduler<M> {
     /// How many unseen tokens each text is fed in this step.
     fn plan(&mut self) -> Vec<usize> {
         let writing = self.running.iter().any(|a| a.unseen() <= FEW);
-        let mut left = if writing { self.options.shared_chunk } else { self.options.chunk }.max(1);
+        let mut left = if writing {
+            self.options.shared_chunk
+        } else {
+            self.options.chunk
+        }
+        .max(1);
         let (shape, options) = (&self.shape, &self.options);
         self.running
             .iter_mut()
@@ -274,7 +319,9 @@ impl<M: Forward> Scheduler<M> {
 
     /// Has the texts that write in this step guess ahead, as far as the pass takes that along at no cost.
     fn guess(&mut self, plan: &[usize]) {
-        let writing = |(active, take): &(&mut Active<M::Sequence>, &usize)| **take == active.unseen() && active.unseen() <= FEW;
+        let writing = |(active, take): &(&mut Active<M::Sequence>, &usize)| {
+            **take == active.unseen() && active.unseen() <= FEW
+        };
         let writers = self.running.iter_mut().zip(plan).filter(writing).count();
         let each = self.options.draft_width.checked_div(writers).unwrap_or(0);
         for (active, _) in self.running.iter_mut().zip(plan).filter(writing) {
@@ -291,7 +338,8 @@ impl<M: Forward> Scheduler<M> {
     fn retire(&mut self, index: usize) {
         let active = self.running.remove(index);
         let seen = active.sequence.len();
-        self.prefixes.insert(&active.tokens[..seen.min(active.tokens.len())], active.sequence);
+        self.prefixes
+            .insert(&active.tokens[..seen.min(active.tokens.len())], active.sequence);
     }
 
     fn count(&mut self, written: usize, read: usize, took: Duration) {
@@ -300,7 +348,11 @@ impl<M: Forward> Scheduler<M> {
             #[expect(clippy::cast_precision_loss, reason = "a few tokens")]
             let now = written as f64 / took.as_secs_f64();
             let before = self.status.tokens_per_second;
-            self.status.tokens_per_second = if before == 0.0 { now } else { before * 0.9 + now * 0.1 };
+            self.status.tokens_per_second = if before == 0.0 {
+                now
+            } else {
+                before * 0.9 + now * 0.1
+            };
         }
     }
 
@@ -313,11 +365,26 @@ impl<M: Forward> Scheduler<M> {
     }
 }
 
+/// The kept prefixes, with those that lie on disk. A folder that does not work is no reason not to run.
+fn prefixes<M: Forward>(model: &Arc<M>, options: &EngineOptions) -> PrefixCache<M::Sequence> {
+    let mut prefixes = PrefixCache::new(options.prefix_bytes, model.shape().rewindable);
+    if let Some(options) = &options.spill {
+        let model = Arc::clone(model);
+        let opened = Spill::open(options.clone())
+            .and_then(|spill| prefixes.spill_to(spill, Box::new(move |bytes| model.restore(bytes))));
+        if let Err(error) = opened {
+            log::warn!("prefixes are not kept in {}: {error}", options.folder.display());
+        }
+    }
+    prefixes
+}
+
 /// Whether the state after `seen` tokens of the prompt is worth keeping. One that can be shortened is so only at the end.
 fn keeps<S: State>(shape: &Shape, options: &EngineOptions, active: &Active<S>, seen: usize) -> bool {
     seen == active.prompt
         || !shape.rewindable
-            && (active.job.request.boundaries.contains(&seen) || options.snapshot_every > 0 && seen.is_multiple_of(options.snapshot_every))
+            && (active.job.request.boundaries.contains(&seen)
+                || options.snapshot_every > 0 && seen.is_multiple_of(options.snapshot_every))
 }
 
 /// As many of the next `take` tokens as there are up to the next state that is worth keeping.
@@ -327,8 +394,8 @@ fn until_kept<S: State>(shape: &Shape, options: &EngineOptions, active: &Active<
         return take;
     }
     let mut next = seen + take;
-    if options.snapshot_every > 0 {
-        next = next.min((seen / options.snapshot_every + 1) * options.snapshot_every);
+    if let Some(before) = seen.checked_div(options.snapshot_every) {
+        next = next.min((before + 1) * options.snapshot_every);
     }
     for &boundary in &active.job.request.boundaries {
         if boundary > seen {

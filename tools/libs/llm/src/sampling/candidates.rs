@@ -11,6 +11,7 @@ pub(super) struct Candidates {
 }
 
 /// Higher values first, of equal ones the lower id.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "for sorting")]
 fn by_value(a: &(u32, f32), b: &(u32, f32)) -> Ordering {
     b.1.total_cmp(&a.1).then(a.0.cmp(&b.0))
 }
@@ -20,7 +21,11 @@ impl Candidates {
     pub(super) fn draw(&mut self, logits: &[f32], sampling: &Sampling, random: &mut SplitMix) -> Option<u32> {
         let list = &mut self.list;
         list.clear();
-        list.extend((0u32..).zip(logits.iter().copied()).filter(|(_, logit)| *logit > f32::NEG_INFINITY && !logit.is_nan()));
+        list.extend(
+            (0u32..)
+                .zip(logits.iter().copied())
+                .filter(|(_, logit)| *logit > f32::NEG_INFINITY && !logit.is_nan()),
+        );
         if sampling.top_k > 0 && sampling.top_k < list.len() {
             list.select_nth_unstable_by(sampling.top_k - 1, by_value);
             list.truncate(sampling.top_k);
@@ -32,7 +37,11 @@ impl Candidates {
         let mut total = 0.0;
         for candidate in list.iter_mut() {
             // A logit of plus infinity leaves nothing for the others.
-            candidate.1 = if candidate.1 == max { 1.0 } else { ((candidate.1 - max) / sampling.temperature).exp() };
+            candidate.1 = if candidate.1 == max {
+                1.0
+            } else {
+                ((candidate.1 - max) / sampling.temperature).exp()
+            };
             total += f64::from(candidate.1);
         }
         if sampling.top_p < 1.0 {
@@ -85,7 +94,10 @@ fn keep_share(list: &mut Vec<(u32, f32)>, share: f64) {
 
 /// The `count` highest, best first.
 pub(super) fn best(logits: &[f32], count: usize) -> Vec<(u32, f32)> {
-    let mut list: Vec<(u32, f32)> = (0u32..).zip(logits.iter().copied()).filter(|(_, l)| !l.is_nan()).collect();
+    let mut list: Vec<(u32, f32)> = (0u32..)
+        .zip(logits.iter().copied())
+        .filter(|(_, l)| !l.is_nan())
+        .collect();
     let count = count.min(list.len());
     if count == 0 {
         return Vec::new();

@@ -4,6 +4,11 @@
 //! zero takes the highest logit, of equal ones the lowest id. Each choice draws at most one number, so a seed gives the same text
 //! on one machine however the tokens were batched.
 
+#![expect(
+    clippy::float_cmp,
+    reason = "the values that switch a parameter off are exact"
+)]
+
 mod candidates;
 
 use std::collections::{HashMap, HashSet};
@@ -64,23 +69,61 @@ pub struct SamplingError {
 impl Sampling {
     /// Always the most likely token.
     pub fn greedy() -> Sampling {
-        Sampling { temperature: 0.0, ..Sampling::default() }
+        Sampling {
+            temperature: 0.0,
+            ..Sampling::default()
+        }
     }
 
     /// Whether every parameter is in its range.
     pub fn check(&self) -> Result<(), SamplingError> {
-        let within = |parameter, range, value: f32, ok: bool| if ok && value.is_finite() { Ok(()) } else { Err(SamplingError { parameter, range, value }) };
-        within("temperature", "from 0 to 100", self.temperature, (0.0..=100.0).contains(&self.temperature))?;
-        within("top_p", "above 0 and at most 1", self.top_p, self.top_p > 0.0 && self.top_p <= 1.0)?;
-        within("min_p", "from 0 to 1", self.min_p, (0.0..=1.0).contains(&self.min_p))?;
-        within("repetition_penalty", "above 0", self.repetition_penalty, self.repetition_penalty > 0.0)?;
+        let within = |parameter, range, value: f32, ok: bool| {
+            if ok && value.is_finite() {
+                Ok(())
+            } else {
+                Err(SamplingError {
+                    parameter,
+                    range,
+                    value,
+                })
+            }
+        };
+        within(
+            "temperature",
+            "from 0 to 100",
+            self.temperature,
+            (0.0..=100.0).contains(&self.temperature),
+        )?;
+        within(
+            "top_p",
+            "above 0 and at most 1",
+            self.top_p,
+            self.top_p > 0.0 && self.top_p <= 1.0,
+        )?;
+        within(
+            "min_p",
+            "from 0 to 1",
+            self.min_p,
+            (0.0..=1.0).contains(&self.min_p),
+        )?;
+        within(
+            "repetition_penalty",
+            "above 0",
+            self.repetition_penalty,
+            self.repetition_penalty > 0.0,
+        )?;
         within("presence_penalty", "a number", self.presence_penalty, true)?;
         within("frequency_penalty", "a number", self.frequency_penalty, true)?;
-        self.logit_bias.iter().try_for_each(|(_, bias)| within("logit_bias", "a number", *bias, true))
+        self.logit_bias
+            .iter()
+            .try_for_each(|(_, bias)| within("logit_bias", "a number", *bias, true))
     }
 
     fn changes_logits(&self) -> bool {
-        !self.logit_bias.is_empty() || self.repetition_penalty != 1.0 || self.presence_penalty != 0.0 || self.frequency_penalty != 0.0
+        !self.logit_bias.is_empty()
+            || self.repetition_penalty != 1.0
+            || self.presence_penalty != 0.0
+            || self.frequency_penalty != 0.0
     }
 }
 
@@ -98,7 +141,9 @@ pub struct Choice {
 
 /// No token could be chosen: the mask allows none, or the logits are no numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no token can follow: the constraint allows none that the model has, or the model's output is damaged")]
+#[error(
+    "no token can follow: the constraint allows none that the model has, or the model's output is damaged"
+)]
 pub struct NothingToChoose;
 
 /// Chooses the tokens of one text.
@@ -116,14 +161,30 @@ impl Sampler {
     /// For a text that goes on from `prompt`. `seed` is used when `sampling` has none.
     pub fn new(sampling: Sampling, prompt: &[u32], seed: u64) -> Sampler {
         let seed = sampling.seed.unwrap_or(seed);
-        let prompt = if sampling.repetition_penalty == 1.0 { HashSet::new() } else { prompt.iter().copied().collect() };
-        Sampler { sampling, random: SplitMix(seed), prompt, counts: HashMap::new(), changed: Vec::new(), candidates: Candidates::default() }
+        let prompt = if sampling.repetition_penalty == 1.0 {
+            HashSet::new()
+        } else {
+            prompt.iter().copied().collect()
+        };
+        Sampler {
+            sampling,
+            random: SplitMix(seed),
+            prompt,
+            counts: HashMap::new(),
+            changed: Vec::new(),
+            candidates: Candidates::default(),
+        }
     }
 
     /// The next token. `allowed` is a set of ids as bits, 32 to a word; ids beyond its end are not in it.
     ///
     /// With `top` the logarithms of the likelihoods come along, and that many alternatives.
-    pub fn choose(&mut self, logits: &[f32], allowed: Option<&[u32]>, top: Option<u8>) -> Result<Choice, NothingToChoose> {
+    pub fn choose(
+        &mut self,
+        logits: &[f32],
+        allowed: Option<&[u32]>,
+        top: Option<u8>,
+    ) -> Result<Choice, NothingToChoose> {
         let mut changed = std::mem::take(&mut self.changed);
         let effective = if self.sampling.changes_logits() || allowed.is_some() {
             changed.clear();
@@ -147,7 +208,10 @@ impl Sampler {
             None => (None, Vec::new()),
             Some(count) => {
                 let total = log_sum_exp(logits);
-                let best = candidates::best(logits, usize::from(count)).into_iter().map(|(id, logit)| (id, logit - total)).collect();
+                let best = candidates::best(logits, usize::from(count))
+                    .into_iter()
+                    .map(|(id, logit)| (id, logit - total))
+                    .collect();
                 (Some(logits[token as usize] - total), best)
             }
         };
@@ -162,10 +226,17 @@ impl Sampler {
     fn change(&self, logits: &mut [f32]) {
         let s = &self.sampling;
         if s.repetition_penalty != 1.0 {
-            let seen = self.prompt.iter().chain(self.counts.keys().filter(|t| !self.prompt.contains(t)));
+            let seen = self
+                .prompt
+                .iter()
+                .chain(self.counts.keys().filter(|t| !self.prompt.contains(t)));
             for &token in seen {
                 if let Some(logit) = logits.get_mut(token as usize) {
-                    *logit = if *logit > 0.0 { *logit / s.repetition_penalty } else { *logit * s.repetition_penalty };
+                    *logit = if *logit > 0.0 {
+                        *logit / s.repetition_penalty
+                    } else {
+                        *logit * s.repetition_penalty
+                    };
                 }
             }
         }
@@ -215,7 +286,10 @@ pub fn highest(logits: &[f32]) -> Option<u32> {
 fn log_sum_exp(logits: &[f32]) -> f32 {
     let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let sum: f64 = logits.iter().map(|l| f64::from((l - max).exp())).sum();
-    #[expect(clippy::cast_possible_truncation, reason = "a logarithm of at most a few hundred thousand")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a logarithm of at most a few hundred thousand"
+    )]
     let log = sum.ln() as f32;
     max + log
 }

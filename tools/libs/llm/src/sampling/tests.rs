@@ -1,3 +1,9 @@
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "small numbers"
+)]
+
 use proptest::prelude::*;
 
 use super::*;
@@ -16,32 +22,96 @@ fn shares(sampling: &Sampling, logits: &[f32], draws: usize) -> Vec<f64> {
 }
 
 fn close(found: &[f64], expected: &[f64]) {
-    assert!(found.iter().zip(expected).all(|(f, e)| (f - e).abs() < 0.02), "{found:?} is not near {expected:?}");
+    assert!(
+        found.iter().zip(expected).all(|(f, e)| (f - e).abs() < 0.02),
+        "{found:?} is not near {expected:?}"
+    );
 }
 
 #[test]
 fn zero_temperature_takes_the_highest_and_the_first_of_equals() {
     let mut s = sampler(Sampling::greedy());
     assert_eq!(s.choose(&[0.0, 3.0, 3.0, -1.0], None, None).unwrap().token, 1);
-    assert_eq!(s.choose(&[f32::NAN, f32::NEG_INFINITY, -9.0], None, None).unwrap().token, 2);
-    assert_eq!(s.choose(&[f32::NEG_INFINITY; 3], None, None), Err(NothingToChoose));
+    assert_eq!(
+        s.choose(&[f32::NAN, f32::NEG_INFINITY, -9.0], None, None)
+            .unwrap()
+            .token,
+        2
+    );
+    assert_eq!(
+        s.choose(&[f32::NEG_INFINITY; 3], None, None),
+        Err(NothingToChoose)
+    );
 }
 
 #[test]
 fn draws_follow_the_distribution_at_the_temperature() {
     let logits = [1f32.ln(), 2f32.ln(), 4f32.ln(), 1f32.ln()];
-    close(&shares(&Sampling::default(), &logits, 20_000), &[0.125, 0.25, 0.5, 0.125]);
+    close(
+        &shares(&Sampling::default(), &logits, 20_000),
+        &[0.125, 0.25, 0.5, 0.125],
+    );
     // At a half the likelihoods are squared: 1, 4, 16, 1.
-    close(&shares(&Sampling { temperature: 0.5, ..Sampling::default() }, &logits, 20_000), &[1.0 / 22.0, 4.0 / 22.0, 16.0 / 22.0, 1.0 / 22.0]);
+    close(
+        &shares(
+            &Sampling {
+                temperature: 0.5,
+                ..Sampling::default()
+            },
+            &logits,
+            20_000,
+        ),
+        &[1.0 / 22.0, 4.0 / 22.0, 16.0 / 22.0, 1.0 / 22.0],
+    );
 }
 
 #[test]
 fn limits_cut_the_tail() {
     let logits = [1f32.ln(), 2f32.ln(), 4f32.ln(), 1f32.ln()];
-    close(&shares(&Sampling { top_k: 2, ..Sampling::default() }, &logits, 20_000), &[0.0, 1.0 / 3.0, 2.0 / 3.0, 0.0]);
-    close(&shares(&Sampling { top_p: 0.7, ..Sampling::default() }, &logits, 20_000), &[0.0, 1.0 / 3.0, 2.0 / 3.0, 0.0]);
-    close(&shares(&Sampling { top_p: 0.5, ..Sampling::default() }, &logits, 2_000), &[0.0, 0.0, 1.0, 0.0]);
-    close(&shares(&Sampling { min_p: 0.3, ..Sampling::default() }, &logits, 20_000), &[0.0, 1.0 / 3.0, 2.0 / 3.0, 0.0]);
+    close(
+        &shares(
+            &Sampling {
+                top_k: 2,
+                ..Sampling::default()
+            },
+            &logits,
+            20_000,
+        ),
+        &[0.0, 1.0 / 3.0, 2.0 / 3.0, 0.0],
+    );
+    close(
+        &shares(
+            &Sampling {
+                top_p: 0.7,
+                ..Sampling::default()
+            },
+            &logits,
+            20_000,
+        ),
+        &[0.0, 1.0 / 3.0, 2.0 / 3.0, 0.0],
+    );
+    close(
+        &shares(
+            &Sampling {
+                top_p: 0.5,
+                ..Sampling::default()
+            },
+            &logits,
+            2_000,
+        ),
+        &[0.0, 0.0, 1.0, 0.0],
+    );
+    close(
+        &shares(
+            &Sampling {
+                min_p: 0.3,
+                ..Sampling::default()
+            },
+            &logits,
+            20_000,
+        ),
+        &[0.0, 1.0 / 3.0, 2.0 / 3.0, 0.0],
+    );
 }
 
 #[test]
@@ -49,7 +119,10 @@ fn a_share_of_a_flat_vocabulary_looks_further_than_the_first_few() {
     let mut list: Vec<(u32, f32)> = (0..1000).map(|id| (id, 1.0)).collect();
     let mut candidates = Candidates::default();
     let logits: Vec<f32> = list.drain(..).map(|c| c.1).collect();
-    let sampling = Sampling { top_p: 0.5, ..Sampling::default() };
+    let sampling = Sampling {
+        top_p: 0.5,
+        ..Sampling::default()
+    };
     for seed in 0..200 {
         assert!(candidates.draw(&logits, &sampling, &mut SplitMix(seed)).unwrap() < 500);
     }
@@ -57,12 +130,23 @@ fn a_share_of_a_flat_vocabulary_looks_further_than_the_first_few() {
 
 #[test]
 fn penalties_change_what_was_said() {
-    let mut s = Sampler::new(Sampling { repetition_penalty: 2.0, ..Sampling::greedy() }, &[0], 1);
+    let mut s = Sampler::new(
+        Sampling {
+            repetition_penalty: 2.0,
+            ..Sampling::greedy()
+        },
+        &[0],
+        1,
+    );
     assert_eq!(s.choose(&[3.0, 2.0, -1.0], None, None).unwrap().token, 1);
     s.accept(1);
     // 3 / 2 = 1.5, 2 / 2 = 1, and a negative logit sinks.
     assert_eq!(s.choose(&[3.0, 2.0, 1.4], None, None).unwrap().token, 0);
-    let mut s = sampler(Sampling { presence_penalty: 0.5, frequency_penalty: 1.0, ..Sampling::greedy() });
+    let mut s = sampler(Sampling {
+        presence_penalty: 0.5,
+        frequency_penalty: 1.0,
+        ..Sampling::greedy()
+    });
     s.accept(0);
     s.accept(0);
     assert_eq!(s.choose(&[3.0, 0.6], None, None).unwrap().token, 1);
@@ -71,7 +155,10 @@ fn penalties_change_what_was_said() {
 
 #[test]
 fn a_bias_moves_a_token() {
-    let mut s = sampler(Sampling { logit_bias: vec![(1, 100.0), (9, 1.0)], ..Sampling::greedy() });
+    let mut s = sampler(Sampling {
+        logit_bias: vec![(1, 100.0), (9, 1.0)],
+        ..Sampling::greedy()
+    });
     assert_eq!(s.choose(&[3.0, 2.0], None, None).unwrap().token, 1);
 }
 
@@ -79,14 +166,22 @@ fn a_bias_moves_a_token() {
 fn a_mask_leaves_only_what_it_has() {
     let mut s = sampler(Sampling::greedy());
     let logits: Vec<f32> = (0u8..70).map(f32::from).collect();
-    assert_eq!(s.choose(&logits, Some(&[0b1001, 1 << 5]), None).unwrap().token, 37);
+    assert_eq!(
+        s.choose(&logits, Some(&[0b1001, 1 << 5]), None).unwrap().token,
+        37
+    );
     assert_eq!(s.choose(&logits, Some(&[0, 0, 0]), None), Err(NothingToChoose));
 }
 
 #[test]
 fn logarithms_are_of_the_models_own_distribution() {
-    let mut s = sampler(Sampling { logit_bias: vec![(0, 50.0)], ..Sampling::greedy() });
-    let choice = s.choose(&[1f32.ln(), 2f32.ln(), 5f32.ln()], None, Some(2)).unwrap();
+    let mut s = sampler(Sampling {
+        logit_bias: vec![(0, 50.0)],
+        ..Sampling::greedy()
+    });
+    let choice = s
+        .choose(&[1f32.ln(), 2f32.ln(), 5f32.ln()], None, Some(2))
+        .unwrap();
     assert_eq!(choice.token, 0);
     assert!((choice.logprob.unwrap() - 0.125f32.ln()).abs() < 1e-6);
     assert_eq!(choice.top.iter().map(|t| t.0).collect::<Vec<_>>(), [2, 1]);
@@ -95,10 +190,29 @@ fn logarithms_are_of_the_models_own_distribution() {
 
 #[test]
 fn parameters_out_of_range_are_named() {
-    let error = Sampling { top_p: 0.0, ..Sampling::default() }.check().unwrap_err();
+    let error = Sampling {
+        top_p: 0.0,
+        ..Sampling::default()
+    }
+    .check()
+    .unwrap_err();
     assert_eq!(error.to_string(), "`top_p` must be above 0 and at most 1, not 0");
-    assert!(Sampling { temperature: f32::NAN, ..Sampling::default() }.check().is_err());
-    assert!(Sampling { logit_bias: vec![(1, f32::INFINITY)], ..Sampling::default() }.check().is_err());
+    assert!(
+        Sampling {
+            temperature: f32::NAN,
+            ..Sampling::default()
+        }
+        .check()
+        .is_err()
+    );
+    assert!(
+        Sampling {
+            logit_bias: vec![(1, f32::INFINITY)],
+            ..Sampling::default()
+        }
+        .check()
+        .is_err()
+    );
     assert_eq!(Sampling::default().check(), Ok(()));
 }
 

@@ -14,6 +14,7 @@ struct Style {
 }
 
 /// The filter `tojson`, with the parameters that `transformers` gives it.
+#[expect(clippy::needless_pass_by_value, reason = "a filter's signature")]
 pub(super) fn tojson(value: &Value, indent: Option<Value>, named: Kwargs) -> Result<String, Error> {
     let indent = match indent {
         Some(indent) => Some(indent),
@@ -35,7 +36,18 @@ pub(super) fn tojson(value: &Value, indent: Option<Value>, named: Kwargs) -> Res
         None => (", ".to_owned(), ": ".to_owned()),
     };
     let mut out = String::new();
-    write(value, &Style { item, key, indent, ascii, sorted }, 0, &mut out)?;
+    write(
+        value,
+        &Style {
+            item,
+            key,
+            indent,
+            ascii,
+            sorted,
+        },
+        0,
+        &mut out,
+    )?;
     Ok(out)
 }
 
@@ -54,7 +66,9 @@ fn write(value: &Value, style: &Style, depth: usize, out: &mut String) -> Result
         ValueKind::String => string(value.as_str().unwrap_or_default(), style.ascii, out),
         ValueKind::Seq | ValueKind::Iterable => {
             let items: Vec<Value> = value.try_iter()?.collect();
-            block(('[', ']'), items.len(), style, depth, out, |i, out| write(&items[i], style, depth + 1, out))?;
+            block(('[', ']'), items.len(), style, depth, out, |i, out| {
+                write(&items[i], style, depth + 1, out)
+            })?;
         }
         ValueKind::Map => {
             let mut keys: Vec<Value> = value.try_iter()?.collect();

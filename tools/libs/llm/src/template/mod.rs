@@ -54,7 +54,7 @@ pub enum TemplateError {
 pub struct Conversation<'a> {
     /// The messages, each an object with `role` and `content`, as they came.
     pub messages: &'a [Json],
-    /// The tools, each an object as OpenAI's interface has them; none when there are no tools.
+    /// The tools, each an object with `type` and `function`; none when there are no tools.
     pub tools: Option<&'a [Json]>,
     /// Whether the text ends where the answer begins.
     pub add_generation_prompt: bool,
@@ -75,29 +75,54 @@ pub struct ChatTemplate {
 
 impl ChatTemplate {
     /// Compiles `source`; `begin` and `end` are the texts of the tokens that begin and end a text.
-    pub fn new(source: &str, begin: Option<String>, end: Option<String>) -> Result<ChatTemplate, TemplateError> {
+    pub fn new(
+        source: &str,
+        begin: Option<String>,
+        end: Option<String>,
+    ) -> Result<ChatTemplate, TemplateError> {
         let mut environment = Environment::new();
-        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(broken)?;
+        let syntax = SyntaxConfig::builder()
+            .trim_blocks(true)
+            .lstrip_blocks(true)
+            .build()
+            .map_err(broken)?;
         environment.set_syntax(syntax);
         environment.set_fuel(Some(FUEL));
         environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
         environment.set_unknown_method_callback(python::method);
         environment.add_filter("tojson", json::tojson);
-        environment.add_function("raise_exception", |message: String| -> Result<Value, Error> { Err(Error::new(ErrorKind::InvalidOperation, format!("{REFUSAL}{message}"))) });
+        environment.add_function("raise_exception", |message: String| -> Result<Value, Error> {
+            Err(Error::new(
+                ErrorKind::InvalidOperation,
+                format!("{REFUSAL}{message}"),
+            ))
+        });
         let prepared = source::prepare(source).map_err(TemplateError::Broken)?;
         environment.add_template_owned(NAME, prepared).map_err(broken)?;
-        Ok(ChatTemplate { environment, source: source.to_owned(), begin, end })
+        Ok(ChatTemplate {
+            environment,
+            source: source.to_owned(),
+            begin,
+            end,
+        })
     }
 
     /// The template in a GGUF file's metadata.
     pub fn from_gguf(metadata: &Metadata, tokenizer: &Tokenizer) -> Result<ChatTemplate, TemplateError> {
-        let source = metadata.string("tokenizer.chat_template").ok_or(TemplateError::Missing)?;
+        let source = metadata
+            .string("tokenizer.chat_template")
+            .ok_or(TemplateError::Missing)?;
         Self::with_tokens_of(source, tokenizer)
     }
 
     /// The template beside the `tokenizer.json` at `path`: `chat_template.jinja`, or a key of `tokenizer_config.json`.
     pub fn from_json(path: &Path, tokenizer: &Tokenizer) -> Result<ChatTemplate, TemplateError> {
-        let read = |path: &Path| std::fs::read_to_string(path).map_err(|source| TemplateError::Read { path: path.to_owned(), source });
+        let read = |path: &Path| {
+            std::fs::read_to_string(path).map_err(|source| TemplateError::Read {
+                path: path.to_owned(),
+                source,
+            })
+        };
         let alone = path.with_file_name("chat_template.jinja");
         if alone.is_file() {
             return Self::with_tokens_of(&read(&alone)?, tokenizer);
@@ -106,11 +131,15 @@ impl ChatTemplate {
         if !config.is_file() {
             return Err(TemplateError::Missing);
         }
-        let config: Json = serde_json::from_str(&read(&config)?).map_err(|e| TemplateError::Broken(e.to_string()))?;
+        let config: Json =
+            serde_json::from_str(&read(&config)?).map_err(|e| TemplateError::Broken(e.to_string()))?;
         let source = match &config["chat_template"] {
             Json::String(source) => Some(source.as_str()),
             // Several templates by name; the default one knows tools as well where there are several.
-            Json::Array(named) => named.iter().find(|t| t["name"] == "default").and_then(|t| t["template"].as_str()),
+            Json::Array(named) => named
+                .iter()
+                .find(|t| t["name"] == "default")
+                .and_then(|t| t["template"].as_str()),
             _ => None,
         };
         Self::with_tokens_of(source.ok_or(TemplateError::Missing)?, tokenizer)
@@ -129,13 +158,24 @@ impl ChatTemplate {
     /// The text for a conversation. Encode it with special tokens and without a begin token: it has them written out.
     pub fn render(&self, conversation: &Conversation<'_>) -> Result<String, TemplateError> {
         let template = self.environment.get_template(NAME).map_err(broken)?;
-        let mut variables: Vec<(String, Value)> =
-            conversation.variables.iter().map(|(name, value)| (name.clone(), Value::from(Serde(value)))).collect();
+        let mut variables: Vec<(String, Value)> = conversation
+            .variables
+            .iter()
+            .map(|(name, value)| (name.clone(), Value::from(Serde(value))))
+            .collect();
         let mut set = |name: &str, value: Value| variables.push((name.to_owned(), value));
         set("messages", Value::from(Serde(conversation.messages)));
-        set("tools", conversation.tools.map_or(Value::from(()), |tools| Value::from(Serde(tools))));
+        set(
+            "tools",
+            conversation
+                .tools
+                .map_or(Value::from(()), |tools| Value::from(Serde(tools))),
+        );
         set("documents", Value::from(()));
-        set("add_generation_prompt", Value::from(conversation.add_generation_prompt));
+        set(
+            "add_generation_prompt",
+            Value::from(conversation.add_generation_prompt),
+        );
         if let Some(begin) = &self.begin {
             set("bos_token", Value::from(begin.as_str()));
         }
@@ -143,13 +183,22 @@ impl ChatTemplate {
             set("eos_token", Value::from(end.as_str()));
         }
         let now = conversation.now;
-        set("strftime_now", Value::from_function(move |format: String| time::format(now, &format)));
+        set(
+            "strftime_now",
+            Value::from_function(move |format: String| time::format(now, &format)),
+        );
         template.render(Value::from_pairs(variables)).map_err(broken)
     }
 
     /// Lengths of the beginnings of `prompt`, the tokens of the rendered `conversation`, at which a message ends: that is where
     /// another request is likely to part from this one. At most `most`, the longest ones and the shortest.
-    pub fn boundaries(&self, conversation: &Conversation<'_>, tokenizer: &Tokenizer, prompt: &[u32], most: usize) -> Vec<usize> {
+    pub fn boundaries(
+        &self,
+        conversation: &Conversation<'_>,
+        tokenizer: &Tokenizer,
+        prompt: &[u32],
+        most: usize,
+    ) -> Vec<usize> {
         let count = conversation.messages.len();
         let mut ends: Vec<usize> = (1..=count).rev().take(most.saturating_sub(1)).collect();
         if most > 0 && count > 0 && !ends.contains(&1) {
@@ -158,7 +207,11 @@ impl ChatTemplate {
         let mut found: Vec<usize> = ends
             .into_iter()
             .filter_map(|end| {
-                let part = Conversation { messages: &conversation.messages[..end], add_generation_prompt: false, ..conversation.clone() };
+                let part = Conversation {
+                    messages: &conversation.messages[..end],
+                    add_generation_prompt: false,
+                    ..conversation.clone()
+                };
                 let text = self.render(&part).ok()?;
                 let tokens = tokenizer.encode(&text, true).ok()?;
                 Some(tokens.iter().zip(prompt).take_while(|(a, b)| a == b).count())

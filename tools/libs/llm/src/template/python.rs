@@ -4,12 +4,24 @@ use minijinja::value::ValueKind;
 use minijinja::{Error, ErrorKind, State, Value};
 
 /// Methods of strings, lists and dictionaries. A dictionary's own entries are no methods: `message.content` stays a value.
-pub(super) fn method(state: &mut State<'_, '_>, value: &Value, name: &str, arguments: &[Value]) -> Result<Value, Error> {
+pub(super) fn method(
+    state: &mut State<'_, '_>,
+    value: &Value,
+    name: &str,
+    arguments: &[Value],
+) -> Result<Value, Error> {
     match (value.kind(), name, arguments) {
-        (ValueKind::String, "removeprefix", [prefix]) => Ok(cut(value, prefix, |text, part| text.strip_prefix(part))),
-        (ValueKind::String, "removesuffix", [suffix]) => Ok(cut(value, suffix, |text, part| text.strip_suffix(part))),
+        (ValueKind::String, "removeprefix", [prefix]) => {
+            Ok(cut(value, prefix, |text, part| text.strip_prefix(part)))
+        }
+        (ValueKind::String, "removesuffix", [suffix]) => {
+            Ok(cut(value, suffix, |text, part| text.strip_suffix(part)))
+        }
         (ValueKind::String, "index", [part]) => {
-            let (text, part) = (value.as_str().unwrap_or_default(), part.as_str().unwrap_or_default());
+            let (text, part) = (
+                value.as_str().unwrap_or_default(),
+                part.as_str().unwrap_or_default(),
+            );
             match text.find(part) {
                 Some(at) => Ok(Value::from(text[..at].chars().count())),
                 None => Err(Error::new(ErrorKind::InvalidOperation, "substring not found")),
@@ -49,7 +61,21 @@ mod tests {
 
     #[test]
     fn floats_are_written_as_in_python() {
-        let written: Vec<String> = [1.0, 0.1, 1e16, 1e-5, 0.0001, -2.5e-300, 123_456_789.125].into_iter().map(float).collect();
-        assert_eq!(written, ["1.0", "0.1", "1e+16", "1e-05", "0.0001", "-2.5e-300", "123456789.125"]);
+        let written: Vec<String> = [1.0, 0.1, 1e16, 1e-5, 0.0001, -2.5e-300, 123_456_789.125]
+            .into_iter()
+            .map(float)
+            .collect();
+        assert_eq!(
+            written,
+            [
+                "1.0",
+                "0.1",
+                "1e+16",
+                "1e-05",
+                "0.0001",
+                "-2.5e-300",
+                "123456789.125"
+            ]
+        );
     }
 }

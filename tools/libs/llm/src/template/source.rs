@@ -53,7 +53,11 @@ fn end_of_tag(inner: &str, close: &str) -> usize {
         match rest.as_bytes()[0] {
             b'"' | b'\'' => at += quoted(rest),
             byte => {
-                braces = if byte == b'{' { braces + 1 } else { braces.saturating_sub(usize::from(byte == b'}')) };
+                braces = if byte == b'{' {
+                    braces + 1
+                } else {
+                    braces.saturating_sub(usize::from(byte == b'}'))
+                };
                 at += 1;
                 while !inner.is_char_boundary(at) {
                     at += 1;
@@ -127,8 +131,9 @@ fn bracket(text: &str) -> (usize, Vec<usize>) {
 fn subscript(text: &str, colons: &[usize], out: &mut String) -> Result<(), String> {
     let inner = text[1..].strip_suffix(']').unwrap_or(&text[1..]);
     if let &[first, second] = colons {
-        let (start, stop, step) = (text[1..first].trim(), text[first + 1..second].trim(), text[second + 1..].trim_end_matches(']').trim());
-        if (start, stop, step) == ("", "", "-1") {
+        let step = text[second + 1..].trim_end_matches(']').trim();
+        let whole = text[1..first].trim().is_empty() && text[first + 1..second].trim().is_empty();
+        if whole && step == "-1" {
             out.push_str("|reverse");
             return Ok(());
         }
@@ -152,7 +157,10 @@ mod tests {
     #[test]
     fn slices_that_go_backwards_are_written_otherwise() {
         let same = |text: &str| assert_eq!(prepare(text).unwrap(), text);
-        assert_eq!(prepare("{% for m in messages[::-1] %}[::-1]{{ a[b[ : : -1 ]][1:] }}").unwrap(), "{% for m in messages|reverse %}[::-1]{{ a[b|reverse][1:] }}");
+        assert_eq!(
+            prepare("{% for m in messages[::-1] %}[::-1]{{ a[b[ : : -1 ]][1:] }}").unwrap(),
+            "{% for m in messages|reverse %}[::-1]{{ a[b|reverse][1:] }}"
+        );
         same("{{ '[::-1]' ~ \"a[::-x]\" }} {# [::-1] #} {{ {'a': [1, {'b': 2}]}['a'][::2] }} {");
         same("{{ {'a': {'b': '}}'}} }} é {{ 'é'[0] }} {% if x[");
         assert!(prepare("{{ a[3:0:-1] }}").is_err());

@@ -4,9 +4,29 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use minijinja::{Error, ErrorKind};
 
-const MONTHS: [&str; 12] =
-    ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
-const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+const DAYS: [&str; 7] = [
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+    "Sunday",
+];
 
 /// A moment in UTC.
 struct Moment {
@@ -28,11 +48,21 @@ fn moment(now: SystemTime) -> Moment {
     let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let from_march = (5 * of_year + 2) / 153;
     let day = of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    let month = if from_march < 10 {
+        from_march + 3
+    } else {
+        from_march - 9
+    };
     let year = year_of_era + era * 400 + u64::from(month <= 2);
     // 1970-01-01 was a Thursday.
     let weekday = usize::try_from((days + 3) % 7).unwrap_or(0);
-    Moment { year, month: usize::try_from(month).unwrap_or(1), day, weekday, second: seconds % 86_400 }
+    Moment {
+        year,
+        month: usize::try_from(month).unwrap_or(1),
+        day,
+        weekday,
+        second: seconds % 86_400,
+    }
 }
 
 /// Formats `now`, in UTC, by a `strftime` pattern.
@@ -54,7 +84,7 @@ pub(super) fn format(now: SystemTime, pattern: &str) -> Result<String, Error> {
             letter = letters.next();
         }
         let two = |n: u64| if bare { n.to_string() } else { format!("{n:02}") };
-        out.push_str(&match letter {
+        let part = match letter {
             Some('Y') => m.year.to_string(),
             Some('y') => two(m.year % 100),
             Some('m') => two(m.month as u64),
@@ -64,7 +94,7 @@ pub(super) fn format(now: SystemTime, pattern: &str) -> Result<String, Error> {
             Some('I') => two(half),
             Some('M') => two(minute),
             Some('S') => two(second),
-            Some('p') => if hour < 12 { "AM" } else { "PM" }.to_owned(),
+            Some('p') => String::from(if hour < 12 { "AM" } else { "PM" }),
             Some('B') => month.to_owned(),
             Some('b' | 'h') => month[..3].to_owned(),
             Some('A') => day.to_owned(),
@@ -76,9 +106,13 @@ pub(super) fn format(now: SystemTime, pattern: &str) -> Result<String, Error> {
             Some('%') => "%".to_owned(),
             other => {
                 let letter = other.map_or_else(String::new, String::from);
-                return Err(Error::new(ErrorKind::InvalidOperation, format!("strftime_now does not know %{letter}")));
+                return Err(Error::new(
+                    ErrorKind::InvalidOperation,
+                    format!("strftime_now does not know %{letter}"),
+                ));
             }
-        });
+        };
+        out.push_str(&part);
     }
     Ok(out)
 }
@@ -96,7 +130,10 @@ mod tests {
     fn dates_are_those_of_the_calendar() {
         assert_eq!(at(0, "%A %d %B %Y"), "Thursday 01 January 1970");
         assert_eq!(at(951_782_400, "%a %-d %b %y"), "Tue 29 Feb 00");
-        assert_eq!(at(1_798_761_599, "%Y-%m-%d %H:%M:%S %I %p"), "2026-12-31 23:59:59 11 PM");
+        assert_eq!(
+            at(1_798_761_599, "%Y-%m-%d %H:%M:%S %I %p"),
+            "2026-12-31 23:59:59 11 PM"
+        );
         assert_eq!(at(4_107_542_400, "%F"), "2100-03-01");
         assert!(format(UNIX_EPOCH, "%Q").is_err());
     }

@@ -9,6 +9,7 @@ use super::TokenizerError;
 
 /// One such token.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "the flags of the format")]
 pub(super) struct Added {
     pub(super) id: u32,
     pub(super) text: String,
@@ -24,7 +25,14 @@ pub(super) struct Added {
 
 impl Added {
     pub(super) fn plain(id: u32, text: &str, control: bool) -> Added {
-        Added { id, text: text.to_owned(), control, strip_left: false, strip_right: false, whole_word: false }
+        Added {
+            id,
+            text: text.to_owned(),
+            control,
+            strip_left: false,
+            strip_right: false,
+            whole_word: false,
+        }
     }
 }
 
@@ -51,11 +59,19 @@ impl AddedTokens {
         let automaton = if tokens.is_empty() {
             None
         } else {
-            let built = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(tokens.iter().map(|t| &t.text));
-            Some(built.map_err(|e| TokenizerError::Damaged(format!("its special tokens cannot be searched for: {e}")))?)
+            let built = AhoCorasick::builder()
+                .match_kind(MatchKind::LeftmostLongest)
+                .build(tokens.iter().map(|t| &t.text));
+            Some(built.map_err(|e| {
+                TokenizerError::Damaged(format!("its special tokens cannot be searched for: {e}"))
+            })?)
         };
         let by_text = tokens.iter().map(|t| (t.text.clone(), t.id)).collect();
-        Ok(AddedTokens { tokens, by_text, automaton })
+        Ok(AddedTokens {
+            tokens,
+            by_text,
+            automaton,
+        })
     }
 
     pub(super) fn id(&self, text: &str) -> Option<u32> {
@@ -74,7 +90,8 @@ impl AddedTokens {
                     continue;
                 }
                 let is_word = |c: char| c.is_alphanumeric() || c == '_';
-                if token.whole_word && (text[..start].ends_with(is_word) || text[end..].starts_with(is_word)) {
+                if token.whole_word && (text[..start].ends_with(is_word) || text[end..].starts_with(is_word))
+                {
                     continue;
                 }
                 if token.strip_left {
@@ -109,8 +126,15 @@ mod tests {
             Added::plain(1, "<|end|>", true),
             Added::plain(2, "<|end|><|end|>", true),
             Added::plain(3, "<tool>", false),
-            Added { strip_left: true, strip_right: true, ..Added::plain(4, "[MASK]", false) },
-            Added { whole_word: true, ..Added::plain(5, "yes", false) },
+            Added {
+                strip_left: true,
+                strip_right: true,
+                ..Added::plain(4, "[MASK]", false)
+            },
+            Added {
+                whole_word: true,
+                ..Added::plain(5, "yes", false)
+            },
         ])
         .unwrap()
     }
@@ -119,7 +143,12 @@ mod tests {
     fn the_longest_wins_and_the_rest_is_text() {
         assert_eq!(
             tokens().pieces("a<|end|><|end|>b<|end|>", true),
-            [Piece::Text(0..1), Piece::Token(2, 1..15), Piece::Text(15..16), Piece::Token(1, 16..23)]
+            [
+                Piece::Text(0..1),
+                Piece::Token(2, 1..15),
+                Piece::Text(15..16),
+                Piece::Token(1, 16..23)
+            ]
         );
     }
 
@@ -133,7 +162,13 @@ mod tests {
 
     #[test]
     fn white_space_and_words_are_respected() {
-        assert_eq!(tokens().pieces("a [MASK]  b", true), [Piece::Text(0..1), Piece::Token(4, 1..10), Piece::Text(10..11)]);
-        assert_eq!(tokens().pieces("yes eyes", true), [Piece::Token(5, 0..3), Piece::Text(3..8)]);
+        assert_eq!(
+            tokens().pieces("a [MASK]  b", true),
+            [Piece::Text(0..1), Piece::Token(4, 1..10), Piece::Text(10..11)]
+        );
+        assert_eq!(
+            tokens().pieces("yes eyes", true),
+            [Piece::Token(5, 0..3), Piece::Text(3..8)]
+        );
     }
 }

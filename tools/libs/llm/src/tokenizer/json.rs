@@ -12,6 +12,7 @@ use super::table::{TokenTable, byte_level, sentence_piece};
 use super::{Algorithm, Roles, TURN_ENDS, Tokenizer, TokenizerError};
 
 #[derive(Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "the flags of the format")]
 struct AddedEntry {
     id: u32,
     content: String,
@@ -39,10 +40,19 @@ enum Spelling {
 impl Tokenizer {
     /// From the `tokenizer.json` at `path`; `tokenizer_config.json` in the same folder gives the roles when it is there.
     pub fn from_json(path: &Path) -> Result<Tokenizer, TokenizerError> {
-        let read = |path: &Path| std::fs::read(path).map_err(|source| TokenizerError::Read { path: path.to_owned(), source });
+        let read = |path: &Path| {
+            std::fs::read(path).map_err(|source| TokenizerError::Read {
+                path: path.to_owned(),
+                source,
+            })
+        };
         let tokenizer = read(path)?;
         let beside = path.with_file_name("tokenizer_config.json");
-        let config = if beside.is_file() { Some(read(&beside)?) } else { None };
+        let config = if beside.is_file() {
+            Some(read(&beside)?)
+        } else {
+            None
+        };
         Tokenizer::from_json_bytes(&tokenizer, config.as_deref())
     }
 
@@ -56,7 +66,8 @@ impl Tokenizer {
         };
         let entries = match description.get_mut("added_tokens").map(Value::take) {
             Some(Value::Null) | None => Vec::new(),
-            Some(list) => serde_json::from_value::<Vec<AddedEntry>>(list).map_err(|e| TokenizerError::Damaged(format!("its added tokens: {e}")))?,
+            Some(list) => serde_json::from_value::<Vec<AddedEntry>>(list)
+                .map_err(|e| TokenizerError::Damaged(format!("its added tokens: {e}")))?,
         };
         // Ours are cut out before normalisation. What must be matched after it stays with the library's steps as plain text.
         let added: Vec<Added> = entries
@@ -86,7 +97,8 @@ impl Tokenizer {
             object.insert("padding".into(), Value::Null);
             object.insert("truncation".into(), Value::Null);
         }
-        let leading_space = description["decoder"].to_string().contains("\"Strip\"") || description["decoder"]["prepend_scheme"] == "always";
+        let leading_space = description["decoder"].to_string().contains("\"Strip\"")
+            || description["decoder"]["prepend_scheme"] == "always";
         let parsed: tokenizers::Tokenizer = serde_json::from_value(description).map_err(not_json)?;
         let pipeline = Pipeline {
             normalizer: parsed.get_normalizer().cloned(),
@@ -97,7 +109,12 @@ impl Tokenizer {
         let added_tokens = AddedTokens::new(added.clone())?;
         let table = table(&pipeline, &added, spelling)?;
         let roles = roles(&config, &added, bos, eos, &pipeline);
-        Ok(Tokenizer::new(Algorithm::Pipeline(Box::new(pipeline)), added_tokens, table, roles))
+        Ok(Tokenizer::new(
+            Algorithm::Pipeline(Box::new(pipeline)),
+            added_tokens,
+            table,
+            roles,
+        ))
     }
 }
 
@@ -164,7 +181,11 @@ fn frame(description: &Value) -> (Option<String>, Option<String>) {
         match step["type"].as_str() {
             Some("TemplateProcessing") => {
                 let single: Vec<&Value> = step["single"].as_array().into_iter().flatten().collect();
-                let name = |piece: Option<&&Value>| piece.and_then(|p| p["SpecialToken"]["id"].as_str()).map(str::to_owned);
+                let name = |piece: Option<&&Value>| {
+                    piece
+                        .and_then(|p| p["SpecialToken"]["id"].as_str())
+                        .map(str::to_owned)
+                };
                 return (name(single.first()), name(single.last()));
             }
             Some("BertProcessing" | "RobertaProcessing") => {
@@ -177,10 +198,27 @@ fn frame(description: &Value) -> (Option<String>, Option<String>) {
     (None, None)
 }
 
-fn roles(config: &Value, added: &[Added], bos: Option<String>, eos: Option<String>, pipeline: &Pipeline) -> Roles {
-    let id = |text: &str| added.iter().find(|t| t.text == text).map(|t| t.id).or_else(|| pipeline.model.token_to_id(text));
+fn roles(
+    config: &Value,
+    added: &[Added],
+    bos: Option<String>,
+    eos: Option<String>,
+    pipeline: &Pipeline,
+) -> Roles {
+    let id = |text: &str| {
+        added
+            .iter()
+            .find(|t| t.text == text)
+            .map(|t| t.id)
+            .or_else(|| pipeline.model.token_to_id(text))
+    };
     // A role is a string or an object with the string in it.
-    let named = |key: &str| config[key].as_str().or_else(|| config[key]["content"].as_str()).and_then(id);
+    let named = |key: &str| {
+        config[key]
+            .as_str()
+            .or_else(|| config[key]["content"].as_str())
+            .and_then(id)
+    };
     let mut roles = Roles {
         bos: named("bos_token"),
         eos: named("eos_token"),
@@ -197,7 +235,12 @@ fn roles(config: &Value, added: &[Added], bos: Option<String>, eos: Option<Strin
         roles.eos = id(&eos);
     }
     roles.ends.extend(roles.eos);
-    roles.ends.extend(added.iter().filter(|t| t.control && TURN_ENDS.contains(&t.text.as_str())).map(|t| t.id));
+    roles.ends.extend(
+        added
+            .iter()
+            .filter(|t| t.control && TURN_ENDS.contains(&t.text.as_str()))
+            .map(|t| t.id),
+    );
     roles.ends.sort_unstable();
     roles.ends.dedup();
     roles

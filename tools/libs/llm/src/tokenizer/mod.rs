@@ -1,7 +1,7 @@
 //! From text to token ids and back.
 //!
 //! A [`Tokenizer`] is read from the metadata of a GGUF file ([`Vocabulary`]) or from a `tokenizer.json`. Four algorithms are
-//! behind it: byte-level byte-pair encoding and `WordPiece` (through the `tokenizers` crate), SentencePiece's score-driven
+//! behind it: byte-level byte-pair encoding and `WordPiece` (through the `tokenizers` crate), `SentencePiece`'s score-driven
 //! merging ([`spm`]) and the longest match of the RWKV world vocabulary ([`world`]).
 //!
 //! Special tokens are cut out of the text before any of them runs ([`added`]), so text that comes from a user can be encoded
@@ -115,12 +115,23 @@ impl fmt::Debug for Tokenizer {
 
 impl Tokenizer {
     fn new(algorithm: Algorithm, added: AddedTokens, table: TokenTable, roles: Roles) -> Tokenizer {
-        Tokenizer { core: Arc::new(Core { algorithm, added, table, roles }), grammars: OnceLock::new() }
+        Tokenizer {
+            core: Arc::new(Core {
+                algorithm,
+                added,
+                table,
+                roles,
+            }),
+            grammars: OnceLock::new(),
+        }
     }
 
     pub(crate) fn grammars(&self) -> Result<&Grammars, ConstraintError> {
-        let made = self.grammars.get_or_init(|| Grammars::new(Arc::clone(&self.core)));
-        made.as_ref().map_err(|reason| ConstraintError::Tokenizer(reason.clone()))
+        let made = self
+            .grammars
+            .get_or_init(|| Grammars::new(Arc::clone(&self.core)));
+        made.as_ref()
+            .map_err(|reason| ConstraintError::Tokenizer(reason.clone()))
     }
 
     /// The token ids of `text`, without a begin or end token being added.
@@ -161,8 +172,12 @@ impl Tokenizer {
         }
         let text = String::from_utf8_lossy(&bytes);
         match &self.core.algorithm {
-            Algorithm::SentencePiece(spm) if spm.adds_space() => text.strip_prefix(' ').unwrap_or(&text).to_owned(),
-            Algorithm::Pipeline(p) if p.starts_with_space() => text.strip_prefix(' ').unwrap_or(&text).to_owned(),
+            Algorithm::SentencePiece(spm) if spm.adds_space() => {
+                text.strip_prefix(' ').unwrap_or(&text).to_owned()
+            }
+            Algorithm::Pipeline(p) if p.starts_with_space() => {
+                text.strip_prefix(' ').unwrap_or(&text).to_owned()
+            }
             _ => text.into_owned(),
         }
     }
@@ -208,7 +223,9 @@ impl Core {
         match &self.algorithm {
             Algorithm::Pipeline(pipeline) => pipeline.encode(text, &self.added, specials),
             Algorithm::SentencePiece(spm) => Ok(self.by_pieces(text, specials, |t, out| spm.encode(t, out))),
-            Algorithm::World(world) => Ok(self.by_pieces(text, specials, |t, out| world.encode(t.as_bytes(), out))),
+            Algorithm::World(world) => {
+                Ok(self.by_pieces(text, specials, |t, out| world.encode(t.as_bytes(), out)))
+            }
         }
     }
 

@@ -11,8 +11,8 @@ use tokenizers::pre_tokenizers::sequence::Sequence;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::tokenizer::normalizer::Range;
 use tokenizers::{
-    Model, ModelWrapper, NormalizedString, Normalizer, NormalizerWrapper, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer,
-    PreTokenizerWrapper, SplitDelimiterBehavior, Token,
+    Model, ModelWrapper, NormalizedString, Normalizer, NormalizerWrapper, OffsetReferential, OffsetType,
+    PreTokenizedString, PreTokenizer, PreTokenizerWrapper, SplitDelimiterBehavior, Token,
 };
 
 use super::TokenizerError;
@@ -32,44 +32,92 @@ struct Words {
     names: &'static [&'static str],
     patterns: &'static [&'static str],
     /// A word that is a token as a whole is not merged together.
-    whole_words: bool,
+    take_whole: bool,
     /// The text is brought into Unicode's composed form first.
     compose: bool,
 }
 
 const GPT2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
-const UP_TO_THREE_DIGITS: &str =
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-const ONE_DIGIT: &str =
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+const UP_TO_THREE_DIGITS: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+const ONE_DIGIT: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
 const WORDS: [Words; 6] = [
-    Words { names: &["llama-bpe", "llama3", "llama-v3", "falcon3"], patterns: &[UP_TO_THREE_DIGITS], whole_words: true, compose: false },
-    Words { names: &["qwen2", "deepseek-r1-qwen"], patterns: &[ONE_DIGIT], whole_words: false, compose: true },
-    Words { names: &["dbrx", "smaug-bpe"], patterns: &[UP_TO_THREE_DIGITS], whole_words: false, compose: false },
-    Words { names: &["gpt-2", "phi-2"], patterns: &[GPT2], whole_words: false, compose: false },
-    Words { names: &["olmo", "mpt"], patterns: &[GPT2], whole_words: false, compose: true },
-    Words { names: &["refact", "smollm", "starcoder", "command-r"], patterns: &[r"\p{N}", GPT2], whole_words: false, compose: false },
+    Words {
+        names: &["llama-bpe", "llama3", "llama-v3", "falcon3"],
+        patterns: &[UP_TO_THREE_DIGITS],
+        take_whole: true,
+        compose: false,
+    },
+    Words {
+        names: &["qwen2", "deepseek-r1-qwen"],
+        patterns: &[ONE_DIGIT],
+        take_whole: false,
+        compose: true,
+    },
+    Words {
+        names: &["dbrx", "smaug-bpe"],
+        patterns: &[UP_TO_THREE_DIGITS],
+        take_whole: false,
+        compose: false,
+    },
+    Words {
+        names: &["gpt-2", "phi-2"],
+        patterns: &[GPT2],
+        take_whole: false,
+        compose: false,
+    },
+    Words {
+        names: &["olmo", "mpt"],
+        patterns: &[GPT2],
+        take_whole: false,
+        compose: true,
+    },
+    Words {
+        names: &["refact", "smollm", "starcoder", "command-r"],
+        patterns: &[r"\p{N}", GPT2],
+        take_whole: false,
+        compose: false,
+    },
 ];
 
-const SUPPORTED: &str = "llama-bpe, qwen2, dbrx, gpt-2, olmo, mpt, refact, smollm, starcoder, command-r and their aliases";
+const SUPPORTED: &str =
+    "llama-bpe, qwen2, dbrx, gpt-2, olmo, mpt, refact, smollm, starcoder, command-r and their aliases";
 
 impl Pipeline {
     /// Byte-level byte-pair encoding with the word pattern called `words`.
-    pub(super) fn byte_pairs(vocabulary: HashMap<String, u32>, merges: Vec<(String, String)>, words: &str) -> Result<Pipeline, TokenizerError> {
-        let rule = WORDS.iter().find(|w| w.names.contains(&words)).ok_or_else(|| TokenizerError::Unsupported {
-            what: "pre-tokenizer",
-            name: words.to_owned(),
-            supported: SUPPORTED,
-        })?;
+    pub(super) fn byte_pairs(
+        vocabulary: HashMap<String, u32>,
+        merges: Vec<(String, String)>,
+        words: &str,
+    ) -> Result<Pipeline, TokenizerError> {
+        let rule =
+            WORDS
+                .iter()
+                .find(|w| w.names.contains(&words))
+                .ok_or_else(|| TokenizerError::Unsupported {
+                    what: "pre-tokenizer",
+                    name: words.to_owned(),
+                    supported: SUPPORTED,
+                })?;
         let mut steps = Vec::new();
         for pattern in rule.patterns {
-            let split = Split::new(SplitPattern::Regex((*pattern).to_owned()), SplitDelimiterBehavior::Isolated, false).map_err(damaged)?;
+            let split = Split::new(
+                SplitPattern::Regex((*pattern).to_owned()),
+                SplitDelimiterBehavior::Isolated,
+                false,
+            )
+            .map_err(damaged)?;
             steps.push(PreTokenizerWrapper::Split(split));
         }
-        steps.push(PreTokenizerWrapper::ByteLevel(ByteLevel::new(false, false, false)));
+        steps.push(PreTokenizerWrapper::ByteLevel(ByteLevel::new(
+            false, false, false,
+        )));
         let vocabulary: ahash::AHashMap<String, u32> = vocabulary.into_iter().collect();
-        let model = BPE::builder().vocab_and_merges(vocabulary, merges).ignore_merges(rule.whole_words).build().map_err(damaged)?;
+        let model = BPE::builder()
+            .vocab_and_merges(vocabulary, merges)
+            .ignore_merges(rule.take_whole)
+            .build()
+            .map_err(damaged)?;
         Ok(Pipeline {
             normalizer: rule.compose.then_some(NormalizerWrapper::NFC(NFC)),
             words: Some(PreTokenizerWrapper::Sequence(Sequence::new(steps))),
@@ -79,11 +127,21 @@ impl Pipeline {
     }
 
     /// BERT's word pieces.
-    pub(super) fn word_pieces(vocabulary: HashMap<String, u32>, unknown: String, lowercase: bool) -> Result<Pipeline, TokenizerError> {
+    pub(super) fn word_pieces(
+        vocabulary: HashMap<String, u32>,
+        unknown: String,
+        lowercase: bool,
+    ) -> Result<Pipeline, TokenizerError> {
         let vocabulary: ahash::AHashMap<String, u32> = vocabulary.into_iter().collect();
-        let model = WordPiece::builder().vocab(vocabulary).unk_token(unknown).build().map_err(damaged)?;
+        let model = WordPiece::builder()
+            .vocab(vocabulary)
+            .unk_token(unknown)
+            .build()
+            .map_err(damaged)?;
         Ok(Pipeline {
-            normalizer: Some(NormalizerWrapper::BertNormalizer(BertNormalizer::new(true, true, None, lowercase))),
+            normalizer: Some(NormalizerWrapper::BertNormalizer(BertNormalizer::new(
+                true, true, None, lowercase,
+            ))),
             words: Some(PreTokenizerWrapper::BertPreTokenizer(BertPreTokenizer)),
             model: ModelWrapper::WordPiece(model),
             leading_space: false,
@@ -94,7 +152,12 @@ impl Pipeline {
         self.leading_space
     }
 
-    pub(super) fn encode(&self, text: &str, added: &AddedTokens, controls: bool) -> Result<Vec<u32>, TokenizerError> {
+    pub(super) fn encode(
+        &self,
+        text: &str,
+        added: &AddedTokens,
+        controls: bool,
+    ) -> Result<Vec<u32>, TokenizerError> {
         let mut cut: PreTokenizedString = text.into();
         let step = |e: tokenizers::Error| TokenizerError::Encode(e.to_string());
         cut.split(|_, whole| {
@@ -105,7 +168,9 @@ impl Pipeline {
                     Piece::Token(id, range) => (range, Some(id)),
                 };
                 let end = range.end - range.start;
-                let part = whole.slice(Range::Original(range)).ok_or("a special token could not be cut out")?;
+                let part = whole
+                    .slice(Range::Original(range))
+                    .ok_or("a special token could not be cut out")?;
                 parts.push((part, id.map(|id| vec![Token::new(id, String::new(), (0, end))])));
             }
             Ok(parts)
@@ -117,7 +182,8 @@ impl Pipeline {
         if let Some(words) = &self.words {
             words.pre_tokenize(&mut cut).map_err(step)?;
         }
-        cut.tokenize(|part| self.model.tokenize(part.get())).map_err(step)?;
+        cut.tokenize(|part| self.model.tokenize(part.get()))
+            .map_err(step)?;
         Ok(cut
             .get_splits(OffsetReferential::Original, OffsetType::None)
             .into_iter()

@@ -1,4 +1,4 @@
-//! SentencePiece's byte-pair encoding: the neighbours whose union scores highest are merged, until none can be.
+//! `SentencePiece`'s byte-pair encoding: the neighbours whose union scores highest are merged, until none can be.
 
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, HashMap};
@@ -10,7 +10,7 @@ const SPACE: char = '\u{2581}';
 #[derive(Debug)]
 pub(super) struct SentencePiece {
     pieces: HashMap<String, (u32, f32)>,
-    bytes: [Option<u32>; 256],
+    bytes: Box<[Option<u32>; 256]>,
     unknown: u32,
     add_space: bool,
     collapse: bool,
@@ -42,7 +42,9 @@ impl PartialOrd for Pair {
 impl Ord for Pair {
     /// The highest score first, of equal ones the leftmost.
     fn cmp(&self, other: &Self) -> Ordering {
-        self.score.total_cmp(&other.score).then_with(|| other.left.cmp(&self.left))
+        self.score
+            .total_cmp(&other.score)
+            .then_with(|| other.left.cmp(&self.left))
     }
 }
 
@@ -57,8 +59,20 @@ struct Symbol {
 
 impl SentencePiece {
     /// `pieces` are those that merging may produce; `bytes` the ids of the single bytes, for what has no piece.
-    pub(super) fn new(pieces: HashMap<String, (u32, f32)>, bytes: [Option<u32>; 256], unknown: u32, add_space: bool, collapse: bool) -> SentencePiece {
-        SentencePiece { pieces, bytes, unknown, add_space, collapse }
+    pub(super) fn new(
+        pieces: HashMap<String, (u32, f32)>,
+        bytes: Box<[Option<u32>; 256]>,
+        unknown: u32,
+        add_space: bool,
+        collapse: bool,
+    ) -> SentencePiece {
+        SentencePiece {
+            pieces,
+            bytes,
+            unknown,
+            add_space,
+            collapse,
+        }
     }
 
     /// Whether a space is put before every text, which decoding has to take off again.
@@ -72,7 +86,14 @@ impl SentencePiece {
         if self.add_space {
             prepared.push(SPACE);
         }
-        let text = if self.collapse { text.split(' ').filter(|w| !w.is_empty()).collect::<Vec<_>>().join(" ") } else { text.to_owned() };
+        let text = if self.collapse {
+            text.split(' ')
+                .filter(|w| !w.is_empty())
+                .collect::<Vec<_>>()
+                .join(" ")
+        } else {
+            text.to_owned()
+        };
         prepared.extend(text.chars().map(|c| if c == ' ' { SPACE } else { c }));
         self.merge(&prepared, out);
     }
@@ -122,7 +143,12 @@ impl SentencePiece {
         let start = symbols[left].start;
         let length = symbols[left].length + symbols[right].length;
         if let Some(&(_, score)) = self.pieces.get(&text[start..start + length]) {
-            pairs.push(Pair { score, left, right, length });
+            pairs.push(Pair {
+                score,
+                left,
+                right,
+                length,
+            });
         }
     }
 
@@ -146,9 +172,21 @@ mod tests {
     use super::*;
 
     fn spm(add_space: bool) -> SentencePiece {
-        let pieces = [("\u{2581}", -1.0), ("a", -2.0), ("b", -3.0), ("ab", -0.5), ("\u{2581}a", -0.4), ("ba", -0.6), ("aba", -0.1)];
-        let pieces = pieces.iter().enumerate().map(|(i, (p, s))| ((*p).to_owned(), (u32::try_from(i).unwrap(), *s))).collect();
-        let mut bytes = [None; 256];
+        let pieces = [
+            ("\u{2581}", -1.0),
+            ("a", -2.0),
+            ("b", -3.0),
+            ("ab", -0.5),
+            ("\u{2581}a", -0.4),
+            ("ba", -0.6),
+            ("aba", -0.1),
+        ];
+        let pieces = pieces
+            .iter()
+            .enumerate()
+            .map(|(i, (p, s))| ((*p).to_owned(), (u32::try_from(i).unwrap(), *s)))
+            .collect();
+        let mut bytes = Box::new([None; 256]);
         for (slot, id) in bytes.iter_mut().zip(100..) {
             *slot = Some(id);
         }

@@ -19,7 +19,11 @@ pub struct Decoder {
 impl Decoder {
     /// A decoder at the beginning of a text; control tokens are written out with `specials`.
     pub fn new(tokenizer: Arc<Tokenizer>, specials: bool) -> Decoder {
-        Decoder { tokenizer, specials, held: Vec::new() }
+        Decoder {
+            tokenizer,
+            specials,
+            held: Vec::new(),
+        }
     }
 
     /// The text that is complete with `id`, which may be none.

@@ -56,7 +56,7 @@ fn byte_of(c: char) -> Option<u8> {
     }
 }
 
-/// The bytes of a SentencePiece piece: U+2581 is a space, `<0x0A>` a byte when the piece is of the byte kind.
+/// The bytes of a `SentencePiece` piece: U+2581 is a space, `<0x0A>` a byte when the piece is of the byte kind.
 pub(super) fn sentence_piece(token: &str, byte: bool) -> Vec<u8> {
     if byte && let Some(byte) = hexadecimal(token) {
         return vec![byte];
@@ -67,7 +67,11 @@ pub(super) fn sentence_piece(token: &str, byte: bool) -> Vec<u8> {
 /// The value of `<0xHH>`.
 pub(super) fn hexadecimal(token: &str) -> Option<u8> {
     let digits = token.strip_prefix("<0x")?.strip_suffix('>')?;
-    if digits.len() == 2 { u8::from_str_radix(digits, 16).ok() } else { None }
+    if digits.len() == 2 {
+        u8::from_str_radix(digits, 16).ok()
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]

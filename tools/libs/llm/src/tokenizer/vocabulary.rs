@@ -54,7 +54,7 @@ pub struct Vocabulary {
     pub pre: Option<String>,
     /// `tokens`, as the model kind writes them.
     pub tokens: Vec<String>,
-    /// `scores`, for SentencePiece.
+    /// `scores`, for `SentencePiece`.
     pub scores: Vec<f32>,
     /// `token_type`; empty where the file has none.
     pub kinds: Vec<TokenKind>,
@@ -80,9 +80,9 @@ pub struct Vocabulary {
     pub add_bos: Option<bool>,
     /// `add_eos_token`.
     pub add_eos: Option<bool>,
-    /// `add_space_prefix`, for SentencePiece.
+    /// `add_space_prefix`, for `SentencePiece`.
     pub add_space: Option<bool>,
-    /// `remove_extra_whitespaces`, for SentencePiece.
+    /// `remove_extra_whitespaces`, for `SentencePiece`.
     pub collapse_spaces: Option<bool>,
 }
 
@@ -91,7 +91,9 @@ impl Vocabulary {
     pub fn from_gguf(metadata: &Metadata) -> Result<Vocabulary, TokenizerError> {
         let key = |name: &str| format!("tokenizer.ggml.{name}");
         let id = |name: &str| metadata.u32(&key(name));
-        let model = metadata.string(&key("model")).ok_or_else(|| TokenizerError::Damaged("the file has no tokenizer".into()))?;
+        let model = metadata
+            .string(&key("model"))
+            .ok_or_else(|| TokenizerError::Damaged("the file has no tokenizer".into()))?;
         let strings = |name: &str| metadata.strings(&key(name)).unwrap_or_default().to_vec();
         Ok(Vocabulary {
             architecture: metadata.architecture().unwrap_or_default().to_owned(),
@@ -123,7 +125,9 @@ impl Vocabulary {
 
     /// The tokens with their ids and kinds.
     fn numbered(&self) -> impl Iterator<Item = (u32, &str, TokenKind)> {
-        (0u32..).zip(&self.tokens).map(|(id, token)| (id, token.as_str(), self.kind(id as usize)))
+        (0u32..)
+            .zip(&self.tokens)
+            .map(|(id, token)| (id, token.as_str(), self.kind(id as usize)))
     }
 
     fn check(&self) -> Result<(), TokenizerError> {
@@ -136,9 +140,21 @@ impl Vocabulary {
             return damaged("its vocabulary is too large".into());
         }
         if !self.kinds.is_empty() && self.kinds.len() != count {
-            return damaged(format!("it has {count} tokens and {} token types", self.kinds.len()));
+            return damaged(format!(
+                "it has {count} tokens and {} token types",
+                self.kinds.len()
+            ));
         }
-        let roles = [self.bos, self.eos, self.eot, self.eom, self.unknown, self.padding, self.cls, self.separator];
+        let roles = [
+            self.bos,
+            self.eos,
+            self.eot,
+            self.eom,
+            self.unknown,
+            self.padding,
+            self.cls,
+            self.separator,
+        ];
         match roles.into_iter().flatten().find(|id| *id as usize >= count) {
             Some(id) => damaged(format!("it gives a role to token {id} and has {count} tokens")),
             None => Ok(()),
@@ -154,9 +170,13 @@ impl Vocabulary {
         )
     }
 
-    fn roles(&self, add_bos: bool, add_eos: bool) -> Roles {
+    fn roles(&self, framed_by_bos: bool, closed_by_eos: bool) -> Roles {
         let mut ends: Vec<u32> = [self.eos, self.eot, self.eom].into_iter().flatten().collect();
-        ends.extend(self.numbered().filter(|(_, t, kind)| *kind == TokenKind::Control && TURN_ENDS.contains(t)).map(|(id, _, _)| id));
+        ends.extend(
+            self.numbered()
+                .filter(|(_, t, kind)| *kind == TokenKind::Control && TURN_ENDS.contains(t))
+                .map(|(id, _, _)| id),
+        );
         ends.sort_unstable();
         ends.dedup();
         Roles {
@@ -164,20 +184,25 @@ impl Vocabulary {
             eos: self.eos,
             unknown: self.unknown,
             padding: self.padding,
-            add_bos: self.add_bos.unwrap_or(add_bos),
-            add_eos: self.add_eos.unwrap_or(add_eos),
+            add_bos: self.add_bos.unwrap_or(framed_by_bos),
+            add_eos: self.add_eos.unwrap_or(closed_by_eos),
             ends,
         }
     }
 
-    fn table(&self, bytes: impl Fn(&str, TokenKind) -> Result<Vec<u8>, TokenizerError>) -> Result<TokenTable, TokenizerError> {
+    fn table(
+        &self,
+        bytes: impl Fn(&str, TokenKind) -> Result<Vec<u8>, TokenizerError>,
+    ) -> Result<TokenTable, TokenizerError> {
         let mut table = TokenTable::default();
         for (_, token, kind) in self.numbered() {
             match kind {
                 TokenKind::Control => table.push(token.as_bytes(), true),
                 TokenKind::Unused => table.push(b"", true),
                 TokenKind::UserDefined => table.push(token.as_bytes(), false),
-                TokenKind::Normal | TokenKind::Unknown | TokenKind::Byte => table.push(&bytes(token, kind)?, false),
+                TokenKind::Normal | TokenKind::Unknown | TokenKind::Byte => {
+                    table.push(&bytes(token, kind)?, false);
+                }
             }
         }
         Ok(table)
@@ -187,8 +212,12 @@ impl Vocabulary {
         self.merges
             .iter()
             .map(|merge| match merge.split_once(' ') {
-                Some((left, right)) if !left.is_empty() && !right.is_empty() => Ok((left.to_owned(), right.to_owned())),
-                _ => Err(TokenizerError::Damaged(format!("its merge `{merge}` is not two tokens"))),
+                Some((left, right)) if !left.is_empty() && !right.is_empty() => {
+                    Ok((left.to_owned(), right.to_owned()))
+                }
+                _ => Err(TokenizerError::Damaged(format!(
+                    "its merge `{merge}` is not two tokens"
+                ))),
             })
             .collect()
     }
@@ -198,7 +227,11 @@ impl Vocabulary {
             Some(pre) => pre.as_str(),
             // The BitNet conversions leave the key out.
             None if self.architecture.starts_with("bitnet") => "llama-bpe",
-            None => return Err(TokenizerError::Damaged("it does not say how it cuts a text into words (tokenizer.ggml.pre)".into())),
+            None => {
+                return Err(TokenizerError::Damaged(
+                    "it does not say how it cuts a text into words (tokenizer.ggml.pre)".into(),
+                ));
+            }
         };
         let words = self
             .numbered()
@@ -208,19 +241,30 @@ impl Vocabulary {
         let pipeline = Pipeline::byte_pairs(words, self.merges()?, pre)?;
         let table = self.table(|token, _| Ok(byte_level(token)))?;
         let roles = self.roles(pre == "llama-bpe", false);
-        Ok(Tokenizer::new(Algorithm::Pipeline(Box::new(pipeline)), self.added()?, table, roles))
+        Ok(Tokenizer::new(
+            Algorithm::Pipeline(Box::new(pipeline)),
+            self.added()?,
+            table,
+            roles,
+        ))
     }
 
     fn sentence_pieces(&self) -> Result<Tokenizer, TokenizerError> {
         if self.scores.len() != self.tokens.len() {
-            return Err(TokenizerError::Damaged(format!("it has {} tokens and {} scores", self.tokens.len(), self.scores.len())));
+            return Err(TokenizerError::Damaged(format!(
+                "it has {} tokens and {} scores",
+                self.tokens.len(),
+                self.scores.len()
+            )));
         }
-        let mut bytes = [None; 256];
+        let mut bytes = Box::new([None; 256]);
         let mut pieces = HashMap::new();
         for ((id, token, kind), score) in self.numbered().zip(&self.scores) {
             match kind {
                 TokenKind::Byte => {
-                    let byte = hexadecimal(token).ok_or_else(|| TokenizerError::Damaged(format!("its byte token `{token}` is not <0xHH>")))?;
+                    let byte = hexadecimal(token).ok_or_else(|| {
+                        TokenizerError::Damaged(format!("its byte token `{token}` is not <0xHH>"))
+                    })?;
                     bytes[usize::from(byte)] = Some(id);
                 }
                 TokenKind::Normal => {
@@ -230,15 +274,35 @@ impl Vocabulary {
             }
         }
         let unknown = self.unknown.unwrap_or(0);
-        let spm = SentencePiece::new(pieces, bytes, unknown, self.add_space.unwrap_or(true), self.collapse_spaces.unwrap_or(false));
+        let spm = SentencePiece::new(
+            pieces,
+            bytes,
+            unknown,
+            self.add_space.unwrap_or(true),
+            self.collapse_spaces.unwrap_or(false),
+        );
         let table = self.table(|token, kind| Ok(sentence_piece(token, kind == TokenKind::Byte)))?;
-        Ok(Tokenizer::new(Algorithm::SentencePiece(spm), self.added()?, table, self.roles(true, false)))
+        Ok(Tokenizer::new(
+            Algorithm::SentencePiece(spm),
+            self.added()?,
+            table,
+            self.roles(true, false),
+        ))
     }
 
     fn world(&self) -> Result<Tokenizer, TokenizerError> {
         let table = self.table(|token, _| unescape(token))?;
-        let world = World::new(self.numbered().filter(|(_, _, k)| *k == TokenKind::Normal).map(|(id, _, _)| (id, table.bytes(id))))?;
-        Ok(Tokenizer::new(Algorithm::World(world), self.added()?, table, self.roles(false, false)))
+        let world = World::new(
+            self.numbered()
+                .filter(|(_, _, k)| *k == TokenKind::Normal)
+                .map(|(id, _, _)| (id, table.bytes(id))),
+        )?;
+        Ok(Tokenizer::new(
+            Algorithm::World(world),
+            self.added()?,
+            table,
+            self.roles(false, false),
+        ))
     }
 
     /// GGUF writes word beginnings with U+2581 and continuations bare; BERT's own files have it the other way round.
@@ -246,7 +310,8 @@ impl Vocabulary {
         let mut words = HashMap::new();
         let mut lowercase = true;
         for (id, token, kind) in self.numbered() {
-            let special = matches!(kind, TokenKind::Control | TokenKind::Unknown) || (token.starts_with('[') && token.ends_with(']'));
+            let special = matches!(kind, TokenKind::Control | TokenKind::Unknown)
+                || (token.starts_with('[') && token.ends_with(']'));
             let word = if special {
                 token.to_owned()
             } else if let Some(word) = token.strip_prefix('\u{2581}') {
@@ -263,17 +328,34 @@ impl Vocabulary {
         };
         let pipeline = Pipeline::word_pieces(words, unknown, lowercase)?;
         let table = self.table(|token, _| Ok(token.replace('\u{2581}', " ").into_bytes()))?;
-        let roles = Roles { bos: self.cls.or(self.bos), eos: self.separator.or(self.eos), ..self.roles(true, true) };
-        Ok(Tokenizer::new(Algorithm::Pipeline(Box::new(pipeline)), self.added()?, table, roles))
+        let roles = Roles {
+            bos: self.cls.or(self.bos),
+            eos: self.separator.or(self.eos),
+            ..self.roles(true, true)
+        };
+        Ok(Tokenizer::new(
+            Algorithm::Pipeline(Box::new(pipeline)),
+            self.added()?,
+            table,
+            roles,
+        ))
     }
 }
 
 fn kinds(types: Option<&Array>) -> Result<Vec<TokenKind>, TokenizerError> {
     match types {
         None => Ok(Vec::new()),
-        Some(Array::I32(numbers)) => Ok(numbers.iter().map(|n| TokenKind::from_number(i64::from(*n))).collect()),
-        Some(Array::U32(numbers)) => Ok(numbers.iter().map(|n| TokenKind::from_number(i64::from(*n))).collect()),
-        Some(_) => Err(TokenizerError::Damaged("its token types are no 32-bit integers".into())),
+        Some(Array::I32(numbers)) => Ok(numbers
+            .iter()
+            .map(|n| TokenKind::from_number(i64::from(*n)))
+            .collect()),
+        Some(Array::U32(numbers)) => Ok(numbers
+            .iter()
+            .map(|n| TokenKind::from_number(i64::from(*n)))
+            .collect()),
+        Some(_) => Err(TokenizerError::Damaged(
+            "its token types are no 32-bit integers".into(),
+        )),
     }
 }
 
@@ -291,7 +373,11 @@ impl Tokenizer {
             "llama" => vocabulary.sentence_pieces(),
             "rwkv" => vocabulary.world(),
             "bert" => vocabulary.word_pieces(),
-            other => Err(TokenizerError::Unsupported { what: "model", name: other.to_owned(), supported: "gpt2, llama, rwkv and bert" }),
+            other => Err(TokenizerError::Unsupported {
+                what: "model",
+                name: other.to_owned(),
+                supported: "gpt2, llama, rwkv and bert",
+            }),
         }
     }
 }

@@ -28,7 +28,8 @@ impl World {
                     Ok(found) => nodes[at].children[found].1 as usize,
                     Err(place) => {
                         let next = nodes.len();
-                        let index = u32::try_from(next).map_err(|_| TokenizerError::Damaged("its vocabulary is too large".into()))?;
+                        let index = u32::try_from(next)
+                            .map_err(|_| TokenizerError::Damaged("its vocabulary is too large".into()))?;
                         nodes[at].children.insert(place, (byte, index));
                         nodes.push(Node::default());
                         next
@@ -40,7 +41,9 @@ impl World {
         let world = World { nodes };
         match (0..=255u8).find(|byte| world.longest(&[*byte]).is_none()) {
             None => Ok(world),
-            Some(byte) => Err(TokenizerError::Damaged(format!("its vocabulary has no token for the byte 0x{byte:02x}"))),
+            Some(byte) => Err(TokenizerError::Damaged(format!(
+                "its vocabulary has no token for the byte 0x{byte:02x}"
+            ))),
         }
     }
 
@@ -49,7 +52,9 @@ impl World {
         let mut best = None;
         for (i, byte) in bytes.iter().enumerate() {
             let node = &self.nodes[at];
-            let Ok(found) = node.children.binary_search_by_key(byte, |c| c.0) else { break };
+            let Ok(found) = node.children.binary_search_by_key(byte, |c| c.0) else {
+                break;
+            };
             at = node.children[found].1 as usize;
             if let Some(id) = self.nodes[at].id {
                 best = Some((id, i + 1));
@@ -85,7 +90,10 @@ pub(super) fn unescape(token: &str) -> Result<Vec<u8>, TokenizerError> {
             b'r' => b'\r',
             b'\\' | b'\'' | b'"' => kind,
             b'x' => {
-                let digits = after.get(..2).and_then(|d| std::str::from_utf8(d).ok()).ok_or_else(bad)?;
+                let digits = after
+                    .get(..2)
+                    .and_then(|d| std::str::from_utf8(d).ok())
+                    .ok_or_else(bad)?;
                 rest = &after[2..];
                 u8::from_str_radix(digits, 16).map_err(|_| bad())?
             }
@@ -103,7 +111,13 @@ mod tests {
         let mut tokens: Vec<Vec<u8>> = vec![Vec::new()];
         tokens.extend((0..=255u8).map(|b| vec![b]));
         tokens.extend(extra.iter().map(|t| t.as_bytes().to_vec()));
-        World::new(tokens.iter().enumerate().map(|(i, t)| (u32::try_from(i).unwrap(), t.as_slice()))).unwrap()
+        World::new(
+            tokens
+                .iter()
+                .enumerate()
+                .map(|(i, t)| (u32::try_from(i).unwrap(), t.as_slice())),
+        )
+        .unwrap()
     }
 
     #[test]
@@ -116,7 +130,10 @@ mod tests {
     #[test]
     fn a_vocabulary_without_all_bytes_is_refused() {
         let error = World::new([(1u32, b"a".as_slice())].into_iter()).unwrap_err();
-        assert_eq!(error.to_string(), "the tokenizer is damaged: its vocabulary has no token for the byte 0x00; fetch the model again");
+        assert_eq!(
+            error.to_string(),
+            "the tokenizer is damaged: its vocabulary has no token for the byte 0x00; fetch the model again"
+        );
     }
 
     #[test]

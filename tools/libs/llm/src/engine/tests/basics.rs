@@ -11,7 +11,12 @@ fn engine(model: &Arc<Attention>, options: EngineOptions) -> Engine {
 }
 
 fn request(prompt: &[u32], max_tokens: usize) -> Request {
-    Request { prompt: prompt.to_vec(), max_tokens, sampling: Sampling::greedy(), ..Request::default() }
+    Request {
+        prompt: prompt.to_vec(),
+        max_tokens,
+        sampling: Sampling::greedy(),
+        ..Request::default()
+    }
 }
 
 fn usage(event: &Event) -> (FinishReason, Usage) {
@@ -28,16 +33,45 @@ fn a_text_is_what_the_model_says() {
     let (ids, text, last) = collect(engine.submit(request(&[1, 2, 3], 50)).unwrap());
     assert_eq!(ids, by_hand(&Attention::default(), &[1, 2, 3], 50));
     assert_eq!(text, tokenizer().decode(&ids, false));
-    assert_eq!(usage(&last), (FinishReason::Length, Usage { prompt: 3, cached: 0, completion: 50 }));
+    assert_eq!(
+        usage(&last),
+        (
+            FinishReason::Length,
+            Usage {
+                prompt: 3,
+                cached: 0,
+                completion: 50
+            }
+        )
+    );
 }
 
 #[test]
 fn many_texts_at_once_are_what_each_is_alone() {
-    let model = Arc::new(Attention { ends: true, ..Attention::default() });
-    let engine = engine(&model, EngineOptions { chunk: 16, shared_chunk: 8, parallel: 5, ..EngineOptions::default() });
-    let prompts: Vec<Vec<u32>> = (0..20u32).map(|i| (0..=i * 7).map(|t| (t * 31 + i) % 256).collect()).collect();
-    let generations: Vec<_> = prompts.iter().map(|p| engine.submit(request(p, 40)).unwrap()).collect();
-    let alone = Attention { ends: true, ..Attention::default() };
+    let model = Arc::new(Attention {
+        ends: true,
+        ..Attention::default()
+    });
+    let engine = engine(
+        &model,
+        EngineOptions {
+            chunk: 16,
+            shared_chunk: 8,
+            parallel: 5,
+            ..EngineOptions::default()
+        },
+    );
+    let prompts: Vec<Vec<u32>> = (0..20u32)
+        .map(|i| (0..=i * 7).map(|t| (t * 31 + i) % 256).collect())
+        .collect();
+    let generations: Vec<_> = prompts
+        .iter()
+        .map(|p| engine.submit(request(p, 40)).unwrap())
+        .collect();
+    let alone = Attention {
+        ends: true,
+        ..Attention::default()
+    };
     for (generation, prompt) in generations.into_iter().zip(&prompts) {
         assert_eq!(collect(generation).0, by_hand(&alone, prompt, 40), "{prompt:?}");
     }
@@ -46,12 +80,21 @@ fn many_texts_at_once_are_what_each_is_alone() {
 
 #[test]
 fn the_context_ends_a_text() {
-    let model = Arc::new(Attention { context: 30, ..Attention::default() });
+    let model = Arc::new(Attention {
+        context: 30,
+        ..Attention::default()
+    });
     let engine = engine(&model, EngineOptions::default());
     let (ids, _, last) = collect(engine.submit(request(&[1; 20], 500)).unwrap());
     assert_eq!(ids.len(), 10);
     assert_eq!(usage(&last).0, FinishReason::Length);
-    assert_eq!(engine.submit(request(&[1; 30], 5)).unwrap_err(), SubmitError::TooLong { prompt: 30, context: 30 });
+    assert_eq!(
+        engine.submit(request(&[1; 30], 5)).unwrap_err(),
+        SubmitError::TooLong {
+            prompt: 30,
+            context: 30
+        }
+    );
 }
 
 #[test]
@@ -60,7 +103,14 @@ fn a_stop_text_ends_a_text_before_it() {
     let engine = engine(&model, EngineOptions::default());
     let (_, text, _) = collect(engine.submit(request(&[9, 9], 60)).unwrap());
     let stop: String = text.chars().skip(12).take(3).collect();
-    let (_, cut, last) = collect(engine.submit(Request { stop: vec![stop.clone()], ..request(&[9, 9], 60) }).unwrap());
+    let (_, cut, last) = collect(
+        engine
+            .submit(Request {
+                stop: vec![stop.clone()],
+                ..request(&[9, 9], 60)
+            })
+            .unwrap(),
+    );
     assert_eq!(cut, text[..text.find(&stop).unwrap()]);
     assert_eq!(usage(&last).0, FinishReason::Stop);
 }
@@ -68,27 +118,73 @@ fn a_stop_text_ends_a_text_before_it() {
 #[test]
 fn requests_that_cannot_run_are_refused() {
     let model = Arc::new(Attention::default());
-    let engine = engine(&model, EngineOptions { state_bytes: 10_000, ..EngineOptions::default() });
-    assert_eq!(engine.submit(request(&[], 5)).unwrap_err(), SubmitError::EmptyPrompt);
-    assert_eq!(engine.submit(request(&[270], 5)).unwrap_err(), SubmitError::UnknownToken(270));
-    assert_eq!(engine.submit(request(&[1], 100)).unwrap_err(), SubmitError::TooLarge { needed: 10_100, limit: 10_000 });
-    let hot = Request { sampling: Sampling { temperature: -1.0, ..Sampling::default() }, ..request(&[1], 5) };
-    assert_eq!(engine.submit(hot).unwrap_err().to_string(), "`temperature` must be from 0 to 100, not -1");
-    assert_eq!(usage(&collect(engine.submit(request(&[1], 0)).unwrap()).2), (FinishReason::Length, Usage { prompt: 1, ..Usage::default() }));
+    let engine = engine(
+        &model,
+        EngineOptions {
+            state_bytes: 10_000,
+            ..EngineOptions::default()
+        },
+    );
+    assert_eq!(
+        engine.submit(request(&[], 5)).unwrap_err(),
+        SubmitError::EmptyPrompt
+    );
+    assert_eq!(
+        engine.submit(request(&[270], 5)).unwrap_err(),
+        SubmitError::UnknownToken(270)
+    );
+    assert_eq!(
+        engine.submit(request(&[1], 100)).unwrap_err(),
+        SubmitError::TooLarge {
+            needed: 10_100,
+            limit: 10_000
+        }
+    );
+    let hot = Request {
+        sampling: Sampling {
+            temperature: -1.0,
+            ..Sampling::default()
+        },
+        ..request(&[1], 5)
+    };
+    assert_eq!(
+        engine.submit(hot).unwrap_err().to_string(),
+        "`temperature` must be from 0 to 100, not -1"
+    );
+    assert_eq!(
+        usage(&collect(engine.submit(request(&[1], 0)).unwrap()).2),
+        (
+            FinishReason::Length,
+            Usage {
+                prompt: 1,
+                ..Usage::default()
+            }
+        )
+    );
 }
 
 #[test]
 fn the_queue_is_bounded_and_memory_is_shared_out() {
     let model = Arc::new(Attention::default());
     model.gauges.hold(true);
-    let engine = engine(&model, EngineOptions { queue: 3, state_bytes: 5_000, ..EngineOptions::default() });
+    let engine = engine(
+        &model,
+        EngineOptions {
+            queue: 3,
+            state_bytes: 5_000,
+            ..EngineOptions::default()
+        },
+    );
     // Two fit: each may grow to 22 tokens of 100 bytes.
     let mut taken = vec![engine.submit(request(&[1, 2], 20)).unwrap()];
     while engine.status().queued > 0 {
         std::thread::yield_now();
     }
     taken.extend((0..3).map(|_| engine.submit(request(&[1, 2], 20)).unwrap()));
-    assert_eq!(engine.submit(request(&[1, 2], 20)).unwrap_err(), SubmitError::Busy { queued: 3 });
+    assert_eq!(
+        engine.submit(request(&[1, 2], 20)).unwrap_err(),
+        SubmitError::Busy { queued: 3 }
+    );
     model.gauges.hold(false);
     for generation in taken {
         assert_eq!(collect(generation).0.len(), 20);
@@ -99,7 +195,13 @@ fn the_queue_is_bounded_and_memory_is_shared_out() {
 #[test]
 fn a_dropped_generation_makes_room() {
     let model = Arc::new(Attention::default());
-    let engine = engine(&model, EngineOptions { parallel: 1, ..EngineOptions::default() });
+    let engine = engine(
+        &model,
+        EngineOptions {
+            parallel: 1,
+            ..EngineOptions::default()
+        },
+    );
     let mut endless = engine.submit(request(&[5], 4000)).unwrap();
     assert!(matches!(endless.blocking_next(), Some(Event::Token { .. })));
     let waiting = engine.submit(request(&[6], 3)).unwrap();
@@ -128,8 +230,16 @@ fn a_pause_holds_and_a_shutdown_ends() {
 #[test]
 fn draining_finishes_what_was_taken() {
     let model = Arc::new(Attention::default());
-    let engine = engine(&model, EngineOptions { parallel: 1, ..EngineOptions::default() });
-    let taken: Vec<_> = (0..4).map(|i| engine.submit(request(&[i], 30)).unwrap()).collect();
+    let engine = engine(
+        &model,
+        EngineOptions {
+            parallel: 1,
+            ..EngineOptions::default()
+        },
+    );
+    let taken: Vec<_> = (0..4)
+        .map(|i| engine.submit(request(&[i], 30)).unwrap())
+        .collect();
     engine.drain();
     for generation in taken {
         assert_eq!(collect(generation).0.len(), 30);
@@ -141,7 +251,10 @@ fn a_failing_model_fails_its_texts_and_nothing_else() {
     let model = Arc::new(Attention::default());
     let engine = engine(&model, EngineOptions::default());
     model.gauges.fails.store(true, Ordering::SeqCst);
-    assert_eq!(collect(engine.submit(request(&[5], 10)).unwrap()).2, Event::Failed("the model failed: out of order".into()));
+    assert_eq!(
+        collect(engine.submit(request(&[5], 10)).unwrap()).2,
+        Event::Failed("the model failed: out of order".into())
+    );
     model.gauges.fails.store(false, Ordering::SeqCst);
     assert_eq!(collect(engine.submit(request(&[5], 10)).unwrap()).0.len(), 10);
 }
@@ -150,8 +263,15 @@ fn a_failing_model_fails_its_texts_and_nothing_else() {
 fn likelihoods_come_when_asked_for() {
     let model = Arc::new(Attention::default());
     let engine = engine(&model, EngineOptions::default());
-    let mut generation = engine.submit(Request { top_logprobs: Some(3), ..request(&[5], 1) }).unwrap();
-    let Some(Event::Token { id, logprob, top, .. }) = generation.blocking_next() else { panic!() };
+    let mut generation = engine
+        .submit(Request {
+            top_logprobs: Some(3),
+            ..request(&[5], 1)
+        })
+        .unwrap();
+    let Some(Event::Token { id, logprob, top, .. }) = generation.blocking_next() else {
+        panic!()
+    };
     assert_eq!(top.len(), 3);
     assert_eq!(top[0], (id, logprob.unwrap()));
     assert!(top[0].1 < 0.0 && top[1].1 <= top[0].1);
@@ -161,7 +281,13 @@ fn likelihoods_come_when_asked_for() {
 fn the_same_seed_writes_the_same_text() {
     let model = Arc::new(Attention::default());
     let engine = engine(&model, EngineOptions::default());
-    let seeded = |seed| Request { sampling: Sampling { seed, ..Sampling::default() }, ..request(&[5], 30) };
+    let seeded = |seed| Request {
+        sampling: Sampling {
+            seed,
+            ..Sampling::default()
+        },
+        ..request(&[5], 30)
+    };
     let text = |seed| collect(engine.submit(seeded(seed)).unwrap()).0;
     assert_eq!(text(Some(7)), text(Some(7)));
     assert_ne!(text(Some(7)), text(Some(8)));
@@ -175,12 +301,26 @@ fn a_constraint_is_followed_to_its_end() {
     let schema = serde_json::json!({"type": "object", "properties": {"size": {"type": "integer", "minimum": 1, "maximum": 99}}, "required": ["size"], "additionalProperties": false});
     for start in 0..10 {
         let constraint = Some(Constraint::json_schema(&schema, &tokenizer()).unwrap());
-        let (_, text, last) = collect(engine.submit(Request { constraint, ..request(&[start], 100) }).unwrap());
+        let (_, text, last) = collect(
+            engine
+                .submit(Request {
+                    constraint,
+                    ..request(&[start], 100)
+                })
+                .unwrap(),
+        );
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert!((1..=99).contains(&value["size"].as_i64().unwrap()), "{text}");
         assert_eq!(usage(&last).0, FinishReason::Stop);
     }
     let constraint = Some(Constraint::regex("a{90}", &tokenizer()).unwrap());
-    let (_, text, last) = collect(engine.submit(Request { constraint, ..request(&[1], 5) }).unwrap());
+    let (_, text, last) = collect(
+        engine
+            .submit(Request {
+                constraint,
+                ..request(&[1], 5)
+            })
+            .unwrap(),
+    );
     assert_eq!((text.as_str(), usage(&last).0), ("aaaaa", FinishReason::Length));
 }

@@ -14,24 +14,68 @@ struct Pair {
 }
 
 fn pair(draft_floor: f32) -> Pair {
-    let options = EngineOptions { draft_width: 6, draft_floor, prefix_bytes: 60_000, snapshot_every: 16, ..EngineOptions::default() };
+    let options = EngineOptions {
+        draft_width: 6,
+        draft_floor,
+        prefix_bytes: 60_000,
+        snapshot_every: 16,
+        ..EngineOptions::default()
+    };
     Pair {
-        attention: Engine::start(Arc::new(Attention { ends: true, ..Attention::default() }), tokenizer(), options.clone()).unwrap(),
-        recurrent: Engine::start(Arc::new(Recurrent { ends: true, ..Recurrent::default() }), tokenizer(), options).unwrap(),
+        attention: Engine::start(
+            Arc::new(Attention {
+                ends: true,
+                ..Attention::default()
+            }),
+            tokenizer(),
+            options.clone(),
+        )
+        .unwrap(),
+        recurrent: Engine::start(
+            Arc::new(Recurrent {
+                ends: true,
+                ..Recurrent::default()
+            }),
+            tokenizer(),
+            options,
+        )
+        .unwrap(),
     }
 }
 
 fn prompts() -> impl Strategy<Value = Vec<u32>> {
     // Few different tokens, so that runs come again.
-    prop_oneof![prop::collection::vec(0u32..4, 1..40), prop::collection::vec(0u32..256, 1..10)]
+    prop_oneof![
+        prop::collection::vec(0u32..4, 1..40),
+        prop::collection::vec(0u32..256, 1..10)
+    ]
 }
 
 #[test]
 fn guessing_changes_no_greedy_text() {
     let pair = pair(0.0);
-    let (attention, recurrent) = (Attention { ends: true, ..Attention::default() }, Recurrent { ends: true, ..Recurrent::default() });
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig { cases: 5000, failure_persistence: None, ..ProptestConfig::default() });
-    let request = |prompt: &[u32], max_tokens| Request { prompt: prompt.to_vec(), max_tokens, sampling: Sampling::greedy(), speculate: true, ..Request::default() };
+    let (attention, recurrent) = (
+        Attention {
+            ends: true,
+            ..Attention::default()
+        },
+        Recurrent {
+            ends: true,
+            ..Recurrent::default()
+        },
+    );
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
+        cases: 5000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    });
+    let request = |prompt: &[u32], max_tokens| Request {
+        prompt: prompt.to_vec(),
+        max_tokens,
+        sampling: Sampling::greedy(),
+        speculate: true,
+        ..Request::default()
+    };
     runner
         .run(&(prompts(), 1usize..60), |(prompt, count)| {
             let one = pair.attention.submit(request(&prompt, count)).unwrap();
@@ -57,31 +101,64 @@ fn guessing_changes_no_seeded_or_constrained_text() {
     let pair = pair(0.0);
     let schema = serde_json::json!({"type": "object", "properties": {"path": {"type": "string", "maxLength": 5}, "size": {"type": "integer", "maximum": 99, "minimum": 0}}, "required": ["path", "size"], "additionalProperties": false});
     let fresh = Constraint::json_schema(&schema, &tokenizer()).unwrap();
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() });
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
+        cases: 150,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    });
     runner
-        .run(&(prompts(), any::<u64>(), 0.2f32..1.5, any::<bool>()), |(prompt, seed, temperature, constrained)| {
-            let texts = |engine: &Engine| {
-                [false, true].map(|speculate| {
-                    let sampling = Sampling { seed: Some(seed), temperature, repetition_penalty: 1.1, ..Sampling::default() };
-                    let constraint = constrained.then(|| fresh.fork());
-                    let request = Request { prompt: prompt.clone(), max_tokens: 40, sampling, speculate, constraint, ..Request::default() };
-                    collect(engine.submit(request).unwrap()).1
-                })
-            };
-            let [plain, guessed] = texts(&pair.attention);
-            prop_assert_eq!(plain, guessed);
-            let [plain, guessed] = texts(&pair.recurrent);
-            prop_assert_eq!(plain, guessed);
-            Ok(())
-        })
+        .run(
+            &(prompts(), any::<u64>(), 0.2f32..1.5, any::<bool>()),
+            |(prompt, seed, temperature, constrained)| {
+                let texts = |engine: &Engine| {
+                    [false, true].map(|speculate| {
+                        let sampling = Sampling {
+                            seed: Some(seed),
+                            temperature,
+                            repetition_penalty: 1.1,
+                            ..Sampling::default()
+                        };
+                        let constraint = constrained.then(|| fresh.fork());
+                        let request = Request {
+                            prompt: prompt.clone(),
+                            max_tokens: 40,
+                            sampling,
+                            speculate,
+                            constraint,
+                            ..Request::default()
+                        };
+                        collect(engine.submit(request).unwrap()).1
+                    })
+                };
+                let [plain, guessed] = texts(&pair.attention);
+                prop_assert_eq!(plain, guessed);
+                let [plain, guessed] = texts(&pair.recurrent);
+                prop_assert_eq!(plain, guessed);
+                Ok(())
+            },
+        )
         .unwrap();
     assert!(pair.attention.status().accepted_tokens > 100);
 }
 
 #[test]
 fn a_text_that_repeats_itself_takes_fewer_steps() {
-    let engine = Engine::start(Arc::new(Attention { order: 1, ..Attention::default() }), tokenizer(), EngineOptions::default()).unwrap();
-    let request = Request { prompt: vec![1], max_tokens: 400, sampling: Sampling::greedy(), speculate: true, ..Request::default() };
+    let engine = Engine::start(
+        Arc::new(Attention {
+            order: 1,
+            ..Attention::default()
+        }),
+        tokenizer(),
+        EngineOptions::default(),
+    )
+    .unwrap();
+    let request = Request {
+        prompt: vec![1],
+        max_tokens: 400,
+        sampling: Sampling::greedy(),
+        speculate: true,
+        ..Request::default()
+    };
     assert_eq!(collect(engine.submit(request).unwrap()).0.len(), 400);
     let steps = engine.status().steps;
     assert!(steps < 120, "{steps} steps for 400 tokens");

@@ -1,19 +1,39 @@
 use std::sync::Arc;
 
+use proptest::prelude::*;
+
 use super::toy::*;
+use crate::engine::prefix::PrefixCache;
+use crate::engine::spill::Spill;
 use crate::engine::*;
 use crate::sampling::Sampling;
 
 fn prompt(len: u32, salt: u32) -> Vec<u32> {
-    (0..len).map(|i| u32::try_from(mix(u64::from(i + salt * 100_000)) % 256).unwrap()).collect()
+    (0..len)
+        .map(|i| u32::try_from(mix(u64::from(i + salt * 100_000)) % 256).unwrap())
+        .collect()
 }
 
 /// Two turns of a conversation of 2000 tokens; gives how many prompt tokens the second one computed.
 fn second_turn<M: Forward>(model: Arc<M>, exact: bool) -> u64 {
-    let engine = Engine::start(model, tokenizer(), EngineOptions { snapshot_every: 512, ..EngineOptions::default() }).unwrap();
+    let engine = Engine::start(
+        model,
+        tokenizer(),
+        EngineOptions {
+            snapshot_every: 512,
+            ..EngineOptions::default()
+        },
+    )
+    .unwrap();
     let first = prompt(1900, 1);
     let ask = |prompt: &[u32], boundaries: Vec<usize>| {
-        let request = Request { prompt: prompt.to_vec(), max_tokens: 60, sampling: Sampling::greedy(), boundaries, ..Request::default() };
+        let request = Request {
+            prompt: prompt.to_vec(),
+            max_tokens: 60,
+            sampling: Sampling::greedy(),
+            boundaries,
+            ..Request::default()
+        };
         collect(engine.submit(request).unwrap())
     };
     let (answer, _, _) = ask(&first, vec![20, 1890]);
@@ -25,7 +45,9 @@ fn second_turn<M: Forward>(model: Arc<M>, exact: bool) -> u64 {
     second.extend(prompt(30, 2));
     let (_, _, last) = ask(&second, vec![20, 1890, second.len() - 4]);
     let computed = engine.status().prompt_tokens - before;
-    let Event::Finished { usage, .. } = last else { panic!("{last:?}") };
+    let Event::Finished { usage, .. } = last else {
+        panic!("{last:?}")
+    };
     assert_eq!(usage.prompt - usage.cached, usize::try_from(computed).unwrap());
     computed
 }
@@ -35,7 +57,169 @@ fn a_second_turn_computes_its_own_tokens_only() {
     for exact in [true, false] {
         let attention = second_turn(Arc::new(Attention::default()), exact);
         let recurrent = second_turn(Arc::new(Recurrent::default()), exact);
-        println!("prompt tokens computed in the second turn of 2000: attention {attention}, recurrent {recurrent}");
+        println!(
+            "prompt tokens computed in the second turn of 2000: attention {attention}, recurrent {recurrent}"
+        );
         assert!(attention < 64 && recurrent < 64);
     }
+}
+
+fn shared(a: &[u32], b: &[u32]) -> usize {
+    a.iter().zip(b).take_while(|(a, b)| a == b).count()
+}
+
+fn texts() -> impl Strategy<Value = Vec<(Vec<u32>, bool)>> {
+    prop::collection::vec((prop::collection::vec(0u32..3, 1..12), any::<bool>()), 1..60)
+}
+
+/// What the tree must find: the longest beginning that a kept text shares, or, of states that cannot be shortened, the longest kept text that
+/// `tokens` begins with.
+fn longest(kept: &[Vec<u32>], tokens: &[u32], rewindable: bool) -> usize {
+    let usable = kept.iter().filter(|k| rewindable || tokens.starts_with(k));
+    usable.map(|k| shared(k, tokens)).max().unwrap_or(0)
+}
+
+fn state(tokens: &[u32]) -> Seen {
+    Attention::default()
+        .restore(&tokens.iter().flat_map(|t| t.to_le_bytes()).collect::<Vec<u8>>())
+        .unwrap()
+}
+
+proptest! {
+    #[test]
+    fn the_tree_finds_what_a_list_would(texts in texts(), rewindable: bool) {
+        let mut tree = PrefixCache::new(usize::MAX, rewindable);
+        let mut kept = Vec::new();
+        for (tokens, insert) in texts {
+            if insert {
+                tree.insert(&tokens, state(&tokens));
+                kept.push(tokens);
+            } else {
+                let found = tree.find(&tokens, tokens.len()).map_or(Vec::new(), |s| s.to_bytes());
+                let expected = longest(&kept, &tokens, rewindable);
+                prop_assert_eq!(found, state(&tokens[..expected]).to_bytes());
+            }
+        }
+    }
+
+    #[test]
+    fn memory_is_bounded_and_what_is_found_is_right(texts in texts(), rewindable: bool, limit in 0usize..4000) {
+        let mut tree = PrefixCache::new(limit, rewindable);
+        for (tokens, insert) in texts {
+            if insert {
+                tree.insert(&tokens, state(&tokens));
+            } else if let Some(found) = tree.find(&tokens, tokens.len()) {
+                prop_assert!(tokens.starts_with(found.tokens()) && !found.is_empty());
+            }
+            prop_assert!(tree.bytes() <= limit);
+        }
+    }
+
+    #[test]
+    fn with_a_disk_nothing_is_lost(texts in texts(), rewindable: bool) {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || {
+            let mut tree = PrefixCache::new(3000, rewindable);
+            let spill = Spill::open(SpillOptions { folder: folder.path().to_owned(), bytes: 1 << 20 }).unwrap();
+            tree.spill_to(spill, Box::new(|bytes| Attention::default().restore(bytes))).unwrap();
+            tree
+        };
+        let mut tree = open();
+        let mut kept = Vec::new();
+        for (number, (tokens, insert)) in texts.into_iter().enumerate() {
+            if number % 10 == 9 {
+                tree.save_all();
+                tree = open();
+            }
+            if insert {
+                tree.insert(&tokens, state(&tokens));
+                kept.push(tokens);
+            } else {
+                let found = tree.find(&tokens, tokens.len()).map_or(0, |s| s.len());
+                prop_assert_eq!(found, longest(&kept, &tokens, rewindable));
+            }
+            prop_assert!(tree.bytes() <= 3000);
+        }
+    }
+}
+
+#[test]
+fn the_disk_is_bounded_and_damage_is_thrown_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = || {
+        std::fs::read_dir(folder.path())
+            .unwrap()
+            .map(|e| e.unwrap().path())
+            .collect::<Vec<_>>()
+    };
+    let open = |bytes| {
+        let mut tree = PrefixCache::new(1 << 20, false);
+        let spill = Spill::open(SpillOptions {
+            folder: folder.path().to_owned(),
+            bytes,
+        })
+        .unwrap();
+        tree.spill_to(spill, Box::new(|bytes| Attention::default().restore(bytes)))
+            .unwrap();
+        tree
+    };
+    let mut tree = open(1000);
+    for salt in 0..9 {
+        let tokens = prompt(20, salt);
+        tree.insert(&tokens, state(&tokens));
+    }
+    tree.save_all();
+    // A file of 20 tokens and a state of as many takes 8 + 4 + 80 + 80 + 4 bytes.
+    assert_eq!(files().len(), 5);
+    let mut tree = open(600);
+    assert_eq!((files().len(), tree.entries()), (3, 3));
+    for (path, damage) in files().iter().zip([60, 130, 170]) {
+        let mut bytes = std::fs::read(path).unwrap();
+        bytes[damage] ^= 1;
+        std::fs::write(path, bytes).unwrap();
+    }
+    assert!((0..9).all(|salt| tree.find(&prompt(20, salt), 20).is_none()));
+    assert_eq!(tree.entries(), 0);
+    std::fs::write(folder.path().join("00.prefix"), b"short").unwrap();
+    std::fs::write(folder.path().join("notes.txt"), b"mine").unwrap();
+    open(1000);
+    assert_eq!(files(), [folder.path().join("notes.txt")]);
+}
+
+#[test]
+fn a_conversation_goes_on_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let spill = Some(SpillOptions {
+        folder: folder.path().to_owned(),
+        bytes: 1 << 24,
+    });
+    let turn = |prompt: &[u32]| {
+        let engine = Engine::start(
+            Arc::new(Recurrent::default()),
+            tokenizer(),
+            EngineOptions {
+                spill: spill.clone(),
+                ..EngineOptions::default()
+            },
+        )
+        .unwrap();
+        let request = Request {
+            prompt: prompt.to_vec(),
+            max_tokens: 10,
+            sampling: Sampling::greedy(),
+            ..Request::default()
+        };
+        let (ids, _, _) = collect(engine.submit(request).unwrap());
+        let computed = engine.status().prompt_tokens;
+        engine.drain();
+        (ids, computed)
+    };
+    let mut text = prompt(500, 4);
+    let (answer, computed) = turn(&text);
+    assert_eq!(computed, 500);
+    text.extend(answer);
+    text.extend(prompt(20, 5));
+    let (answer, computed) = turn(&text);
+    assert_eq!(answer, by_hand(&Recurrent::default(), &text, 10));
+    assert_eq!(computed, 21);
 }

@@ -17,9 +17,20 @@ pub fn tokenizer() -> Arc<Tokenizer> {
     let mut kinds = vec![TokenKind::Normal; 256];
     tokens.push("<end>".into());
     kinds.push(TokenKind::Control);
-    tokens.extend(["the ", "stop", " word", "é", "{\"", "\":", "\n\n", "ab", "abc", "cd", "1", "22", "333"].map(|w| w.replace('\n', "\\n")));
+    tokens.extend(
+        [
+            "the ", "stop", " word", "é", "{\"", "\":", "\n\n", "ab", "abc", "cd", "1", "22", "333",
+        ]
+        .map(|w| w.replace('\n', "\\n")),
+    );
     kinds.resize(tokens.len(), TokenKind::Normal);
-    let vocabulary = Vocabulary { model: "rwkv".into(), tokens, kinds, eos: Some(END), ..Vocabulary::default() };
+    let vocabulary = Vocabulary {
+        model: "rwkv".into(),
+        tokens,
+        kinds,
+        eos: Some(END),
+        ..Vocabulary::default()
+    };
     Arc::new(Tokenizer::from_vocabulary(&vocabulary).unwrap())
 }
 
@@ -48,10 +59,15 @@ impl Gauges {
         }
         assert!(!batch.is_empty());
         assert!(batch.iter().all(|s| !s.tokens.is_empty()));
-        self.tokens.fetch_add(batch.iter().map(|s| s.tokens.len()).sum(), Ordering::SeqCst);
+        self.tokens
+            .fetch_add(batch.iter().map(|s| s.tokens.len()).sum(), Ordering::SeqCst);
         self.steps.fetch_add(1, Ordering::SeqCst);
         self.widest.fetch_max(batch.len(), Ordering::SeqCst);
-        if self.fails.load(Ordering::SeqCst) { Err(ForwardError("out of order".into())) } else { Ok(()) }
+        if self.fails.load(Ordering::SeqCst) {
+            Err(ForwardError("out of order".into()))
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -64,12 +80,11 @@ pub fn mix(mut x: u64) -> u64 {
 /// Logits that depend on `key` alone. The end of text is rare.
 fn logits(key: u64, end: bool, out: &mut Vec<f32>) {
     let start = out.len();
-    out.extend((0..VOCABULARY as u64).map(|id| (mix(key ^ id.wrapping_mul(0x9e37_79b9)) % 1000) as f32 / 250.0));
-    if !end || !mix(key).is_multiple_of(40) {
-        out[start + END as usize] = -50.0;
-    } else {
-        out[start + END as usize] = 50.0;
-    }
+    out.extend(
+        (0..VOCABULARY as u64).map(|id| (mix(key ^ id.wrapping_mul(0x9e37_79b9)) % 1000) as f32 / 250.0),
+    );
+    let ends = end && mix(key).is_multiple_of(40);
+    out[start + END as usize] = if ends { 50.0 } else { -50.0 };
 }
 
 #[derive(Debug)]
@@ -84,12 +99,23 @@ pub struct Attention {
 
 impl Default for Attention {
     fn default() -> Self {
-        Attention { gauges: Gauges::default(), order: 2, context: 4096, ends: false }
+        Attention {
+            gauges: Gauges::default(),
+            order: 2,
+            context: 4096,
+            ends: false,
+        }
     }
 }
 
 #[derive(Debug, Clone)]
 pub struct Seen(Vec<u32>);
+
+impl Seen {
+    pub fn tokens(&self) -> &[u32] {
+        &self.0
+    }
+}
 
 impl State for Seen {
     fn len(&self) -> usize {
@@ -118,7 +144,13 @@ impl Forward for Attention {
     type Sequence = Seen;
 
     fn shape(&self) -> Shape {
-        Shape { vocabulary: VOCABULARY, context: self.context, rewindable: true, bytes_per_token: 100, bytes_fixed: 0 }
+        Shape {
+            vocabulary: VOCABULARY,
+            context: self.context,
+            rewindable: true,
+            bytes_per_token: 100,
+            bytes_fixed: 0,
+        }
     }
 
     fn sequence(&self) -> Seen {
@@ -126,7 +158,12 @@ impl Forward for Attention {
     }
 
     fn restore(&self, bytes: &[u8]) -> Result<Seen, String> {
-        Ok(Seen(bytes.chunks_exact(4).map(|c| u32::from_le_bytes(c.try_into().unwrap())).collect()))
+        Ok(Seen(
+            bytes
+                .chunks_exact(4)
+                .map(|c| u32::from_le_bytes(c.try_into().unwrap()))
+                .collect(),
+        ))
     }
 
     fn forward(&self, batch: &mut [Step<'_, Seen>]) -> Result<(), ForwardError> {
@@ -137,7 +174,9 @@ impl Forward for Attention {
                 assert!(step.sequence.0.len() <= self.context);
                 if step.logits == Wanted::All || step.logits == Wanted::Last && i + 1 == step.tokens.len() {
                     let seen = &step.sequence.0;
-                    let key = seen[seen.len().saturating_sub(self.order)..].iter().fold(7, |k, &t| mix(k ^ u64::from(t)));
+                    let key = seen[seen.len().saturating_sub(self.order)..]
+                        .iter()
+                        .fold(7, |k, &t| mix(k ^ u64::from(t)));
                     logits(key, self.ends, step.out);
                 }
             }
@@ -148,16 +187,10 @@ impl Forward for Attention {
     fn set_threads(&self, _: usize) {}
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Recurrent {
     pub gauges: Gauges,
     pub ends: bool,
-}
-
-impl Default for Recurrent {
-    fn default() -> Self {
-        Recurrent { gauges: Gauges::default(), ends: false }
-    }
 }
 
 /// The last two tokens shifted through a number, and how many there were.
@@ -178,7 +211,11 @@ impl State for Number {
     }
 
     fn truncate(&mut self, len: usize) -> Result<(), CannotRewind> {
-        if len == self.1 { Ok(()) } else { Err(CannotRewind(len)) }
+        if len == self.1 {
+            Ok(())
+        } else {
+            Err(CannotRewind(len))
+        }
     }
 
     fn to_bytes(&self) -> Vec<u8> {
@@ -190,7 +227,13 @@ impl Forward for Recurrent {
     type Sequence = Number;
 
     fn shape(&self) -> Shape {
-        Shape { vocabulary: VOCABULARY, context: 4096, rewindable: false, bytes_per_token: 0, bytes_fixed: 5000 }
+        Shape {
+            vocabulary: VOCABULARY,
+            context: 4096,
+            rewindable: false,
+            bytes_per_token: 0,
+            bytes_fixed: 5000,
+        }
     }
 
     fn sequence(&self) -> Number {
@@ -199,8 +242,15 @@ impl Forward for Recurrent {
 
     fn restore(&self, bytes: &[u8]) -> Result<Number, String> {
         let (a, b) = bytes.split_at_checked(8).ok_or("too short")?;
-        let number = |b: &[u8]| b.try_into().map(u64::from_le_bytes).map_err(|_| "too short".to_owned());
-        Ok(Number(number(a)?, usize::try_from(number(b)?).map_err(|e| e.to_string())?))
+        let number = |b: &[u8]| {
+            b.try_into()
+                .map(u64::from_le_bytes)
+                .map_err(|_| "too short".to_owned())
+        };
+        Ok(Number(
+            number(a)?,
+            usize::try_from(number(b)?).map_err(|e| e.to_string())?,
+        ))
     }
 
     fn forward(&self, batch: &mut [Step<'_, Number>]) -> Result<(), ForwardError> {
@@ -247,7 +297,14 @@ pub fn by_hand<M: Forward>(model: &M, prompt: &[u32], count: usize) -> Vec<u32> 
     let mut text = Vec::new();
     for _ in 0..count {
         let mut out = Vec::new();
-        model.forward(&mut [Step { sequence: &mut sequence, tokens: &next, logits: Wanted::Last, out: &mut out }]).unwrap();
+        model
+            .forward(&mut [Step {
+                sequence: &mut sequence,
+                tokens: &next,
+                logits: Wanted::Last,
+                out: &mut out,
+            }])
+            .unwrap();
         let token = crate::sampling::highest(&out).unwrap();
         if token == END {
             break;
