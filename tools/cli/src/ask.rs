@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 /// How long nothing may come; the service sends something every 10 s.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// Most bytes that are read from a pipe.
 const INPUT: u64 = 4 << 20;
@@ -256,6 +256,7 @@ fn line(reader: &mut impl BufRead) -> io::Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
     use std::os::unix::net::UnixListener;
 
     use super::*;
@@ -299,7 +300,7 @@ mod tests {
             "\"delta\":{\"content\":\" %\"}}]}\n\ndata: [DONE]\n\n",
             "",
         ] {
-            answer += &format!("{:x}\r\n{chunk}\r\n", chunk.len());
+            write!(answer, "{:x}\r\n{chunk}\r\n", chunk.len()).unwrap();
         }
         let (text, request) = answered(&answer);
         assert_eq!(text, Ok("40 %\n".into()));

@@ -1,6 +1,6 @@
 //! The local language model as a service.
 //!
-//! - [`bus`]: D-Bus
+//! - [`bus`]: the object on the system bus
 //! - [`config`]: settings, vendor defaults under the administrator's
 //! - [`openai`]: `OpenAI`'s wire format
 //! - [`answer`]: from a request to the parts of its answer

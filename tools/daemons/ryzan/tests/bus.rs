@@ -1,6 +1,8 @@
 //! The service on a bus of its own, with the test in polkit's place.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+// What the macro calls must take what polkit is sent.
+#![allow(clippy::needless_pass_by_value, clippy::used_underscore_binding)]
 
 mod common;
 

@@ -88,7 +88,7 @@ impl Pieces {
                 say(&mut parts, Part::Content(rest.to_owned()));
             }
             Where::Calling => {
-                parts.push(call(&rest).unwrap_or_else(|| Part::Content(format!("{}{rest}", CALL.0))))
+                parts.push(call(&rest).unwrap_or_else(|| Part::Content(format!("{}{rest}", CALL.0))));
             }
         }
         parts

@@ -137,6 +137,7 @@ fn encode(resident: &Resident, text: &str, specials: bool) -> Result<Vec<u32>, A
         .map_err(|error| ApiError::invalid("messages", error.to_string()))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn refused(error: TemplateError) -> ApiError {
     match error {
         TemplateError::Refused(_) | TemplateError::Missing => {

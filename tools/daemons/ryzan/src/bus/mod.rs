@@ -129,7 +129,8 @@ impl Ryzan {
 
     /// The same in pieces: the signals `ChatDelta`, then `ChatFinished` or `ChatFailed`, carry the handle that this
     /// returns. It ends when the caller leaves the bus.
-    async fn chat_stream(
+    #[allow(clippy::needless_pass_by_value, reason = "so the macro hands them over")]
+    fn chat_stream(
         &self,
         #[zbus(header)] header: Header<'_>,
         #[zbus(signal_emitter)] emitter: SignalEmitter<'_>,
@@ -171,6 +172,7 @@ impl Ryzan {
     }
 
     /// Stops an answer; only its caller can. Whether it was still under way.
+    #[allow(clippy::needless_pass_by_value, reason = "so the macro hands it over")]
     fn cancel_chat(&self, #[zbus(header)] header: Header<'_>, handle: u64) -> Result<bool, BusError> {
         let owner = sender(&header)?;
         let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);

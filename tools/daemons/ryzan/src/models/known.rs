@@ -127,13 +127,10 @@ impl Known {
             (AUTO, None) => (Tier::Draft350m.name(), self.tier_reason.clone()),
             (name, _) => (name, format!("{name} is set in ryzan.toml")),
         };
-        let choices = match self.choices(name) {
-            Ok(choices) => choices,
-            Err(_) => {
-                return self.any(name).ok_or_else(|| ApiError::NoModel {
-                    reason: format!("the catalogue has no model {name:?}; see: sigmavault model list"),
-                });
-            }
+        let Ok(choices) = self.choices(name) else {
+            return self.any(name).ok_or_else(|| ApiError::NoModel {
+                reason: format!("the catalogue has no model {name:?}; see: sigmavault model list"),
+            });
         };
         if let Some(mut found) = self.first_there(&choices, tokens) {
             found.reason = Some(format!("{name} is {}: {why}", found.id));

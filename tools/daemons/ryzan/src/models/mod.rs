@@ -33,7 +33,7 @@ use sigmavault_catalogue::{Catalogue, Use};
 use sigmavault_facts::Files;
 
 /// How long a model that is loaded waits for one that makes room.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Every model of this machine.
 #[derive(Debug)]

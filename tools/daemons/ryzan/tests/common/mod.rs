@@ -165,7 +165,10 @@ impl Daemon {
     pub fn start(model: bool, settings: &str, bus: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
-        let settings = format!("model = {{ folder = {:?} }}\n{settings}", at("models"));
+        let settings = format!(
+            "model = {{ folder = \"{}\" }}\n{settings}",
+            at("models").display()
+        );
         fs::write(at("ryzan.toml"), settings).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_sigmavault-ryzan"));
         command
@@ -218,7 +221,7 @@ impl Daemon {
         body: Option<&serde_json::Value>,
     ) -> (u16, serde_json::Value) {
         let stream = std::net::TcpStream::connect(self.address.trim_start_matches("http://")).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
         ask(stream, "127.0.0.1", method, path, body)
     }
 
@@ -230,7 +233,7 @@ impl Daemon {
         body: Option<&serde_json::Value>,
     ) -> (u16, serde_json::Value) {
         let stream = UnixStream::connect(&self.socket).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
         ask(stream, "anything", method, path, body)
     }
 
