@@ -3,6 +3,7 @@
 //! `ci/bench-ryzan` builds llama.cpp and calls this. Speed does not depend on what the weights are, so that no
 //! trained model is needed. Each number is the best of several rounds; the engines take turns, so that both meet the
 //! same state of the machine.
+#![expect(clippy::cast_precision_loss, reason = "rates; their inputs are far below 2^52")]
 
 mod machine;
 mod ours;
@@ -77,7 +78,7 @@ fn main() -> anyhow::Result<()> {
             comparisons.push(compare(&options, threads, &path, shape, encoding)?);
         }
     }
-    let report = Report::new(machine, options.prompt, comparisons);
+    let report = Report::new(machine, options.prompt, &comparisons);
     if options.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {

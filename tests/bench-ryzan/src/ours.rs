@@ -58,7 +58,7 @@ impl Engine {
 
     /// Reads a prompt into an empty sequence, then decodes one token at a time into another, as llama-bench does.
     pub fn measure(&self, prompt: usize, tokens: usize) -> anyhow::Result<Speed> {
-        let text: Vec<u32> = (0..prompt).map(|at| (at * 7 % 1000) as u32).collect();
+        let text: Vec<u32> = (0..prompt).map(token).collect();
         // Once before, so that every page of the weights is in memory.
         self.step(&mut self.model.sequence(), &text[..prompt.min(16)])?;
         let began = Instant::now();
@@ -68,8 +68,8 @@ impl Engine {
         let mut sequence = self.model.sequence();
         self.step(&mut sequence, &[1])?;
         let began = Instant::now();
-        for token in 0..tokens {
-            self.step(&mut sequence, &[(token * 7 % 1000) as u32])?;
+        for at in 0..tokens {
+            self.step(&mut sequence, &[token(at)])?;
         }
         let decode = tokens as f64 / began.elapsed().as_secs_f64();
         Ok(Speed { decode, prefill })
@@ -88,4 +88,9 @@ impl Engine {
         black_box(out);
         Ok(())
     }
+}
+
+/// Some token of every vocabulary.
+fn token(at: usize) -> u32 {
+    u32::try_from(at * 7 % 1000).unwrap_or(0)
 }

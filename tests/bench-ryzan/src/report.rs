@@ -95,7 +95,7 @@ pub struct Report {
 
 impl Report {
     /// Puts the parts together.
-    pub fn new(machine: Machine, prompt_tokens: usize, comparisons: Vec<Comparison>) -> Self {
+    pub fn new(machine: Machine, prompt_tokens: usize, comparisons: &[Comparison]) -> Self {
         let tq2_0 = |shape| {
             let same = |other: &&Comparison| other.shape == shape && other.encoding == Encoding::Tq2_0;
             comparisons.iter().find(same).map(|other| other.peer)
@@ -201,7 +201,7 @@ mod tests {
             decode: 45.0,
             prefill: 50.0,
         };
-        let report = Report::new(machine, 512, vec![q2_0, tq2_0]);
+        let report = Report::new(machine, 512, &[q2_0, tq2_0]);
         let row = &report.rows[0];
         assert_eq!(
             row.ratio,
