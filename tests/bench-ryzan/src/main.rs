@@ -3,7 +3,10 @@
 //! `ci/bench-ryzan` builds llama.cpp and calls this. Speed does not depend on what the weights are, so that no
 //! trained model is needed. Each number is the best of several rounds; the engines take turns, so that both meet the
 //! same state of the machine.
-#![expect(clippy::cast_precision_loss, reason = "rates; their inputs are far below 2^52")]
+#![expect(
+    clippy::cast_precision_loss,
+    reason = "rates; their inputs are far below 2^52"
+)]
 
 mod machine;
 mod ours;
