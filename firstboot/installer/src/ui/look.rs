@@ -69,7 +69,8 @@ impl Look {
 
     /// Mistakes, and data that gets lost.
     pub(crate) fn alarm(self) -> Style {
-        self.coloured(Color::Red).add_modifier(Modifier::BOLD)
+        // The dark red of the Linux console is hardly read on black, and bold does not lighten it there.
+        self.coloured(Color::LightRed).add_modifier(Modifier::BOLD)
     }
 
     /// Things to know.

@@ -80,9 +80,10 @@ impl Picture {
         })
     }
 
-    /// Writes a grey picture of twice the size, which OCR reads better: interface text is small for it.
+    /// Writes a grey picture of twice the size, which OCR reads better: interface text is small for it. Coloured text is
+    /// as bright as white there.
     pub fn write_for_ocr(&self, path: &Path) -> Result<(), PictureError> {
-        let grey = self.brightness();
+        let grey: Vec<u8> = self.rgb.iter().map(|[r, g, b]| *r.max(g).max(b)).collect();
         let (width, height) = (self.width * 2, self.height * 2);
         let mut large = Vec::with_capacity(width * height);
         for y in 0..height {
