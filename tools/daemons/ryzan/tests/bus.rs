@@ -194,7 +194,7 @@ async fn answers_come_whole_and_in_pieces_to_the_caller_alone() {
 async fn an_answer_ends_when_its_caller_leaves_or_cancels() {
     let bus = Bus::start();
     let daemon = Daemon::start(true, "", &bus.address);
-    let long = r#"{"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 1900,
+    let long = r#"{"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 30000,
                    "logit_bias": {"256": -100, "258": -100}}"#;
     let running = || daemon.unix("GET", "/control/status", None).1["models"][0]["running"].as_u64();
     let wait = async |wanted: u64| {

@@ -122,7 +122,7 @@ pub fn write_model(path: &Path) {
         .set("general.architecture", "qwen3")
         .set("general.name", "small")
         .set("qwen3.block_count", LAYERS)
-        .set("qwen3.context_length", 2048_u32)
+        .set("qwen3.context_length", 32_768_u32)
         .set("qwen3.embedding_length", u32::try_from(WIDTH).unwrap())
         .set("qwen3.feed_forward_length", u32::try_from(FEED_FORWARD).unwrap())
         .set("qwen3.attention.head_count", 2_u32)
