@@ -222,6 +222,7 @@ fn the_committed_manual_is_that_of_the_command_line() {
     assert_eq!(
         names(folder.path()),
         [
+            "sigmavault-ask.8",
             "sigmavault-boot-check.8",
             "sigmavault-completions.8",
             "sigmavault-factory-reset.8",

@@ -9,6 +9,8 @@ use super::Answers;
 pub fn schema() -> Value {
     let mut schema = schema_for!(Answers).to_value();
     without_null(&mut schema);
+    // By name, however serde_json was compiled: other programs of the workspace have it keep the order of insertion.
+    schema.sort_all_objects();
     schema
 }
 
