@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used, dead_code)]
 
+pub mod machine;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::net::UnixStream;
