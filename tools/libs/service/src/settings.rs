@@ -113,7 +113,11 @@ mod tests {
     #[test]
     fn tables_join_and_values_are_replaced() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("a"), "x = 1\nlist = [1, 2]\n[t]\ny = 1\nz = 1\n").unwrap();
+        std::fs::write(
+            folder.path().join("a"),
+            "x = 1\nlist = [1, 2]\n[t]\ny = 1\nz = 1\n",
+        )
+        .unwrap();
         std::fs::write(folder.path().join("b"), "x = 2\nlist = [3]\n[t]\ny = 2\n").unwrap();
         let table: Table = load(&Files::new(folder.path()), &["/a", "/b", "/missing"], None).unwrap();
         let expected: Table = toml::from_str("x = 2\nlist = [3]\n[t]\ny = 2\nz = 1\n").unwrap();
