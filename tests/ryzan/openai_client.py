@@ -1,4 +1,5 @@
-"""The service as OpenAI's own client sees it: chat, streams, tools, schemas, models, responses, errors.
+"""The service as OpenAI's own client sees it: chat, streams, tools, schemas, models, embeddings,
+responses, errors.
 
     openai_client.py URL
 
@@ -95,6 +96,18 @@ def completions(client):
     expect("streamed completion", "".join(piece.choices[0].text for piece in pieces), text.choices[0].text)
 
 
+def embeddings(client):
+    # The client asks for base64 by itself when nothing is said, and gives back numbers.
+    two = client.embeddings.create(model="auto", input=["hello", "nas"])
+    expect("embeddings", [item.index for item in two.data], [0, 1])
+    length = sum(value * value for value in two.data[0].embedding)
+    if abs(length - 1) > 1e-3:
+        sys.exit(f"embeddings: a vector is {length} long")
+    same = client.embeddings.create(model="auto", input="hello", encoding_format="float")
+    if max(abs(a - b) for a, b in zip(same.data[0].embedding, two.data[0].embedding)) > 1e-4:
+        sys.exit("embeddings: the two encodings differ")
+
+
 def responses(client):
     whole = client.responses.create(
         model="auto", input="Hello", max_output_tokens=12, reasoning={"effort": "none"}, temperature=0
@@ -146,7 +159,7 @@ def errors(client):
 
 def main():
     client = openai.OpenAI(base_url=f"{sys.argv[1]}/v1", api_key="none", max_retries=0, timeout=120)
-    for part in (models, chat, schema, tools, completions, responses, errors):
+    for part in (models, chat, schema, tools, completions, embeddings, responses, errors):
         part(client)
         print(f"{part.__name__}: as expected")
 

@@ -7,11 +7,17 @@ mod common;
 use std::process::Command;
 
 use common::Daemon;
+use common::machine::machine;
 
 #[test]
 #[ignore = "needs OpenAI's Python client; ci/openai-client gets it and runs this"]
 fn the_client_finds_everything_as_expected() {
-    let daemon = Daemon::start(true, "requests-per-minute = 10000\n", "unix:path=/nonexistent");
+    let daemon = Daemon::start_in(
+        machine(),
+        Some("little"),
+        "requests-per-minute = 10000\n",
+        "unix:path=/nonexistent",
+    );
     let python = std::env::var("RYZAN_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let script = concat!(
         env!("CARGO_MANIFEST_DIR"),

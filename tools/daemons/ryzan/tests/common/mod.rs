@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used, dead_code)]
 
+pub mod machine;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::net::UnixStream;
@@ -164,6 +166,16 @@ impl Daemon {
     /// Starts it; with the small model when `model`. `settings` are TOML, `bus` the address of a system bus.
     pub fn start(model: bool, settings: &str, bus: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("small.gguf");
+        if model {
+            write_model(&file);
+        }
+        Self::start_in(folder, model.then_some("small"), settings, bus)
+    }
+
+    /// Starts it in a folder that stands for the machine, and waits for the model of this name, or for the note that
+    /// there is none. A file `small.gguf` in the folder is given on the command line.
+    pub fn start_in(folder: TempDir, model: Option<&str>, settings: &str, bus: &str) -> Self {
         let at = |name: &str| folder.path().join(name);
         let settings = format!(
             "model = {{ folder = \"{}\" }}\n{settings}",
@@ -181,18 +193,16 @@ impl Daemon {
             .env("DBUS_SYSTEM_BUS_ADDRESS", bus)
             .env_remove("NOTIFY_SOCKET")
             .stderr(Stdio::piped());
-        if model {
-            write_model(&at("small.gguf"));
+        if at("small.gguf").exists() {
             command.arg("--model").arg(at("small.gguf"));
         }
         let mut child = command.spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap());
         let mut address = String::new();
-        let last = if model {
-            "info: small is ready"
-        } else {
-            "warning: without a model"
-        };
+        let last = model.map_or_else(
+            || "warning: without a model".to_owned(),
+            |name| format!("info: {name} is ready"),
+        );
         loop {
             let mut line = String::new();
             assert_ne!(log.read_line(&mut line).unwrap(), 0, "the service ended");
@@ -200,7 +210,7 @@ impl Daemon {
             if let Some(rest) = line.strip_prefix("info: listening on ") {
                 rest.split(' ').next().unwrap().clone_into(&mut address);
             }
-            if line.starts_with(last) {
+            if line.starts_with(&last) {
                 break;
             }
         }
