@@ -3,7 +3,8 @@
 //! Reads per second beside the machine's own: weights of the sizes of caches and of memory, every tier the processor
 //! has, one thread and all. Others use the machine too, so in caches a number is the best of several rounds. From
 //! memory, where a round takes long, as many matrices as no cache holds are multiplied one after the other, and the
-//! number is the rate that the fastest tenth of them reached; so is the rate of plain reading it is compared with.
+//! number is the rate that the fastest tenth of them reached; so is the rate of plain reading it is compared with (which
+//! kernels that prefetch can exceed).
 //! `--isa NAME`, `--quick` (no weights beyond the caches) and `--decode`, `--prefill`, `--dense` narrow it down.
 
 #![allow(clippy::cast_precision_loss)] // counts become rates
