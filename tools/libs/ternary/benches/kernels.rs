@@ -1,7 +1,10 @@
 //! Speeds of the kernels, for the machine this runs on: `cargo bench -p sigmavault-ternary [-- --json]`.
 //!
 //! Reads per second beside the machine's own: weights of the sizes of caches and of memory, every tier the processor
-//! has, one thread and all. Each number is the best of several rounds, as others use the machine too.
+//! has, one thread and all. Others use the machine too, so in caches a number is the best of several rounds. From
+//! memory, where a round takes long, as many matrices as no cache holds are multiplied one after the other, and the
+//! number is the rate that the fastest tenth of them reached; so is the rate of plain reading it is compared with (which
+//! kernels that prefetch can exceed).
 //! `--isa NAME`, `--quick` (no weights beyond the caches) and `--decode`, `--prefill`, `--dense` narrow it down.
 
 #![allow(clippy::cast_precision_loss)] // counts become rates
@@ -182,15 +185,32 @@ fn weights(encoding: Encoding, bytes: usize) -> Option<PanelMatrix> {
     PanelMatrix::pack(encoding, &source, rows, COLS, scale).ok()
 }
 
-/// Bytes read per second from memory, by threads that only add.
-fn read_rate(buffer: &[u8], pool: &Pool) -> f64 {
-    let words = buffer.as_chunks::<64>().0;
-    let parts = 64 * pool.threads();
-    let size = words.len().div_ceil(parts);
-    let seconds = best(|| {
+/// Calls `part` with numbers below `parts`, in order, for at least a second, and gives the seconds that the fastest tenth
+/// of the calls stayed below.
+fn fastest_tenth(parts: usize, mut part: impl FnMut(usize)) -> f64 {
+    let began = Instant::now();
+    let mut times = Vec::new();
+    while times.len() < 2 * parts || began.elapsed() < Duration::from_secs(1) {
+        for index in 0..parts {
+            let start = Instant::now();
+            part(index);
+            times.push(start.elapsed().as_secs_f64());
+        }
+    }
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 10]
+}
+
+/// Bytes read per second from memory, by threads that only add. The bytes are those of matrices, so that pages are as
+/// large and parts as long as in the products.
+fn read_rate(matrices: &[PanelMatrix], pool: &Pool) -> f64 {
+    let seconds = fastest_tenth(matrices.len(), |index| {
+        let lines = matrices[index].packed().as_chunks::<64>().0;
+        let parts = 4 * pool.threads();
+        let size = lines.len().div_ceil(parts);
         pool.run(parts, &|part| {
             let mut sums = [0_u64; 8];
-            for line in words.iter().skip(part * size).take(size) {
+            for line in lines.iter().skip(part * size).take(size) {
                 for (sum, word) in sums.iter_mut().zip(line.as_chunks::<8>().0) {
                     *sum = sum.wrapping_add(u64::from_le_bytes(*word));
                 }
@@ -198,7 +218,7 @@ fn read_rate(buffer: &[u8], pool: &Pool) -> f64 {
             black_box(sums);
         });
     });
-    buffer.len() as f64 / seconds
+    matrices[0].bytes() as f64 / seconds
 }
 
 fn size_name(bytes: usize) -> String {
@@ -227,38 +247,55 @@ const FORMATS: [(&str, Encoding, &[Precision]); 3] = [
     ),
 ];
 
-/// One token against weights of the sizes of caches and memory.
+/// One token, and four, against weights of the sizes of caches and memory.
 fn decode(options: &Options, tiers: &[Isa], pools: &[Pool], report: &mut Report) {
-    let x = floats(8 * COLS);
-    let sizes: Vec<usize> = CACHE
-        .into_iter()
-        .chain((!options.quick).then_some(MEMORY))
-        .collect();
-    for bytes in sizes {
+    let x = floats(4 * COLS);
+    let sizes: Vec<(usize, usize)> = CACHE.into_iter().map(|bytes| (bytes, 1)).collect();
+    let memory = (!options.quick).then_some((CACHE[1], MEMORY / CACHE[1]));
+    for (bytes, count) in sizes.into_iter().chain(memory) {
         for (name, encoding, precisions) in FORMATS {
-            let Some(w) = weights(encoding, bytes) else {
-                continue;
-            };
-            let count = (w.rows() * w.cols()) as f64;
-            let mut out = vec![0.0; 8 * w.rows()];
-            for &isa in tiers {
-                for pool in pools {
-                    let rate = (bytes == MEMORY).then(|| read_rate(w.packed(), pool));
-                    for (m, &precision) in precisions
-                        .iter()
-                        .map(|p| (1, p))
-                        .chain([(4, &precisions[0])].map(|(m, p)| (m, p)))
-                    {
+            let matrices: Vec<PanelMatrix> = (0..count).filter_map(|_| weights(encoding, bytes)).collect();
+            let Some(w) = matrices.first() else { continue };
+            let mut out = vec![0.0; 4 * w.rows()];
+            for pool in pools {
+                let rate = (count > 1).then(|| read_rate(&matrices, pool));
+                if let Some(rate) = rate {
+                    report.add(Line {
+                        what: format!("memory read, {count} x {}", size_name(w.bytes())),
+                        isa: "",
+                        threads: pool.threads(),
+                        giga: rate / 1e9,
+                        gigabytes: rate / 1e9,
+                        share: None,
+                    });
+                }
+                for &isa in tiers {
+                    for (m, precision) in precisions.iter().map(|p| (1, *p)).chain([(4, precisions[0])]) {
                         let mut activations = Activations::new();
                         activations.quantize(&x[..m * COLS], m, COLS, precision);
-                        let seconds =
-                            best(|| multiply_with(isa, &w, &activations, &mut out[..m * w.rows()], pool));
+                        let mut product = |index: usize| {
+                            multiply_with(
+                                isa,
+                                &matrices[index],
+                                &activations,
+                                &mut out[..m * w.rows()],
+                                pool,
+                            );
+                        };
+                        let seconds = if count > 1 {
+                            fastest_tenth(count, product)
+                        } else {
+                            best(|| product(0))
+                        };
                         let gigabytes = w.bytes() as f64 / seconds / 1e9;
                         report.add(Line {
-                            what: format!("decode {name} {precision:?} m={m} {}", size_name(w.bytes())),
+                            what: format!(
+                                "decode {name} {precision:?} m={m} {}",
+                                size_name(count * w.bytes())
+                            ),
                             isa: isa.name(),
                             threads: pool.threads(),
-                            giga: count / seconds / 1e9,
+                            giga: (w.rows() * w.cols()) as f64 / seconds / 1e9,
                             gigabytes,
                             share: rate.map(|rate| gigabytes * 1e9 / rate),
                         });
@@ -318,56 +355,51 @@ fn prefill(tiers: &[Isa], pools: &[Pool], report: &mut Report) {
     }
 }
 
-/// A head in f16 and `Q8_0`.
+/// Heads in f16 and `Q8_0`, from memory.
 fn dense(options: &Options, tiers: &[Isa], pools: &[Pool], report: &mut Report) {
-    let x = floats(4 * COLS);
-    let bytes = if options.quick { CACHE[1] } else { MEMORY };
-    let mut halves = noise(bytes.next_multiple_of(2 * COLS));
+    let rows = CACHE[1] / 2 / COLS;
+    let count = if options.quick { 1 } else { MEMORY / CACHE[1] };
+    let mut halves = noise(2 * rows * COLS);
+    // Random bits may be no finite number.
     halves
         .as_chunks_mut::<2>()
         .0
         .iter_mut()
         .for_each(|half| half[1] &= 0x3f);
-    let rows = halves.len() / 2 / COLS;
-    let Ok(w) = F16Matrix::copied(&halves, rows, COLS) else {
-        return;
-    };
-    drop(halves);
-    dense_of("F16", &w, &x, options, (tiers, pools), report);
-    drop(w);
-    let mut blocks = noise((bytes / 34 / (COLS / 32)) * (COLS / 32) * 34);
-    blocks.chunks_exact_mut(34).for_each(|block| block[1] &= 0x1f);
-    let rows = blocks.len() / 34 * 32 / COLS;
-    let Ok(w) = Q8Matrix::copied(&blocks, rows, COLS) else {
-        return;
-    };
-    drop(blocks);
-    dense_of("Q8_0", &w, &x, options, (tiers, pools), report);
+    let matrices: Vec<F16Matrix> = (0..count)
+        .filter_map(|_| F16Matrix::copied(&halves, rows, COLS).ok())
+        .collect();
+    dense_of("F16", &matrices, (tiers, pools), report);
+    drop(matrices);
+    let mut blocks = noise(rows * COLS / 32 * 34);
+    blocks
+        .as_chunks_mut::<34>()
+        .0
+        .iter_mut()
+        .for_each(|block| block[1] &= 0x3f);
+    let matrices: Vec<Q8Matrix> = (0..2 * count)
+        .filter_map(|_| Q8Matrix::copied(&blocks, rows, COLS).ok())
+        .collect();
+    dense_of("Q8_0", &matrices, (tiers, pools), report);
 }
 
-fn dense_of(
-    name: &str,
-    w: &impl Dense,
-    x: &[f32],
-    options: &Options,
-    on: (&[Isa], &[Pool]),
-    report: &mut Report,
-) {
-    let probe = if options.quick { Vec::new() } else { noise(MEMORY) };
+fn dense_of<W: Dense>(name: &str, matrices: &[W], on: (&[Isa], &[Pool]), report: &mut Report) {
+    let Some(w) = matrices.first() else { return };
+    let x = floats(4 * COLS);
     for pool in on.1 {
-        let rate = (!options.quick).then(|| read_rate(&probe, pool));
         for &isa in on.0 {
             for m in [1, 4] {
                 let mut out = vec![0.0; m * w.rows()];
-                let seconds = best(|| multiply_dense_with(isa, w, &x[..m * COLS], m, &mut out, pool));
-                let gigabytes = w.bytes() as f64 / seconds / 1e9;
+                let seconds = fastest_tenth(matrices.len(), |index| {
+                    multiply_dense_with(isa, &matrices[index], &x[..m * COLS], m, &mut out, pool);
+                });
                 report.add(Line {
-                    what: format!("dense {name} m={m} {}", size_name(w.bytes())),
+                    what: format!("dense {name} m={m} {}", size_name(matrices.len() * w.bytes())),
                     isa: isa.name(),
                     threads: pool.threads(),
                     giga: (w.rows() * w.cols()) as f64 / seconds / 1e9,
-                    gigabytes,
-                    share: rate.map(|rate| gigabytes * 1e9 / rate),
+                    gigabytes: w.bytes() as f64 / seconds / 1e9,
+                    share: None,
                 });
             }
         }
@@ -401,20 +433,6 @@ fn main() -> std::process::ExitCode {
         );
     }
     let wanted = |part| options.parts.is_empty() || options.parts.contains(&part);
-    if !options.quick {
-        let buffer = noise(MEMORY);
-        for pool in &pools {
-            let rate = read_rate(&buffer, pool) / 1e9;
-            report.add(Line {
-                what: format!("memory read {}", size_name(MEMORY)),
-                isa: "",
-                threads: pool.threads(),
-                giga: rate / 8.0,
-                gigabytes: rate,
-                share: None,
-            });
-        }
-    }
     if wanted("decode") {
         decode(&options, &tiers, &pools, &mut report);
     }

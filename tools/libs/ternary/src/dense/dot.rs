@@ -82,6 +82,7 @@ macro_rules! products {
         use super::super::{LANES, Q8_BLOCK, reduce};
         use crate::dense::matrix::Kind;
         use crate::dense::widen;
+        use crate::kernel::prefetch;
 
         /// Registers of a step.
         const STEP: usize = LANES / WIDTH;
@@ -108,6 +109,7 @@ macro_rules! products {
             }
             let mut totals = [[zero(); STEP]; M];
             for (at, block) in blocks.iter().enumerate() {
+                prefetch(block.as_ptr());
                 for s in 0..STEP {
                     let weights = f16(&block.as_chunks().0[s]);
                     for j in 0..M {
@@ -139,6 +141,7 @@ macro_rules! products {
             }
             let mut totals = [[zero(); STEP]; M];
             for (at, block) in blocks.iter().enumerate() {
+                prefetch(block.as_ptr());
                 let scale = splat(widen(u16::from_le_bytes([block[0], block[1]])));
                 for s in 0..STEP {
                     let weights = times(i8(&block[2..].as_chunks().0[s]), scale);

@@ -8,7 +8,7 @@ use std::arch::x86_64::{
     _mm512_slli_epi32, _mm512_srai_epi32, _mm512_srli_epi16, _mm512_storeu_ps,
 };
 
-use super::{Groups, Job, Outputs, part, word};
+use super::{Groups, Job, Outputs, part, prefetch_chunk, word};
 use crate::panel::{CHUNK, PANEL_ROWS};
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
@@ -53,6 +53,7 @@ fn one<const P: usize, const WHOLE: bool>(panel: &[u8], job: Job<'_>, out: &mut 
             weight = convert(weights);
         }
         for codes in group {
+            prefetch_chunk(codes);
             let mut sums = [[zero; 4]; P];
             for p in 0..P {
                 // Starting at minus the sum of the values makes codes 0..=3 stand for -1..=2 at no cost.
@@ -109,6 +110,7 @@ fn tile<const M: usize, const P: usize, const WHOLE: bool>(panel: &[u8], job: Jo
             weight = convert(weights);
         }
         for codes in group {
+            prefetch_chunk(codes);
             let mut sums = [[zero; M]; P];
             for p in 0..P {
                 let offsets: &[i32; M] = part(x.offsets[p], at);

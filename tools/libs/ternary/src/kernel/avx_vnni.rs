@@ -10,7 +10,7 @@ use std::arch::x86_64::{
 
 use super::narrow::narrow;
 use super::steps_256::steps_256;
-use super::{Groups, Job, Outputs, part, word};
+use super::{Groups, Job, Outputs, part, prefetch_chunk, word};
 use crate::panel::{CHUNK, PANEL_ROWS};
 
 const LANES: usize = 8;

@@ -47,6 +47,7 @@ macro_rules! narrow {
                     }
                 }
                 for codes in group {
+                    prefetch_chunk(codes);
                     let mut sums = [apart(); SLICES];
                     let values = x.values[0][at].as_chunks::<16>().0;
                     for i in 0..4 {
@@ -92,6 +93,7 @@ macro_rules! narrow {
                     }
                 }
                 for codes in group {
+                    prefetch_chunk(codes);
                     for s in 0..SLICES {
                         let mut sums = [[zero(); M]; P];
                         for i in 0..4 {

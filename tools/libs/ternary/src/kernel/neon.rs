@@ -9,7 +9,7 @@ use std::arch::aarch64::{
 use std::arch::asm;
 
 use super::narrow::narrow;
-use super::{Groups, Job, Outputs, part};
+use super::{Groups, Job, Outputs, part, prefetch_chunk};
 use crate::dense::widen;
 use crate::panel::{CHUNK, PANEL_ROWS};
 

@@ -9,7 +9,7 @@ use std::arch::x86_64::{
 };
 
 use super::narrow::narrow;
-use super::{Groups, Job, Outputs, part};
+use super::{Groups, Job, Outputs, part, prefetch_chunk};
 use crate::dense::widen_ssse3;
 use crate::panel::{CHUNK, PANEL_ROWS};
 
