@@ -194,15 +194,19 @@ async fn answers_come_whole_and_in_pieces_to_the_caller_alone() {
 async fn an_answer_ends_when_its_caller_leaves_or_cancels() {
     let bus = Bus::start();
     let daemon = Daemon::start(true, "", &bus.address);
-    let long = r#"{"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 30000,
+    // At this temperature nothing repeats, so nothing can be guessed ahead and it takes a while.
+    let long = r#"{"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 30000, "temperature": 2,
                    "logit_bias": {"256": -100, "258": -100}}"#;
-    let running = || daemon.unix("GET", "/control/status", None).1["models"][0]["running"].as_u64();
     let wait = async |wanted: u64| {
         let start = std::time::Instant::now();
-        while running() != Some(wanted) {
+        loop {
+            let status = daemon.unix("GET", "/control/status", None).1;
+            if status["models"][0]["running"] == wanted {
+                break;
+            }
             assert!(
-                start.elapsed() < std::time::Duration::from_secs(5),
-                "not {wanted} running"
+                start.elapsed() < std::time::Duration::from_secs(20),
+                "not {wanted} running: {status}"
             );
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
@@ -228,6 +232,22 @@ async fn an_answer_ends_when_its_caller_leaves_or_cancels() {
     drop(ryzan);
     connection.close().await.unwrap();
     wait(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_model_that_writes_nul_stays_on_the_bus() {
+    let bus = Bus::start();
+    let _daemon = Daemon::start(true, "", &bus.address);
+    let connection = bus.connect().await;
+    let ryzan = RyzanProxy::new(&connection).await.unwrap();
+    // Token 0 is the byte 0.
+    let nul = r#"{"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 3, "reasoning_effort": "none",
+                  "logit_bias": {"0": 100}, "temperature": 0}"#;
+    assert_eq!(ryzan.chat("auto", nul).await.unwrap(), "\u{fffd}\u{fffd}\u{fffd}");
+    let mut finished = ryzan.receive_chat_finished().await.unwrap();
+    ryzan.chat_stream("auto", nul).await.unwrap();
+    assert_eq!(finished.next().await.unwrap().args().unwrap().reason(), "length");
+    assert!(ryzan.get_status().await.is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

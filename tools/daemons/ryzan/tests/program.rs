@@ -254,8 +254,9 @@ fn completions_and_responses_answer() {
 #[test]
 fn computing_stops_when_the_client_goes() {
     let daemon = Daemon::start(true, "", NO_BUS);
-    let body =
-        hello(&json!({"stream": true, "max_tokens": 30_000, "logit_bias": {"256": -100, "258": -100}}));
+    let body = hello(
+        &json!({"stream": true, "max_tokens": 30_000, "temperature": 2, "logit_bias": {"256": -100, "258": -100}}),
+    );
     let mut stream = TcpStream::connect(daemon.address.trim_start_matches("http://")).unwrap();
     stream
         .write_all(common::request("127.0.0.1", "POST", "/v1/chat/completions", Some(&body)).as_bytes())

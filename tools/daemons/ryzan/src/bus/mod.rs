@@ -1,18 +1,20 @@
 //! D-Bus: `org.sigmavault.Ryzan` at `/org/sigmavault/Ryzan` on the system bus.
 //!
 //! - [`authority`]: whether polkit lets the caller load and unload models
+//! - [`stream`]: an answer as signals
 //! - [`watch`]: callers that leave the bus take their answers with them
 //!
 //! Signals of a streamed answer go to the caller alone: what is said to the model is nobody else's.
 
 mod authority;
+mod stream;
 mod watch;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use log::{debug, info, warn};
+use log::{info, warn};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use zbus::message::Header;
@@ -57,7 +59,7 @@ pub enum BusError {
 
 impl From<ApiError> for BusError {
     fn from(error: ApiError) -> Self {
-        let message = error.to_string();
+        let message = sendable(&error.to_string());
         match error {
             ApiError::ModelNotFound { .. } => Self::ModelNotFound(message),
             ApiError::NoModel { .. } => Self::NoModel(message),
@@ -124,7 +126,7 @@ impl Ryzan {
                 text.push_str(&more);
             }
         }
-        Ok(text)
+        Ok(sendable(&text))
     }
 
     /// The same in pieces: the signals `ChatDelta`, then `ChatFinished` or `ChatFailed`, carry the handle that this
@@ -159,10 +161,7 @@ impl Ryzan {
         let emitter = emitter.into_owned().set_destination(BusName::Unique(owner));
         let (service, streams) = (Arc::clone(&self.service), Arc::clone(&self.streams));
         tokio::spawn(async move {
-            tokio::select! {
-                () = stream(&service, request, handle, &emitter) => {}
-                _ = stopped => debug!("answer {handle} was stopped by its caller"),
-            }
+            stream::run(&service, request, handle, &emitter, stopped).await;
             streams
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
@@ -250,44 +249,6 @@ impl Ryzan {
     async fn chat_failed(emitter: &SignalEmitter<'_>, handle: u64, message: &str) -> zbus::Result<()>;
 }
 
-async fn stream(service: &Arc<Service>, request: ChatRequest, handle: u64, emitter: &SignalEmitter<'_>) {
-    if let Err(error) = tell(service, request, handle, emitter).await {
-        let told = Ryzan::chat_failed(emitter, handle, &error.to_string()).await;
-        if let Err(error) = told {
-            debug!("answer {handle} has no reader: {error}");
-        }
-    }
-}
-
-async fn tell(
-    service: &Arc<Service>,
-    request: ChatRequest,
-    handle: u64,
-    emitter: &SignalEmitter<'_>,
-) -> Result<(), ApiError> {
-    let unread = |error: zbus::Error| ApiError::Failed {
-        reason: format!("the caller cannot be told: {error}"),
-    };
-    let mut answer = answer::chat(service, request).await?;
-    let mut calls = Vec::new();
-    while let Some(event) = answer.next().await {
-        match event? {
-            Event::Content { text, .. } => Ryzan::chat_delta(emitter, handle, &text).await.map_err(unread)?,
-            Event::Reasoning(_) => {}
-            Event::Call(call) => {
-                calls.push(json!({"id": call.id, "name": call.name, "arguments": call.arguments}));
-            }
-            Event::Finished { reason, .. } => {
-                let calls = Value::Array(std::mem::take(&mut calls)).to_string();
-                Ryzan::chat_finished(emitter, handle, reason.name(), &calls)
-                    .await
-                    .map_err(unread)?;
-            }
-        }
-    }
-    Ok(())
-}
-
 fn request(model: &str, messages_json: &str) -> Result<ChatRequest, ApiError> {
     let value: Value = serde_json::from_str(messages_json)
         .map_err(|error| ApiError::invalid("messages_json", format!("messages_json is not JSON: {error}")))?;
@@ -301,6 +262,11 @@ fn request(model: &str, messages_json: &str) -> Result<ChatRequest, ApiError> {
         body.remove("stream");
     }
     ChatRequest::read(body)
+}
+
+/// A string on the bus has no NUL; one who sends it is put off the bus, and a model can write it.
+fn sendable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
 }
 
 fn sender(header: &Header<'_>) -> Result<UniqueName<'static>, BusError> {
