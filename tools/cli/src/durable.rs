@@ -1,7 +1,7 @@
-//! Files that are whole after a power cut: written beside, flushed, and put in place by a rename that is flushed too.
+//! Durable files of the machine, with errors that name the file and a next step.
 
-use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, Write as _};
+use std::fs::{self, Permissions};
+use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -24,64 +24,24 @@ impl WriteError {
     }
 }
 
-/// Puts a file with these bytes in place, instead of any that is there.
+/// As [`sigmavault_durable::replace`].
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
-    put(path, bytes, None)
+    sigmavault_durable::replace(path, bytes).map_err(WriteError::while_doing("write", path))
 }
 
-/// As [`replace`], and everybody may read it, whatever the umask.
+/// As [`sigmavault_durable::publish`].
 pub fn publish(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
-    put(path, bytes, Some(Permissions::from_mode(0o644)))
+    sigmavault_durable::publish(path, bytes).map_err(WriteError::while_doing("write", path))
 }
 
-fn put(path: &Path, bytes: &[u8], permissions: Option<Permissions>) -> Result<(), WriteError> {
-    // Not hidden and not an entry: systemd-boot takes only names that end in .conf.
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    let beside = PathBuf::from(beside);
-    let failed = WriteError::while_doing("write", &beside);
-    let mut file = File::create(&beside).map_err(&failed)?;
-    file.write_all(bytes).map_err(&failed)?;
-    if let Some(permissions) = permissions {
-        file.set_permissions(permissions).map_err(&failed)?;
-    }
-    file.sync_all().map_err(&failed)?;
-    fs::rename(&beside, path).map_err(WriteError::while_doing("replace", path))?;
-    sync_folder(path)
-}
-
-/// Adds lines to the end of a file that everybody may read. A last line that a power cut tore is ended first.
+/// As [`sigmavault_durable::append`].
 pub fn append(path: &Path, lines: &str) -> Result<(), WriteError> {
-    let failed = WriteError::while_doing("add to", path);
-    let torn = match fs::read(path) {
-        Ok(bytes) => bytes.last().is_some_and(|&last| last != b'\n'),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => false,
-        Err(error) => return Err(failed(error)),
-    };
-    let mut file = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(path)
-        .map_err(&failed)?;
-    let text = if torn {
-        format!("\n{lines}")
-    } else {
-        lines.to_owned()
-    };
-    file.write_all(text.as_bytes()).map_err(&failed)?;
-    file.set_permissions(Permissions::from_mode(0o644))
-        .map_err(&failed)?;
-    file.sync_all().map_err(&failed)?;
-    sync_folder(path)
+    sigmavault_durable::append(path, lines).map_err(WriteError::while_doing("add to", path))
 }
 
-/// Removes a file; none is fine too.
+/// As [`sigmavault_durable::remove`].
 pub fn remove(path: &Path) -> Result<(), WriteError> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(WriteError::while_doing("remove", path)(error)),
-        Ok(()) => sync_folder(path),
-    }
+    sigmavault_durable::remove(path).map_err(WriteError::while_doing("remove", path))
 }
 
 /// Makes a folder that everybody may look into, with those above it.
@@ -91,40 +51,9 @@ pub fn folder(path: &Path) -> Result<(), WriteError> {
     fs::set_permissions(path, Permissions::from_mode(0o755)).map_err(&failed)
 }
 
-fn sync_folder(path: &Path) -> Result<(), WriteError> {
-    let Some(folder) = path.parent() else {
-        return Ok(());
-    };
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(WriteError::while_doing("flush", folder))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_file_is_replaced_whole() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("entry.conf");
-        fs::write(&path, "old and long").unwrap();
-        replace(&path, b"new").unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), "new");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-        publish(&path, b"open").unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o644);
-    }
-
-    #[test]
-    fn lines_are_added_after_a_torn_one() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("list");
-        append(&path, "one\n").unwrap();
-        fs::write(&path, "one\ntw").unwrap();
-        append(&path, "three\n").unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), "one\ntw\nthree\n");
-    }
 
     #[test]
     fn a_failure_names_the_file() {
@@ -135,6 +64,5 @@ mod tests {
             message.starts_with(&format!("cannot add to {}: No such file", path.display())),
             "{message}"
         );
-        remove(&path).unwrap();
     }
 }

@@ -2,7 +2,6 @@
 //! Specification, type 1; systemd's Automatic Boot Assessment).
 
 use std::fs::{self, File};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use sigmavault_facts::slots::entry::{Entry, FIRST, NEWEST, Name};
@@ -162,20 +161,11 @@ impl<'a> Esp<'a> {
         }
     }
 
-    /// A file whose name stands for a whole one: written beside it, flushed, renamed.
     fn put(&self, name: &str, bytes: &[u8]) -> Result<(), ExecuteError> {
         let path = self.folder.join(name);
-        let folder = path.parent().unwrap_or(&self.folder);
-        let new = path.with_extension("new");
-        let write = || {
-            fs::create_dir_all(folder)?;
-            let mut file = File::create(&new)?;
-            file.write_all(bytes)?;
-            file.sync_all()?;
-            fs::rename(&new, &path)?;
-            File::open(folder)?.sync_all()
-        };
-        write().map_err(|error| io("write", &path.display().to_string(), error))
+        fs::create_dir_all(path.parent().unwrap_or(&self.folder))
+            .and_then(|()| sigmavault_durable::replace(&path, bytes))
+            .map_err(|error| io("write", &path.display().to_string(), error))
     }
 
     fn sync(&self, name: &str) -> Result<(), ExecuteError> {

@@ -11,7 +11,6 @@ mod chunks;
 mod digest;
 #[cfg(feature = "download")]
 pub mod download;
-mod durable;
 mod model;
 mod store;
 pub mod verify;

@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 use sigmavault_facts::{Files, mounts};
 
 use crate::chunks::ChunkList;
-use crate::durable;
 use crate::model::{Model, ModelFile};
 
 /// Where models lie when there is a data pool.
@@ -176,7 +175,7 @@ impl Store {
         let path = self.folder_of(&installed.model.id).join(RECORD);
         // Plain fields are always JSON.
         let text = serde_json::to_vec_pretty(installed).unwrap_or_default();
-        durable::replace(&path, &text).map_err(StoreError::on("write", &path))
+        sigmavault_durable::replace(&path, &text).map_err(StoreError::on("write", &path))
     }
 
     /// The chunk hashes of a file, when they were kept and are of a file of this length.
@@ -192,7 +191,7 @@ impl Store {
         let bytes = self.bytes_of(id);
         // The record first: what is left when this is cut short no longer looks like a whole model.
         let record = folder.join(RECORD);
-        durable::remove(&record).map_err(StoreError::on("remove", &record))?;
+        sigmavault_durable::remove(&record).map_err(StoreError::on("remove", &record))?;
         match fs::remove_dir_all(&folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             removed => removed

@@ -6,7 +6,6 @@ use std::io;
 use serde::Serialize;
 
 use crate::chunks::{CHUNK_BYTES, ChunkList};
-use crate::durable;
 use crate::model::{Model, ModelFile};
 use crate::store::{Store, StoreError, chunks_path};
 
@@ -111,5 +110,5 @@ pub(crate) fn write(path: &std::path::Path, list: &ChunkList) -> Result<(), Stor
     let path = chunks_path(path);
     // Plain fields are always JSON.
     let text = serde_json::to_vec(list).unwrap_or_default();
-    durable::replace(&path, &text).map_err(StoreError::on("write", &path))
+    sigmavault_durable::replace(&path, &text).map_err(StoreError::on("write", &path))
 }

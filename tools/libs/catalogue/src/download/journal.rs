@@ -148,7 +148,7 @@ fn read(text: &[u8], begin: impl Fn(&Record) -> bool) -> (Claims, usize) {
 
 /// Removes a journal.
 pub(super) fn remove(path: &Path) -> io::Result<()> {
-    crate::durable::remove(path)
+    sigmavault_durable::remove(path)
 }
 
 #[cfg(test)]

@@ -20,7 +20,6 @@ use std::time::Duration;
 
 use crate::chunks::{CHUNK_BYTES, ChunkList};
 use crate::digest::Digest;
-use crate::durable;
 use crate::model::{Model, ModelFile};
 use crate::store::{Installed, Store, StoreError, beside, part_path};
 use crate::verify;
@@ -225,16 +224,16 @@ pub fn pull(
         verify::write(&path, &list)?;
         let part = part_path(&path);
         fs::rename(&part, &path).map_err(StoreError::on("rename", &part))?;
-        durable::sync_folder_of(&path).map_err(StoreError::on("write", &path))?;
+        sigmavault_durable::sync_folder_of(&path).map_err(StoreError::on("write", &path))?;
         let journal = journal_path(&path);
-        durable::remove(&journal).map_err(StoreError::on("remove", &journal))?;
+        sigmavault_durable::remove(&journal).map_err(StoreError::on("remove", &journal))?;
     }
     store.record(&Installed {
         model: model.clone(),
         accepted_licence: order.accepted_licence.to_owned(),
         time: order.time.clone(),
     })?;
-    durable::remove(&lock_path).map_err(StoreError::on("remove", &lock_path))?;
+    sigmavault_durable::remove(&lock_path).map_err(StoreError::on("remove", &lock_path))?;
     Ok(model
         .files
         .first()
@@ -312,7 +311,7 @@ fn salvage(path: &std::path::Path) -> Result<(), StoreError> {
     let part = part_path(path);
     fs::copy(path, &part).map_err(StoreError::on("copy", path))?;
     let journal = journal_path(path);
-    durable::remove(&journal).map_err(StoreError::on("remove", &journal))
+    sigmavault_durable::remove(&journal).map_err(StoreError::on("remove", &journal))
 }
 
 fn check_space(
