@@ -161,6 +161,11 @@ impl<'a> Bench<'a> {
         Image::create(self.path(&format!("blank-{}.raw", self.images)), bytes)
     }
 
+    /// The folder of files that last as long as the scenario.
+    pub fn folder(&self) -> &Path {
+        self.work.path()
+    }
+
     /// A path for a file that lasts as long as the scenario.
     pub fn path(&self, name: &str) -> PathBuf {
         self.work.path().join(name)

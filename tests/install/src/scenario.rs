@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::bench::Bench;
 use crate::error::Error;
 use crate::scenarios::{
-    damaged, encrypted, keep_data, keys, no_write, pool, power_cuts, pulled, refusals, unattended,
+    damaged, encrypted, keep_data, keys, model, no_write, pool, power_cuts, pulled, refusals, unattended,
 };
 
 /// The one that every change has to pass.
@@ -25,7 +25,7 @@ pub struct Scenario {
 }
 
 /// All of them.
-pub const ALL: [Scenario; 12] = [
+pub const ALL: [Scenario; 13] = [
     Scenario {
         name: "unattended",
         about: "installs by answers on an empty disk, boots it twice, and looks at everything",
@@ -61,6 +61,12 @@ pub const ALL: [Scenario; 12] = [
         about: "an encrypted state partition is opened by the TPM, and by passphrase without it",
         limit: Duration::from_hours(1),
         run: encrypted::tpm,
+    },
+    Scenario {
+        name: "model",
+        about: "a language model comes from a stick, is loaded, answers, and is there again after a restart",
+        limit: Duration::from_hours(1),
+        run: model::run,
     },
     Scenario {
         name: "pool",

@@ -11,7 +11,7 @@ use crate::plan::Settings;
 use crate::run::Run;
 
 /// Groups of the administrator, as far as the image has them.
-const GROUPS: [&str; 5] = ["sudo", "adm", "systemd-journal", "netdev", "users"];
+const GROUPS: [&str; 6] = ["sudo", "adm", "systemd-journal", "netdev", "users", "sigmavault"];
 
 /// Writes everything below `root`.
 pub fn write(run: &dyn Run, root: &Path, settings: &Settings) -> Result<(), ExecuteError> {

@@ -5,6 +5,7 @@ pub mod encrypted;
 pub mod keep_data;
 pub mod keys;
 pub mod looks;
+pub mod model;
 pub mod no_write;
 pub mod pool;
 pub mod power_cuts;

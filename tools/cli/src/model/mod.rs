@@ -40,7 +40,7 @@ pub struct Arguments {
 enum Action {
     /// List the models that are offered, and those that are here
     List,
-    /// Get a model over the network
+    /// Get a model over the network, or from a folder
     ///
     /// Shows the licence first and has it accepted. A download that was broken off goes on where it ended. Every file is
     /// checked against the SHA-256 of the catalogue before it gets its name.
@@ -53,6 +53,9 @@ enum Action {
         /// Read files that are here already, and get their damaged pieces again
         #[arg(long)]
         repair: bool,
+        /// Take the files from this folder, such as a stick, instead of the network
+        #[arg(long, value_name = "DIR")]
+        from: Option<PathBuf>,
     },
     /// Show what a GGUF file holds, and whether the engine can run it
     Inspect {
@@ -181,8 +184,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Vec<u8>> {
             model,
             accept_licence,
             repair,
+            from,
         } => {
-            let pulled = pull::run(&place, model.as_deref(), accept_licence.as_deref(), *repair)?;
+            let (name, licence) = (model.as_deref(), accept_licence.as_deref());
+            let pulled = pull::run(&place, name, licence, *repair, from.as_deref())?;
             print(serde_json::to_value(&pulled)?, pull::show(&pulled))
         }
         Action::Inspect { file, tensors } => {

@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use serde::Serialize;
 use sigmavault_catalogue::Model;
-use sigmavault_catalogue::download::{self, DownloadError, Http, Order, Tuning};
+use sigmavault_catalogue::download::{self, DownloadError, Http, Order, Source, Tuning};
 use sigmavault_facts::report;
 use sigmavault_facts::show::size;
 
@@ -71,6 +71,7 @@ pub fn run(
     name: Option<&str>,
     accepted: Option<&str>,
     repair: bool,
+    from: Option<&Path>,
 ) -> Result<Vec<Pulled>, PullError> {
     let models = match name {
         Some(name) => resolve(place, name)?,
@@ -78,9 +79,16 @@ pub fn run(
     };
     // Every licence before the first byte.
     for model in &models {
-        accept(place, model, accepted)?;
+        accept(place, model, accepted, from)?;
     }
-    models.iter().map(|model| one(place, model, repair)).collect()
+    let source = match from {
+        Some(folder) => Source::Folder(folder.to_owned()),
+        None => Source::Net(Http::new(concat!("sigmavault/", env!("CARGO_PKG_VERSION")))),
+    };
+    models
+        .iter()
+        .map(|model| one(place, model, repair, &source))
+        .collect()
 }
 
 fn resolve(place: &Place, names: &str) -> Result<Vec<Model>, ModelError> {
@@ -95,7 +103,12 @@ fn tier(place: &Place) -> Result<String, ModelError> {
     }
 }
 
-fn accept(place: &Place, model: &Model, accepted: Option<&str>) -> Result<(), PullError> {
+fn accept(
+    place: &Place,
+    model: &Model,
+    accepted: Option<&str>,
+    from: Option<&Path>,
+) -> Result<(), PullError> {
     let (id, licence, url) = (&model.id, &model.licence, &model.licence_url);
     if let Some(accepted) = accepted {
         if accepted == licence {
@@ -120,7 +133,7 @@ fn accept(place: &Place, model: &Model, accepted: Option<&str>) -> Result<(), Pu
         printable(&model.name),
         printable(&model.publisher),
         size(model.bytes()),
-        host(model),
+        from.map_or_else(|| host(model).to_owned(), |folder| folder.display().to_string()),
         size(model.memory_bytes),
     );
     if somebody_there(place) && ask(&question, &mut io::stdin().lock(), &mut io::stderr())? {
@@ -139,7 +152,7 @@ fn host(model: &Model) -> &str {
     rest.split('/').next().unwrap_or(rest)
 }
 
-fn one(place: &Place, model: &Model, repair: bool) -> Result<Pulled, PullError> {
+fn one(place: &Place, model: &Model, repair: bool, source: &Source) -> Result<Pulled, PullError> {
     let already = place.store.main_file(model).is_some();
     let order = Order {
         model,
@@ -148,8 +161,7 @@ fn one(place: &Place, model: &Model, repair: bool) -> Result<Pulled, PullError> 
         repair,
     };
     let mut onlooker = Onlooker::new()?;
-    let http = Http::new(concat!("sigmavault/", env!("CARGO_PKG_VERSION")));
-    let path = download::pull(&place.store, &order, &http, &Tuning::default(), &mut onlooker)?;
+    let path = download::pull(&place.store, &order, source, &Tuning::default(), &mut onlooker)?;
     Ok(Pulled {
         id: model.id.clone(),
         name: model.name.clone(),

@@ -56,7 +56,8 @@ impl Pin {
 /// A request for the bytes from `start` to before `end`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ask<'a> {
-    pub(super) url: &'a str,
+    /// Its address, or its path.
+    pub(super) place: &'a str,
     pub(super) start: u64,
     pub(super) end: u64,
     pub(super) total: u64,
@@ -126,14 +127,14 @@ impl Http {
     }
 
     pub(super) fn get(&self, ask: Ask<'_>) -> Result<Answer, Trouble> {
-        let secure = ask.url.starts_with("https://");
+        let secure = ask.place.starts_with("https://");
         if secure && !self.trusts {
             let why = "this system has no certificates to know servers by; install ca-certificates";
             return Err(Trouble::Refused(why.to_owned()));
         }
         let mut request = self
             .agent
-            .get(ask.url)
+            .get(ask.place)
             .config()
             .https_only(secure)
             .build()

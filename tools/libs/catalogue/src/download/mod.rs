@@ -1,4 +1,4 @@
-//! Getting a model over HTTP.
+//! Getting a model over HTTP, or from a folder.
 //!
 //! A file is written under another name, `FILE.part`, beside a journal of the hashes of what has arrived. Whatever ends a
 //! download - a broken connection, Ctrl-C, a power cut - the next one reads back what is on the disk, believes what its
@@ -6,11 +6,12 @@
 //! read from the disk; only when its SHA-256 is that of the catalogue does it get its name, with the hashes of its pieces
 //! beside it.
 //!
-//! - [`Http`] asks
+//! - [`Source`] is asked: [`Http`], or a folder
 //! - [`Watch`] looks on, and can end it
 
 mod http;
 mod journal;
+mod source;
 mod transfer;
 
 use std::fs::{self, File, TryLockError};
@@ -25,6 +26,7 @@ use crate::store::{Installed, Store, StoreError, beside, part_path};
 use crate::verify;
 
 pub use http::Http;
+pub use source::Source;
 use transfer::Transfer;
 
 /// How a download behaves.
@@ -120,29 +122,29 @@ pub enum DownloadError {
     },
     /// The connection broke too often.
     #[error(
-        "cannot get {url}: {why} ({attempts} times in a row); the same command goes on where it broke off"
+        "cannot get {place}: {why} ({attempts} times in a row); the same command goes on where it broke off"
     )]
     GaveUp {
         /// What was asked for.
-        url: String,
+        place: String,
         /// What happened last.
         why: String,
         /// Attempts without a byte.
         attempts: u32,
     },
     /// The server does not give the file.
-    #[error("cannot get {url}: {why}")]
+    #[error("cannot get {place}: {why}")]
     Refused {
         /// What was asked for.
-        url: String,
+        place: String,
         /// Why not.
         why: String,
     },
     /// The server has a file of another length.
-    #[error("{url} has {found} bytes, but the catalogue says {expected}: it is another file")]
+    #[error("{place} has {found} bytes, but the catalogue says {expected}: it is another file")]
     Length {
         /// What was asked for.
-        url: String,
+        place: String,
         /// Bytes by the catalogue.
         expected: u64,
         /// Bytes by the server.
@@ -150,11 +152,11 @@ pub enum DownloadError {
     },
     /// A piece that comes wrong every time.
     #[error(
-        "piece {chunk} of {url} came with a wrong SHA-256 {times} times: the source has another or a damaged file"
+        "piece {chunk} of {place} came with a wrong SHA-256 {times} times: the source has another or a damaged file"
     )]
     Chunk {
         /// What was asked for.
-        url: String,
+        place: String,
         /// Number of the piece, from 0.
         chunk: usize,
         /// How often.
@@ -162,12 +164,12 @@ pub enum DownloadError {
     },
     /// Everything came, and it is not what the catalogue says.
     #[error(
-        "{url} came whole, but its SHA-256 is {found} instead of {expected}: the source has another or a damaged file; \
+        "{place} came whole, but its SHA-256 is {found} instead of {expected}: the source has another or a damaged file; \
          it was removed"
     )]
     WrongFile {
         /// What was asked for.
-        url: String,
+        place: String,
         /// SHA-256 by the catalogue.
         expected: Digest,
         /// SHA-256 of what came.
@@ -198,7 +200,7 @@ pub struct Order<'a> {
 pub fn pull(
     store: &Store,
     order: &Order<'_>,
-    http: &Http,
+    source: &Source,
     tuning: &Tuning,
     watch: &mut dyn Watch,
 ) -> Result<PathBuf, DownloadError> {
@@ -219,7 +221,8 @@ pub fn pull(
     check_space(store, model, &wanted, tuning)?;
     for (file, known) in wanted {
         let path = store.path_of(model, file);
-        let transfer = Transfer::open(file, &path, known, http, tuning, watch)?;
+        let from = (source, source.place(model, file));
+        let transfer = Transfer::open(file, &path, known, from, tuning, watch)?;
         let list = transfer.run()?;
         verify::write(&path, &list)?;
         let part = part_path(&path);

@@ -6,8 +6,9 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::http::{Answer, Ask, Http, Pin, Trouble};
+use super::http::{Answer, Ask, Pin, Trouble};
 use super::journal::{self, Claims, Journal};
+use super::source::Source;
 use super::{DownloadError, Stage, Tuning, Watch, journal_path};
 use crate::chunks::{ChunkList, Hasher};
 use crate::digest::Digest;
@@ -41,7 +42,9 @@ pub(super) struct Transfer<'a> {
     part: File,
     journal_path: PathBuf,
     journal: Journal,
-    http: &'a Http,
+    source: &'a Source,
+    /// Where the file is there.
+    place: String,
     tuning: &'a Tuning,
     watch: &'a mut dyn Watch,
     /// What the pieces must be, when that is known.
@@ -82,7 +85,7 @@ impl<'a> Transfer<'a> {
         file: &'a ModelFile,
         path: &Path,
         known: Option<Vec<Digest>>,
-        http: &'a Http,
+        (source, place): (&'a Source, String),
         tuning: &'a Tuning,
         watch: &'a mut dyn Watch,
     ) -> Result<Self, DownloadError> {
@@ -103,7 +106,8 @@ impl<'a> Transfer<'a> {
             part,
             journal_path,
             journal,
-            http,
+            source,
+            place,
             tuning,
             watch,
             known: known.filter(|known| known.len() == count),
@@ -145,7 +149,7 @@ impl<'a> Transfer<'a> {
             remove(&self.journal_path)?;
             remove(&self.part_path)?;
             return Err(DownloadError::WrongFile {
-                url: self.file.url.clone(),
+                place: self.place.clone(),
                 expected: self.file.sha256,
                 found: list.sha256,
             });
@@ -212,13 +216,13 @@ impl<'a> Transfer<'a> {
                 Err(Ended::Stopped) => return Err(self.stopped()),
                 Err(Ended::Trouble(Trouble::Refused(why))) => {
                     return Err(DownloadError::Refused {
-                        url: self.file.url.clone(),
+                        place: self.place.clone(),
                         why,
                     });
                 }
                 Err(Ended::Trouble(Trouble::Length(found))) => {
                     return Err(DownloadError::Length {
-                        url: self.file.url.clone(),
+                        place: self.place.clone(),
                         expected: self.file.bytes,
                         found,
                     });
@@ -231,7 +235,7 @@ impl<'a> Transfer<'a> {
             failures += 1;
             if failures >= self.tuning.attempts {
                 return Err(DownloadError::GaveUp {
-                    url: self.file.url.clone(),
+                    place: self.place.clone(),
                     why,
                     attempts: failures,
                 });
@@ -249,8 +253,8 @@ impl<'a> Transfer<'a> {
 
     /// Asks for the bytes from `start` to before `end`, and takes in what comes.
     fn request(&mut self, start: u64, end: u64) -> Result<(), Ended> {
-        let answer = self.http.get(Ask {
-            url: &self.file.url,
+        let answer = self.source.get(Ask {
+            place: &self.place,
             start,
             end,
             total: self.file.bytes,
@@ -374,7 +378,7 @@ impl<'a> Transfer<'a> {
         self.wrong[chunk] += 1;
         if self.wrong[chunk] >= WRONG {
             return Err(Ended::Fatal(DownloadError::Chunk {
-                url: self.file.url.clone(),
+                place: self.place.clone(),
                 chunk,
                 times: self.wrong[chunk],
             }));

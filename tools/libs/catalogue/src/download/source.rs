@@ -1,0 +1,63 @@
+//! Where files come from.
+
+use std::fs::File;
+use std::io::{self, Seek as _, SeekFrom};
+use std::path::PathBuf;
+
+use super::http::{Answer, Ask, Http, Trouble};
+use crate::model::{Model, ModelFile};
+
+/// Where the files of a model come from.
+#[derive(Debug)]
+pub enum Source {
+    /// The addresses of the catalogue.
+    Net(Http),
+    /// A folder, such as a stick: the files themselves, or below the id of their model.
+    Folder(PathBuf),
+}
+
+impl Source {
+    /// Where a file is, for a person too.
+    pub(super) fn place(&self, model: &Model, file: &ModelFile) -> String {
+        match self {
+            Self::Net(_) => file.url.clone(),
+            Self::Folder(folder) => {
+                let below = folder.join(&model.id).join(&file.name);
+                let path = if below.is_file() {
+                    below
+                } else {
+                    folder.join(&file.name)
+                };
+                path.display().to_string()
+            }
+        }
+    }
+
+    pub(super) fn get(&self, ask: Ask<'_>) -> Result<Answer, Trouble> {
+        match self {
+            Self::Net(http) => http.get(ask),
+            Self::Folder(_) => open(ask),
+        }
+    }
+}
+
+fn open(ask: Ask<'_>) -> Result<Answer, Trouble> {
+    let failed = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => Trouble::Refused(error.to_string()),
+        _ => Trouble::broken(error.to_string()),
+    };
+    let mut file = File::open(ask.place).map_err(failed)?;
+    let found = file.metadata().map_err(failed)?;
+    if !found.is_file() {
+        return Err(Trouble::Refused("it is not a file".to_owned()));
+    }
+    if found.len() != ask.total {
+        return Err(Trouble::Length(found.len()));
+    }
+    file.seek(SeekFrom::Start(ask.start)).map_err(failed)?;
+    Ok(Answer {
+        from: ask.start,
+        pin: None,
+        body: Box::new(file),
+    })
+}
