@@ -61,10 +61,15 @@ impl Rig {
         self
     }
 
-    /// With the system disk.
+    /// With the system disk. Machines keep what is in their boot list; this firmware strikes out what has no place in
+    /// QEMU's order whenever a medium has one, and would go to its shell next time.
     #[must_use]
-    pub fn system(self, image: &Image) -> Self {
-        self.drive(image, SYSTEM, Bus::Virtio)
+    pub fn system(mut self, image: &Image) -> Self {
+        self.drives.push(Drive {
+            boot_index: Some(1),
+            ..Drive::new(&image.path, SYSTEM, Bus::Virtio)
+        });
+        self
     }
 
     /// With one more credential.
