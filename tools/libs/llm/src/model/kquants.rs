@@ -117,6 +117,7 @@ mod tests {
                 shape: vec![rows, columns],
                 stored: Stored::As(stored),
                 bytes,
+                at: 0,
             };
             let matrix = KQuants::load(&tensor(&bytes), rows, columns).unwrap();
             let kept = blocks.dequantize(&Device::Cpu).unwrap().to_vec2::<f32>().unwrap();

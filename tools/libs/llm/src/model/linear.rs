@@ -36,8 +36,17 @@ pub enum Linear {
 impl Linear {
     /// Loads tensor `name`, which must be of this shape.
     pub fn load(weights: &Weights, name: &str, rows: usize, columns: usize) -> Result<Self, LoadError> {
-        let tensor = weights.tensor(name)?;
-        let ternary = encoding(&tensor);
+        Self::of(weights, &weights.tensor(name)?, rows, columns)
+    }
+
+    /// Loads a tensor, or a part of one, which must be of this shape.
+    pub fn of(
+        weights: &Weights,
+        tensor: &Tensor<'_>,
+        rows: usize,
+        columns: usize,
+    ) -> Result<Self, LoadError> {
+        let ternary = encoding(tensor);
         let shape = match ternary {
             Some(Encoding::BitnetPacked) if rows.is_multiple_of(4) => [rows / 4, columns],
             _ => [rows, columns],
@@ -46,11 +55,11 @@ impl Linear {
             return Err(tensor.misshapen(&shape));
         }
         if ternary.is_none() {
-            return Self::dense(weights, &tensor, rows, columns);
+            return Self::dense(weights, tensor, rows, columns);
         }
-        match weights.panels(name) {
+        match weights.panels(tensor.name) {
             Some(matrix) if matrix.rows() == rows && matrix.cols() == columns => Ok(Self::Ternary(matrix)),
-            _ => pack(weights, &tensor).map(Self::Ternary),
+            _ => pack(weights, tensor).map(Self::Ternary),
         }
     }
 
@@ -75,7 +84,7 @@ impl Linear {
             name: tensor.name.to_owned(),
             reason: e.to_string(),
         };
-        match (tensor.stored, weights.on_map(tensor.name)) {
+        match (tensor.stored, weights.on_map(tensor)) {
             (Stored::As(TensorKind::F16), Some((map, range))) => F16Matrix::on_map(map, range, rows, columns)
                 .map(Self::Half)
                 .map_err(failed),

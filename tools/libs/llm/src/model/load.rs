@@ -7,6 +7,7 @@ use sigmavault_gguf::Metadata;
 use sigmavault_ternary::Precision;
 
 use super::error::LoadError;
+use super::granite_load;
 use super::keys::{Keys, bad};
 use super::mamba2_load;
 use super::network::Network;
@@ -183,11 +184,14 @@ pub(super) fn network(
             vocabulary,
             options.precision,
         )?),
+        "granitehybrid" | "granitemoehybrid" => {
+            Box::new(granite_load::load(keys, weights, vocabulary, options)?)
+        }
         "mamba2" => Box::new(mamba2_load::load(keys, weights, vocabulary, options.precision)?),
         other => {
             return Err(LoadError::Architecture {
                 name: other.to_owned(),
-                reason: "known are qwen3, bitnet, mamba2 and rwkv7",
+                reason: "known are qwen3, bitnet, granitehybrid, mamba2 and rwkv7",
             });
         }
     };

@@ -3,6 +3,7 @@
 use sigmavault_ternary::Precision;
 
 use super::decoder::{Block, Decoder, Factors, Mixer};
+use super::decoder_load::Ends;
 use super::error::LoadError;
 use super::keys::{Keys, bad};
 use super::linear::Linear;
@@ -48,16 +49,16 @@ pub fn load(
             })
         })
         .collect::<Result<_, LoadError>>()?;
-    let (embedding, norm, head) = if gguf {
-        ("token_embd.weight", "output_norm.weight", "output.weight")
+    let ends = if gguf {
+        Ends::GGUF
     } else {
-        (
+        [
             "backbone.embeddings.weight",
             "backbone.norm_f.weight",
             "lm_head.weight",
-        )
+        ]
     };
-    let tied = !weights.has(head) || keys.switch("tie_word_embeddings");
+    let ends = Ends::load(keys, weights, ends, vocabulary, width)?;
     Ok(Decoder {
         width,
         memory: Memory {
@@ -68,14 +69,10 @@ pub fn load(
         precision,
         factors: Factors::default(),
         rope: None,
-        embedding: Linear::load(weights, embedding, vocabulary, width)?,
+        embedding: ends.embedding,
         blocks,
-        norm: weights.floats(norm, &[width])?,
-        head: if tied {
-            None
-        } else {
-            Some(Linear::load(weights, head, vocabulary, width)?)
-        },
+        norm: ends.norm,
+        head: ends.head,
         spare: Spare::default(),
     })
 }
@@ -141,15 +138,17 @@ fn refuse_other_forms(keys: Keys<'_>) -> Result<(), LoadError> {
             "projections with a bias are not supported",
         ));
     }
-    if let Keys::Json(json) = keys
-        && json
-            .get("hidden_act")
-            .and_then(serde_json::Value::as_str)
-            .is_some_and(|act| act != "silu")
-    {
-        return Err(bad("hidden_act", "another", "only silu is supported"));
+    refuse_other_gates(keys)
+}
+
+/// An activation that no published model of Mamba-2 has.
+pub fn refuse_other_gates(keys: Keys<'_>) -> Result<(), LoadError> {
+    match keys {
+        Keys::Json(_) if keys.text("hidden_act").is_some_and(|act| act != "silu") => {
+            Err(bad("hidden_act", "another", "only silu is supported"))
+        }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// The tensors of one layer under the names of its file.
