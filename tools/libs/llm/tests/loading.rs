@@ -9,8 +9,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use common::{expected, folder, load, path, run};
+use sigmavault_gguf::support::ARCHITECTURES;
 use sigmavault_gguf::{TensorKind, Writer};
-use sigmavault_llm::model::{ForwardError, LoadOptions, Model, Step, Wanted};
+use sigmavault_llm::model::{ForwardError, LoadError, LoadOptions, Model, Step, Wanted};
 use sigmavault_ternary::Pool;
 
 /// Numbers of a small Qwen3; tests change one of them.
@@ -148,6 +149,26 @@ fn other_architectures_are_refused_by_name() {
         assert!(error.contains(reason), "{error}");
     }
     assert!(Model::load(Path::new("/nowhere.gguf"), &LoadOptions::default()).is_err());
+}
+
+/// What is told about files is what the loader does.
+#[test]
+fn the_architectures_that_are_listed_are_known() {
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("model.gguf");
+    for (name, _) in ARCHITECTURES {
+        let mut writer = Writer::new();
+        writer
+            .set("general.architecture", name)
+            .set(&format!("{name}.rope.freq_base"), 5e5_f32);
+        writer.tensor("token_embd.weight", &[4, 4], TensorKind::F32, &[0; 64]);
+        writer.write(&mut fs::File::create(&file).unwrap()).unwrap();
+        let error = Model::load(&file, &LoadOptions::default()).unwrap_err();
+        assert!(
+            !matches!(error, LoadError::Architecture { .. }),
+            "{name}: {error}"
+        );
+    }
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! A stack of layers, each a mixer over time (attention or a recurrence) and perhaps a feed-forward part, with normalisation before
-//! both: Qwen3, `BitNet` b1.58, Mamba-2 and Granite 4 H, a hybrid of attention and Mamba-2, are such stacks.
+//! both: Qwen3, `BitNet` b1.58, Mamba, Mamba-2 and Granite 4 H, a hybrid of attention and Mamba-2, are such stacks.
 
 use sigmavault_ternary::{Activations, Pool, Precision};
 
@@ -7,6 +7,7 @@ use super::error::ForwardError;
 use super::experts::{self, Experts};
 use super::feed_forward::{self, FeedForward};
 use super::linear::{Linear, products};
+use super::mamba::{self, Mamba};
 use super::mamba2::{self, Mamba2};
 use super::network::{Network, Pass, Segment, Spare};
 use super::ops;
@@ -19,6 +20,8 @@ use super::sequence::Memory;
 pub enum Mixer {
     /// Attention.
     Attention(SelfAttention),
+    /// A Mamba recurrence.
+    Mamba(Mamba),
     /// A Mamba-2 recurrence.
     Mamba2(Mamba2),
 }
@@ -66,6 +69,7 @@ impl Block {
         let bytes = |matrices: &[&Linear]| matrices.iter().map(|m| m.bytes()).sum();
         match &self.mixer {
             Mixer::Attention(layer) => bytes(&layer.matrices()),
+            Mixer::Mamba(layer) => bytes(&layer.matrices()),
             Mixer::Mamba2(layer) => bytes(&layer.matrices()),
         }
     }
@@ -117,6 +121,7 @@ pub struct Work {
     normed: Vec<f32>,
     quantised: Activations,
     attention: self_attention::Work,
+    mamba: mamba::Work,
     mamba2: mamba2::Work,
     feed_forward: feed_forward::Work,
     experts: experts::Work,
@@ -208,6 +213,7 @@ impl Decoder {
             normed,
             quantised,
             attention,
+            mamba,
             mamba2,
             feed_forward,
             experts,
@@ -229,6 +235,9 @@ impl Decoder {
                     added,
                     pool,
                 )?;
+            }
+            Mixer::Mamba(layer) => {
+                layer.apply(normed, pass, self.precision, quantised, mamba, added, pool)?;
             }
             Mixer::Mamba2(layer) => {
                 layer.apply(normed, pass, self.precision, quantised, mamba2, added, pool)?;

@@ -273,7 +273,9 @@ struct Layers<'a> {
 impl Layers<'_> {
     /// The attention of layer `n`, which is number `index` of those with attention.
     fn attention(&self, n: usize, index: usize) -> Result<SelfAttention, LoadError> {
-        let heads = self.heads.ok_or_else(|| LoadError::MissingKey("the heads of attention".to_owned()))?;
+        let heads = self
+            .heads
+            .ok_or_else(|| LoadError::MissingKey("the heads of attention".to_owned()))?;
         let plain = self.tensors.attention(n, self.width, heads, self.epsilon)?;
         Ok(SelfAttention {
             index,
@@ -289,7 +291,9 @@ impl Layers<'_> {
 
     /// The Mamba-2 part of layer `n`, whose numbers begin at `at` in a sequence's state.
     fn mamba(&self, n: usize, at: usize) -> Result<Mixer, LoadError> {
-        let sizes = self.sizes.ok_or_else(|| LoadError::MissingKey("the sizes of Mamba".to_owned()))?;
+        let sizes = self
+            .sizes
+            .ok_or_else(|| LoadError::MissingKey("the sizes of Mamba".to_owned()))?;
         let tensors = if self.tensors.gguf {
             mamba2_load::Tensors::gguf(self.tensors.weights, n)
         } else {
@@ -335,7 +339,12 @@ impl Layers<'_> {
         let both = self.tensors.name(n, "shared_mlp.input_linear");
         let down = self.tensors.name(n, "shared_mlp.output_linear");
         let both = weights.tensor(&both)?;
-        self.gated(&both.part(0, 2)?, &both.part(1, 2)?, &weights.tensor(&down)?, size)
+        self.gated(
+            &both.part(0, 2)?,
+            &both.part(1, 2)?,
+            &weights.tensor(&down)?,
+            size,
+        )
     }
 
     /// The experts, each a part of tensors that hold all of them.

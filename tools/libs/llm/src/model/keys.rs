@@ -81,9 +81,7 @@ impl Keys<'_> {
         };
         let Some(numbers) = metadata.u64s(&name) else {
             let one = self.count_or_none(key)?;
-            return one
-                .map(|n| vec![n; layers])
-                .ok_or(LoadError::MissingKey(name));
+            return one.map(|n| vec![n; layers]).ok_or(LoadError::MissingKey(name));
         };
         if numbers.len() != layers {
             return Err(bad(

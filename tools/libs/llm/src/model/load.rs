@@ -9,6 +9,7 @@ use sigmavault_ternary::Precision;
 use super::error::LoadError;
 use super::granite_load;
 use super::keys::{Keys, bad};
+use super::mamba_load;
 use super::mamba2_load;
 use super::network::Network;
 use super::packed;
@@ -187,11 +188,12 @@ pub(super) fn network(
         "granitehybrid" | "granitemoehybrid" => {
             Box::new(granite_load::load(keys, weights, vocabulary, options)?)
         }
+        "mamba" => Box::new(mamba_load::load(keys, weights, vocabulary, options.precision)?),
         "mamba2" => Box::new(mamba2_load::load(keys, weights, vocabulary, options.precision)?),
         other => {
             return Err(LoadError::Architecture {
                 name: other.to_owned(),
-                reason: "known are qwen3, bitnet, granitehybrid, mamba2 and rwkv7",
+                reason: "known are qwen3, bitnet, granitehybrid, mamba, mamba2 and rwkv7",
             });
         }
     };

@@ -2,6 +2,7 @@
 
 use sigmavault_ternary::Precision;
 
+use super::convolution::Convolution;
 use super::decoder::{Block, Decoder, Factors, Mixer};
 use super::decoder_load::Ends;
 use super::error::LoadError;
@@ -13,7 +14,14 @@ use super::sequence::Memory;
 use super::weights::Weights;
 
 /// The most tokens a convolution sees; the published models have 4.
-const WIDEST_KERNEL: usize = 64;
+pub const WIDEST_KERNEL: usize = 64;
+
+/// The names of [`Ends`] in Mamba's files of transformers.
+pub const BACKBONE: [&str; 3] = [
+    "backbone.embeddings.weight",
+    "backbone.norm_f.weight",
+    "lm_head.weight",
+];
 
 /// Loads the model.
 pub fn load(
@@ -49,15 +57,7 @@ pub fn load(
             })
         })
         .collect::<Result<_, LoadError>>()?;
-    let ends = if gguf {
-        Ends::GGUF
-    } else {
-        [
-            "backbone.embeddings.weight",
-            "backbone.norm_f.weight",
-            "lm_head.weight",
-        ]
-    };
+    let ends = if gguf { Ends::GGUF } else { BACKBONE };
     let ends = Ends::load(keys, weights, ends, vocabulary, width)?;
     Ok(Decoder {
         width,
@@ -141,7 +141,7 @@ fn refuse_other_forms(keys: Keys<'_>) -> Result<(), LoadError> {
     refuse_other_gates(keys)
 }
 
-/// An activation that no published model of Mamba-2 has.
+/// An activation that no published Mamba model has.
 pub fn refuse_other_gates(keys: Keys<'_>) -> Result<(), LoadError> {
     match keys {
         Keys::Json(_) if keys.text("hidden_act").is_some_and(|act| act != "silu") => {
@@ -204,12 +204,10 @@ pub fn layer(
     let matrix = |gguf: &str, transformers: &str, rows: usize, columns: usize| {
         Linear::load(tensors.weights, &tensors.name(gguf, transformers), rows, columns)
     };
-    // In the file the taps of a channel stand together; for vectors, those of a time do.
-    let taps = vector("conv1d.weight", "conv1d.weight", &[channels, kernel])?;
-    let convolution = (0..kernel)
-        .flat_map(|tap| taps.iter().skip(tap).step_by(kernel))
-        .copied()
-        .collect();
+    let convolution = Convolution::new(
+        &vector("conv1d.weight", "conv1d.weight", &[channels, kernel])?,
+        vector("conv1d.bias", "conv1d.bias", &[channels])?,
+    );
     let mut decay = vector("a", "A_log", &[heads])?;
     if !tensors.gguf {
         for a in &mut decay {
@@ -228,7 +226,6 @@ pub fn layer(
         at,
         input: matrix("in.weight", "in_proj.weight", sizes.projected(), width)?,
         convolution,
-        convolution_bias: vector("conv1d.bias", "conv1d.bias", &[channels])?,
         step_bias: vector("dt.bias", "dt_bias", &[heads])?,
         decay,
         skip: vector("d", "D", &[heads])?,
