@@ -28,6 +28,7 @@ const MODELS: &[&str] = &[
     "granite-rope-f16",
     "granite-experts-q8_0",
     "granite-experts-safetensors",
+    "granite-experts-k",
     "rwkv7-f16",
     "rwkv7-q8_0",
     "rwkv7-safetensors",

@@ -107,7 +107,7 @@ impl Linear {
                 values: tensor.to_floats()?,
                 columns,
             }),
-            _ => KQuants::load(tensor, rows, columns).map(Self::Blocks),
+            (_, mapped) => KQuants::load(tensor, mapped, rows, columns).map(Self::Blocks),
         }
     }
 
@@ -138,7 +138,7 @@ impl Linear {
         match self {
             Self::Ternary(matrix) => matrix.row_f32(row, out),
             Self::Half(matrix) => matrix.row_f32(row, out),
-            Self::Blocks(matrix) => matrix.row(row, out)?,
+            Self::Blocks(matrix) => matrix.row(row, out),
             Self::Byte(matrix) => matrix.row_f32(row, out),
             Self::Full { values, columns } => out.copy_from_slice(&values[row * columns..][..*columns]),
         }
@@ -153,7 +153,7 @@ impl Linear {
         pool: &Pool,
     ) -> Result<(), ForwardError> {
         match self {
-            Self::Blocks(matrix) => matrix.product(input, out)?,
+            Self::Blocks(matrix) => matrix.product(input, out, pool),
             Self::Ternary(matrix) => multiply(matrix, quantised, out, pool),
             Self::Half(matrix) => multiply_dense(matrix, input, input.len() / matrix.cols(), out, pool),
             Self::Byte(matrix) => multiply_dense(matrix, input, input.len() / matrix.cols(), out, pool),
