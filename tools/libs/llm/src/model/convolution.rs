@@ -52,11 +52,11 @@ impl Convolution {
         pool: &Pool,
     ) {
         let channels = self.bias.len();
-        let past = self.taps.len() / channels - 1;
+        let before = self.taps.len() / channels - 1;
         let input = |row: usize| &input.rows[row * input.width + input.first..][..channels];
         out.resize(pass.rows * channels, 0.0);
         for segment in pass.segments {
-            let state = &mut pass.sequences[segment.sequence].state[at..][..past * channels];
+            let state = &mut pass.sequences[segment.sequence].state[at..][..before * channels];
             let rows = segment.rows.clone();
             let sums = &mut out[rows.start * channels..rows.end * channels];
             {
@@ -68,10 +68,10 @@ impl Convolution {
                         for (tap, weights) in self.taps.chunks_exact(channels).enumerate() {
                             // Taps before this text's part of the pass come from the state.
                             let time = token + tap;
-                            let seen = if time < past {
+                            let seen = if time < before {
                                 &state[time * channels..][..channels]
                             } else {
-                                input(rows.start + time - past)
+                                input(rows.start + time - before)
                             };
                             for ((o, w), x) in sums.iter_mut().zip(weights).zip(seen) {
                                 *o += w * x;
@@ -81,11 +81,11 @@ impl Convolution {
                     }
                 });
             }
-            let kept = past.saturating_sub(rows.len());
-            state.copy_within((past - kept) * channels.., 0);
+            let kept = before.saturating_sub(rows.len());
+            state.copy_within((before - kept) * channels.., 0);
             for (slot, row) in state[kept * channels..]
                 .chunks_exact_mut(channels)
-                .zip(rows.end + kept - past..)
+                .zip(rows.end + kept - before..)
             {
                 slot.copy_from_slice(input(row));
             }

@@ -16,7 +16,7 @@ pub struct Experts {
     /// How many experts a token goes through.
     pub used: usize,
     /// The experts.
-    pub experts: Vec<FeedForward>,
+    pub parts: Vec<FeedForward>,
     /// One that every token goes through besides.
     pub shared: Option<FeedForward>,
 }
@@ -42,13 +42,13 @@ pub struct Work {
 impl Experts {
     /// Bytes of all weights.
     pub fn bytes(&self) -> usize {
-        let experts: usize = self.experts.iter().map(FeedForward::bytes).sum();
+        let experts: usize = self.parts.iter().map(FeedForward::bytes).sum();
         self.always() + experts
     }
 
     /// Bytes that one token reads.
     pub fn bytes_per_token(&self) -> usize {
-        let one = self.experts.first().map_or(0, FeedForward::bytes);
+        let one = self.parts.first().map_or(0, FeedForward::bytes);
         self.always() + self.used * one
     }
 
@@ -84,7 +84,7 @@ impl Experts {
             &mut [(&self.router, scores)],
             pool,
         )?;
-        choose(scores, self.experts.len(), self.used, choices);
+        choose(scores, self.parts.len(), self.used, choices);
         if let Some(shared) = &self.shared {
             shared.apply(normed, rows, precision, quantised, feed_forward, out, pool)?;
         } else {
@@ -97,7 +97,7 @@ impl Experts {
             for token in tokens {
                 gathered.extend_from_slice(&normed[token.row * width..][..width]);
             }
-            self.experts[tokens[0].expert].apply(
+            self.parts[tokens[0].expert].apply(
                 gathered,
                 tokens.len(),
                 precision,

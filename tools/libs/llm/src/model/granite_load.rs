@@ -57,8 +57,7 @@ pub fn load(
         heads,
         scale: factor("attention_multiplier", "attention.scale")?.or((!gguf).then_some(1.0)),
         sizes: kinds
-            .iter()
-            .any(|kind| *kind == Kind::Mamba)
+            .contains(&Kind::Mamba)
             .then(|| mamba2_load::sizes(keys))
             .transpose()?,
         feed: FeedSizes::of(keys)?,
@@ -315,7 +314,7 @@ impl Layers<'_> {
         Ok(Feed::Experts(Experts {
             router: self.tensors.matrix(n, router, count, self.width)?,
             used,
-            experts: self.experts(n, count)?,
+            parts: self.experts(n, count)?,
             shared: (self.feed.shared > 0)
                 .then(|| self.shared(n, "_shexp"))
                 .transpose()?,

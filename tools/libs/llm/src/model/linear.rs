@@ -134,6 +134,10 @@ impl Linear {
     }
 
     /// One row, for looking up an embedding.
+    #[allow(
+        clippy::unnecessary_wraps,
+        reason = "callers need not know which forms cannot fail"
+    )]
     pub fn row(&self, row: usize, out: &mut [f32]) -> Result<(), ForwardError> {
         match self {
             Self::Ternary(matrix) => matrix.row_f32(row, out),
@@ -145,6 +149,10 @@ impl Linear {
         Ok(())
     }
 
+    #[allow(
+        clippy::unnecessary_wraps,
+        reason = "callers need not know which forms cannot fail"
+    )]
     fn product(
         &self,
         input: &[f32],

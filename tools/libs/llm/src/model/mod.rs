@@ -46,6 +46,7 @@ mod rwkv7;
 mod rwkv7_load;
 mod self_attention;
 mod sequence;
+mod shards;
 mod step;
 mod transformer_load;
 mod weights;

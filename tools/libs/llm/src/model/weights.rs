@@ -46,11 +46,29 @@ pub struct Safetensors {
     data: usize,
 }
 
-/// The file of a model.
+impl Safetensors {
+    fn open(path: &Path) -> Result<Self, LoadError> {
+        let bytes = std::fs::read(path).map_err(|source| LoadError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        let (length, header) = SafeTensors::read_metadata(&bytes).map_err(|e| LoadError::Safetensors {
+            path: path.to_owned(),
+            reason: e.to_string(),
+        })?;
+        Ok(Self {
+            bytes,
+            header,
+            data: length + 8,
+        })
+    }
+}
+
+/// The file of a model, or its files.
 #[derive(Debug)]
 enum Kept {
     Gguf(File),
-    Safetensors(Safetensors),
+    Safetensors(Vec<Safetensors>),
 }
 
 /// The tensors of a model.
@@ -101,8 +119,8 @@ impl Weights {
                 .filter(|tensor| tensor.kind.is_ternary() && tensor.shape.len() == 2)
                 .map(|tensor| tensor.name.clone())
                 .collect(),
-            Kept::Safetensors(file) => {
-                let names = file.header.tensors().into_keys();
+            Kept::Safetensors(files) => {
+                let names = files.iter().flat_map(|file| file.header.tensors().into_keys());
                 let packed = |name: &String| {
                     self.get(name).is_some_and(|t| t.stored == Stored::Bytes)
                         && self.has(&format!("{name}_scale"))
@@ -114,22 +132,11 @@ impl Weights {
         }
     }
 
-    /// Opens a safetensors file.
-    pub fn open_safetensors(path: &Path) -> Result<Self, LoadError> {
-        let bytes = std::fs::read(path).map_err(|source| LoadError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
-        let (length, header) = SafeTensors::read_metadata(&bytes).map_err(|e| LoadError::Safetensors {
-            path: path.to_owned(),
-            reason: e.to_string(),
-        })?;
+    /// Opens safetensors files, which together hold the tensors.
+    pub fn open_safetensors(files: &[PathBuf]) -> Result<Self, LoadError> {
+        let files = files.iter().map(|path| Safetensors::open(path));
         Ok(Self {
-            file: Kept::Safetensors(Safetensors {
-                bytes,
-                header,
-                data: length + 8,
-            }),
+            file: Kept::Safetensors(files.collect::<Result<_, _>>()?),
             panels: None,
         })
     }
@@ -153,8 +160,10 @@ impl Weights {
                     at: 0,
                 })
             }
-            Kept::Safetensors(file) => {
-                let info = file.header.info(name)?;
+            Kept::Safetensors(files) => {
+                let (file, info) = files
+                    .iter()
+                    .find_map(|file| Some((file, file.header.info(name)?)))?;
                 let (from, to) = info.data_offsets;
                 Some(Tensor {
                     name,
