@@ -5,12 +5,15 @@
 
 use crate::index::Index;
 use crate::kind::TensorKind;
+use crate::metadata::Metadata;
 use crate::summary::Summary;
+use crate::value::Value;
 
 /// Architectures that the engine runs, by `general.architecture`, and what they are.
-pub const ARCHITECTURES: [(&str, &str); 7] = [
+pub const ARCHITECTURES: [(&str, &str); 8] = [
     ("qwen3", "Qwen3, Ternary-Bonsai among them"),
     ("bitnet", "BitNet b1.58"),
+    ("bitnet-25", "BitNet b1.58"),
     ("bitnet-b1.58", "BitNet b1.58"),
     ("mamba", "Mamba-1"),
     ("mamba2", "Mamba-2"),
@@ -34,6 +37,29 @@ pub const KINDS: [TensorKind; 12] = [
     TensorKind::Q2_0G128,
 ];
 
+/// Tokenizers that the engine has, by `tokenizer.ggml.model`.
+pub const TOKENIZERS: [&str; 4] = ["gpt2", "llama", "rwkv", "bert"];
+
+/// The ways of byte-pair tokenizers to cut a text into words that the engine has, by `tokenizer.ggml.pre`.
+pub const PRE_TOKENIZERS: [&str; 16] = [
+    "llama-bpe",
+    "llama3",
+    "llama-v3",
+    "falcon3",
+    "qwen2",
+    "deepseek-r1-qwen",
+    "dbrx",
+    "smaug-bpe",
+    "gpt-2",
+    "phi-2",
+    "olmo",
+    "mpt",
+    "refact",
+    "smollm",
+    "starcoder",
+    "command-r",
+];
+
 /// Something that keeps the engine from running a file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Obstacle {
@@ -46,6 +72,12 @@ pub enum Obstacle {
     /// Something else than a model, such as an adapter.
     #[error("the file holds no model of its own but one of type {0:?}")]
     NoModel(String),
+    /// A model of a known architecture whose layers differ from those that the engine has.
+    #[error("the engine does not run {0}")]
+    Form(&'static str),
+    /// A tokenizer that the engine does not have.
+    #[error("the engine does not have the tokenizer {0:?}")]
+    Tokenizer(String),
     /// Only a vocabulary.
     #[error("the file has no tensors: it is a vocabulary, not a model")]
     NoTensors,
@@ -98,6 +130,7 @@ pub fn obstacles(index: &Index) -> Vec<Obstacle> {
         }
         Some(_) => {}
     }
+    found.extend(form(metadata).map(Obstacle::Form));
     if let Some(name) = summary.name.filter(|name| is_bonsai_2(name)) {
         found.push(Obstacle::ActivationTransform(name));
     }
@@ -121,7 +154,37 @@ pub fn obstacles(index: &Index) -> Vec<Obstacle> {
     {
         found.push(Obstacle::NoVocabulary);
     }
+    found.extend(tokenizer(metadata).map(Obstacle::Tokenizer));
     found
+}
+
+/// What a file is that carries the name of an architecture that the engine runs, but differs from it.
+fn form(metadata: &Metadata) -> Option<&'static str> {
+    match metadata.architecture()? {
+        "bitnet"
+            if metadata
+                .of_architecture("rope.freq_base")
+                .and_then(Value::as_f32)
+                .unwrap_or(1e4)
+                < 1e5 =>
+        {
+            Some("the first BitNet models, whose activation differs; it runs BitNet b1.58 2B4T")
+        }
+        "mamba" if metadata.of_architecture("ssm.dt_b_c_rms") == Some(&Value::Bool(true)) => {
+            Some("FalconMamba, which normalises within its layers")
+        }
+        _ => None,
+    }
+}
+
+/// The tokenizer, if the engine does not have it.
+fn tokenizer(metadata: &Metadata) -> Option<String> {
+    let model = metadata.string("tokenizer.ggml.model")?;
+    if !TOKENIZERS.contains(&model) {
+        return Some(model.to_owned());
+    }
+    let pre = metadata.string("tokenizer.ggml.pre")?;
+    (model == "gpt2" && !PRE_TOKENIZERS.contains(&pre)).then(|| format!("{model}, {pre}"))
 }
 
 /// Whether a model of this name is of the second Bonsai family, whose weights are stored rotated.
@@ -191,6 +254,43 @@ mod tests {
                 "the file has no vocabulary (tokenizer.ggml.tokens)",
             ]
         );
+    }
+
+    #[test]
+    fn models_and_tokenizers_that_only_look_known_are_named() {
+        let found = check(|writer| {
+            writer
+                .set("general.architecture", "mamba")
+                .set("mamba.ssm.dt_b_c_rms", true)
+                .set("tokenizer.ggml.model", "gpt2")
+                .set("tokenizer.ggml.pre", "klingon");
+        });
+        assert_eq!(
+            found,
+            [
+                "the engine does not run FalconMamba, which normalises within its layers",
+                "the engine does not have the tokenizer \"gpt2, klingon\"",
+            ]
+        );
+        let found = check(|writer| {
+            writer
+                .set("general.architecture", "bitnet")
+                .set("tokenizer.ggml.model", "t5");
+        });
+        assert_eq!(
+            found,
+            [
+                "the engine does not run the first BitNet models, whose activation differs; it runs BitNet b1.58 2B4T",
+                "the engine does not have the tokenizer \"t5\"",
+            ]
+        );
+        let granite = check(|writer| {
+            writer
+                .set("general.architecture", "granitehybrid")
+                .set("tokenizer.ggml.model", "gpt2")
+                .set("tokenizer.ggml.pre", "dbrx");
+        });
+        assert_eq!(granite, Vec::<String>::new());
     }
 
     #[test]

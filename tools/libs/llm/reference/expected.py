@@ -22,8 +22,8 @@ def margin(logits, first):
     return float(np.min((top[:, -1] - top[:, -2]) / np.abs(logits[first:]).max(axis=-1)))
 
 
-def fit(prompt, text, logits):
-    return margin(logits, len(prompt) - 1) > 2e-3 and len(set(text)) >= 12
+def fit(prompt, text, logits, lead=2e-3):
+    return margin(logits, len(prompt) - 1) > lead and len(set(text)) >= 12
 
 
 def save(folder, prompt, text, logits):

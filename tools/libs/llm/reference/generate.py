@@ -10,11 +10,13 @@ import torch
 
 import bert
 import bitnet
+import granite
+import mamba
 import mamba2
 import qwen3
 import rwkv7
 
-MAKERS = [qwen3, bitnet, mamba2, rwkv7, bert]
+MAKERS = [qwen3, bitnet, mamba, mamba2, granite, rwkv7, bert]
 FIXTURES = Path(__file__).resolve().parent.parent / "tests" / "fixtures"
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from gguf import GGMLQuantizationType as Q
 from gguf.quants import dequantize, quantize
 
-F32, F16, Q8_0, TQ1_0, TQ2_0, I2_S, Q2_0, PQ2_0 = 0, 1, 8, 34, 35, 36, 42, 142
+F32, F16, Q8_0, Q4_K, Q6_K, TQ1_0, TQ2_0, I2_S, Q2_0, PQ2_0 = 0, 1, 8, 12, 14, 34, 35, 36, 42, 142
 
 
 def _string(text):
@@ -67,6 +67,18 @@ def i2_s(codes, scale):
     codes = codes.reshape(-1, 4, 32).astype(np.uint8)
     packed = codes[:, 0] << 6 | codes[:, 1] << 4 | codes[:, 2] << 2 | codes[:, 3]
     return packed.tobytes() + struct.pack("<f", scale) + b"\0" * 28
+
+
+def k_blocks(rng, count, spread, kind):
+    """Random K-quant blocks of 256 numbers about zero, `spread` wide. They are made as they are stored: what is tested is reading."""
+    bits = rng.integers(0, 256, (count, {Q4_K: 140, Q6_K: 192}[kind]), np.uint8)
+    if kind == Q4_K:
+        # Scales and mins have 6 bits each and lie in 12 bytes; with all of them about 32, the mins take off half of what 4 bits give.
+        scale = (rng.uniform(0.7, 1.3, (count, 1)) * spread / (4.6 * 36)).astype(np.float16)
+        return np.concatenate([scale.view(np.uint8), (scale * 7.5).astype(np.float16).view(np.uint8), bits], 1)
+    scales = (rng.choice([-1, 1], (count, 16)) * rng.integers(20, 45, (count, 16))).astype(np.int8).view(np.uint8)
+    scale = (rng.uniform(0.7, 1.3, (count, 1)) * spread / (18.5 * 33)).astype(np.float16)
+    return np.concatenate([bits, scales, scale.view(np.uint8)], 1)
 
 
 class Weights:

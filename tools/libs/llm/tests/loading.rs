@@ -9,8 +9,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use common::{expected, folder, load, path, run};
+use safetensors::SafeTensors;
+use sigmavault_gguf::support::ARCHITECTURES;
 use sigmavault_gguf::{TensorKind, Writer};
-use sigmavault_llm::model::{ForwardError, LoadOptions, Model, Step, Wanted};
+use sigmavault_llm::model::{ForwardError, LoadError, LoadOptions, Model, Step, Wanted};
 use sigmavault_ternary::Pool;
 
 /// Numbers of a small Qwen3; tests change one of them.
@@ -150,6 +152,26 @@ fn other_architectures_are_refused_by_name() {
     assert!(Model::load(Path::new("/nowhere.gguf"), &LoadOptions::default()).is_err());
 }
 
+/// What is told about files is what the loader does.
+#[test]
+fn the_architectures_that_are_listed_are_known() {
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("model.gguf");
+    for (name, _) in ARCHITECTURES {
+        let mut writer = Writer::new();
+        writer
+            .set("general.architecture", name)
+            .set(&format!("{name}.rope.freq_base"), 5e5_f32);
+        writer.tensor("token_embd.weight", &[4, 4], TensorKind::F32, &[0; 64]);
+        writer.write(&mut fs::File::create(&file).unwrap()).unwrap();
+        let error = Model::load(&file, &LoadOptions::default()).unwrap_err();
+        assert!(
+            !matches!(error, LoadError::Architecture { .. }),
+            "{name}: {error}"
+        );
+    }
+}
+
 #[test]
 fn packed_weights_are_used_again_and_give_the_same() {
     let pool = Pool::new(1);
@@ -182,6 +204,43 @@ fn packed_weights_are_used_again_and_give_the_same() {
         assert!(first == logits(&other), "{name}: packed anew for another key");
         assert_ne!(number(), written);
     }
+}
+
+/// A folder whose tensors are divided among files gives what the one file gives.
+#[test]
+fn files_that_an_index_names_are_one_model() {
+    let pool = Pool::new(1);
+    let name = "granite-experts-safetensors";
+    let whole = fs::read(path(name).join("model.safetensors")).unwrap();
+    let whole = SafeTensors::deserialize(&whole).unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let mut map = serde_json::Map::new();
+    for (part, file) in ["1-of-2.safetensors", "2-of-2.safetensors"].iter().enumerate() {
+        let (at, mut all) = (part * whole.len() / 2, whole.tensors());
+        all.sort_by(|a, b| a.0.cmp(&b.0));
+        let end = if part == 0 { whole.len() / 2 } else { all.len() };
+        let tensors = &all[at..end];
+        map.extend(tensors.iter().map(|(name, _)| (name.clone(), (*file).into())));
+        let tensors = tensors.iter().map(|(name, view)| (name, view));
+        safetensors::serialize_to_file(tensors, None, &place.path().join(file)).unwrap();
+    }
+    fs::copy(path(name).join("config.json"), place.path().join("config.json")).unwrap();
+    let index = serde_json::json!({ "weight_map": map }).to_string();
+    fs::write(place.path().join("model.safetensors.index.json"), index).unwrap();
+    let logits = |model: &Model| {
+        run(
+            model,
+            &mut model.sequence(),
+            &expected(name).prompt,
+            Wanted::All,
+            &pool,
+        )
+    };
+    let divided = Model::load(place.path(), &LoadOptions::default()).unwrap();
+    assert!(logits(&divided) == logits(&load(name, &LoadOptions::default())));
+    fs::remove_file(place.path().join("2-of-2.safetensors")).unwrap();
+    let error = Model::load(place.path(), &LoadOptions::default()).unwrap_err();
+    assert!(error.to_string().contains("2-of-2.safetensors"), "{error}");
 }
 
 #[test]

@@ -179,6 +179,22 @@ fn what_ends_a_text_is_known() {
     assert!(qwen.is_control(qwen.special("<|im_start|>").unwrap()));
 }
 
+/// What frames a call is read by whoever asked, so it is text though a file says otherwise.
+#[test]
+fn tags_of_calls_are_text() {
+    let mut keys = vocabulary(&read("qwen2")["vocabulary"]);
+    let call = keys
+        .tokens
+        .iter()
+        .position(|token| token == "<tool_call>")
+        .unwrap();
+    keys.kinds[call] = TokenKind::Control;
+    let tokenizer = Tokenizer::from_vocabulary(&keys).unwrap();
+    let id = tokenizer.special("<tool_call>").unwrap();
+    assert!(!tokenizer.is_control(id));
+    assert_eq!(tokenizer.decode(&[id], false), "<tool_call>");
+}
+
 #[test]
 fn damaged_vocabularies_are_refused() {
     let good = vocabulary(&read("qwen2")["vocabulary"]);
@@ -250,7 +266,7 @@ fn templates_render_as_transformers_renders_them() {
         }
         equal += 1;
     }
-    assert_eq!(equal, 256);
+    assert_eq!(equal, 320);
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! A stack of layers, each a mixer over time (attention or a recurrence) and perhaps a feed-forward part, with normalisation before
-//! both: Qwen3, `BitNet` b1.58, Mamba-2 and the hybrids of attention and Mamba-2 are such stacks.
+//! both: Qwen3, `BitNet` b1.58, Mamba, Mamba-2 and Granite 4 H, a hybrid of attention and Mamba-2, are such stacks.
 
 use sigmavault_ternary::{Activations, Pool, Precision};
 
 use super::error::ForwardError;
+use super::experts::{self, Experts};
 use super::feed_forward::{self, FeedForward};
 use super::linear::{Linear, products};
+use super::mamba::{self, Mamba};
 use super::mamba2::{self, Mamba2};
 use super::network::{Network, Pass, Segment, Spare};
 use super::ops;
@@ -18,6 +20,8 @@ use super::sequence::Memory;
 pub enum Mixer {
     /// Attention.
     Attention(SelfAttention),
+    /// A Mamba recurrence.
+    Mamba(Mamba),
     /// A Mamba-2 recurrence.
     Mamba2(Mamba2),
 }
@@ -30,17 +34,44 @@ pub struct Block {
     /// The mixer.
     pub mixer: Mixer,
     /// The normalisation before the feed-forward part, and that part.
-    pub feed_forward: Option<(Vec<f32>, FeedForward)>,
+    pub feed_forward: Option<(Vec<f32>, Feed)>,
+}
+
+/// What each token goes through by itself.
+#[derive(Debug)]
+pub enum Feed {
+    /// The same for all.
+    Dense(FeedForward),
+    /// Experts, as a router chooses.
+    Experts(Experts),
 }
 
 impl Block {
-    fn matrices(&self) -> Vec<&Linear> {
-        let mut all = match &self.mixer {
-            Mixer::Attention(layer) => layer.matrices().to_vec(),
-            Mixer::Mamba2(layer) => layer.matrices().to_vec(),
-        };
-        all.extend(self.feed_forward.iter().flat_map(|(_, part)| part.matrices()));
-        all
+    /// Bytes of all matrices.
+    fn bytes(&self) -> usize {
+        let feed = self.feed_forward.as_ref().map_or(0, |(_, part)| match part {
+            Feed::Dense(part) => part.bytes(),
+            Feed::Experts(part) => part.bytes(),
+        });
+        self.mixer_bytes() + feed
+    }
+
+    /// Bytes that one token reads.
+    fn bytes_per_token(&self) -> usize {
+        let feed = self.feed_forward.as_ref().map_or(0, |(_, part)| match part {
+            Feed::Dense(part) => part.bytes(),
+            Feed::Experts(part) => part.bytes_per_token(),
+        });
+        self.mixer_bytes() + feed
+    }
+
+    fn mixer_bytes(&self) -> usize {
+        let bytes = |matrices: &[&Linear]| matrices.iter().map(|m| m.bytes()).sum();
+        match &self.mixer {
+            Mixer::Attention(layer) => bytes(&layer.matrices()),
+            Mixer::Mamba(layer) => bytes(&layer.matrices()),
+            Mixer::Mamba2(layer) => bytes(&layer.matrices()),
+        }
     }
 }
 
@@ -90,8 +121,10 @@ pub struct Work {
     normed: Vec<f32>,
     quantised: Activations,
     attention: self_attention::Work,
+    mamba: mamba::Work,
     mamba2: mamba2::Work,
     feed_forward: feed_forward::Work,
+    experts: experts::Work,
     added: Vec<f32>,
 }
 
@@ -109,22 +142,12 @@ impl Network for Decoder {
     }
 
     fn bytes(&self) -> usize {
-        let layers: usize = self
-            .blocks
-            .iter()
-            .flat_map(Block::matrices)
-            .map(Linear::bytes)
-            .sum();
+        let layers: usize = self.blocks.iter().map(Block::bytes).sum();
         layers + self.embedding.bytes() + self.head.as_ref().map_or(0, Linear::bytes)
     }
 
     fn bytes_per_token(&self) -> usize {
-        let layers: usize = self
-            .blocks
-            .iter()
-            .flat_map(Block::matrices)
-            .map(Linear::bytes)
-            .sum();
+        let layers: usize = self.blocks.iter().map(Block::bytes_per_token).sum();
         layers + self.head.as_ref().unwrap_or(&self.embedding).bytes()
     }
 
@@ -190,8 +213,10 @@ impl Decoder {
             normed,
             quantised,
             attention,
+            mamba,
             mamba2,
             feed_forward,
+            experts,
             added,
         } = work;
         normed.clear();
@@ -211,6 +236,9 @@ impl Decoder {
                     pool,
                 )?;
             }
+            Mixer::Mamba(layer) => {
+                layer.apply(normed, pass, self.precision, quantised, mamba, added, pool)?;
+            }
             Mixer::Mamba2(layer) => {
                 layer.apply(normed, pass, self.precision, quantised, mamba2, added, pool)?;
             }
@@ -220,15 +248,15 @@ impl Decoder {
             normed.clear();
             normed.extend_from_slice(pass.hidden);
             ops::rms_norm_rows(normed, norm, self.epsilon, pool);
-            part.apply(
-                normed,
-                pass.rows,
-                self.precision,
-                quantised,
-                feed_forward,
-                added,
-                pool,
-            )?;
+            let (rows, precision) = (pass.rows, self.precision);
+            match part {
+                Feed::Dense(part) => {
+                    part.apply(normed, rows, precision, quantised, feed_forward, added, pool)?;
+                }
+                Feed::Experts(part) => {
+                    part.apply(normed, rows, precision, quantised, experts, added, pool)?;
+                }
+            }
             ops::add_scaled(pass.hidden, added, self.factors.residual);
         }
         Ok(())

@@ -11,6 +11,7 @@ use super::keys::{Keys, bad};
 use super::linear::Linear;
 use super::ops;
 use super::parallel;
+use super::shards;
 use super::weights::{Weights, read_json};
 
 /// Weight and bias of a layer normalisation.
@@ -94,7 +95,7 @@ impl Embedder {
                 "the width cannot be divided by it",
             ));
         }
-        let weights = Weights::open_safetensors(&folder.join("model.safetensors"))?;
+        let weights = Weights::open_safetensors(&shards::files(folder)?)?;
         let root = if weights.has("embeddings.word_embeddings.weight") {
             ""
         } else {

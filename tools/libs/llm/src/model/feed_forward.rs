@@ -39,9 +39,9 @@ pub struct Work {
 }
 
 impl FeedForward {
-    /// Its matrices.
-    pub fn matrices(&self) -> [&Linear; 3] {
-        [&self.gate, &self.up, &self.down]
+    /// Bytes of its matrices.
+    pub fn bytes(&self) -> usize {
+        self.gate.bytes() + self.up.bytes() + self.down.bytes()
     }
 
     /// `out` = what the part adds to the `rows` rows whose normalised form is `normed`.

@@ -28,6 +28,14 @@ pub fn bad<T: Display + ?Sized>(key: &str, value: &T, reason: &'static str) -> L
     }
 }
 
+/// A number that a model can have.
+fn bounded(name: &str, found: u64) -> Result<usize, LoadError> {
+    match usize::try_from(found) {
+        Ok(count) if count <= LIMIT => Ok(count),
+        _ => Err(bad(name, &found, "it is larger than any model has")),
+    }
+}
+
 impl Keys<'_> {
     /// The key as the file has it.
     pub fn name(&self, key: &str) -> String {
@@ -39,6 +47,14 @@ impl Keys<'_> {
 
     /// A count if it is there. Zero and absurd sizes are refused.
     pub fn maybe_count(&self, key: &str) -> Result<Option<usize>, LoadError> {
+        match self.count_or_none(key)? {
+            Some(0) => Err(bad(&self.name(key), &0, "it cannot be zero")),
+            found => Ok(found),
+        }
+    }
+
+    /// A number of things that there may be none of, if it is there.
+    pub fn count_or_none(&self, key: &str) -> Result<Option<usize>, LoadError> {
         let name = self.name(key);
         let found = match self {
             Self::Gguf(metadata, _) => match metadata.get(&name) {
@@ -54,11 +70,27 @@ impl Keys<'_> {
                     .ok_or_else(|| bad(&name, value, "a count was expected"))?,
             },
         };
-        match usize::try_from(found) {
-            Ok(0) => Err(bad(&name, &found, "it cannot be zero")),
-            Ok(count) if count <= LIMIT => Ok(Some(count)),
-            _ => Err(bad(&name, &found, "it is larger than any model has")),
+        bounded(&name, found).map(Some)
+    }
+
+    /// A number for each of `layers` layers, zero allowed: an array, or one number for all. GGUF only.
+    pub fn counts(&self, key: &str, layers: usize) -> Result<Vec<usize>, LoadError> {
+        let name = self.name(key);
+        let Self::Gguf(metadata, _) = self else {
+            return Err(LoadError::MissingKey(name));
+        };
+        let Some(numbers) = metadata.u64s(&name) else {
+            let one = self.count_or_none(key)?;
+            return one.map(|n| vec![n; layers]).ok_or(LoadError::MissingKey(name));
+        };
+        if numbers.len() != layers {
+            return Err(bad(
+                &name,
+                &format!("{} numbers", numbers.len()),
+                "it must be one for each layer",
+            ));
         }
+        numbers.into_iter().map(|number| bounded(&name, number)).collect()
     }
 
     /// A count.
@@ -109,9 +141,14 @@ impl Keys<'_> {
 
     /// A switch; absent is false.
     pub fn switch(&self, key: &str) -> bool {
+        self.maybe_switch(key).unwrap_or(false)
+    }
+
+    /// A switch if it is there.
+    pub fn maybe_switch(&self, key: &str) -> Option<bool> {
         match self {
-            Self::Gguf(metadata, _) => metadata.bool(&self.name(key)).unwrap_or(false),
-            Self::Json(json) => json.get(key).and_then(Json::as_bool).unwrap_or(false),
+            Self::Gguf(metadata, _) => metadata.bool(&self.name(key)),
+            Self::Json(json) => json.get(key)?.as_bool(),
         }
     }
 }

@@ -36,8 +36,17 @@ pub enum Linear {
 impl Linear {
     /// Loads tensor `name`, which must be of this shape.
     pub fn load(weights: &Weights, name: &str, rows: usize, columns: usize) -> Result<Self, LoadError> {
-        let tensor = weights.tensor(name)?;
-        let ternary = encoding(&tensor);
+        Self::of(weights, &weights.tensor(name)?, rows, columns)
+    }
+
+    /// Loads a tensor, or a part of one, which must be of this shape.
+    pub fn of(
+        weights: &Weights,
+        tensor: &Tensor<'_>,
+        rows: usize,
+        columns: usize,
+    ) -> Result<Self, LoadError> {
+        let ternary = encoding(tensor);
         let shape = match ternary {
             Some(Encoding::BitnetPacked) if rows.is_multiple_of(4) => [rows / 4, columns],
             _ => [rows, columns],
@@ -46,11 +55,11 @@ impl Linear {
             return Err(tensor.misshapen(&shape));
         }
         if ternary.is_none() {
-            return Self::dense(weights, &tensor, rows, columns);
+            return Self::dense(weights, tensor, rows, columns);
         }
-        match weights.panels(name) {
+        match weights.panels(tensor.name) {
             Some(matrix) if matrix.rows() == rows && matrix.cols() == columns => Ok(Self::Ternary(matrix)),
-            _ => pack(weights, &tensor).map(Self::Ternary),
+            _ => pack(weights, tensor).map(Self::Ternary),
         }
     }
 
@@ -75,7 +84,7 @@ impl Linear {
             name: tensor.name.to_owned(),
             reason: e.to_string(),
         };
-        match (tensor.stored, weights.on_map(tensor.name)) {
+        match (tensor.stored, weights.on_map(tensor)) {
             (Stored::As(TensorKind::F16), Some((map, range))) => F16Matrix::on_map(map, range, rows, columns)
                 .map(Self::Half)
                 .map_err(failed),
@@ -98,7 +107,7 @@ impl Linear {
                 values: tensor.to_floats()?,
                 columns,
             }),
-            _ => KQuants::load(tensor, rows, columns).map(Self::Blocks),
+            (_, mapped) => KQuants::load(tensor, mapped, rows, columns).map(Self::Blocks),
         }
     }
 
@@ -125,17 +134,25 @@ impl Linear {
     }
 
     /// One row, for looking up an embedding.
+    #[allow(
+        clippy::unnecessary_wraps,
+        reason = "callers need not know which forms cannot fail"
+    )]
     pub fn row(&self, row: usize, out: &mut [f32]) -> Result<(), ForwardError> {
         match self {
             Self::Ternary(matrix) => matrix.row_f32(row, out),
             Self::Half(matrix) => matrix.row_f32(row, out),
-            Self::Blocks(matrix) => matrix.row(row, out)?,
+            Self::Blocks(matrix) => matrix.row(row, out),
             Self::Byte(matrix) => matrix.row_f32(row, out),
             Self::Full { values, columns } => out.copy_from_slice(&values[row * columns..][..*columns]),
         }
         Ok(())
     }
 
+    #[allow(
+        clippy::unnecessary_wraps,
+        reason = "callers need not know which forms cannot fail"
+    )]
     fn product(
         &self,
         input: &[f32],
@@ -144,7 +161,7 @@ impl Linear {
         pool: &Pool,
     ) -> Result<(), ForwardError> {
         match self {
-            Self::Blocks(matrix) => matrix.product(input, out)?,
+            Self::Blocks(matrix) => matrix.product(input, out, pool),
             Self::Ternary(matrix) => multiply(matrix, quantised, out, pool),
             Self::Half(matrix) => multiply_dense(matrix, input, input.len() / matrix.cols(), out, pool),
             Self::Byte(matrix) => multiply_dense(matrix, input, input.len() / matrix.cols(), out, pool),

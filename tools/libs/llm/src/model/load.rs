@@ -7,12 +7,15 @@ use sigmavault_gguf::Metadata;
 use sigmavault_ternary::Precision;
 
 use super::error::LoadError;
+use super::granite_load;
 use super::keys::{Keys, bad};
+use super::mamba_load;
 use super::mamba2_load;
 use super::network::Network;
 use super::packed;
 use super::pages::KvKind;
 use super::rwkv7_load;
+use super::shards;
 use super::transformer_load::{self, Family};
 use super::weights::{Weights, read_json};
 
@@ -84,32 +87,33 @@ pub(super) struct Opened {
 }
 
 impl Opened {
-    /// Opens a GGUF file, a folder with `config.json` and `model.safetensors`, or that safetensors file.
+    /// Opens a GGUF file, a safetensors file, or a folder with `config.json` and such files.
     pub fn open(path: &Path, options: &LoadOptions) -> Result<Self, LoadError> {
-        let file = if path.is_dir() {
-            path.join("model.safetensors")
-        } else {
-            path.to_owned()
-        };
-        let mut opened = if file.extension().is_some_and(|e| e == "gguf") {
+        let files = shards::files(path)?;
+        let mut opened = if path.extension().is_some_and(|e| e == "gguf") && !path.is_dir() {
             Self {
-                weights: Weights::open_gguf(&file)?,
+                weights: Weights::open_gguf(path)?,
                 folder: None,
             }
         } else {
-            Self::open_safetensors(&file)?
+            Self::open_safetensors(path, &files)?
         };
         if let Some(panels) = &options.panels {
-            let key = options.hash.map_or_else(|| packed::key(&file), Ok)?;
+            let key = options.hash.map_or_else(|| packed::key(&files), Ok)?;
             let panels = packed::open(&opened.weights, panels, &key)?;
             opened.weights.use_panels(panels);
         }
         Ok(opened)
     }
 
-    fn open_safetensors(file: &Path) -> Result<Self, LoadError> {
-        let weights = Weights::open_safetensors(file)?;
-        let folder = file.parent().unwrap_or(Path::new(".")).to_owned();
+    fn open_safetensors(path: &Path, files: &[PathBuf]) -> Result<Self, LoadError> {
+        let weights = Weights::open_safetensors(files)?;
+        let folder = if path.is_dir() {
+            path
+        } else {
+            path.parent().unwrap_or(Path::new("."))
+        };
+        let folder = folder.to_owned();
         let config = if weights.has(rwkv7_load::MARK) {
             // The published RWKV checkpoints come without one.
             serde_json::json!({ "model_type": "rwkv7" })
@@ -183,11 +187,15 @@ pub(super) fn network(
             vocabulary,
             options.precision,
         )?),
+        "granitehybrid" | "granitemoehybrid" => {
+            Box::new(granite_load::load(keys, weights, vocabulary, options)?)
+        }
+        "mamba" => Box::new(mamba_load::load(keys, weights, vocabulary, options.precision)?),
         "mamba2" => Box::new(mamba2_load::load(keys, weights, vocabulary, options.precision)?),
         other => {
             return Err(LoadError::Architecture {
                 name: other.to_owned(),
-                reason: "known are qwen3, bitnet, mamba2 and rwkv7",
+                reason: "known are qwen3, bitnet, granitehybrid, mamba, mamba2 and rwkv7",
             });
         }
     };

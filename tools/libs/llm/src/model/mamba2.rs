@@ -4,6 +4,7 @@
 use sigmavault_ternary::{Activations, Pool, Precision};
 
 use super::attention::ROWS;
+use super::convolution::{Columns, Convolution};
 use super::error::ForwardError;
 use super::linear::{Linear, products};
 use super::network::Pass;
@@ -42,7 +43,7 @@ impl Sizes {
 
     /// Numbers kept between tokens: the convolution's past, then the heads' states.
     pub fn memory(self) -> usize {
-        (self.kernel - 1) * self.channels() + self.inner() * self.states
+        Convolution::memory(self.channels(), self.kernel) + self.inner() * self.states
     }
 }
 
@@ -55,10 +56,8 @@ pub struct Mamba2 {
     pub at: usize,
     /// To gate, channels and time steps.
     pub input: Linear,
-    /// `[kernel][channels]`, the oldest token first.
-    pub convolution: Vec<f32>,
-    /// Added to the convolution.
-    pub convolution_bias: Vec<f32>,
+    /// Of the channels, over time.
+    pub convolution: Convolution,
     /// Added to the time steps before softplus.
     pub step_bias: Vec<f32>,
     /// How fast each head forgets: below zero.
@@ -116,7 +115,13 @@ impl Mamba2 {
             &mut [(&self.input, &mut work.projected)],
             pool,
         )?;
-        self.convolve(pass, work, pool);
+        let channels = Columns {
+            rows: &work.projected,
+            width: self.sizes.projected(),
+            first: self.sizes.inner(),
+        };
+        self.convolution
+            .apply(channels, pass, self.at, &mut work.convolved, pool);
         self.scan(pass, work, pool);
         self.gate(pass, work, pool);
         products(
@@ -127,55 +132,6 @@ impl Mamba2 {
             &mut [(&self.output, out)],
             pool,
         )
-    }
-
-    /// The causal convolution of each channel over time, then silu.
-    fn convolve(&self, pass: &mut Pass<'_, '_>, work: &mut Work, pool: &Pool) {
-        let Sizes { kernel, .. } = self.sizes;
-        let (channels, projected) = (self.sizes.channels(), self.sizes.projected());
-        let history = (kernel - 1) * channels;
-        let Work {
-            projected: all,
-            convolved,
-            ..
-        } = work;
-        let input = |row: usize| &all[row * projected + self.sizes.inner()..][..channels];
-        convolved.resize(pass.rows * channels, 0.0);
-        for segment in pass.segments {
-            let state = &mut pass.sequences[segment.sequence].state[self.at..][..history];
-            let rows = segment.rows.clone();
-            let sums = &mut convolved[rows.start * channels..rows.end * channels];
-            {
-                let state = &*state;
-                parallel::pieces(pool, sums, channels * ROWS, &|piece, sums| {
-                    for (i, sums) in sums.chunks_exact_mut(channels).enumerate() {
-                        let token = piece * ROWS + i;
-                        sums.copy_from_slice(&self.convolution_bias);
-                        for (tap, weights) in self.convolution.chunks_exact(channels).enumerate() {
-                            // Taps before this text's part of the pass come from the state.
-                            let at = token + tap;
-                            let seen = if at < kernel - 1 {
-                                &state[at * channels..][..channels]
-                            } else {
-                                input(rows.start + at - (kernel - 1))
-                            };
-                            for ((o, w), x) in sums.iter_mut().zip(weights).zip(seen) {
-                                *o += w * x;
-                            }
-                        }
-                        ops::silu(sums);
-                    }
-                });
-            }
-            let kept = (kernel - 1).saturating_sub(rows.len());
-            state.copy_within((kernel - 1 - kept) * channels.., 0);
-            for (slot, row) in state[kept * channels..]
-                .chunks_exact_mut(channels)
-                .zip(rows.end + kept + 1 - kernel..)
-            {
-                slot.copy_from_slice(input(row));
-            }
-        }
     }
 
     /// The heads' states over time.

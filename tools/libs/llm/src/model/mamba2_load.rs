@@ -2,7 +2,9 @@
 
 use sigmavault_ternary::Precision;
 
+use super::convolution::Convolution;
 use super::decoder::{Block, Decoder, Factors, Mixer};
+use super::decoder_load::Ends;
 use super::error::LoadError;
 use super::keys::{Keys, bad};
 use super::linear::Linear;
@@ -12,7 +14,14 @@ use super::sequence::Memory;
 use super::weights::Weights;
 
 /// The most tokens a convolution sees; the published models have 4.
-const WIDEST_KERNEL: usize = 64;
+pub const WIDEST_KERNEL: usize = 64;
+
+/// The names of [`Ends`] in Mamba's files of transformers.
+pub const BACKBONE: [&str; 3] = [
+    "backbone.embeddings.weight",
+    "backbone.norm_f.weight",
+    "lm_head.weight",
+];
 
 /// Loads the model.
 pub fn load(
@@ -48,16 +57,8 @@ pub fn load(
             })
         })
         .collect::<Result<_, LoadError>>()?;
-    let (embedding, norm, head) = if gguf {
-        ("token_embd.weight", "output_norm.weight", "output.weight")
-    } else {
-        (
-            "backbone.embeddings.weight",
-            "backbone.norm_f.weight",
-            "lm_head.weight",
-        )
-    };
-    let tied = !weights.has(head) || keys.switch("tie_word_embeddings");
+    let ends = if gguf { Ends::GGUF } else { BACKBONE };
+    let ends = Ends::load(keys, weights, ends, vocabulary, width)?;
     Ok(Decoder {
         width,
         memory: Memory {
@@ -68,14 +69,10 @@ pub fn load(
         precision,
         factors: Factors::default(),
         rope: None,
-        embedding: Linear::load(weights, embedding, vocabulary, width)?,
+        embedding: ends.embedding,
         blocks,
-        norm: weights.floats(norm, &[width])?,
-        head: if tied {
-            None
-        } else {
-            Some(Linear::load(weights, head, vocabulary, width)?)
-        },
+        norm: ends.norm,
+        head: ends.head,
         spare: Spare::default(),
     })
 }
@@ -141,15 +138,17 @@ fn refuse_other_forms(keys: Keys<'_>) -> Result<(), LoadError> {
             "projections with a bias are not supported",
         ));
     }
-    if let Keys::Json(json) = keys
-        && json
-            .get("hidden_act")
-            .and_then(serde_json::Value::as_str)
-            .is_some_and(|act| act != "silu")
-    {
-        return Err(bad("hidden_act", "another", "only silu is supported"));
+    refuse_other_gates(keys)
+}
+
+/// An activation that no published Mamba model has.
+pub fn refuse_other_gates(keys: Keys<'_>) -> Result<(), LoadError> {
+    match keys {
+        Keys::Json(_) if keys.text("hidden_act").is_some_and(|act| act != "silu") => {
+            Err(bad("hidden_act", "another", "only silu is supported"))
+        }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// The tensors of one layer under the names of its file.
@@ -205,12 +204,10 @@ pub fn layer(
     let matrix = |gguf: &str, transformers: &str, rows: usize, columns: usize| {
         Linear::load(tensors.weights, &tensors.name(gguf, transformers), rows, columns)
     };
-    // In the file the taps of a channel stand together; for vectors, those of a time do.
-    let taps = vector("conv1d.weight", "conv1d.weight", &[channels, kernel])?;
-    let convolution = (0..kernel)
-        .flat_map(|tap| taps.iter().skip(tap).step_by(kernel))
-        .copied()
-        .collect();
+    let convolution = Convolution::new(
+        &vector("conv1d.weight", "conv1d.weight", &[channels, kernel])?,
+        vector("conv1d.bias", "conv1d.bias", &[channels])?,
+    );
     let mut decay = vector("a", "A_log", &[heads])?;
     if !tensors.gguf {
         for a in &mut decay {
@@ -229,7 +226,6 @@ pub fn layer(
         at,
         input: matrix("in.weight", "in_proj.weight", sizes.projected(), width)?,
         convolution,
-        convolution_bias: vector("conv1d.bias", "conv1d.bias", &[channels])?,
         step_bias: vector("dt.bias", "dt_bias", &[heads])?,
         decay,
         skip: vector("d", "D", &[heads])?,

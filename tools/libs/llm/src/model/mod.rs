@@ -4,7 +4,7 @@
 //! the kernels. [`Model::forward`] takes a batch of [`Step`]s, each some tokens of one [`Sequence`]: one for decoding, many for a prompt.
 //! Everything runs over slices in buffers that are kept between calls.
 //!
-//! - `transformer`: Qwen3 and `BitNet` b1.58
+//! - `decoder`: a stack of layers, of which Qwen3, `BitNet` b1.58, Mamba, Mamba-2 and Granite 4 H are made; `rwkv7` is a stack of its own
 //! - [`Embedder`]: sentence embeddings by BERT models
 //! - [`Sequence`]: what a model remembers of a text, in `pages` of keys and values or as a recurrent state
 //! - `attention`, `rope`, `ops`, `linear`: the pieces
@@ -20,16 +20,22 @@
 )]
 
 mod attention;
+mod convolution;
 mod decoder;
+mod decoder_load;
 mod embedder;
 mod error;
+mod experts;
 mod feed_forward;
+mod granite_load;
 mod keys;
 mod kquants;
 mod linear;
 mod load;
+mod mamba;
 mod mamba2;
 mod mamba2_load;
+mod mamba_load;
 mod network;
 mod ops;
 mod packed;
@@ -40,6 +46,7 @@ mod rwkv7;
 mod rwkv7_load;
 mod self_attention;
 mod sequence;
+mod shards;
 mod step;
 mod transformer_load;
 mod weights;

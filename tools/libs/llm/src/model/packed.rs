@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use sha2::{Digest, Sha256};
@@ -64,24 +64,27 @@ fn pack(weights: &Weights, names: &[String], path: &Path, key: &[u8; 32]) -> Res
     Ok(writer.finish()?)
 }
 
-/// A key for a file whose hash is not known: its length, its time and its first megabyte, in which a GGUF file has its metadata.
-pub fn key(path: &Path) -> Result<[u8; 32], LoadError> {
-    let failed = |source| LoadError::Read {
-        path: path.to_owned(),
-        source,
-    };
-    let facts = fs::metadata(path).map_err(failed)?;
+/// A key for files whose hash is not known: their lengths, their times and their first megabytes, in which a GGUF file has its
+/// metadata.
+pub fn key(files: &[PathBuf]) -> Result<[u8; 32], LoadError> {
     let mut hash = Sha256::new();
-    hash.update(facts.len().to_le_bytes());
-    let changed = facts
-        .modified()
-        .ok()
-        .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-    hash.update(changed.unwrap_or_default().as_nanos().to_le_bytes());
-    let mut head = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(HEAD).read_to_end(&mut head))
-        .map_err(failed)?;
-    hash.update(&head);
+    for path in files {
+        let failed = |source| LoadError::Read {
+            path: path.clone(),
+            source,
+        };
+        let facts = fs::metadata(path).map_err(failed)?;
+        hash.update(facts.len().to_le_bytes());
+        let changed = facts
+            .modified()
+            .ok()
+            .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        hash.update(changed.unwrap_or_default().as_nanos().to_le_bytes());
+        let mut head = Vec::new();
+        File::open(path)
+            .and_then(|file| file.take(HEAD).read_to_end(&mut head))
+            .map_err(failed)?;
+        hash.update(&head);
+    }
     Ok(hash.finalize().into())
 }

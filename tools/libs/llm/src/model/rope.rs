@@ -1,5 +1,5 @@
-//! Rotary position embedding (arXiv 2104.09864) in the half-split pairing: element `i` turns with `i + size / 2`. With `YaRN`
-//! (arXiv 2309.00071), which stretches the slow frequencies beyond the trained context.
+//! Rotary position embedding (arXiv 2104.09864) in both pairings of a head's elements. With `YaRN` (arXiv 2309.00071), which stretches
+//! the slow frequencies beyond the trained context.
 
 use std::f32::consts::PI;
 
@@ -88,13 +88,32 @@ impl Rope {
     }
 }
 
+/// Which two elements of a head turn together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pairs {
+    /// `i` and `i + size / 2`.
+    Halves,
+    /// `2 i` and `2 i + 1`, as GGUF files of the Llama family have their rows ordered.
+    Neighbours,
+}
+
 /// Turns one head by the angles of [`Rope::angles`].
-pub fn rotate(head: &mut [f32], angles: &[f32]) {
+pub fn rotate(head: &mut [f32], angles: &[f32], pairs: Pairs) {
     let half = head.len() / 2;
     let (cosines, sines) = angles.split_at(half);
-    let (first, second) = head.split_at_mut(half);
-    for (((a, b), c), s) in first.iter_mut().zip(second).zip(cosines).zip(sines) {
-        (*a, *b) = (*a * c - *b * s, *b * c + *a * s);
+    let turn = |a: &mut f32, b: &mut f32, c: &f32, s: &f32| (*a, *b) = (*a * c - *b * s, *b * c + *a * s);
+    match pairs {
+        Pairs::Halves => {
+            let (first, second) = head.split_at_mut(half);
+            for (((a, b), c), s) in first.iter_mut().zip(second).zip(cosines).zip(sines) {
+                turn(a, b, c, s);
+            }
+        }
+        Pairs::Neighbours => {
+            for (([a, b], c), s) in head.as_chunks_mut().0.iter_mut().zip(cosines).zip(sines) {
+                turn(a, b, c, s);
+            }
+        }
     }
 }
 
@@ -106,8 +125,10 @@ mod tests {
     #[test]
     fn a_quarter_turn_swaps_the_halves() {
         let mut head = [1.0, 2.0, 3.0, 4.0];
-        rotate(&mut head, &[0.0, 0.0, 1.0, 1.0]);
+        rotate(&mut head, &[0.0, 0.0, 1.0, 1.0], Pairs::Halves);
         assert_eq!(head, [-3.0, -4.0, 1.0, 2.0]);
+        rotate(&mut head, &[0.0, 0.0, 1.0, 1.0], Pairs::Neighbours);
+        assert_eq!(head, [4.0, -3.0, -2.0, 1.0]);
     }
 
     #[test]

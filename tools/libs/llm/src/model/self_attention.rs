@@ -7,7 +7,7 @@ use super::error::ForwardError;
 use super::linear::{Linear, products};
 use super::network::{Pass, Segment};
 use super::pages::Pages;
-use super::rope::rotate;
+use super::rope::{Pairs, rotate};
 use super::{ops, parallel};
 
 /// The weights of an attention layer.
@@ -23,6 +23,8 @@ pub struct SelfAttention {
     pub size: usize,
     /// What scores are multiplied by.
     pub scale: f32,
+    /// How positions turn a head, where they do.
+    pub pairs: Pairs,
     /// For the normalisations within.
     pub epsilon: f32,
     /// Projections.
@@ -108,7 +110,7 @@ impl SelfAttention {
             ops::rms_norm_in_place(head, weight, self.epsilon);
         }
         if let Some(angles) = angles {
-            rotate(head, &angles[row * self.size..][..self.size]);
+            rotate(head, &angles[row * self.size..][..self.size], self.pairs);
         }
     }
 

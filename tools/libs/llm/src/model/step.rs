@@ -58,7 +58,7 @@ struct Rows {
 }
 
 impl Model {
-    /// Loads a `.gguf` file, or a folder with `config.json` and `model.safetensors`.
+    /// Loads a `.gguf` file, or a folder with `config.json` and `model.safetensors` or the parts of it that an index names.
     pub fn load(path: &Path, options: &LoadOptions) -> Result<Self, LoadError> {
         let opened = Opened::open(path, options)?;
         let (network, info) = network(&opened, path, options)?;

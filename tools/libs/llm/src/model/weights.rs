@@ -34,6 +34,8 @@ pub struct Tensor<'a> {
     pub stored: Stored,
     /// Its bytes.
     pub bytes: &'a [u8],
+    /// Where they begin within the tensor of that name in the file, of which this may be a part.
+    pub at: usize,
 }
 
 /// A safetensors file in memory.
@@ -44,11 +46,29 @@ pub struct Safetensors {
     data: usize,
 }
 
-/// The file of a model.
+impl Safetensors {
+    fn open(path: &Path) -> Result<Self, LoadError> {
+        let bytes = std::fs::read(path).map_err(|source| LoadError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        let (length, header) = SafeTensors::read_metadata(&bytes).map_err(|e| LoadError::Safetensors {
+            path: path.to_owned(),
+            reason: e.to_string(),
+        })?;
+        Ok(Self {
+            bytes,
+            header,
+            data: length + 8,
+        })
+    }
+}
+
+/// The file of a model, or its files.
 #[derive(Debug)]
 enum Kept {
     Gguf(File),
-    Safetensors(Safetensors),
+    Safetensors(Vec<Safetensors>),
 }
 
 /// The tensors of a model.
@@ -99,8 +119,8 @@ impl Weights {
                 .filter(|tensor| tensor.kind.is_ternary() && tensor.shape.len() == 2)
                 .map(|tensor| tensor.name.clone())
                 .collect(),
-            Kept::Safetensors(file) => {
-                let names = file.header.tensors().into_keys();
+            Kept::Safetensors(files) => {
+                let names = files.iter().flat_map(|file| file.header.tensors().into_keys());
                 let packed = |name: &String| {
                     self.get(name).is_some_and(|t| t.stored == Stored::Bytes)
                         && self.has(&format!("{name}_scale"))
@@ -112,22 +132,11 @@ impl Weights {
         }
     }
 
-    /// Opens a safetensors file.
-    pub fn open_safetensors(path: &Path) -> Result<Self, LoadError> {
-        let bytes = std::fs::read(path).map_err(|source| LoadError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
-        let (length, header) = SafeTensors::read_metadata(&bytes).map_err(|e| LoadError::Safetensors {
-            path: path.to_owned(),
-            reason: e.to_string(),
-        })?;
+    /// Opens safetensors files, which together hold the tensors.
+    pub fn open_safetensors(files: &[PathBuf]) -> Result<Self, LoadError> {
+        let files = files.iter().map(|path| Safetensors::open(path));
         Ok(Self {
-            file: Kept::Safetensors(Safetensors {
-                bytes,
-                header,
-                data: length + 8,
-            }),
+            file: Kept::Safetensors(files.collect::<Result<_, _>>()?),
             panels: None,
         })
     }
@@ -148,10 +157,13 @@ impl Weights {
                     shape: shape.collect(),
                     stored: Stored::As(view.info.kind),
                     bytes: view.bytes,
+                    at: 0,
                 })
             }
-            Kept::Safetensors(file) => {
-                let info = file.header.info(name)?;
+            Kept::Safetensors(files) => {
+                let (file, info) = files
+                    .iter()
+                    .find_map(|file| Some((file, file.header.info(name)?)))?;
                 let (from, to) = info.data_offsets;
                 Some(Tensor {
                     name,
@@ -164,15 +176,17 @@ impl Weights {
                         _ => Stored::Other,
                     },
                     bytes: file.bytes.get(file.data + from..file.data + to)?,
+                    at: 0,
                 })
             }
         }
     }
 
-    /// Where a tensor lies on the file's map, if the file is mapped.
-    pub fn on_map(&self, name: &str) -> Option<(Arc<Mmap>, Range<usize>)> {
+    /// Where a tensor, or a part of one, lies on the file's map, if the file is mapped.
+    pub fn on_map(&self, tensor: &Tensor<'_>) -> Option<(Arc<Mmap>, Range<usize>)> {
         let Kept::Gguf(file) = &self.file else { return None };
-        Some((file.map(), file.tensor(name)?.info.range.clone()))
+        let from = file.tensor(tensor.name)?.info.range.start + tensor.at;
+        Some((file.map(), from..from + tensor.bytes.len()))
     }
 
     /// Whether the file has a tensor of this name.
@@ -197,7 +211,39 @@ impl Weights {
     }
 }
 
-impl Tensor<'_> {
+impl<'a> Tensor<'a> {
+    /// One of `count` equal parts along the slowest dimension, which is left out of the part's shape where only one is left of it.
+    ///
+    /// # Errors
+    ///
+    /// The parts must be equal, and a part of ternary rows would lack its scale.
+    pub fn part(&self, index: usize, count: usize) -> Result<Tensor<'a>, LoadError> {
+        let ternary = match self.stored {
+            Stored::As(kind) => kind.is_ternary(),
+            Stored::Bytes | Stored::Other => true,
+        };
+        if ternary {
+            return Err(self.unusable());
+        }
+        let mut shape = self.shape.clone();
+        match shape.first_mut() {
+            Some(slowest) if index < count && slowest.is_multiple_of(count) => *slowest /= count,
+            _ => return Err(self.misshapen(&[count])),
+        }
+        if shape.len() > 2 && shape[0] == 1 {
+            shape.remove(0);
+        }
+        // Rows are whole blocks in every type, so equal rows are equal bytes.
+        let size = self.bytes.len() / count;
+        Ok(Tensor {
+            name: self.name,
+            shape,
+            stored: self.stored,
+            bytes: &self.bytes[index * size..][..size],
+            at: self.at + index * size,
+        })
+    }
+
     /// The error for a shape that the metadata does not ask for.
     pub fn misshapen(&self, expected: &[usize]) -> LoadError {
         LoadError::Shape {
@@ -267,4 +313,36 @@ pub fn read_json(path: &PathBuf) -> Result<Json, LoadError> {
         path: path.clone(),
         reason: format!("it is not JSON: {e}"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_parts_lie_where_they_are_in_the_file() {
+        let bytes: Vec<u8> = (0..2 * 4 * 3 * 4).collect();
+        let whole = Tensor {
+            name: "w",
+            shape: vec![2, 4, 3],
+            stored: Stored::As(TensorKind::F32),
+            bytes: &bytes,
+            at: 0,
+        };
+        let second = whole.part(1, 2).unwrap();
+        assert_eq!((second.shape.as_slice(), second.at), ([4, 3].as_slice(), 48));
+        let last = second.part(1, 2).unwrap();
+        assert_eq!((last.shape.as_slice(), last.at), ([2, 3].as_slice(), 72));
+        assert_eq!(last.bytes, &bytes[72..]);
+        assert!(whole.part(0, 3).is_err());
+        assert!(whole.part(2, 2).is_err());
+        let ternary = Tensor {
+            stored: Stored::As(TensorKind::Tq2_0),
+            ..whole
+        };
+        assert_eq!(
+            ternary.part(0, 2).unwrap_err().to_string(),
+            "tensor w is stored as TQ2_0, which cannot be used there"
+        );
+    }
 }

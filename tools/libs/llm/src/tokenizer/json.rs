@@ -9,7 +9,7 @@ use tokenizers::Model;
 use super::added::{Added, AddedTokens};
 use super::pipeline::{Pipeline, damaged};
 use super::table::{TokenTable, byte_level, sentence_piece};
-use super::{Algorithm, Roles, TURN_ENDS, Tokenizer, TokenizerError};
+use super::{Algorithm, READ_TAGS, Roles, TURN_ENDS, Tokenizer, TokenizerError};
 
 #[derive(Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "the flags of the format")]
@@ -76,7 +76,7 @@ impl Tokenizer {
             .map(|e| Added {
                 id: e.id,
                 text: e.content.clone(),
-                control: e.special,
+                control: e.special && !READ_TAGS.contains(&e.content.as_str()),
                 strip_left: e.lstrip,
                 strip_right: e.rstrip,
                 whole_word: e.single_word,

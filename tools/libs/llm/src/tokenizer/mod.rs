@@ -277,3 +277,6 @@ const TURN_ENDS: [&str; 8] = [
     "<end_of_turn>",
     "<|end_of_turn|>",
 ];
+
+/// Tags in a model's answer that whoever asked it has to read. Some vocabularies mark them as control tokens, which are no text.
+const READ_TAGS: [&str; 4] = ["<think>", "</think>", "<tool_call>", "</tool_call>"];

@@ -197,3 +197,14 @@ impl Pipeline {
 pub(super) fn damaged(error: tokenizers::Error) -> TokenizerError {
     TokenizerError::Damaged(error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_word_patterns_are_those_that_files_are_checked_for() {
+        let names: Vec<&str> = WORDS.iter().flat_map(|words| words.names).copied().collect();
+        assert_eq!(names, sigmavault_gguf::support::PRE_TOKENIZERS);
+    }
+}

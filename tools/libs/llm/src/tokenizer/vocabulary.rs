@@ -9,7 +9,7 @@ use super::pipeline::Pipeline;
 use super::spm::SentencePiece;
 use super::table::{TokenTable, byte_level, hexadecimal, sentence_piece};
 use super::world::{World, unescape};
-use super::{Algorithm, Roles, TURN_ENDS, Tokenizer, TokenizerError};
+use super::{Algorithm, READ_TAGS, Roles, TURN_ENDS, Tokenizer, TokenizerError};
 
 /// `tokenizer.ggml.token_type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -127,7 +127,12 @@ impl Vocabulary {
     fn numbered(&self) -> impl Iterator<Item = (u32, &str, TokenKind)> {
         (0u32..)
             .zip(&self.tokens)
-            .map(|(id, token)| (id, token.as_str(), self.kind(id as usize)))
+            .map(|(id, token)| match self.kind(id as usize) {
+                TokenKind::Control if READ_TAGS.contains(&token.as_str()) => {
+                    (id, token.as_str(), TokenKind::UserDefined)
+                }
+                kind => (id, token.as_str(), kind),
+            })
     }
 
     fn check(&self) -> Result<(), TokenizerError> {
