@@ -42,6 +42,11 @@ pub struct Activations {
     scales: Vec<f32>,
 }
 
+/// Four values, four times.
+#[derive(Debug, Clone, Copy)]
+#[repr(align(16))]
+pub(crate) struct Repeated(pub [i8; 16]);
+
 /// The tokens of a group, see [`TOGETHER`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Together<'a> {
@@ -165,6 +170,16 @@ impl Activations {
             }
             at += width;
         }
+    }
+
+    /// Each four values of a token of one plane, repeated.
+    pub(crate) fn repeated(&self, token: usize) -> Vec<Repeated> {
+        let together = self.together(token);
+        let chunks = together.values[0].iter().step_by(together.width);
+        chunks
+            .flat_map(|chunk| chunk.as_chunks::<4>().0)
+            .map(|&[a, b, c, d]| Repeated([a, b, c, d, a, b, c, d, a, b, c, d, a, b, c, d]))
+            .collect()
     }
 
     /// The group a token lies in, from that token's place on.

@@ -8,8 +8,6 @@ mod dot;
 mod half_float;
 mod matrix;
 
-#[cfg(target_arch = "x86_64")]
-pub(crate) use dot::widen_ssse3;
 pub(crate) use half_float::widen;
 
 pub use matrix::{Dense, DenseError, F16Matrix, Q8Matrix, multiply_dense, multiply_dense_with};
