@@ -214,8 +214,17 @@ fn round(x: f32) -> i32 {
     (x + MAGIC).to_bits().cast_signed() - MAGIC.to_bits().cast_signed()
 }
 
-/// Quantises a chunk; minus the sum of its values.
-fn int8(block: &[f32; CHUNK], factor: f32, values: &mut [i8; CHUNK]) -> i32 {
+/// A block as int8 with its scale, which is NaN when a value is not finite.
+pub(crate) fn int8_block<const N: usize>(block: &[f32; N]) -> ([i8; N], f32) {
+    let max = absmax(block);
+    let factor = if max > 0.0 { 127.0 / max } else { 0.0 };
+    let mut values = [0; N];
+    int8(block, factor, &mut values);
+    (values, max / 127.0)
+}
+
+/// Quantises a block; minus the sum of its values.
+fn int8<const N: usize>(block: &[f32; N], factor: f32, values: &mut [i8; N]) -> i32 {
     let mut offset = 0;
     for (x, value) in block.iter().zip(values) {
         let rounded = round(x * factor) as i8;
