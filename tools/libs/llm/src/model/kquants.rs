@@ -168,7 +168,9 @@ mod tests {
             let parts = KQuants::in_parts(&tensor(&bytes), rows, columns, 16).unwrap();
             let mut same = vec![0.0; 3 * rows];
             parts.product(&input, &mut same, &pool).unwrap();
-            assert_eq!(same, out, "{stored}");
+            // candle takes other kernels for other counts of rows, which add up in another order.
+            let near = |(a, b): (&f32, &f32)| (a - b).abs() < 1e-3;
+            assert!(same.iter().zip(&out).all(near), "{stored}: {same:?}, not {out:?}");
             parts.row(23, &mut row).unwrap();
             assert_eq!(row, kept[23], "{stored}");
             let dot = |x: &[f32], w: &[f32]| x.iter().zip(w).map(|(x, w)| f64::from(x * w)).sum::<f64>();
