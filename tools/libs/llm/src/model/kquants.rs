@@ -1,25 +1,17 @@
 //! Matrices in K-quants, by candle: inputs are rounded to 8 bits within blocks of 256, as in every engine for these formats, so a
 //! product is within about half a percent of the exact one.
-//!
-//! candle computes on threads of its own, which know nothing of yielding. With `CANDLE_NUM_THREADS=1` in the environment it has none;
-//! then a matrix is kept in parts, each a few hundred rows, which the threads of the pool compute.
 
-use candle_core::quantized::{GgmlDType, QMatMul, ggml_file::qtensor_from_ggml};
-use candle_core::utils::barrier_pool;
+use candle_core::quantized::{GgmlDType, QMatMul, QTensor, ggml_file::qtensor_from_ggml};
 use candle_core::{Device, Module, Tensor as Candle};
 use sigmavault_gguf::TensorKind;
-use sigmavault_ternary::Pool;
 
 use super::error::{ForwardError, LoadError};
-use super::parallel;
 use super::weights::{Stored, Tensor};
 
 /// A matrix of `Q4_K`, `Q5_K` or `Q6_K` blocks; a copy in memory.
 #[derive(Debug)]
 pub struct KQuants {
-    /// Parts of `height` rows, the last one of what is left.
-    parts: Vec<QMatMul>,
-    height: usize,
+    product: QMatMul,
     rows: usize,
     columns: usize,
     bytes: usize,
@@ -28,18 +20,9 @@ pub struct KQuants {
 /// Numbers in a block.
 const BLOCK: usize = 256;
 
-/// Rows of a part: few enough for several parts per thread, as many as make the rounding of the input, which is done for each part,
-/// a small share. A multiple of candle's tiles.
-const PART: usize = 256;
-
 impl KQuants {
     /// Copies a tensor.
     pub fn load(tensor: &Tensor<'_>, rows: usize, columns: usize) -> Result<Self, LoadError> {
-        let alone = barrier_pool().n_workers() == 0;
-        Self::in_parts(tensor, rows, columns, if alone { PART } else { rows })
-    }
-
-    fn in_parts(tensor: &Tensor<'_>, rows: usize, columns: usize, height: usize) -> Result<Self, LoadError> {
         let kind = match tensor.stored {
             Stored::As(TensorKind::Q4K) => GgmlDType::Q4K,
             Stored::As(TensorKind::Q5K) => GgmlDType::Q5K,
@@ -56,16 +39,11 @@ impl KQuants {
                 tensor.bytes.len()
             )));
         }
-        let size = columns / BLOCK * kind.type_size();
-        let parts = tensor.bytes.chunks((height * size).max(1)).map(|bytes| {
-            let shape = vec![bytes.len() / size, columns];
-            qtensor_from_ggml(kind, bytes, shape, &Device::Cpu).and_then(QMatMul::from_qtensor)
-        });
+        let blocks = qtensor_from_ggml(kind, tensor.bytes, vec![rows, columns], &Device::Cpu);
+        let blocks: QTensor = blocks.map_err(|e| failed(e.to_string()))?;
+        let product = QMatMul::from_qtensor(blocks).map_err(|e| failed(e.to_string()))?;
         Ok(Self {
-            parts: parts
-                .collect::<Result<_, _>>()
-                .map_err(|e| failed(e.to_string()))?,
-            height,
+            product,
             rows,
             columns,
             bytes: tensor.bytes.len(),
@@ -84,11 +62,10 @@ impl KQuants {
 
     /// One row.
     pub fn row(&self, row: usize, out: &mut [f32]) -> Result<(), ForwardError> {
-        let part = self.parts.get(row / self.height);
-        let numbers: Vec<f32> = u32::try_from(row % self.height)
+        let numbers: Vec<f32> = u32::try_from(row)
             .map_err(candle_core::Error::wrap)
             .and_then(|row| {
-                part.ok_or_else(|| candle_core::Error::msg("there is no such row"))?
+                self.product
                     .embedding(&Candle::new(&[row], &Device::Cpu)?)?
                     .flatten_all()?
                     .to_vec1()
@@ -99,34 +76,18 @@ impl KQuants {
     }
 
     /// The product with as many inputs as there are.
-    pub fn product(&self, input: &[f32], out: &mut [f32], pool: &Pool) -> Result<(), ForwardError> {
-        let tokens = input.len() / self.columns;
-        if tokens == 0 {
-            return Ok(());
-        }
-        let failed = |e| ForwardError::Tensor(format!("a product with quantised blocks: {e}"));
-        let input = Candle::from_slice(input, (tokens, self.columns), &Device::Cpu).map_err(failed)?;
-        let mut products: Vec<Result<Vec<f32>, candle_core::Error>> = Vec::new();
-        products.resize_with(self.parts.len(), || Ok(Vec::new()));
-        parallel::pieces(pool, &mut products, 1, &|part, product| {
-            let numbers = self.parts[part].forward(&input);
-            product[0] = numbers.and_then(|numbers| numbers.flatten_all()?.to_vec1());
-        });
-        for (part, product) in products.into_iter().enumerate() {
-            let product = product.map_err(failed)?;
-            let height = product.len() / tokens;
-            for (product, out) in product.chunks_exact(height).zip(out.chunks_exact_mut(self.rows)) {
-                out[part * self.height..][..height].copy_from_slice(product);
-            }
-        }
+    pub fn product(&self, input: &[f32], out: &mut [f32]) -> Result<(), ForwardError> {
+        let numbers: Vec<f32> =
+            Candle::from_slice(input, (input.len() / self.columns, self.columns), &Device::Cpu)
+                .and_then(|input| self.product.forward(&input)?.flatten_all()?.to_vec1())
+                .map_err(|e| ForwardError::Tensor(format!("a product with quantised blocks: {e}")))?;
+        out.copy_from_slice(&numbers);
         Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use candle_core::quantized::QTensor;
-
     use super::*;
 
     #[test]
@@ -157,22 +118,13 @@ mod tests {
                 stored: Stored::As(stored),
                 bytes,
             };
-            let pool = Pool::new(2);
             let matrix = KQuants::load(&tensor(&bytes), rows, columns).unwrap();
             let kept = blocks.dequantize(&Device::Cpu).unwrap().to_vec2::<f32>().unwrap();
             let mut row = vec![0.0; columns];
             matrix.row(7, &mut row).unwrap();
             assert_eq!(row, kept[7], "{stored}");
             let mut out = vec![0.0; 3 * rows];
-            matrix.product(&input, &mut out, &pool).unwrap();
-            let parts = KQuants::in_parts(&tensor(&bytes), rows, columns, 16).unwrap();
-            let mut same = vec![0.0; 3 * rows];
-            parts.product(&input, &mut same, &pool).unwrap();
-            // candle takes other kernels for other counts of rows, which add up in another order.
-            let near = |(a, b): (&f32, &f32)| (a - b).abs() < 1e-3;
-            assert!(same.iter().zip(&out).all(near), "{stored}: {same:?}, not {out:?}");
-            parts.row(23, &mut row).unwrap();
-            assert_eq!(row, kept[23], "{stored}");
+            matrix.product(&input, &mut out).unwrap();
             let dot = |x: &[f32], w: &[f32]| x.iter().zip(w).map(|(x, w)| f64::from(x * w)).sum::<f64>();
             let exact = input
                 .chunks(columns)

@@ -156,7 +156,7 @@ impl Linear {
             bytes,
         } = input;
         match self {
-            Self::Blocks(matrix) => matrix.product(input, out, pool)?,
+            Self::Blocks(matrix) => matrix.product(input, out)?,
             Self::Ternary(matrix) => multiply(matrix, quantised, out, pool),
             Self::Half(matrix) => multiply_dense(matrix, input, input.len() / matrix.cols(), out, pool),
             Self::Byte(matrix) => match bytes {
