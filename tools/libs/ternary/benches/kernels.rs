@@ -172,14 +172,16 @@ fn weights(encoding: Encoding, bytes: usize) -> Option<PanelMatrix> {
             Some(0.01)
         }
         Encoding::Q2_0 { group } => {
-            // Random bits may be no finite number.
+            // Random bits may be no finite number, or a subnormal one, which no model has for a scale.
             source
                 .chunks_exact_mut(2 + usize::from(group) / 4)
-                .for_each(|block| block[1] &= 0x1f);
+                .for_each(|block| block[1] = block[1] & 0x1f | 4);
             None
         }
         _ => {
-            source.chunks_exact_mut(66).for_each(|block| block[65] &= 0x1f);
+            source
+                .chunks_exact_mut(66)
+                .for_each(|block| block[65] = block[65] & 0x1f | 4);
             None
         }
     };

@@ -7,6 +7,9 @@ use crate::isa::Isa;
 
 mod steps;
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) use steps::ssse3::f16 as widen_ssse3;
+
 #[cfg(target_arch = "aarch64")]
 use steps::neon;
 use steps::plain;

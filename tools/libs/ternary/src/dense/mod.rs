@@ -10,6 +10,8 @@ mod half_float;
 mod matrix;
 mod q8;
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) use dot::widen_ssse3;
 pub(crate) use half_float::widen;
 
 pub use matrix::{Dense, DenseError, F16Matrix, Q8Matrix, multiply_dense, multiply_dense_with};

@@ -4,6 +4,7 @@
 //! - `Alone`, `alone`, `alone_words`: the values of a chunk, and the words of one of its blocks
 //! - `apart`, `apart_add`, `apart_sum`: bit planes stay where they are, with sums of their own (`Apart`), which are put
 //!   together at the end of a chunk, still narrow; `plus_narrow` adds two such sums, `sum` widens them to int32
+//! - `all_weights`: the scales of a group
 //! - `Masks`, `masks`: what separates the planes
 //! - `SLICES_INSIDE`: whether the slices of a block follow each other, or the blocks of a slice
 
@@ -54,9 +55,7 @@ macro_rules! alone {
             let mut at = 0;
             for (group, scales) in Groups::new(panel, job.layout) {
                 if let Some(scales) = scales {
-                    for s in 0..SLICES {
-                        weight[s] = weights(scales.as_chunks().0[s]);
-                    }
+                    weight = all_weights(scales);
                 }
                 for codes in group {
                     let (Some(values), Some(offset), Some(scale)) =

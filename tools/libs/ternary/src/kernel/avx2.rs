@@ -48,6 +48,16 @@ fn alone_words(values: &Alone, block: usize) -> [Int; 4] {
 }
 
 #[inline]
+#[target_feature(enable = "avx2,f16c")]
+fn all_weights(scales: &[u8; 32]) -> [Float; SLICES] {
+    let mut out = [floats(0.0); SLICES];
+    for s in 0..SLICES {
+        out[s] = weights(scales.as_chunks().0[s]);
+    }
+    out
+}
+
+#[inline]
 #[target_feature(enable = "avx2")]
 fn apart() -> Apart {
     [_mm256_setzero_si256(); 2]

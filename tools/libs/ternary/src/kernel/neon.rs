@@ -60,6 +60,16 @@ fn dot<const LANE: i32>(mut sums: Int, codes: int8x16_t, values: int8x16_t) -> I
     sums
 }
 
+#[inline]
+#[target_feature(enable = "neon")]
+fn all_weights(scales: &[u8; 32]) -> [Float; SLICES] {
+    let mut out = [floats(0.0); SLICES];
+    for s in 0..SLICES {
+        out[s] = weights(scales.as_chunks().0[s]);
+    }
+    out
+}
+
 #[inline(always)]
 fn masks() -> Masks {}
 

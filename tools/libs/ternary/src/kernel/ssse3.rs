@@ -3,16 +3,17 @@
 
 use std::arch::x86_64::{
     __m128, __m128i, _mm_add_epi16, _mm_add_epi32, _mm_add_ps, _mm_and_si128, _mm_castsi128_ps,
-    _mm_cvtepi32_ps, _mm_load_si128, _mm_loadl_epi64, _mm_loadu_si128, _mm_madd_epi16, _mm_maddubs_epi16,
-    _mm_mul_ps, _mm_set1_epi8, _mm_set1_epi16, _mm_set1_epi32, _mm_set1_ps, _mm_setzero_si128,
-    _mm_shuffle_epi32, _mm_slli_epi32, _mm_srai_epi16, _mm_srai_epi32, _mm_srli_epi16, _mm_storeu_ps,
-    _mm_unpacklo_epi16,
+    _mm_cmpeq_epi16, _mm_cvtepi32_ps, _mm_load_si128, _mm_loadu_si128, _mm_madd_epi16, _mm_maddubs_epi16,
+    _mm_min_epi16, _mm_movemask_epi8, _mm_mul_ps, _mm_set1_epi8, _mm_set1_epi16, _mm_set1_epi32, _mm_set1_ps,
+    _mm_setzero_si128, _mm_shuffle_epi32, _mm_slli_epi32, _mm_srai_epi16, _mm_srai_epi32, _mm_srli_epi16,
+    _mm_storeu_ps, _mm_unpackhi_epi16, _mm_unpacklo_epi16,
 };
 
 use super::alone::alone;
 use super::narrow::narrow;
 use super::{Groups, Job, Outputs, part, prefetch_chunk};
 use crate::activations::{Repeated, Together};
+use crate::dense::widen_ssse3;
 use crate::panel::{CHUNK, CHUNK_BYTES, PANEL_ROWS};
 
 const LANES: usize = 4;
@@ -188,17 +189,40 @@ fn plus_floats(a: Float, b: Float) -> Float {
 #[inline]
 #[target_feature(enable = "ssse3")]
 fn weights(scales: [u8; 8]) -> Float {
-    // SAFETY: 8 bytes are read, as many as there are.
-    let halves = unsafe { _mm_loadl_epi64(scales.as_ptr().cast()) };
-    // Exponent and mantissa where a float has them, below its sign; the exponents differ by 112. Exact, also for
-    // subnormal halves (though slow). Infinities and NaN would become numbers: they are refused when packing.
-    let high = _mm_unpacklo_epi16(_mm_setzero_si128(), halves);
-    let small = _mm_and_si128(
-        _mm_srai_epi32::<3>(high),
-        _mm_set1_epi32(0x8fff_e000_u32.cast_signed()),
-    );
-    let power = _mm_set1_epi32((127 + 112) << 23);
-    _mm_mul_ps(_mm_castsi128_ps(small), _mm_castsi128_ps(power))
+    widen_ssse3(&scales)
+}
+
+/// All scales of a group. What makes widening long is subnormal halves, which hardly occur.
+#[inline]
+#[target_feature(enable = "ssse3")]
+fn all_weights(scales: &[u8; 32]) -> [Float; SLICES] {
+    let halves = scales.as_chunks().0;
+    let (first, second) = (load(halves[0]), load(halves[1]));
+    let exponent = _mm_set1_epi16(0x7c00);
+    let least = _mm_min_epi16(_mm_and_si128(first, exponent), _mm_and_si128(second, exponent));
+    let mut out = [floats(0.0); SLICES];
+    if _mm_movemask_epi8(_mm_cmpeq_epi16(least, zero())) != 0 {
+        for s in 0..SLICES {
+            out[s] = weights(scales.as_chunks().0[s]);
+        }
+        return out;
+    }
+    let high = [
+        _mm_unpacklo_epi16(zero(), first),
+        _mm_unpackhi_epi16(zero(), first),
+        _mm_unpacklo_epi16(zero(), second),
+        _mm_unpackhi_epi16(zero(), second),
+    ];
+    for s in 0..SLICES {
+        // Exponent and mantissa where a float has them, below its sign; the exponents differ by 112. Infinities and NaN
+        // would become numbers: they are refused when packing.
+        let small = _mm_and_si128(
+            _mm_srai_epi32::<3>(high[s]),
+            _mm_set1_epi32(0x8fff_e000_u32.cast_signed()),
+        );
+        out[s] = _mm_castsi128_ps(_mm_add_epi32(small, _mm_set1_epi32(112 << 23)));
+    }
+    out
 }
 
 #[inline]

@@ -229,7 +229,7 @@ pub(crate) mod ssse3 {
 
     #[inline]
     #[target_feature(enable = "ssse3")]
-    fn f16(bytes: &[u8; 2 * WIDTH]) -> Floats {
+    pub(crate) fn f16(bytes: &[u8; 2 * WIDTH]) -> Floats {
         // SAFETY: as many bytes are read as there are.
         let bits = unsafe { _mm_loadl_epi64(bytes.as_ptr().cast()) };
         let bits = _mm_unpacklo_epi16(bits, _mm_setzero_si128());
