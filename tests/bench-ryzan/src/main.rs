@@ -17,7 +17,9 @@ mod weights;
 use std::path::PathBuf;
 
 use anyhow::Context;
-use clap::Parser;
+use clap::{Parser, ValueEnum};
+use sigmavault_ternary::Precision;
+use sigmavault_ternary::memory::Reading;
 
 use crate::machine::Machine;
 use crate::report::{Comparison, Report};
@@ -27,9 +29,13 @@ use crate::weights::{Encoding, Shape};
 #[derive(Debug, Parser)]
 #[command(name = "ci/bench-ryzan", version)]
 struct Options {
-    /// llama-bench of llama.cpp
+    /// llama-bench of llama.cpp; without it only the engine is measured
     #[arg(long, value_name = "FILE", hide = true)]
-    peer: PathBuf,
+    peer: Option<PathBuf>,
+
+    /// How finely the engine quantises activations [default: as the service does]
+    #[arg(long, value_enum)]
+    activations: Option<Activations>,
 
     /// Folder for the model files, up to 1.5 GB; they are used again by later runs
     #[arg(long, value_name = "DIR")]
@@ -62,6 +68,24 @@ struct Options {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+}
+
+/// How finely activations are quantised.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Activations {
+    /// 8 bits, a scale for 64 of them.
+    Int8,
+    /// 16 bits, a scale for 64 of them.
+    Int16,
+}
+
+impl From<Activations> for Precision {
+    fn from(activations: Activations) -> Self {
+        match activations {
+            Activations::Int8 => Self::Int8Blocks,
+            Activations::Int16 => Self::Int16Blocks,
+        }
+    }
 }
 
 fn main() -> anyhow::Result<()> {
@@ -101,18 +125,25 @@ fn compare(
     let mut comparison = Comparison::new(shape, encoding, std::fs::metadata(path)?.len());
     for round in 1..=options.rounds.max(1) {
         // One copy of the weights in memory at a time.
-        let ours = ours::Engine::load(path, threads)?;
+        let ours = ours::Engine::load(path, threads, options.activations.map(Precision::from))?;
         comparison.bytes_per_token = ours.bytes_per_token();
-        comparison.bandwidth = comparison.bandwidth.max(ours.bandwidth());
+        comparison.bandwidth.plain = comparison.bandwidth.plain.max(ours.bandwidth(Reading::Plain));
+        comparison.bandwidth.ahead = comparison.bandwidth.ahead.max(ours.bandwidth(Reading::Ahead));
         let speed = ours.measure(options.prompt, options.tokens)?;
         drop(ours);
-        let theirs = peer::measure(&options.peer, path, threads, options.prompt, options.tokens)?;
         eprintln!(
-            "   round {round}: decode {:.1} and {:.1}, prefill {:.1} and {:.1} tokens/s",
-            speed.decode, theirs.decode, speed.prefill, theirs.prefill
+            "   round {round}: decode {:.1}, prefill {:.1} tokens/s",
+            speed.decode, speed.prefill
         );
         comparison.ours = comparison.ours.best(speed);
-        comparison.peer = comparison.peer.best(theirs);
+        if let Some(peer) = &options.peer {
+            let theirs = peer::measure(peer, path, threads, options.prompt, options.tokens)?;
+            eprintln!(
+                "   llama.cpp: decode {:.1}, prefill {:.1} tokens/s",
+                theirs.decode, theirs.prefill
+            );
+            comparison.peer = Some(comparison.peer.unwrap_or_default().best(theirs));
+        }
     }
     Ok(comparison)
 }

@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use anyhow::Context;
 use sigmavault_llm::model::{LoadOptions, Model, Sequence, Step, Wanted};
-use sigmavault_ternary::Pool;
+use sigmavault_ternary::memory::{Reading, read};
+use sigmavault_ternary::{Pool, Precision};
 
 use crate::report::Speed;
 
@@ -18,9 +19,10 @@ pub struct Engine {
 
 impl Engine {
     /// Loads a file as the service does.
-    pub fn load(path: &Path, threads: usize) -> anyhow::Result<Self> {
-        let model = Model::load(path, &LoadOptions::default())
-            .with_context(|| format!("cannot load {}", path.display()))?;
+    pub fn load(path: &Path, threads: usize, precision: Option<Precision>) -> anyhow::Result<Self> {
+        let mut options = LoadOptions::default();
+        options.precision = precision.unwrap_or(options.precision);
+        let model = Model::load(path, &options).with_context(|| format!("cannot load {}", path.display()))?;
         Ok(Self {
             model,
             pool: Pool::new(threads),
@@ -33,27 +35,22 @@ impl Engine {
     }
 
     /// Bytes a second that all threads read from memory together, over as much memory as a token needs; best of five.
-    pub fn bandwidth(&self) -> f64 {
-        /// Words that a thread reads at a time: 1 MiB.
-        const PART: usize = 1 << 17;
-        let words: Vec<u64> = (0..self.bytes_per_token() as u64 / 8).collect();
+    pub fn bandwidth(&self, how: Reading) -> f64 {
+        /// Bytes that a thread reads at a time.
+        const PART: usize = 1 << 20;
+        // Not zeros, for which the system might have one page only.
+        let bytes = vec![1_u8; self.bytes_per_token()];
         let best = (0..5)
             .map(|_| {
                 let began = Instant::now();
-                self.pool.run(words.len().div_ceil(PART), &|part| {
-                    let mut lanes = [0_u64; 32];
-                    let end = words.len().min((part + 1) * PART);
-                    for chunk in words[part * PART..end].as_chunks::<32>().0 {
-                        for (lane, word) in lanes.iter_mut().zip(chunk) {
-                            *lane ^= word;
-                        }
-                    }
-                    black_box(lanes);
+                self.pool.run(bytes.len().div_ceil(PART), &|part| {
+                    let end = bytes.len().min((part + 1) * PART);
+                    black_box(read(&bytes[part * PART..end], how));
                 });
                 began.elapsed().as_secs_f64()
             })
             .fold(f64::INFINITY, f64::min);
-        (words.len() * 8) as f64 / best
+        bytes.len() as f64 / best
     }
 
     /// Reads a prompt into an empty sequence, then decodes one token at a time into another, as llama-bench does.

@@ -33,6 +33,21 @@ impl Speed {
     }
 }
 
+/// Bytes a second.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Bandwidth {
+    /// Reading one line after the other.
+    pub plain: f64,
+    /// Asking for lines as far ahead as the kernels do.
+    pub ahead: f64,
+}
+
+impl Bandwidth {
+    fn best(self) -> f64 {
+        self.plain.max(self.ahead)
+    }
+}
+
 /// Both engines on one file.
 #[derive(Debug, Clone, Serialize)]
 pub struct Comparison {
@@ -44,12 +59,12 @@ pub struct Comparison {
     pub file_bytes: u64,
     /// Bytes of weights that our engine reads for a token.
     pub bytes_per_token: usize,
-    /// Bytes a second that memory gives over that many bytes.
-    pub bandwidth: f64,
+    /// What memory gives over that many bytes.
+    pub bandwidth: Bandwidth,
     /// Ours.
     pub ours: Speed,
-    /// llama.cpp.
-    pub peer: Speed,
+    /// llama.cpp, if it was measured.
+    pub peer: Option<Speed>,
 }
 
 impl Comparison {
@@ -60,15 +75,15 @@ impl Comparison {
             encoding,
             file_bytes,
             bytes_per_token: 0,
-            bandwidth: 0.0,
+            bandwidth: Bandwidth::default(),
             ours: Speed::default(),
-            peer: Speed::default(),
+            peer: None,
         }
     }
 
     /// Decoding as a share of what memory allows.
     fn share_of_bandwidth(&self) -> f64 {
-        self.ours.decode * self.bytes_per_token as f64 / self.bandwidth
+        self.ours.decode * self.bytes_per_token as f64 / self.bandwidth.best()
     }
 }
 
@@ -78,7 +93,7 @@ struct Row {
     #[serde(flatten)]
     comparison: Comparison,
     /// Ours over llama.cpp's on the same file.
-    ratio: Speed,
+    ratio: Option<Speed>,
     /// Ours over llama.cpp's on its fastest ternary encoding of this shape.
     ratio_to_tq2_0: Option<Speed>,
     /// Our decoding as a share of (memory bandwidth / bytes per token).
@@ -98,10 +113,10 @@ impl Report {
     pub fn new(machine: Machine, prompt_tokens: usize, comparisons: &[Comparison]) -> Self {
         let tq2_0 = |shape| {
             let same = |other: &&Comparison| other.shape == shape && other.encoding == Encoding::Tq2_0;
-            comparisons.iter().find(same).map(|other| other.peer)
+            comparisons.iter().find(same).and_then(|other| other.peer)
         };
         let row = |comparison: &Comparison| Row {
-            ratio: comparison.ours.over(comparison.peer),
+            ratio: comparison.peer.map(|peer| comparison.ours.over(peer)),
             ratio_to_tq2_0: tq2_0(comparison.shape).map(|peer| comparison.ours.over(peer)),
             share_of_bandwidth: comparison.share_of_bandwidth(),
             comparison: comparison.clone(),
@@ -129,12 +144,12 @@ impl fmt::Display for Report {
         )?;
         writeln!(
             f,
-            "\ntokens/s; prefill of {} tokens; \"of memory\": share of bandwidth / bytes per token",
+            "\ntokens/s; prefill of {} tokens; \"of memory\": share of bandwidth / bytes per token,\nof the better of reading plainly and with the kernels' prefetching (GB/s)",
             self.prompt_tokens
         )?;
         writeln!(
             f,
-            "{:<12} {:>8} {:>10} {:>7} {:>11} {:>9} | {:>8} {:>10} {:>7} {:>11}",
+            "{:<12} {:>8} {:>10} {:>7} {:>11} {:>13} | {:>8} {:>10} {:>7} {:>11}",
             "model",
             "decode",
             "llama.cpp",
@@ -152,17 +167,24 @@ impl fmt::Display for Report {
             let to_tq2_0 = row.ratio_to_tq2_0.map_or_else(String::new, |ratio| {
                 format!("{:.2} {:.2}", ratio.decode, ratio.prefill)
             });
+            let bandwidth = format!(
+                "{:.1} / {:.1}",
+                of.bandwidth.plain / 1e9,
+                of.bandwidth.ahead / 1e9
+            );
+            let number = |speed: Option<Speed>, of: fn(Speed) -> f64, digits: usize| {
+                speed.map_or_else(|| "-".to_owned(), |speed| format!("{:.digits$}", of(speed)))
+            };
             writeln!(
                 f,
-                "{name:<12} {:>8.1} {:>10.1} {:>7.2} {:>9.0} % {:>9.1} | {:>8.1} {:>10.1} {:>7.2} {to_tq2_0:>11}",
+                "{name:<12} {:>8.1} {:>10} {:>7} {:>9.0} % {bandwidth:>13} | {:>8.1} {:>10} {:>7} {to_tq2_0:>11}",
                 of.ours.decode,
-                of.peer.decode,
-                row.ratio.decode,
+                number(of.peer, |speed| speed.decode, 1),
+                number(row.ratio, |speed| speed.decode, 2),
                 100.0 * row.share_of_bandwidth,
-                of.bandwidth / 1e9,
                 of.ours.prefill,
-                of.peer.prefill,
-                row.ratio.prefill,
+                number(of.peer, |speed| speed.prefill, 1),
+                number(row.ratio, |speed| speed.prefill, 2),
             )?;
         }
         Ok(())
@@ -183,32 +205,36 @@ mod tests {
             kernel: "6".to_owned(),
         };
         let mut q2_0 = Comparison::new(Shape::B1_7, Encoding::Q2_0, 10);
-        (q2_0.bytes_per_token, q2_0.bandwidth) = (500_000_000, 50e9);
+        q2_0.bytes_per_token = 500_000_000;
+        q2_0.bandwidth = Bandwidth {
+            plain: 30e9,
+            ahead: 50e9,
+        };
         q2_0.ours = Speed {
             decode: 90.0,
             prefill: 200.0,
         };
-        q2_0.peer = Speed {
+        q2_0.peer = Some(Speed {
             decode: 3.0,
             prefill: 4.0,
-        };
+        });
         let mut tq2_0 = Comparison::new(Shape::B1_7, Encoding::Tq2_0, 10);
         tq2_0.ours = Speed {
             decode: 95.0,
             prefill: 210.0,
         };
-        tq2_0.peer = Speed {
+        tq2_0.peer = Some(Speed {
             decode: 45.0,
             prefill: 50.0,
-        };
+        });
         let report = Report::new(machine, 512, &[q2_0, tq2_0]);
         let row = &report.rows[0];
         assert_eq!(
             row.ratio,
-            Speed {
+            Some(Speed {
                 decode: 30.0,
                 prefill: 50.0
-            }
+            })
         );
         assert_eq!(
             row.ratio_to_tq2_0,

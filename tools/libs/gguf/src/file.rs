@@ -77,6 +77,14 @@ impl File {
         })
     }
 
+    /// Gives back the memory that reading a tensor took, for whoever has copied it: otherwise its pages stay resident
+    /// beside the copy as long as the file is mapped. Asked for again, they come from the file again.
+    pub fn release(&self, name: &str) -> std::io::Result<()> {
+        self.index
+            .tensor(name)
+            .map_or(Ok(()), |info| release(&self.map, info.range.clone()))
+    }
+
     /// The mapped bytes of the whole file, to be kept by whoever uses ranges of it.
     pub fn map(&self) -> Arc<Mmap> {
         Arc::clone(&self.map)
@@ -90,4 +98,18 @@ fn map(file: &std::fs::File) -> std::io::Result<Mmap> {
     // under another name and renamed when whole, and removed rather than changed, so neither happens to a file that is in
     // use; only root can do otherwise.
     unsafe { Mmap::map(file) }
+}
+
+#[cfg(unix)]
+#[allow(unsafe_code, reason = "madvise")]
+fn release(map: &Mmap, range: std::ops::Range<usize>) -> std::io::Result<()> {
+    // SAFETY: The map is one of a file, shared and only read: pages that are given back are read from the file again at
+    // the next access, with the same bytes, so that slices of the map stay valid. The range lies in the map, as the
+    // index was checked against it.
+    unsafe { map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, range.start, range.len()) }
+}
+
+#[cfg(not(unix))]
+fn release(_: &Mmap, _: std::ops::Range<usize>) -> std::io::Result<()> {
+    Ok(())
 }

@@ -3,8 +3,8 @@
 //! Reads per second beside the machine's own: weights of the sizes of caches and of memory, every tier the processor
 //! has, one thread and all. Others use the machine too, so in caches a number is the best of several rounds. From
 //! memory, where a round takes long, as many matrices as no cache holds are multiplied one after the other, and the
-//! number is the rate that the fastest tenth of them reached; so is the rate of plain reading it is compared with (which
-//! kernels that prefetch can exceed).
+//! number is the rate that the fastest tenth of them reached; so is the rate of reading alone, plain and with the kernels'
+//! prefetching, of which the better is what a number is compared with.
 //! `--isa NAME`, `--quick` (no weights beyond the caches) and `--decode`, `--prefill`, `--dense` narrow it down.
 
 #![allow(clippy::cast_precision_loss)] // counts become rates
@@ -13,7 +13,8 @@ use std::fmt::Write as _;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use sigmavault_ternary::dense::multiply_dense_with;
+use sigmavault_ternary::dense::{Q8Activations, multiply_dense_with, multiply_q8_with};
+use sigmavault_ternary::memory::{Reading, read};
 use sigmavault_ternary::{
     Activations, Dense, Encoding, F16Matrix, Isa, PanelMatrix, Pool, Precision, Q8Matrix, multiply_with,
 };
@@ -171,14 +172,16 @@ fn weights(encoding: Encoding, bytes: usize) -> Option<PanelMatrix> {
             Some(0.01)
         }
         Encoding::Q2_0 { group } => {
-            // Random bits may be no finite number.
+            // Random bits may be no finite number, or a subnormal one, which no model has for a scale.
             source
                 .chunks_exact_mut(2 + usize::from(group) / 4)
-                .for_each(|block| block[1] &= 0x1f);
+                .for_each(|block| block[1] = block[1] & 0x1f | 4);
             None
         }
         _ => {
-            source.chunks_exact_mut(66).for_each(|block| block[65] &= 0x1f);
+            source
+                .chunks_exact_mut(66)
+                .for_each(|block| block[65] = block[65] & 0x1f | 4);
             None
         }
     };
@@ -203,19 +206,14 @@ fn fastest_tenth(parts: usize, mut part: impl FnMut(usize)) -> f64 {
 
 /// Bytes read per second from memory, by threads that only add. The bytes are those of matrices, so that pages are as
 /// large and parts as long as in the products.
-fn read_rate(matrices: &[PanelMatrix], pool: &Pool) -> f64 {
+fn read_rate(matrices: &[PanelMatrix], pool: &Pool, how: Reading) -> f64 {
     let seconds = fastest_tenth(matrices.len(), |index| {
-        let lines = matrices[index].packed().as_chunks::<64>().0;
+        let bytes = matrices[index].packed();
         let parts = 4 * pool.threads();
-        let size = lines.len().div_ceil(parts);
+        let size = bytes.len().div_ceil(parts).next_multiple_of(64);
         pool.run(parts, &|part| {
-            let mut sums = [0_u64; 8];
-            for line in lines.iter().skip(part * size).take(size) {
-                for (sum, word) in sums.iter_mut().zip(line.as_chunks::<8>().0) {
-                    *sum = sum.wrapping_add(u64::from_le_bytes(*word));
-                }
-            }
-            black_box(sums);
+            let end = bytes.len().min((part + 1) * size);
+            black_box(read(&bytes[(part * size).min(end)..end], how));
         });
     });
     matrices[0].bytes() as f64 / seconds
@@ -258,14 +256,16 @@ fn decode(options: &Options, tiers: &[Isa], pools: &[Pool], report: &mut Report)
             let Some(w) = matrices.first() else { continue };
             let mut out = vec![0.0; 4 * w.rows()];
             for pool in pools {
-                let rate = (count > 1).then(|| read_rate(&matrices, pool));
-                if let Some(rate) = rate {
+                let mut rate: Option<f64> = None;
+                for how in Reading::ALL.into_iter().filter(|_| count > 1) {
+                    let found = read_rate(&matrices, pool, how);
+                    rate = Some(rate.map_or(found, |rate| rate.max(found)));
                     report.add(Line {
-                        what: format!("memory read, {count} x {}", size_name(w.bytes())),
+                        what: format!("memory read {}, {count} x {}", how.name(), size_name(w.bytes())),
                         isa: "",
                         threads: pool.threads(),
-                        giga: rate / 1e9,
-                        gigabytes: rate / 1e9,
+                        giga: found / 1e9,
+                        gigabytes: found / 1e9,
                         share: None,
                     });
                 }
@@ -381,26 +381,68 @@ fn dense(options: &Options, tiers: &[Isa], pools: &[Pool], report: &mut Report) 
         .filter_map(|_| Q8Matrix::copied(&blocks, rows, COLS).ok())
         .collect();
     dense_of("Q8_0", &matrices, (tiers, pools), report);
+    q8_of(&matrices, (tiers, pools), report);
+}
+
+/// `Q8_0` with activations as bytes.
+fn q8_of(matrices: &[Q8Matrix], on: (&[Isa], &[Pool]), report: &mut Report) {
+    let Some(w) = matrices.first() else { return };
+    let x = floats(DENSE_TOKENS[2] * COLS);
+    let mut quantised = Q8Activations::new();
+    for pool in on.1 {
+        for &isa in on.0 {
+            for m in DENSE_TOKENS {
+                quantised.quantize(&x[..m * COLS], m, COLS);
+                let mut out = vec![0.0; m * w.rows()];
+                let matrices = if m > 4 { &matrices[..1] } else { matrices };
+                let mut product = |index: usize| {
+                    multiply_q8_with(isa, &matrices[index], &quantised, &mut out, pool);
+                };
+                let seconds = if m > 4 {
+                    best(|| product(0))
+                } else {
+                    fastest_tenth(matrices.len(), product)
+                };
+                report.add(dense_line("Q8_0 x int8", isa, pool, m, matrices, seconds));
+            }
+        }
+    }
+}
+
+/// Tokens that dense matrices are multiplied with.
+const DENSE_TOKENS: [usize; 3] = [1, 4, 64];
+
+/// Weights of one token, multiply-accumulates of many.
+fn dense_line<W: Dense>(name: &str, isa: Isa, pool: &Pool, m: usize, matrices: &[W], seconds: f64) -> Line {
+    let w = &matrices[0];
+    let times = if m > 4 { m } else { 1 };
+    Line {
+        what: format!("dense {name} m={m} {}", size_name(matrices.len() * w.bytes())),
+        isa: isa.name(),
+        threads: pool.threads(),
+        giga: (times * w.rows() * w.cols()) as f64 / seconds / 1e9,
+        gigabytes: w.bytes() as f64 / seconds / 1e9,
+        share: None,
+    }
 }
 
 fn dense_of<W: Dense>(name: &str, matrices: &[W], on: (&[Isa], &[Pool]), report: &mut Report) {
     let Some(w) = matrices.first() else { return };
-    let x = floats(4 * COLS);
+    let x = floats(DENSE_TOKENS[2] * COLS);
     for pool in on.1 {
         for &isa in on.0 {
-            for m in [1, 4] {
+            for m in DENSE_TOKENS {
                 let mut out = vec![0.0; m * w.rows()];
-                let seconds = fastest_tenth(matrices.len(), |index| {
+                let matrices = if m > 4 { &matrices[..1] } else { matrices };
+                let mut product = |index: usize| {
                     multiply_dense_with(isa, &matrices[index], &x[..m * COLS], m, &mut out, pool);
-                });
-                report.add(Line {
-                    what: format!("dense {name} m={m} {}", size_name(matrices.len() * w.bytes())),
-                    isa: isa.name(),
-                    threads: pool.threads(),
-                    giga: (w.rows() * w.cols()) as f64 / seconds / 1e9,
-                    gigabytes: w.bytes() as f64 / seconds / 1e9,
-                    share: None,
-                });
+                };
+                let seconds = if m > 4 {
+                    best(|| product(0))
+                } else {
+                    fastest_tenth(matrices.len(), product)
+                };
+                report.add(dense_line(name, isa, pool, m, matrices, seconds));
             }
         }
     }

@@ -42,6 +42,11 @@ pub struct Activations {
     scales: Vec<f32>,
 }
 
+/// Four values, four times.
+#[derive(Debug, Clone, Copy)]
+#[repr(align(16))]
+pub(crate) struct Repeated(pub [i8; 16]);
+
 /// The tokens of a group, see [`TOGETHER`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Together<'a> {
@@ -167,6 +172,16 @@ impl Activations {
         }
     }
 
+    /// Each four values of a token of one plane, repeated.
+    pub(crate) fn repeated(&self, token: usize) -> Vec<Repeated> {
+        let together = self.together(token);
+        let chunks = together.values[0].iter().step_by(together.width);
+        chunks
+            .flat_map(|chunk| chunk.as_chunks::<4>().0)
+            .map(|&[a, b, c, d]| Repeated([a, b, c, d, a, b, c, d, a, b, c, d, a, b, c, d]))
+            .collect()
+    }
+
     /// The group a token lies in, from that token's place on.
     pub(crate) fn together(&self, token: usize) -> Together<'_> {
         let (at, width) = self.place(token);
@@ -199,8 +214,17 @@ fn round(x: f32) -> i32 {
     (x + MAGIC).to_bits().cast_signed() - MAGIC.to_bits().cast_signed()
 }
 
-/// Quantises a chunk; minus the sum of its values.
-fn int8(block: &[f32; CHUNK], factor: f32, values: &mut [i8; CHUNK]) -> i32 {
+/// A block as int8 with its scale, which is NaN when a value is not finite.
+pub(crate) fn int8_block<const N: usize>(block: &[f32; N]) -> ([i8; N], f32) {
+    let max = absmax(block);
+    let factor = if max > 0.0 { 127.0 / max } else { 0.0 };
+    let mut values = [0; N];
+    int8(block, factor, &mut values);
+    (values, max / 127.0)
+}
+
+/// Quantises a block; minus the sum of its values.
+fn int8<const N: usize>(block: &[f32; N], factor: f32, values: &mut [i8; N]) -> i32 {
     let mut offset = 0;
     for (x, value) in block.iter().zip(values) {
         let rounded = round(x * factor) as i8;

@@ -11,6 +11,7 @@
 //! - [`mod@multiply`]: the product, split over threads
 //! - [`dense`]: heads and other matrices in f16 and Q8_0
 //! - [`pool`]: the threads
+//! - [`memory`]: how fast memory can be read, to compare with
 //! - `kernel`: one module per instruction set
 //!
 //! `unsafe` is allowed in the modules that name it, each block with its reason.
@@ -29,12 +30,13 @@ mod bytes;
 pub mod dense;
 pub mod isa;
 mod kernel;
+pub mod memory;
 pub mod multiply;
 pub mod panel;
 pub mod pool;
 
 pub use activations::{Activations, Precision};
-pub use dense::{Dense, DenseError, F16Matrix, Q8Matrix, multiply_dense};
+pub use dense::{Dense, DenseError, F16Matrix, Q8Activations, Q8Matrix, multiply_dense, multiply_q8};
 pub use isa::Isa;
 pub use multiply::{multiply, multiply_with};
 pub use panel::{Encoding, Group, PackError, PanelFile, PanelFileError, PanelMatrix, PanelWriter};

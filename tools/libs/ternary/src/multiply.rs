@@ -48,6 +48,7 @@ pub fn multiply_with(isa: Isa, w: &PanelMatrix, x: &Activations, out: &mut [f32]
     let even = panels.div_ceil(4 * pool.active());
     let block = fitting.min(even);
     let out = Shared(out.as_mut_ptr());
+    let repeated = kernel::repeated(isa, x);
     let sizes = kernel::tiles(isa, x.precision().planes());
     pool.run(panels.div_ceil(block), &|part| {
         let range = part * block..((part + 1) * block).min(panels);
@@ -60,6 +61,7 @@ pub fn multiply_with(isa: Isa, w: &PanelMatrix, x: &Activations, out: &mut [f32]
                 x,
                 first,
                 tokens,
+                repeated: &repeated,
             };
             for index in range.clone() {
                 let mut outputs: Outputs = [[0.0; PANEL_ROWS]; TILE];

@@ -3,8 +3,8 @@
 use half::{bf16, f16};
 use sigmavault_gguf::TensorKind;
 use sigmavault_ternary::{
-    Activations, Dense, DenseError, Encoding, F16Matrix, PanelMatrix, Pool, Precision, Q8Matrix, multiply,
-    multiply_dense,
+    Activations, Dense, DenseError, Encoding, F16Matrix, PanelMatrix, Pool, Precision, Q8Activations,
+    Q8Matrix, multiply, multiply_dense, multiply_q8,
 };
 
 use super::error::{ForwardError, LoadError};
@@ -54,13 +54,27 @@ impl Linear {
         if tensor.shape != shape {
             return Err(tensor.misshapen(&shape));
         }
-        if ternary.is_none() {
-            return Self::dense(weights, tensor, rows, columns);
+        if ternary.is_some()
+            && let Some(matrix) = weights.panels(tensor.name)
+            && matrix.rows() == rows
+            && matrix.cols() == columns
+        {
+            return Ok(Self::Ternary(matrix));
         }
-        match weights.panels(tensor.name) {
-            Some(matrix) if matrix.rows() == rows && matrix.cols() == columns => Ok(Self::Ternary(matrix)),
-            _ => pack(weights, tensor).map(Self::Ternary),
+        let loaded = if ternary.is_some() {
+            Self::Ternary(pack(weights, tensor)?)
+        } else {
+            Self::dense(weights, tensor, rows, columns)?
+        };
+        let stays = match &loaded {
+            Self::Byte(_) | Self::Blocks(_) => true,
+            Self::Half(_) => matches!(tensor.stored, Stored::As(TensorKind::F16)),
+            Self::Ternary(_) | Self::Full { .. } => false,
+        };
+        if !stays {
+            weights.release(tensor.name);
         }
+        Ok(loaded)
     }
 
     /// Loads a matrix that lies in the file as `columns x rows`.
@@ -153,18 +167,20 @@ impl Linear {
         clippy::unnecessary_wraps,
         reason = "callers need not know which forms cannot fail"
     )]
-    fn product(
-        &self,
-        input: &[f32],
-        quantised: &Activations,
-        out: &mut [f32],
-        pool: &Pool,
-    ) -> Result<(), ForwardError> {
+    fn product(&self, input: &Inputs<'_>, out: &mut [f32], pool: &Pool) -> Result<(), ForwardError> {
+        let Inputs {
+            floats: input,
+            quantised,
+            bytes,
+        } = input;
         match self {
             Self::Blocks(matrix) => matrix.product(input, out, pool),
             Self::Ternary(matrix) => multiply(matrix, quantised, out, pool),
             Self::Half(matrix) => multiply_dense(matrix, input, input.len() / matrix.cols(), out, pool),
-            Self::Byte(matrix) => multiply_dense(matrix, input, input.len() / matrix.cols(), out, pool),
+            Self::Byte(matrix) => match bytes {
+                Some(bytes) => multiply_q8(matrix, bytes, out, pool),
+                None => multiply_dense(matrix, input, input.len() / matrix.cols(), out, pool),
+            },
             Self::Full { values, columns } => {
                 let rows = values.len() / columns;
                 parallel::pieces(pool, out, rows, &|token, out| {
@@ -226,7 +242,17 @@ fn narrowed(bytes: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// Multiplies the same `tokens` inputs with several matrices; each result is made as long as it must be.
+/// The inputs of a product, in the forms that its matrices take.
+struct Inputs<'a> {
+    floats: &'a [f32],
+    /// For ternary matrices.
+    quantised: &'a Activations,
+    /// For `Q8_0` matrices, unless they are to be exact.
+    bytes: Option<Q8Activations>,
+}
+
+/// Multiplies the same `tokens` inputs with several matrices; each result is made as long as it must be. At
+/// [`Precision::Int8Blocks`] the inputs of `Q8_0` matrices are rounded to bytes too, in blocks of 32; otherwise they stay floats.
 pub fn products(
     input: &[f32],
     tokens: usize,
@@ -235,15 +261,25 @@ pub fn products(
     jobs: &mut [(&Linear, &mut Vec<f32>)],
     pool: &Pool,
 ) -> Result<(), ForwardError> {
-    if jobs
-        .iter()
-        .any(|(matrix, _)| matches!(matrix, Linear::Ternary(_)))
-    {
-        quantised.quantize(input, tokens, input.len() / tokens, precision);
+    let columns = input.len() / tokens;
+    let any = |wanted: fn(&Linear) -> bool| jobs.iter().any(|(matrix, _)| wanted(matrix));
+    if any(|matrix| matches!(matrix, Linear::Ternary(_))) {
+        quantised.quantize(input, tokens, columns, precision);
     }
+    let fast = precision == Precision::Int8Blocks && any(|matrix| matches!(matrix, Linear::Byte(_)));
+    let bytes = fast.then(|| {
+        let mut bytes = Q8Activations::new();
+        bytes.quantize(input, tokens, columns);
+        bytes
+    });
+    let inputs = Inputs {
+        floats: input,
+        quantised,
+        bytes,
+    };
     for (matrix, out) in jobs {
         out.resize(tokens * matrix.rows(), 0.0);
-        matrix.product(input, quantised, out, pool)?;
+        matrix.product(&inputs, out, pool)?;
     }
     Ok(())
 }

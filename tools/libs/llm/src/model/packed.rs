@@ -60,6 +60,7 @@ fn pack(weights: &Weights, names: &[String], path: &Path, key: &[u8; 32]) -> Res
     let mut writer = PanelFile::create(path, key)?;
     for name in names {
         writer.add(name, &linear::pack(weights, &weights.tensor(name)?)?)?;
+        weights.release(name);
     }
     Ok(writer.finish()?)
 }

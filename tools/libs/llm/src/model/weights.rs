@@ -189,6 +189,15 @@ impl Weights {
         Some((file.map(), from..from + tensor.bytes.len()))
     }
 
+    /// Gives back the memory of a mapped tensor that was copied.
+    pub fn release(&self, name: &str) {
+        if let Kept::Gguf(file) = &self.file
+            && let Err(error) = file.release(name)
+        {
+            log::debug!("the pages of {name} stay in memory: {error}");
+        }
+    }
+
     /// Whether the file has a tensor of this name.
     pub fn has(&self, name: &str) -> bool {
         self.get(name).is_some()

@@ -111,7 +111,7 @@ impl Rows {
         }
     }
 
-    fn row(&self, row: usize) -> &[u8] {
+    pub(super) fn row(&self, row: usize) -> &[u8] {
         &self.bytes[row * self.stride..][..self.stride]
     }
 
@@ -213,6 +213,13 @@ matrix!(
     Q8Matrix,
     Kind::Q8
 );
+
+impl Q8Matrix {
+    /// The rows.
+    pub(super) fn of(&self) -> &Rows {
+        &self.0
+    }
+}
 
 /// `out[t][r] = sum over k of w[r][k] * x[t][k]`, for `m` tokens, row-major by token.
 ///

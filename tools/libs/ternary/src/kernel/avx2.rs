@@ -14,18 +14,48 @@ use std::arch::x86_64::{
     _mm256_setzero_si256, _mm256_slli_epi32, _mm256_srai_epi16, _mm256_srli_epi16, _mm256_storeu_ps,
 };
 
+use super::alone::alone;
 use super::narrow::narrow;
 use super::steps_256::steps_256;
 use super::{Groups, Job, Outputs, part, prefetch_chunk, word};
-use crate::panel::{CHUNK, PANEL_ROWS};
+use crate::activations::Together;
+use crate::panel::{CHUNK, CHUNK_BYTES, PANEL_ROWS};
 
 const LANES: usize = 8;
+const SLICES_INSIDE: bool = true;
 type Int = __m256i;
 type Float = __m256;
 /// Planes 0 and 2; planes 1 and 3, 4 times too large. int16.
 type Apart = [__m256i; 2];
+/// Of planes 0 and 2, and of 1 and 3.
+type Masks = [__m256i; 2];
 
 narrow!(#[target_feature(enable = "avx2,f16c")]);
+alone!(#[target_feature(enable = "avx2,f16c")]);
+
+/// The values of a chunk.
+type Alone = [i8; CHUNK];
+
+#[inline(always)]
+fn alone<'a>(_: &Job<'a>, x: &Together<'a>, chunk: usize) -> Option<&'a Alone> {
+    x.values[0].get(chunk * x.width)
+}
+
+#[inline]
+#[target_feature(enable = "avx2,f16c")]
+fn alone_words(values: &Alone, block: usize) -> [Int; 4] {
+    words(&values.as_chunks::<16>().0[block])
+}
+
+#[inline]
+#[target_feature(enable = "avx2,f16c")]
+fn all_weights(scales: &[u8; 32]) -> [Float; SLICES] {
+    let mut out = [floats(0.0); SLICES];
+    for s in 0..SLICES {
+        out[s] = weights(scales.as_chunks().0[s]);
+    }
+    out
+}
 
 #[inline]
 #[target_feature(enable = "avx2")]
@@ -33,10 +63,27 @@ fn apart() -> Apart {
     [_mm256_setzero_si256(); 2]
 }
 
+/// A value the compiler does not know. One it knows is loaded anew as a repeated byte where registers are few, which
+/// costs a slot of the port that adds and masks need; this one is kept on the stack, where `vpand` reads it.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn apart_add(sums: Apart, block: Int, words: [Int; 4]) -> Apart {
-    let (even, odd) = (_mm256_set1_epi8(3), _mm256_set1_epi8(12));
+fn opaque(mut value: Int) -> Int {
+    // SAFETY: no instruction at all.
+    unsafe {
+        std::arch::asm!("/* {0} */", inout(ymm_reg) value, options(pure, nomem, nostack, preserves_flags));
+    }
+    value
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn masks() -> Masks {
+    [opaque(_mm256_set1_epi8(3)), opaque(_mm256_set1_epi8(12))]
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn apart_add(sums: Apart, block: Int, words: [Int; 4], [even, odd]: Masks) -> Apart {
     let high = _mm256_srli_epi16::<4>(block);
     let pair = |low: Int, mask: Int, first: Int, second: Int, sum: Int| {
         let first = _mm256_maddubs_epi16(_mm256_and_si256(low, mask), first);
@@ -52,7 +99,13 @@ fn apart_add(sums: Apart, block: Int, words: [Int; 4]) -> Apart {
 #[inline]
 #[target_feature(enable = "avx2")]
 fn apart_sum(sums: Apart) -> Int {
-    sum(_mm256_add_epi16(sums[0], _mm256_srai_epi16::<2>(sums[1])))
+    _mm256_add_epi16(sums[0], _mm256_srai_epi16::<2>(sums[1]))
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn plus_narrow(a: Int, b: Int) -> Int {
+    _mm256_add_epi16(a, b)
 }
 
 /// Adds to int16 sums.

@@ -9,7 +9,7 @@ use std::arch::x86_64::{
 };
 
 use super::{Groups, Job, Outputs, part, prefetch_chunk, word};
-use crate::panel::{CHUNK, PANEL_ROWS};
+use crate::panel::{CHUNK, CHUNK_BYTES, PANEL_ROWS};
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 pub(crate) fn panel(panel: &[u8], job: Job<'_>, out: &mut Outputs) {
@@ -23,9 +23,9 @@ pub(crate) fn panel(panel: &[u8], job: Job<'_>, out: &mut Outputs) {
         };
     }
     match (job.x.precision().planes(), job.tokens) {
-        (1, 1) if job.whole() => one::<1, true>(panel, job, out),
-        (1, 1) => one::<1, false>(panel, job, out),
-        (_, 1) => one::<2, false>(panel, job, out),
+        (1, 1) if job.whole() => one_whole(panel, job, out),
+        (1, 1) => one::<1>(panel, job, out),
+        (_, 1) => one::<2>(panel, job, out),
         (1, _) => tiles!(1: 2 3 4 5 6 7 8 16),
         _ => tiles!(2: 2 3 4 5 6 7 8),
     }
@@ -34,17 +34,11 @@ pub(crate) fn panel(panel: &[u8], job: Job<'_>, out: &mut Outputs) {
 /// One token of `P` planes. The bit planes stay where they are, which makes their sums 1, 4, 16 and 64 times too large
 /// (at most 16 columns x 192 x 128 in a lane) and saves the shifts; those at the end are exact.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-fn one<const P: usize, const WHOLE: bool>(panel: &[u8], job: Job<'_>, out: &mut Outputs) {
+fn one<const P: usize>(panel: &[u8], job: Job<'_>, out: &mut Outputs) {
     let layout = job.layout;
     let x = job.x.together(job.first);
-    let masks = [
-        _mm512_set1_epi8(3),
-        _mm512_set1_epi8(12),
-        _mm512_set1_epi8(48),
-        _mm512_set1_epi8(-64),
-    ];
+    let masks = masks();
     let zero = _mm512_setzero_si512();
-    let mut whole = zero;
     let mut total = _mm512_setzero_ps();
     let mut weight = _mm512_set1_ps(layout.scale);
     let mut at = 0;
@@ -71,27 +65,69 @@ fn one<const P: usize, const WHOLE: bool>(panel: &[u8], job: Job<'_>, out: &mut 
             }
             let mut sum = zero;
             for p in 0..P {
-                let [first, second, third, fourth] = sums[p];
-                let low = _mm512_add_epi32(first, _mm512_srai_epi32::<2>(second));
-                let high = _mm512_add_epi32(_mm512_srai_epi32::<4>(third), _mm512_srai_epi32::<6>(fourth));
-                sum = _mm512_add_epi32(_mm512_slli_epi32::<8>(sum), _mm512_add_epi32(low, high));
+                sum = _mm512_add_epi32(_mm512_slli_epi32::<8>(sum), together(sums[p]));
             }
-            if WHOLE {
-                whole = _mm512_add_epi32(whole, sum);
-            } else {
-                let scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_set1_ps(x.scales[at]));
-                total = _mm512_add_ps(total, _mm512_mul_ps(scaled, weight));
-            }
+            let scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_set1_ps(x.scales[at]));
+            total = _mm512_add_ps(total, _mm512_mul_ps(scaled, weight));
             at += x.width;
         }
     }
-    if WHOLE {
-        total = _mm512_mul_ps(
-            _mm512_mul_ps(_mm512_cvtepi32_ps(whole), _mm512_set1_ps(x.scales[0])),
-            weight,
-        );
-    }
     store(&mut out[0], total);
+}
+
+/// One token of one plane, when one int32 sum per row serves the whole product. The planes' sums are put together at the
+/// end only ([`MAX_COLUMNS`](crate::panel::MAX_COLUMNS) / 4 columns in a lane x 192 x 128 are below 2^31); blocks take
+/// turns at two sums each, as one waits longer for its result than a block takes.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+fn one_whole(panel: &[u8], job: Job<'_>, out: &mut Outputs) {
+    let x = job.x.together(job.first);
+    let masks = masks();
+    let mut sums = [[_mm512_setzero_si512(); 4]; 2];
+    let mut offset = 0;
+    let mut at = 0;
+    for codes in panel.as_chunks::<CHUNK_BYTES>().0 {
+        let (Some(values), Some(minus)) = (x.values[0].get(at), x.offsets[0].get(at)) else {
+            unreachable!("activations are as long as rows");
+        };
+        prefetch_chunk(codes);
+        for (i, block) in codes.as_chunks::<64>().0.iter().enumerate() {
+            let block = load(block);
+            for plane in 0..4 {
+                let codes = _mm512_and_si512(block, masks[plane]);
+                let values = broadcast(&values.as_chunks::<16>().0[i], plane);
+                sums[i % 2][plane] = _mm512_dpbusd_epi32(sums[i % 2][plane], codes, values);
+            }
+        }
+        offset += minus;
+        at += x.width;
+    }
+    let sum = _mm512_add_epi32(together(sums[0]), together(sums[1]));
+    let sum = _mm512_cvtepi32_ps(_mm512_add_epi32(sum, _mm512_set1_epi32(offset)));
+    let scaled = _mm512_mul_ps(sum, _mm512_set1_ps(x.scales[0]));
+    store(
+        &mut out[0],
+        _mm512_mul_ps(scaled, _mm512_set1_ps(job.layout.scale)),
+    );
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn masks() -> [__m512i; 4] {
+    [
+        _mm512_set1_epi8(3),
+        _mm512_set1_epi8(12),
+        _mm512_set1_epi8(48),
+        _mm512_set1_epi8(-64),
+    ]
+}
+
+/// The sum of the planes' sums, which are 1, 4, 16 and 64 times too large.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn together([first, second, third, fourth]: [__m512i; 4]) -> __m512i {
+    let low = _mm512_add_epi32(first, _mm512_srai_epi32::<2>(second));
+    let high = _mm512_add_epi32(_mm512_srai_epi32::<4>(third), _mm512_srai_epi32::<6>(fourth));
+    _mm512_add_epi32(low, high)
 }
 
 /// `M` tokens of `P` planes. `WHOLE`: int32 sums over all columns.

@@ -16,34 +16,76 @@ use crate::panel::{CHUNK, PANEL_ROWS};
 const LANES: usize = 8;
 type Int = __m256i;
 type Float = __m256;
-/// Plane by plane, 1, 4, 16 and 64 times too large: at most 16 columns x 192 x 128 in a lane.
-type Apart = [__m256i; 4];
 
 narrow!(#[target_feature(enable = "avx2,f16c,avxvnni")]);
 
-#[inline]
-#[target_feature(enable = "avx2")]
-fn apart() -> Apart {
-    [_mm256_setzero_si256(); 4]
+#[target_feature(enable = "avx2,f16c,avxvnni")]
+fn one_whole(panel: &[u8], job: Job<'_>, out: &mut Outputs) {
+    one_of::<true>(panel, job, out);
 }
 
-#[inline]
-#[target_feature(enable = "avx2,avxvnni")]
-fn apart_add(sums: Apart, block: Int, words: [Int; 4]) -> Apart {
-    [
-        _mm256_dpbusd_avx_epi32(sums[0], _mm256_and_si256(block, _mm256_set1_epi8(3)), words[0]),
-        _mm256_dpbusd_avx_epi32(sums[1], _mm256_and_si256(block, _mm256_set1_epi8(12)), words[1]),
-        _mm256_dpbusd_avx_epi32(sums[2], _mm256_and_si256(block, _mm256_set1_epi8(48)), words[2]),
-        _mm256_dpbusd_avx_epi32(sums[3], _mm256_and_si256(block, _mm256_set1_epi8(-64)), words[3]),
-    ]
+#[target_feature(enable = "avx2,f16c,avxvnni")]
+fn one(panel: &[u8], job: Job<'_>, out: &mut Outputs) {
+    one_of::<false>(panel, job, out);
 }
 
-#[inline]
-#[target_feature(enable = "avx2")]
-fn apart_sum(sums: Apart) -> Int {
-    let low = _mm256_add_epi32(sums[0], _mm256_srai_epi32::<2>(sums[1]));
-    let high = _mm256_add_epi32(_mm256_srai_epi32::<4>(sums[2]), _mm256_srai_epi32::<6>(sums[3]));
-    _mm256_add_epi32(low, high)
+/// One token of one plane. Bit planes stay where they are, so that their sums are 1, 4, 16 and 64 times too large: at
+/// most 16 columns x 192 x 128 in a lane.
+#[target_feature(enable = "avx2,f16c,avxvnni")]
+fn one_of<const WHOLE: bool>(panel: &[u8], job: Job<'_>, out: &mut Outputs) {
+    let x = job.x.together(job.first);
+    let masks = [
+        _mm256_set1_epi8(3),
+        _mm256_set1_epi8(12),
+        _mm256_set1_epi8(48),
+        _mm256_set1_epi8(-64),
+    ];
+    let mut whole = [zero(); SLICES];
+    let mut total = [floats(0.0); SLICES];
+    let mut weight = [floats(job.layout.scale); SLICES];
+    let mut at = 0;
+    for (group, scales) in Groups::new(panel, job.layout) {
+        if let Some(scales) = scales {
+            for s in 0..SLICES {
+                weight[s] = weights(scales.as_chunks().0[s]);
+            }
+        }
+        for codes in group {
+            prefetch_chunk(codes);
+            let mut sums = [[zero(); 4]; SLICES];
+            let values = x.values[0][at].as_chunks::<16>().0;
+            for i in 0..4 {
+                let words = words(&values[i]);
+                for s in 0..SLICES {
+                    let block = load(codes.as_chunks().0[i * SLICES + s]);
+                    for plane in 0..4 {
+                        let codes = _mm256_and_si256(block, masks[plane]);
+                        sums[s][plane] = _mm256_dpbusd_avx_epi32(sums[s][plane], codes, words[plane]);
+                    }
+                }
+            }
+            let offset = splat(x.offsets[0][at]);
+            let scale = floats(x.scales[at]);
+            for s in 0..SLICES {
+                let [first, second, third, fourth] = sums[s];
+                let low = plus(first, _mm256_srai_epi32::<2>(second));
+                let high = plus(_mm256_srai_epi32::<4>(third), _mm256_srai_epi32::<6>(fourth));
+                let sum = plus(plus(low, high), offset);
+                if WHOLE {
+                    whole[s] = plus(whole[s], sum);
+                } else {
+                    total[s] = plus_floats(total[s], times(times(float(sum), scale), weight[s]));
+                }
+            }
+            at += x.width;
+        }
+    }
+    for s in 0..SLICES {
+        if WHOLE {
+            total[s] = times(times(float(whole[s]), floats(x.scales[0])), weight[s]);
+        }
+        store(&mut out[0].as_chunks_mut().0[s], total[s]);
+    }
 }
 
 #[inline]

@@ -11,6 +11,8 @@
 
 #![allow(unsafe_code)] // calls into tiers the processor was found to have
 
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod alone;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
@@ -29,7 +31,7 @@ mod steps_256;
 #[cfg(test)]
 mod tests;
 
-use crate::activations::{Activations, Precision, TOGETHER};
+use crate::activations::{Activations, Precision, Repeated, TOGETHER};
 use crate::isa::Isa;
 use crate::panel::{CHUNK_BYTES, Group, Layout, PANEL_ROWS, SCALE_BYTES};
 
@@ -48,6 +50,8 @@ pub(crate) struct Job<'a> {
     pub first: usize,
     /// How many: one of [`tiles`].
     pub tokens: usize,
+    /// What [`repeated`] gave.
+    pub repeated: &'a [Repeated],
 }
 
 impl Job<'_> {
@@ -90,6 +94,17 @@ pub(crate) fn tiles(isa: Isa, planes: usize) -> &'static [usize] {
         (Isa::Scalar, _) => &[1],
         (_, 1) => &[8, 4, 2, 1],
         _ => &[4, 2, 1],
+    }
+}
+
+/// Four values in every lane, for the token that will be alone in its tile, where the tier cannot load them so: taking
+/// them apart in every panel would be a fifteenth of the work.
+pub(crate) fn repeated(isa: Isa, x: &Activations) -> Vec<Repeated> {
+    let alone = x.precision().planes() == 1 && x.m() % 2 == 1;
+    if isa == Isa::Ssse3 && alone {
+        x.repeated(x.m() - 1)
+    } else {
+        Vec::new()
     }
 }
 

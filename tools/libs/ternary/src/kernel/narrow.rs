@@ -3,8 +3,7 @@
 //!
 //! - `Int`, `Float`, `LANES`: a register of sums, of floats, and the rows in it
 //! - `load`: a register of codes; `words`: the four activations each plane meets, in every lane
-//! - `apart`, `apart_add`, `apart_sum`: one token of one plane. Bit planes may stay where they are, with sums of their
-//!   own (`Apart`) that are put together at the end of a chunk.
+//! - `one`, `one_whole`: one token of one plane, see [`super::alone`]
 //! - `planes`, `add`, `sum`: many tokens. Bit planes are shifted down once for all.
 //! - `zero`, `splat`, `plus`, `join` (of two planes of activations), `float`, `floats`, `times`, `plus_floats`,
 //!   `weights` (fp16 scales) and `store`: the rest
@@ -17,8 +16,8 @@ macro_rules! narrow {
         $(#[$feature])?
         pub(crate) fn panel(panel: &[u8], job: Job<'_>, out: &mut Outputs) {
             match (job.x.precision().planes(), job.tokens, job.whole()) {
-                (1, 1, true) => one::<true>(panel, job, out),
-                (1, 1, false) => one::<false>(panel, job, out),
+                (1, 1, true) => one_whole(panel, job, out),
+                (1, 1, false) => one(panel, job, out),
                 (1, 2, true) => tile::<2, 1, true>(panel, job, out),
                 (1, 2, false) => tile::<2, 1, false>(panel, job, out),
                 (1, 4, true) => tile::<4, 1, true>(panel, job, out),
@@ -29,52 +28,6 @@ macro_rules! narrow {
                 (_, 2, _) => tile::<2, 2, false>(panel, job, out),
                 (_, 4, _) => tile::<4, 2, false>(panel, job, out),
                 (_, tokens, _) => unreachable!("no tile of {tokens} tokens"),
-            }
-        }
-
-        /// One token of one plane.
-        $(#[$feature])?
-        fn one<const WHOLE: bool>(panel: &[u8], job: Job<'_>, out: &mut Outputs) {
-            let x = job.x.together(job.first);
-            let mut whole = [zero(); SLICES];
-            let mut total = [floats(0.0); SLICES];
-            let mut weight = [floats(job.layout.scale); SLICES];
-            let mut at = 0;
-            for (group, scales) in Groups::new(panel, job.layout) {
-                if let Some(scales) = scales {
-                    for s in 0..SLICES {
-                        weight[s] = weights(scales.as_chunks().0[s]);
-                    }
-                }
-                for codes in group {
-                    prefetch_chunk(codes);
-                    let mut sums = [apart(); SLICES];
-                    let values = x.values[0][at].as_chunks::<16>().0;
-                    for i in 0..4 {
-                        let words = words(&values[i]);
-                        for s in 0..SLICES {
-                            let block = load(codes.as_chunks().0[i * SLICES + s]);
-                            sums[s] = apart_add(sums[s], block, words);
-                        }
-                    }
-                    let offset = splat(x.offsets[0][at]);
-                    let scale = floats(x.scales[at]);
-                    for s in 0..SLICES {
-                        let sum = plus(apart_sum(sums[s]), offset);
-                        if WHOLE {
-                            whole[s] = plus(whole[s], sum);
-                        } else {
-                            total[s] = plus_floats(total[s], times(times(float(sum), scale), weight[s]));
-                        }
-                    }
-                    at += x.width;
-                }
-            }
-            for s in 0..SLICES {
-                if WHOLE {
-                    total[s] = times(times(float(whole[s]), floats(x.scales[0])), weight[s]);
-                }
-                store(&mut out[0].as_chunks_mut().0[s], total[s]);
             }
         }
 

@@ -8,18 +8,38 @@ use std::arch::aarch64::{
 };
 use std::arch::asm;
 
+use super::alone::alone;
 use super::narrow::narrow;
 use super::{Groups, Job, Outputs, part, prefetch_chunk};
+use crate::activations::Together;
 use crate::dense::widen;
-use crate::panel::{CHUNK, PANEL_ROWS};
+use crate::panel::{CHUNK, CHUNK_BYTES, PANEL_ROWS};
 
 const LANES: usize = 4;
+const SLICES_INSIDE: bool = false;
 type Int = int32x4_t;
 type Float = float32x4_t;
 /// Planes 0 and 3; planes 1 and 2, 4 and 16 times too large. (The top plane would be negative where it is.)
 type Apart = [int32x4_t; 3];
+/// There are registers enough.
+type Masks = ();
 
 narrow!(#[target_feature(enable = "neon,dotprod")]);
+alone!(#[target_feature(enable = "neon,dotprod")]);
+
+/// The values of a chunk.
+type Alone = [i8; CHUNK];
+
+#[inline(always)]
+fn alone<'a>(_: &Job<'a>, x: &Together<'a>, chunk: usize) -> Option<&'a Alone> {
+    x.values[0].get(chunk * x.width)
+}
+
+#[inline]
+#[target_feature(enable = "neon")]
+fn alone_words(values: &Alone, block: usize) -> int8x16_t {
+    words(&values.as_chunks::<16>().0[block])
+}
 
 /// Adds to each lane the product of its four codes with the four values of lane `LANE`. (The intrinsic is not in
 /// stable Rust.)
@@ -42,13 +62,26 @@ fn dot<const LANE: i32>(mut sums: Int, codes: int8x16_t, values: int8x16_t) -> I
 
 #[inline]
 #[target_feature(enable = "neon")]
+fn all_weights(scales: &[u8; 32]) -> [Float; SLICES] {
+    let mut out = [floats(0.0); SLICES];
+    for s in 0..SLICES {
+        out[s] = weights(scales.as_chunks().0[s]);
+    }
+    out
+}
+
+#[inline(always)]
+fn masks() -> Masks {}
+
+#[inline]
+#[target_feature(enable = "neon")]
 fn apart() -> Apart {
     [vdupq_n_s32(0); 3]
 }
 
 #[inline]
 #[target_feature(enable = "neon,dotprod")]
-fn apart_add(sums: Apart, block: uint8x16_t, words: int8x16_t) -> Apart {
+fn apart_add(sums: Apart, block: uint8x16_t, words: int8x16_t, (): Masks) -> Apart {
     let codes = |mask: u8| vreinterpretq_s8_u8(vandq_u8(block, vdupq_n_u8(mask)));
     let ends = dot::<0>(sums[0], codes(3), words);
     [
@@ -65,6 +98,12 @@ fn apart_sum(sums: Apart) -> Int {
         sums[0],
         vaddq_s32(vshrq_n_s32::<2>(sums[1]), vshrq_n_s32::<4>(sums[2])),
     )
+}
+
+#[inline]
+#[target_feature(enable = "neon")]
+fn plus_narrow(a: Int, b: Int) -> Int {
+    vaddq_s32(a, b)
 }
 
 #[inline]

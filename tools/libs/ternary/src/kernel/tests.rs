@@ -37,14 +37,20 @@ impl Random {
     }
 }
 
+/// The kind of weights that have one scale, and code 3.
+const SHARED: usize = 4;
+
 /// Random weights whose scales are small positive and negative fp16 numbers. `code`: all weights are this one.
 fn weights(random: &mut Random, kind: usize, rows: usize, cols: usize, code: Option<u8>) -> PanelMatrix {
     let fill = |random: &mut Random, n| code.map_or_else(|| random.bytes(n), |code| vec![code * 0x55; n]);
     let mut blocks = |size: usize, count: usize, scale_last: bool| {
         let mut bytes = Vec::new();
         for _ in 0..count {
-            let scale =
-                half::f16::from_f32((random.next() >> 40) as f32 / (1 << 24) as f32 - 0.5).to_le_bytes();
+            let scale = (random.next() >> 40) as f32 / (1 << 24) as f32 - 0.5;
+            // Some are subnormal or zero.
+            let tiny = [1e-6, 0.0].get(random.next() as usize % 64).copied();
+            let scale = if kind == SHARED { 0.37 } else { tiny.unwrap_or(scale) };
+            let scale = half::f16::from_f32(scale).to_le_bytes();
             if !scale_last {
                 bytes.extend(scale);
             }
@@ -66,7 +72,7 @@ fn weights(random: &mut Random, kind: usize, rows: usize, cols: usize, code: Opt
             blocks(34, rows * cols / 128, false),
             None,
         ),
-        2 => (Encoding::Tq2_0, blocks(66, rows * cols / 256, true), None),
+        2 | SHARED => (Encoding::Tq2_0, blocks(66, rows * cols / 256, true), None),
         _ => {
             let mut bytes = fill(random, rows * cols / 4);
             // Code 3 does not occur in this format.
@@ -105,7 +111,7 @@ proptest! {
     #[test]
     fn every_tier_gives_the_floats_of_the_scalar_one(
         seed in 1..u64::MAX,
-        kind in 0..4_usize,
+        kind in 0..5_usize,
         rows in 1..9_usize,
         blocks in 1..6_usize,
         m in 1..40_usize,
@@ -113,7 +119,7 @@ proptest! {
     ) {
         let random = &mut Random(seed);
         let pool = Pool::new(2);
-        let (rows, cols) = (rows * 4, blocks * [64, 128, 256, 1][kind] + if kind == 3 { 33 } else { 0 });
+        let (rows, cols) = (rows * 4, blocks * [64, 128, 256, 1, 256][kind] + if kind == 3 { 33 } else { 0 });
         let w = weights(random, kind, rows, cols, None);
         let mut x = Activations::new();
         x.quantize(&random.floats(m * cols), m, cols, PRECISIONS[precision]);
@@ -126,7 +132,7 @@ fn extremes_do_not_overflow_in_any_tier() {
     let pool = Pool::new(1);
     let random = &mut Random(7);
     let cols = 5 * 256;
-    for kind in 0..4 {
+    for kind in 0..5 {
         for code in [0, 2, 3] {
             if kind == 3 && code == 3 {
                 continue;
@@ -148,7 +154,7 @@ fn extremes_do_not_overflow_in_any_tier() {
 fn a_token_does_not_depend_on_those_beside_it() {
     let pool = Pool::new(2);
     let random = &mut Random(11);
-    for kind in 0..4 {
+    for kind in 0..5 {
         let w = weights(random, kind, 40, 1024, None);
         let floats = random.floats(23 * 1024);
         for precision in PRECISIONS {

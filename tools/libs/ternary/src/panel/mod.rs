@@ -12,13 +12,16 @@
 //! with code 1, rows to a multiple of 16 with code 1 and scale 0.
 
 mod decode;
+mod directory;
+mod encoding;
 mod file;
 mod matrix;
 mod pack;
 
-pub use file::{PanelFile, PanelFileError, PanelWriter, VERSION};
+pub use directory::VERSION;
+pub use encoding::{Encoding, PackError};
+pub use file::{PanelFile, PanelFileError, PanelWriter};
 pub use matrix::PanelMatrix;
-pub use pack::{Encoding, PackError};
 
 /// Rows in a panel.
 pub const PANEL_ROWS: usize = 16;

@@ -2,125 +2,8 @@
 
 use half::f16;
 
-use super::{CHUNK, Group, Layout, MAX_COLUMNS, PANEL_ROWS, PanelMatrix, decode};
+use super::{CHUNK, Encoding, Group, Layout, MAX_COLUMNS, PANEL_ROWS, PackError, PanelMatrix, decode};
 use crate::bytes::Bytes;
-
-/// A format that ternary weights come in. Rows follow each other; a code `c` stands for the weight `c - 1`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Encoding {
-    /// BitNet's I2_S as x86 writes it: blocks of 128 columns in 32 bytes, and behind the last one 32 bytes whose first
-    /// four are the scale (f32). The forms of other architectures have the same bytes in another order; what cannot
-    /// be of this form is refused, the rest only a model's answers can tell.
-    I2S,
-    /// ggml TQ1_0 (type 34): 256 columns in 54 bytes, base-3 digits, fp16 scale behind.
-    Tq1_0,
-    /// ggml TQ2_0 (type 35): 256 columns in 66 bytes, fp16 scale behind.
-    Tq2_0,
-    /// ggml Q2_0 (type 42, `group` 64) and PQ2_0 (type 142 and old files of type 42, `group` 128): fp16 scale before
-    /// the codes, four in a byte, lowest bits first. Code 3 stands for +2 and is kept.
-    Q2_0 {
-        /// Columns that share a scale: 64 or 128.
-        group: u8,
-    },
-    /// BitNet's safetensors: uint8 of shape `rows / 4 x cols`; row `r` is in bits `2q..2q+2` of packed row
-    /// `r mod rows/4`, where `q = r / (rows/4)`.
-    BitnetPacked,
-}
-
-impl Encoding {
-    /// Columns of a block; `cols` must be a multiple.
-    pub fn block(self) -> usize {
-        match self {
-            Self::I2S => 128,
-            Self::Tq1_0 | Self::Tq2_0 => 256,
-            Self::Q2_0 { group } => usize::from(group),
-            Self::BitnetPacked => 1,
-        }
-    }
-
-    /// Bytes of a matrix in this format.
-    pub fn bytes(self, rows: usize, cols: usize) -> Option<usize> {
-        let blocks = rows.checked_mul(cols)? / self.block().max(1);
-        match self {
-            Self::I2S => blocks.checked_mul(32)?.checked_add(32),
-            Self::Tq1_0 => blocks.checked_mul(54),
-            Self::Tq2_0 => blocks.checked_mul(66),
-            Self::Q2_0 { group } => blocks.checked_mul(2 + usize::from(group) / 4),
-            Self::BitnetPacked => Some(blocks / 4),
-        }
-    }
-
-    fn group(self) -> Group {
-        match self {
-            Self::I2S | Self::BitnetPacked => Group::Tensor,
-            Self::Tq1_0 | Self::Tq2_0 => Group::G256,
-            Self::Q2_0 { group: 64 } => Group::G64,
-            Self::Q2_0 { .. } => Group::G128,
-        }
-    }
-}
-
-/// Why weights could not be packed.
-#[derive(Debug, thiserror::Error)]
-pub enum PackError {
-    /// A shape no matrix of the format has.
-    #[error("a {rows} x {cols} matrix cannot be {encoding:?}: {reason}")]
-    Shape {
-        /// The format.
-        encoding: Encoding,
-        /// Rows asked for.
-        rows: usize,
-        /// Columns asked for.
-        cols: usize,
-        /// What does not fit.
-        reason: &'static str,
-    },
-    /// Bytes that are not as many as the shape needs.
-    #[error("a {rows} x {cols} matrix in {encoding:?} has {expected} bytes, found {found}")]
-    Length {
-        /// The format.
-        encoding: Encoding,
-        /// Rows.
-        rows: usize,
-        /// Columns.
-        cols: usize,
-        /// Bytes the shape needs.
-        expected: usize,
-        /// Bytes there are.
-        found: usize,
-    },
-    /// No scale was given for a format that carries none.
-    #[error("{0:?} carries no scale: the tensor's scale must be given")]
-    NoScale(Encoding),
-    /// A scale that is no finite number.
-    #[error("the scale of row {row}, group {group} is {scale}: the tensor is damaged or of another format")]
-    Scale {
-        /// Row.
-        row: usize,
-        /// Group within the row.
-        group: usize,
-        /// The scale.
-        scale: f32,
-    },
-    /// A code the format does not have.
-    #[error(
-        "row {row} holds a code that {encoding:?} does not have: the tensor is damaged or of another layout"
-    )]
-    Code {
-        /// Row.
-        row: usize,
-        /// The format.
-        encoding: Encoding,
-    },
-    /// No memory for the packed weights.
-    #[error("no memory for {bytes} bytes of packed weights: {source}")]
-    Memory {
-        /// Bytes asked for.
-        bytes: usize,
-        /// What the system said.
-        source: std::io::Error,
-    },
-}
 
 /// A row ready to be laid into a panel: codes padded with 1, fp16 scales.
 struct Row {
@@ -324,8 +207,7 @@ fn shared_scale(encoding: Encoding, bytes: &[u8], rows: usize, cols: usize) -> O
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Encoding, PackError};
-    use crate::panel::{Group, PanelMatrix};
+    use crate::panel::{Encoding, Group, PackError, PanelMatrix};
 
     fn rows(matrix: &PanelMatrix) -> Vec<f32> {
         let mut out = vec![0.0; matrix.rows() * matrix.cols()];

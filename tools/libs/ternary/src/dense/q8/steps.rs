@@ -1,0 +1,248 @@
+//! What the instruction sets give for blocks of bytes. Where bytes of one operand must be unsigned, weights lose their
+//! sign to the activations: a pair of products is at most 2 x 128 x 127 = 32512, within int16.
+#![allow(unsafe_code)] // loads and stores of whole registers
+#![allow(clippy::wildcard_imports)] // the names of intrinsics say where they are from
+
+/// Plain Rust.
+pub(crate) mod plain {
+    use crate::dense::widen;
+
+    type Weights = [i8; BLOCK];
+    type Floats = [f32; SUMS];
+
+    super::super::products!();
+
+    #[inline(always)]
+    fn weights(bytes: &[u8; BLOCK]) -> Weights {
+        bytes.map(u8::cast_signed)
+    }
+
+    #[inline(always)]
+    fn sums(weights: &Weights, values: &[i8; BLOCK]) -> Floats {
+        let mut sums = [0.0; SUMS];
+        let fours = weights.as_chunks::<4>().0.iter().zip(values.as_chunks::<4>().0);
+        for (sum, (w, x)) in sums.iter_mut().zip(fours) {
+            let products = w.iter().zip(x).map(|(w, x)| i32::from(*w) * i32::from(*x));
+            *sum = products.sum::<i32>() as f32;
+        }
+        sums
+    }
+
+    #[inline(always)]
+    fn zero() -> Floats {
+        [0.0; SUMS]
+    }
+
+    #[inline(always)]
+    fn splat(value: f32) -> Floats {
+        [value; SUMS]
+    }
+
+    #[inline(always)]
+    fn half(bits: u16) -> Floats {
+        splat(widen(bits))
+    }
+
+    #[inline(always)]
+    fn times(a: Floats, b: Floats) -> Floats {
+        std::array::from_fn(|lane| a[lane] * b[lane])
+    }
+
+    #[inline(always)]
+    fn plus(a: Floats, b: Floats) -> Floats {
+        std::array::from_fn(|lane| a[lane] + b[lane])
+    }
+
+    #[inline(always)]
+    fn store(out: &mut [f32], floats: Floats) {
+        out.copy_from_slice(&floats);
+    }
+}
+
+/// The steps of 256-bit registers; `sum` of the module in scope multiplies.
+#[cfg(target_arch = "x86_64")]
+macro_rules! steps_256 {
+    ($features:literal) => {
+        use std::arch::x86_64::*;
+
+        /// Magnitudes, and the bytes themselves for their signs.
+        type Weights = [__m256i; 2];
+        type Floats = __m256;
+
+        super::super::products!(#[target_feature(enable = $features)]);
+
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn weights(bytes: &[u8; BLOCK]) -> Weights {
+            // SAFETY: 32 bytes are read, as many as there are.
+            let bytes = unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) };
+            [_mm256_abs_epi8(bytes), bytes]
+        }
+
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn sums(weights: &Weights, values: &[i8; BLOCK]) -> Floats {
+            // SAFETY: 32 bytes are read, as many as there are.
+            let values = unsafe { _mm256_loadu_si256(values.as_ptr().cast()) };
+            _mm256_cvtepi32_ps(sum(weights[0], _mm256_sign_epi8(values, weights[1])))
+        }
+
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn zero() -> Floats {
+            _mm256_setzero_ps()
+        }
+
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn splat(value: f32) -> Floats {
+            _mm256_set1_ps(value)
+        }
+
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn half(bits: u16) -> Floats {
+            _mm256_cvtph_ps(_mm_set1_epi16(bits.cast_signed()))
+        }
+
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn times(a: Floats, b: Floats) -> Floats {
+            _mm256_mul_ps(a, b)
+        }
+
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn plus(a: Floats, b: Floats) -> Floats {
+            _mm256_add_ps(a, b)
+        }
+
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn store(out: &mut [f32], floats: Floats) {
+            if let Some(out) = out.first_chunk_mut::<SUMS>() {
+                // SAFETY: 8 floats are written, as many as there are.
+                unsafe { _mm256_storeu_ps(out.as_mut_ptr(), floats) }
+            }
+        }
+    };
+}
+
+/// AVX-512 with VNNI, in registers of 256 bits: a block fills one.
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx512 {
+    steps_256!("avx2,f16c,avx512f,avx512bw,avx512vl,avx512vnni");
+
+    #[inline]
+    #[target_feature(enable = "avx2,avx512f,avx512bw,avx512vl,avx512vnni")]
+    fn sum(weights: __m256i, values: __m256i) -> __m256i {
+        _mm256_dpbusd_epi32(_mm256_setzero_si256(), weights, values)
+    }
+}
+
+/// AVX-VNNI.
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx_vnni {
+    steps_256!("avx2,f16c,avxvnni");
+
+    #[inline]
+    #[target_feature(enable = "avx2,avxvnni")]
+    fn sum(weights: __m256i, values: __m256i) -> __m256i {
+        _mm256_dpbusd_avx_epi32(_mm256_setzero_si256(), weights, values)
+    }
+}
+
+/// AVX2.
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx2 {
+    steps_256!("avx2,f16c");
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn sum(weights: __m256i, values: __m256i) -> __m256i {
+        _mm256_madd_epi16(_mm256_maddubs_epi16(weights, values), _mm256_set1_epi16(1))
+    }
+}
+
+/// SSSE3: a block is two registers.
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod ssse3 {
+    use std::arch::x86_64::*;
+
+    use crate::dense::widen;
+
+    /// Magnitudes, and the bytes themselves for their signs.
+    type Weights = [[__m128i; 2]; 2];
+    type Floats = [__m128; 2];
+
+    super::super::products!(#[target_feature(enable = "ssse3")]);
+
+    #[inline]
+    #[target_feature(enable = "ssse3")]
+    fn load(bytes: &[u8; 16]) -> __m128i {
+        // SAFETY: 16 bytes are read, as many as there are.
+        unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) }
+    }
+
+    #[inline]
+    #[target_feature(enable = "ssse3")]
+    fn weights(bytes: &[u8; BLOCK]) -> Weights {
+        let halves = bytes.as_chunks().0;
+        let (first, second) = (load(&halves[0]), load(&halves[1]));
+        [[_mm_abs_epi8(first), first], [_mm_abs_epi8(second), second]]
+    }
+
+    #[inline]
+    #[target_feature(enable = "ssse3")]
+    fn sums_of([magnitudes, signs]: [__m128i; 2], values: &[i8; 16]) -> __m128 {
+        let values = _mm_sign_epi8(load(&values.map(i8::cast_unsigned)), signs);
+        let pairs = _mm_maddubs_epi16(magnitudes, values);
+        _mm_cvtepi32_ps(_mm_madd_epi16(pairs, _mm_set1_epi16(1)))
+    }
+
+    #[inline]
+    #[target_feature(enable = "ssse3")]
+    fn sums(weights: &Weights, values: &[i8; BLOCK]) -> Floats {
+        let halves = values.as_chunks().0;
+        [sums_of(weights[0], &halves[0]), sums_of(weights[1], &halves[1])]
+    }
+
+    #[inline]
+    #[target_feature(enable = "ssse3")]
+    fn zero() -> Floats {
+        [_mm_setzero_ps(); 2]
+    }
+
+    #[inline]
+    #[target_feature(enable = "ssse3")]
+    fn splat(value: f32) -> Floats {
+        [_mm_set1_ps(value); 2]
+    }
+
+    #[inline]
+    #[target_feature(enable = "ssse3")]
+    fn half(bits: u16) -> Floats {
+        splat(widen(bits))
+    }
+
+    #[inline]
+    #[target_feature(enable = "ssse3")]
+    fn times(a: Floats, b: Floats) -> Floats {
+        [_mm_mul_ps(a[0], b[0]), _mm_mul_ps(a[1], b[1])]
+    }
+
+    #[inline]
+    #[target_feature(enable = "ssse3")]
+    fn plus(a: Floats, b: Floats) -> Floats {
+        [_mm_add_ps(a[0], b[0]), _mm_add_ps(a[1], b[1])]
+    }
+
+    #[inline]
+    #[target_feature(enable = "ssse3")]
+    fn store(out: &mut [f32], floats: Floats) {
+        for (out, floats) in out.as_chunks_mut::<4>().0.iter_mut().zip(floats) {
+            // SAFETY: 4 floats are written, as many as there are.
+            unsafe { _mm_storeu_ps(out.as_mut_ptr(), floats) }
+        }
+    }
+}
