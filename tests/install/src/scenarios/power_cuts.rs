@@ -21,8 +21,8 @@ const WAIT_AT_MOST: f64 = 12.0;
 /// How many cuts go by before an installation is let through to its end.
 const CUTS_IN_A_ROW: u32 = 5;
 
-/// Plays it: half of the cuts on a disk that was empty at first, each on what the one before left; half on a system
-/// that was lived in.
+/// Plays it: half of the cuts on a system that was lived in; half on a disk that was empty at first, each on what the
+/// one before left.
 pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     let (seed, cuts) = (bench.lab.seed, bench.lab.cuts);
     bench.note(format!("{cuts} cuts, seed {seed}"));
@@ -39,15 +39,14 @@ pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
             .map(<[Point]>::to_vec)
             .collect()
     };
+    if !kept_points.is_empty() {
+        let (lived_in, marks) = live_in(bench)?;
+        for (number, row) in (1..).zip(rows(kept_points)) {
+            kept(bench, number, &row, &lived_in, &marks)?;
+        }
+    }
     for (number, row) in (1..).zip(rows(fresh_points)) {
         fresh(bench, number, &row)?;
-    }
-    if kept_points.is_empty() {
-        return Ok(());
-    }
-    let (lived_in, marks) = live_in(bench)?;
-    for (number, row) in (1..).zip(rows(kept_points)) {
-        kept(bench, number, &row, &lived_in, &marks)?;
     }
     Ok(())
 }

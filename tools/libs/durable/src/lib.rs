@@ -29,6 +29,9 @@ fn put(path: &Path, bytes: &[u8], permissions: Option<Permissions>) -> io::Resul
     }
     file.sync_all()?;
     fs::rename(&beside, path)?;
+    // FAT keeps a file's length and place in its entry of the folder, and a rename writes a new entry without them:
+    // until the file itself is flushed once more, a power cut leaves a file of no bytes under the new name.
+    file.sync_all()?;
     sync_folder_of(path)
 }
 
