@@ -45,6 +45,7 @@ pub struct Activations {
 /// Four values, four times.
 #[derive(Debug, Clone, Copy)]
 #[repr(align(16))]
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))] // SSSE3 reads it
 pub(crate) struct Repeated(pub [i8; 16]);
 
 /// The tokens of a group, see [`TOGETHER`].

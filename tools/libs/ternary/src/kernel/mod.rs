@@ -51,6 +51,7 @@ pub(crate) struct Job<'a> {
     /// How many: one of [`tiles`].
     pub tokens: usize,
     /// What [`repeated`] gave.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))] // SSSE3 reads it
     pub repeated: &'a [Repeated],
 }
 

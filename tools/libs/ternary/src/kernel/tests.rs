@@ -49,7 +49,11 @@ fn weights(random: &mut Random, kind: usize, rows: usize, cols: usize, code: Opt
             let scale = (random.next() >> 40) as f32 / (1 << 24) as f32 - 0.5;
             // Some are subnormal or zero.
             let tiny = [1e-6, 0.0].get(random.next() as usize % 64).copied();
-            let scale = if kind == SHARED { 0.37 } else { tiny.unwrap_or(scale) };
+            let scale = if kind == SHARED {
+                0.37
+            } else {
+                tiny.unwrap_or(scale)
+            };
             let scale = half::f16::from_f32(scale).to_le_bytes();
             if !scale_last {
                 bytes.extend(scale);
