@@ -12,12 +12,12 @@ mod machine;
 mod ours;
 mod peer;
 mod report;
-mod weights;
 
 use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
+use sigmavault_bench_ryzan::weights;
 use sigmavault_ternary::Precision;
 use sigmavault_ternary::memory::Reading;
 

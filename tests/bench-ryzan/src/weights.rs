@@ -11,6 +11,8 @@ use half::f16;
 use serde::Serialize;
 use sigmavault_gguf::{TensorKind, Writer};
 
+use crate::vocabulary;
+
 /// Shapes of Qwen3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
 pub enum Shape {
@@ -96,20 +98,30 @@ impl Shape {
     }
 }
 
-/// The file of a shape and encoding in a folder; made when it is not there.
+/// The file of a shape and encoding in a folder, without a vocabulary; made when it is not there.
 pub fn file(folder: &Path, shape: Shape, encoding: Encoding) -> anyhow::Result<PathBuf> {
     let path = folder.join(format!("random-{shape}-{encoding}.gguf"));
-    if !path.exists() {
-        eprintln!("making {}", path.display());
-        let unfinished = path.with_extension("part");
-        write(&unfinished, shape, encoding)
-            .with_context(|| format!("cannot write {}", unfinished.display()))?;
-        fs::rename(&unfinished, &path)?;
-    }
+    make(&path, shape, encoding, false)?;
     Ok(path)
 }
 
-fn write(path: &Path, shape: Shape, encoding: Encoding) -> anyhow::Result<()> {
+/// A file of a shape and encoding that can be talked to: with a vocabulary and a chat template; made when it is not there.
+pub fn chat_file(path: &Path, shape: Shape, encoding: Encoding) -> anyhow::Result<()> {
+    make(path, shape, encoding, true)
+}
+
+fn make(path: &Path, shape: Shape, encoding: Encoding, chat: bool) -> anyhow::Result<()> {
+    if !path.exists() {
+        eprintln!("making {}", path.display());
+        let unfinished = path.with_extension("part");
+        write(&unfinished, shape, encoding, chat)
+            .with_context(|| format!("cannot write {}", unfinished.display()))?;
+        fs::rename(&unfinished, path)?;
+    }
+    Ok(())
+}
+
+fn write(path: &Path, shape: Shape, encoding: Encoding, chat: bool) -> anyhow::Result<()> {
     let Sizes {
         width,
         feed_forward,
@@ -124,9 +136,13 @@ fn write(path: &Path, shape: Shape, encoding: Encoding) -> anyhow::Result<()> {
     let mut writer = Writer::new();
     writer
         .set("general.architecture", "qwen3")
-        .set("general.name", format!("random {shape}").as_str())
+        .set("general.name", format!("random {shape}").as_str());
+    if chat {
+        vocabulary::set(&mut writer, VOCABULARY as usize);
+    } else {
         // llama.cpp wants to know of a vocabulary; this one has no texts.
-        .set("tokenizer.ggml.model", "no_vocab");
+        writer.set("tokenizer.ggml.model", "no_vocab");
+    }
     for (key, value) in [
         ("vocab_size", VOCABULARY),
         ("block_count", layers),

@@ -32,8 +32,10 @@ pub struct Config {
     pub requests_per_minute: u32,
     /// Largest body of a request, in bytes.
     pub body_limit_bytes: usize,
-    /// Most connections at a time; more wait.
+    /// Most connections at a time, over TCP and over the socket each; more wait.
     pub connection_limit: usize,
+    /// Seconds that a client may take to send its headers or its body, or to take more of an answer.
+    pub client_seconds: u64,
     /// Seconds that requests under way get to finish when the service stops.
     pub shutdown_seconds: u64,
     /// Which models, and where they are.
@@ -73,6 +75,8 @@ pub struct EngineConfig {
     pub waiting_requests: usize,
     /// Most bytes of kept prefixes, in MiB.
     pub cache_mebibytes: usize,
+    /// Most bytes of prefixes kept on disk beside a model, in MiB; 0 for none.
+    pub disk_cache_mebibytes: u64,
     /// Longest prompt and answer together, in tokens; 0 for what the model can.
     pub context: usize,
     /// Tokens of an answer when the request does not say.
@@ -110,6 +114,7 @@ impl Default for Config {
             requests_per_minute: 100,
             body_limit_bytes: 8 << 20,
             connection_limit: 64,
+            client_seconds: 30,
             shutdown_seconds: 20,
             model: ModelConfig::default(),
             engine: EngineConfig::default(),
@@ -137,6 +142,7 @@ impl Default for EngineConfig {
             parallel_requests: 4,
             waiting_requests: 32,
             cache_mebibytes: 512,
+            disk_cache_mebibytes: 1024,
             context: 0,
             default_max_tokens: 2048,
         }
@@ -184,6 +190,9 @@ impl Config {
         if !(1..=65_536).contains(&self.connection_limit) {
             return range("connection-limit", "must be from 1 to 65536");
         }
+        if !(1..=600).contains(&self.client_seconds) {
+            return range("client-seconds", "must be from 1 to 600");
+        }
         if !(1..=600).contains(&self.shutdown_seconds) {
             return range("shutdown-seconds", "must be from 1 to 600");
         }
@@ -198,6 +207,9 @@ impl Config {
         }
         if self.engine.waiting_requests > 65_536 {
             return range("engine.waiting-requests", "must be from 0 to 65536");
+        }
+        if self.engine.disk_cache_mebibytes > 1 << 20 {
+            return range("engine.disk-cache-mebibytes", "must be from 0 to 1048576");
         }
         if self.engine.default_max_tokens == 0 {
             return range("engine.default-max-tokens", "must be 1 or more");
@@ -220,6 +232,11 @@ impl Config {
             return range("yield.calm-seconds", "must be from 1 to 3600");
         }
         Ok(self)
+    }
+
+    /// Time that a client may take.
+    pub const fn client_timeout(&self) -> Duration {
+        Duration::from_secs(self.client_seconds)
     }
 
     /// Time that requests under way get to finish when the service stops.
@@ -255,7 +272,7 @@ mod tests {
         let inner = |name: &str| keys[name].as_table().unwrap().len();
         assert_eq!(
             (keys.len(), inner("model"), inner("engine"), inner("yield")),
-            (12, 4, 6, 7),
+            (13, 4, 7, 7),
             "every key stands in the vendor's file, but for model.tier, which has no default"
         );
     }

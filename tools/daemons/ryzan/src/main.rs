@@ -63,7 +63,10 @@ async fn serve(config: Config, files: Files, model: Option<PathBuf>) -> anyhow::
     let service = Arc::new(Service::new(config, files, models));
     let listeners = Listeners::bind(&service).await?;
     let address = listeners.address();
-    tokio::spawn(watchdog::run(address));
+    let socket = listeners
+        .socket()
+        .unwrap_or_else(|| service.config.socket.clone());
+    tokio::spawn(watchdog::run(socket));
     tokio::spawn(watch::run(
         service.files.clone(),
         service.config.yielding.clone(),
@@ -80,6 +83,7 @@ async fn serve(config: Config, files: Files, model: Option<PathBuf>) -> anyhow::
     listeners
         .run(&service, routes::router(Arc::clone(&service)), stop.asked())
         .await;
+    service.models.close().await;
     drop(on_bus);
     Ok(())
 }

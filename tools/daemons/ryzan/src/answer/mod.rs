@@ -102,6 +102,8 @@ pub struct Whole {
 pub struct Answer {
     /// The model that answers.
     pub resident: Arc<Resident>,
+    /// Why it is this one, when the request left that open.
+    pub why: Option<String>,
     service: Arc<Service>,
     generation: Generation,
     pieces: Option<Pieces>,
@@ -113,21 +115,22 @@ pub struct Answer {
 
 /// Begins an answer in a conversation.
 pub async fn chat(service: &Arc<Service>, request: ChatRequest) -> Result<Answer, ApiError> {
-    let tokens = prepare::estimate(&request);
-    let resident = service.models.acquire(&request.model, tokens).await?;
+    let ask = prepare::ask(&request);
+    let (resident, why) = service.models.acquire(&request.model, ask).await?;
     let default_tokens = service.config.engine.default_max_tokens;
     let model = Arc::clone(&resident);
     let prepared = blocking(move || prepare::chat(&model, &request, default_tokens)).await?;
     let pieces = Pieces::new(prepared.thinking, prepared.calls);
-    begin(service, resident, prepared, Some(pieces))
+    begin(service, resident, why, prepared, Some(pieces))
 }
 
 /// Begins the continuation of a text.
 pub async fn completion(service: &Arc<Service>, request: CompletionRequest) -> Result<Answer, ApiError> {
-    let resident = service.models.acquire(&request.model, 0).await?;
+    let ask = prepare::ask_of_text(&request);
+    let (resident, why) = service.models.acquire(&request.model, ask).await?;
     let model = Arc::clone(&resident);
     let prepared = blocking(move || prepare::completion(&model, &request)).await?;
-    begin(service, resident, prepared, None)
+    begin(service, resident, why, prepared, None)
 }
 
 /// Templates, tokens and grammars of long requests take a while and must not hold up others.
@@ -144,12 +147,14 @@ async fn blocking<T: Send + 'static>(
 fn begin(
     service: &Arc<Service>,
     resident: Arc<Resident>,
+    why: Option<String>,
     prepared: Prepared,
     pieces: Option<Pieces>,
 ) -> Result<Answer, ApiError> {
     let generation = resident.submit(prepared.request)?;
     Ok(Answer {
         resident,
+        why,
         service: Arc::clone(service),
         generation,
         pieces,

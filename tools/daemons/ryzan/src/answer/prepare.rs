@@ -10,6 +10,7 @@ use sigmavault_llm::template::{Conversation, TemplateError};
 
 use super::grammar;
 use crate::models::Resident;
+use crate::models::routing::{Ask, Task};
 use crate::openai::chat::ChatRequest;
 use crate::openai::completions::{CompletionRequest, Prompt};
 use crate::openai::error::ApiError;
@@ -58,30 +59,22 @@ pub fn chat(resident: &Resident, request: &ChatRequest, default_tokens: usize) -
     };
     let text = template.render(&conversation).map_err(refused)?;
     let prompt = encode(resident, &text, true)?;
-    let boundaries = template.boundaries(&conversation, &resident.tokenizer, &prompt, BOUNDARIES);
+    // A state that can be shortened needs none.
+    let boundaries = if resident.info.recurrent {
+        template.boundaries(&conversation, &resident.tokenizer, &prompt, BOUNDARIES)
+    } else {
+        Vec::new()
+    };
     let constraint = match &request.format {
         Format::Schema(schema) => Some(schema_constraint(resident, schema)?),
         Format::Object => Some(schema_constraint(resident, &json!({"type": "object"}))?),
         Format::Text if callable.is_empty() => None,
-        Format::Text => {
-            // In a grammar a keyword that is not enforced would pass unseen; alone it does not.
-            for function in &callable {
-                Constraint::json_schema(&function.parameters, &resident.tokenizer).map_err(|error| {
-                    ApiError::invalid(
-                        "tools",
-                        format!("the parameters of {} cannot be enforced: {error}", function.name),
-                    )
-                })?;
-            }
-            let grammar = grammar::calls(&callable, forced, request.tools.parallel);
-            let constraint = Constraint::grammar(&grammar, &resident.tokenizer).map_err(|error| {
-                ApiError::invalid(
-                    "tools",
-                    format!("the calls of these functions cannot be enforced: {error}"),
-                )
-            })?;
-            Some(constraint)
-        }
+        Format::Text => Some(calls_constraint(
+            resident,
+            &callable,
+            forced,
+            request.tools.parallel,
+        )?),
     };
     Ok(Prepared {
         thinking: text.trim_end().ends_with("<think>"),
@@ -124,10 +117,35 @@ pub fn completion(resident: &Resident, request: &CompletionRequest) -> Result<Pr
     })
 }
 
-/// About how many tokens a conversation and its answer take, before there is a tokenizer to count them.
-pub fn estimate(request: &ChatRequest) -> usize {
+/// Letters of a token, about, before there is a tokenizer to count them.
+const LETTERS: usize = 4;
+
+/// What a conversation asks of a model.
+pub fn ask(request: &ChatRequest) -> Ask {
     let bytes: usize = request.messages.iter().map(|message| message.content.len()).sum();
-    bytes / 4 + request.parameters.max_tokens.unwrap_or(0)
+    let tokens = (bytes / LETTERS).saturating_add(request.parameters.max_tokens.unwrap_or(0));
+    let last = request
+        .messages
+        .iter()
+        .rfind(|message| message.role == Role::User);
+    let formed = request.format != Format::Text || !request.tools.callable().is_empty();
+    Ask {
+        task: Task::of(last.map_or("", |message| &message.content), tokens, formed),
+        tokens,
+    }
+}
+
+/// What a text that goes on asks of a model.
+pub fn ask_of_text(request: &CompletionRequest) -> Ask {
+    let (text, tokens) = match &request.prompt {
+        Prompt::Text(text) => (text.as_str(), text.len() / LETTERS),
+        Prompt::Tokens(tokens) => ("", tokens.len()),
+    };
+    let tokens = tokens.saturating_add(request.parameters.max_tokens.unwrap_or(0));
+    Ask {
+        task: Task::of(text, tokens, false),
+        tokens,
+    }
 }
 
 fn encode(resident: &Resident, text: &str, specials: bool) -> Result<Vec<u32>, ApiError> {
@@ -150,8 +168,36 @@ fn refused(error: TemplateError) -> ApiError {
 }
 
 fn schema_constraint(resident: &Resident, schema: &Value) -> Result<Constraint, ApiError> {
-    Constraint::json_schema(schema, &resident.tokenizer)
-        .map_err(|error| ApiError::invalid("response_format", error.to_string()))
+    resident.constraint(&schema.to_string(), || {
+        Constraint::json_schema(schema, &resident.tokenizer)
+            .map_err(|error| ApiError::invalid("response_format", error.to_string()))
+    })
+}
+
+fn calls_constraint(
+    resident: &Resident,
+    callable: &[&Function],
+    forced: bool,
+    parallel: bool,
+) -> Result<Constraint, ApiError> {
+    let grammar = grammar::calls(callable, forced, parallel);
+    resident.constraint(&grammar, || {
+        // In a grammar a keyword that is not enforced would pass unseen; alone it does not.
+        for function in callable {
+            Constraint::json_schema(&function.parameters, &resident.tokenizer).map_err(|error| {
+                ApiError::invalid(
+                    "tools",
+                    format!("the parameters of {} cannot be enforced: {error}", function.name),
+                )
+            })?;
+        }
+        Constraint::grammar(&grammar, &resident.tokenizer).map_err(|error| {
+            ApiError::invalid(
+                "tools",
+                format!("the calls of these functions cannot be enforced: {error}"),
+            )
+        })
+    })
 }
 
 /// What is not said is neutral when anything is said; when nothing is, it is moderate.

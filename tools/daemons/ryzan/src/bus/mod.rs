@@ -33,8 +33,11 @@ pub const NAME: &str = "org.sigmavault.Ryzan";
 /// Path of the object.
 pub const PATH: &str = "/org/sigmavault/Ryzan";
 
-/// Most answers that are streamed at a time.
+/// Most answers that are under way at a time.
 const STREAMS: usize = 64;
+
+/// Most of these for one caller, so that none has them all.
+const OWN_STREAMS: usize = 16;
 
 /// Errors on the bus.
 #[derive(Debug, zbus::DBusError)]
@@ -117,16 +120,36 @@ pub async fn serve_on_system_bus(service: Arc<Service>) -> Option<Connection> {
 #[zbus::interface(name = "org.sigmavault.Ryzan")]
 impl Ryzan {
     /// The answer to a conversation: the text of the assistant's next message. `messages_json` is an array of messages
-    /// as in `OpenAI`'s chat interface, or an object with `messages` and any other field of it.
-    async fn chat(&self, model: &str, messages_json: &str) -> Result<String, BusError> {
-        let mut answer = answer::chat(&self.service, request(model, messages_json)?).await?;
-        let mut text = String::new();
-        while let Some(event) = answer.next().await {
-            if let Event::Content { text: more, .. } = event? {
-                text.push_str(&more);
+    /// as in `OpenAI`'s chat interface, or an object with `messages` and any other field of it. It ends when the caller
+    /// leaves the bus.
+    async fn chat(
+        &self,
+        #[zbus(header)] header: Header<'_>,
+        model: &str,
+        messages_json: &str,
+    ) -> Result<String, BusError> {
+        let owner = sender(&header)?;
+        let request = request(model, messages_json)?;
+        let (handle, mut stopped) = self.begin(owner)?;
+        let text = async {
+            let mut answer = answer::chat(&self.service, request).await?;
+            let mut text = String::new();
+            while let Some(event) = answer.next().await {
+                if let Event::Content { text: more, .. } = event? {
+                    text.push_str(&more);
+                }
             }
-        }
-        Ok(sendable(&text))
+            Ok::<_, BusError>(sendable(&text))
+        };
+        let done = tokio::select! {
+            done = text => done,
+            _ = &mut stopped => Err(BusError::Failed("the caller has left the bus".to_owned())),
+        };
+        self.streams
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&handle);
+        done
     }
 
     /// The same in pieces: the signals `ChatDelta`, then `ChatFinished` or `ChatFailed`, carry the handle that this
@@ -141,23 +164,7 @@ impl Ryzan {
     ) -> Result<u64, BusError> {
         let owner = sender(&header)?;
         let request = request(model, messages_json)?;
-        let (stop, stopped) = oneshot::channel();
-        let handle = self.next.fetch_add(1, Ordering::Relaxed);
-        {
-            let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
-            if streams.len() >= STREAMS {
-                return Err(BusError::Busy(format!(
-                    "{STREAMS} answers are under way; try again later"
-                )));
-            }
-            streams.insert(
-                handle,
-                Running {
-                    owner: owner.clone(),
-                    stop,
-                },
-            );
-        }
+        let (handle, stopped) = self.begin(owner.clone())?;
         let emitter = emitter.into_owned().set_destination(BusName::Unique(owner));
         let (service, streams) = (Arc::clone(&self.service), Arc::clone(&self.streams));
         tokio::spawn(async move {
@@ -247,6 +254,24 @@ impl Ryzan {
     /// The end of an answer that went wrong.
     #[zbus(signal)]
     async fn chat_failed(emitter: &SignalEmitter<'_>, handle: u64, message: &str) -> zbus::Result<()>;
+}
+
+impl Ryzan {
+    /// Notes an answer that is under way; its handle, and what is done when it is to stop.
+    fn begin(&self, owner: UniqueName<'static>) -> Result<(u64, oneshot::Receiver<()>), BusError> {
+        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = streams.values().filter(|running| running.owner == owner).count();
+        if streams.len() >= STREAMS || own >= OWN_STREAMS {
+            return Err(BusError::Busy(format!(
+                "{} answers are under way, {own} of them for you; try again later",
+                streams.len()
+            )));
+        }
+        let (stop, stopped) = oneshot::channel();
+        let handle = self.next.fetch_add(1, Ordering::Relaxed);
+        streams.insert(handle, Running { owner, stop });
+        Ok((handle, stopped))
+    }
 }
 
 fn request(model: &str, messages_json: &str) -> Result<ChatRequest, ApiError> {

@@ -11,6 +11,7 @@ use sigmavault_ternary::Pool;
 
 use super::known::{AUTO, Found};
 use super::resident::ResidentError;
+use super::routing::Ask;
 use super::{Models, failed_load};
 use crate::openai::completions::Prompt;
 use crate::openai::error::ApiError;
@@ -82,7 +83,7 @@ impl Models {
     pub async fn acquire_embedding(&self, name: &str) -> Result<Arc<Embedding>, ApiError> {
         let find = || match name {
             AUTO => self.known().embedding(),
-            name => self.known().find(name, 0),
+            name => self.find(name, Ask::ANY),
         };
         let found = match find() {
             Ok(found) => found,

@@ -6,11 +6,22 @@ use sigmavault_catalogue::{Catalogue, Model, Store, Use};
 use sigmavault_facts::{Files, report};
 use sigmavault_types::Tier;
 
+use super::routing::{Ask, Candidate, choose};
 use crate::config::ModelConfig;
 use crate::openai::error::ApiError;
 
 /// What `auto` is called in requests.
 pub const AUTO: &str = "auto";
+
+/// Architectures whose memory of a text does not grow with it, or hardly.
+const RECURRENT: [&str; 6] = [
+    "mamba",
+    "mamba2",
+    "granitehybrid",
+    "granitemoehybrid",
+    "rwkv7",
+    "rwkv",
+];
 
 /// A model that can be loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +36,8 @@ pub struct Found {
     pub memory_bytes: u64,
     /// The longest text it was made for, in tokens, when that is known before it is loaded.
     pub context: Option<u32>,
+    /// Whether what it remembers of a text does not grow with the text.
+    pub recurrent: bool,
     /// What it is for.
     pub use_: Use,
     /// Who made it.
@@ -86,34 +99,35 @@ impl Known {
         self.store.folder()
     }
 
-    /// The model of this name for a text of about `tokens`; `auto` and aliases are resolved.
-    pub fn find(&self, name: &str, tokens: usize) -> Result<Found, ApiError> {
+    /// The model of this name for what is asked; `auto` and aliases are resolved. `loaded` are the names of those in memory.
+    pub fn find(&self, name: &str, ask: Ask, loaded: &[String]) -> Result<Found, ApiError> {
         if name == AUTO {
-            return self.automatic(tokens);
+            return self.automatic(ask, loaded);
         }
         if let Some(file) = self.file.as_ref().filter(|file| file.id == name) {
             return Ok(file.clone());
         }
         let choices = self.choices(name)?;
-        self.first_there(&choices, tokens)
+        self.first_there(&choices, ask.tokens)
             .ok_or_else(|| absent(name, &choices))
     }
 
     /// What embeddings use when the request says `auto`.
     pub fn embedding(&self) -> Result<Found, ApiError> {
-        self.find(&self.config.embedding, 0).map_err(|error| match error {
-            ApiError::ModelNotFound { model } => ApiError::NoModel {
-                reason: format!(
-                    "the catalogue has no model {model:?} for embeddings; see `embedding` in ryzan.toml"
-                ),
-            },
-            other => other,
-        })
+        self.find(&self.config.embedding, Ask::ANY, &[])
+            .map_err(|error| match error {
+                ApiError::ModelNotFound { model } => ApiError::NoModel {
+                    reason: format!(
+                        "the catalogue has no model {model:?} for embeddings; see `embedding` in ryzan.toml"
+                    ),
+                },
+                other => other,
+            })
     }
 
     /// The model of the command line, or of the settings, or of the machine's tier; failing that, the largest one that
-    /// is there and fits.
-    fn automatic(&self, tokens: usize) -> Result<Found, ApiError> {
+    /// is there and fits. Unless the settings name one, another one of the tier or in memory may suit what is asked better.
+    fn automatic(&self, ask: Ask, loaded: &[String]) -> Result<Found, ApiError> {
         if let Some(file) = &self.file {
             return Ok(file.clone());
         }
@@ -132,20 +146,40 @@ impl Known {
                 reason: format!("the catalogue has no model {name:?}; see: sigmavault model list"),
             });
         };
-        if let Some(mut found) = self.first_there(&choices, tokens) {
+        let mut there: Vec<Found> = choices.iter().filter_map(|model| self.there(model)).collect();
+        for found in &mut there {
             found.reason = Some(format!("{name} is {}: {why}", found.id));
-            return Ok(found);
         }
-        self.any(name).ok_or_else(|| absent(name, &choices))
+        if there.is_empty() {
+            there.extend(self.any(name));
+        }
+        if self.config.load == AUTO {
+            let more = |found: &Found| {
+                found.use_ == Use::Chat
+                    && loaded.contains(&found.id)
+                    && there.iter().all(|own| own.id != found.id)
+            };
+            let more: Vec<Found> = self.all_there().into_iter().filter(more).collect();
+            there.extend(more);
+        }
+        best(ask, there, loaded).ok_or_else(|| absent(name, &choices))
     }
 
     /// The models that a name stands for, in the order in which they are tried.
     fn choices(&self, name: &str) -> Result<Vec<Model>, ApiError> {
+        // The name becomes that of a folder, and a client must not lead out of the folder of models by it.
+        if !is_plain(name) {
+            return Err(ApiError::ModelNotFound {
+                model: name.to_owned(),
+            });
+        }
         match self.catalogue.resolve_all(name, self.memory) {
             Ok(models) => Ok(models.into_iter().cloned().collect()),
             // Got under a catalogue that has since changed.
             Err(_) => match self.store.installed(name) {
-                Some(installed) if installed.model.id == name => Ok(vec![installed.model]),
+                Some(installed) if installed.model.id == name && has_plain_files(&installed.model) => {
+                    Ok(vec![installed.model])
+                }
                 _ => Err(ApiError::ModelNotFound {
                     model: name.to_owned(),
                 }),
@@ -186,6 +220,7 @@ impl Known {
                 && let Some(found) = self
                     .store
                     .installed(&name)
+                    .filter(|installed| installed.model.id == name && has_plain_files(&installed.model))
                     .and_then(|installed| self.there(&installed.model))
             {
                 all.push(found);
@@ -208,7 +243,7 @@ impl Known {
             .map(str::to_owned);
         let mut aliases: Vec<(String, Found)> = single
             .chain(tiers)
-            .filter_map(|name| self.find(&name, 0).ok().map(|found| (name, found)))
+            .filter_map(|name| self.find(&name, Ask::ANY, &[]).ok().map(|found| (name, found)))
             .collect();
         aliases.sort_by(|a, b| a.0.cmp(&b.0));
         aliases
@@ -222,6 +257,7 @@ impl Known {
             path,
             memory_bytes: model.memory_bytes,
             context: Some(model.context),
+            recurrent: RECURRENT.contains(&model.architecture.as_str()),
             use_: model.use_,
             owner: model.publisher.clone(),
             reason: None,
@@ -243,10 +279,41 @@ fn given(path: &Path) -> Found {
         panels: None,
         memory_bytes: bytes + bytes / 4,
         context: None,
+        recurrent: false,
         use_: Use::Chat,
         owner: "local".to_owned(),
         reason: Some(format!("{} was named on the command line", path.display())),
     }
+}
+
+/// The one of these that suits what is asked.
+fn best(ask: Ask, mut there: Vec<Found>, loaded: &[String]) -> Option<Found> {
+    let candidates: Vec<Candidate<'_>> = there
+        .iter()
+        .map(|found| Candidate {
+            id: &found.id,
+            context: found.context,
+            bytes: found.memory_bytes,
+            recurrent: found.recurrent,
+            loaded: loaded.contains(&found.id),
+        })
+        .collect();
+    let (at, why) = choose(ask, &candidates)?;
+    let mut found = there.swap_remove(at);
+    if at > 0 || found.reason.is_none() {
+        found.reason = Some(format!("{}: {why}", found.id));
+    }
+    Some(found)
+}
+
+/// Whether a name is one of a folder or file and leads nowhere else.
+fn is_plain(name: &str) -> bool {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.+".contains(letter);
+    !name.is_empty() && name.len() <= 200 && !name.starts_with('.') && name.chars().all(plain)
+}
+
+fn has_plain_files(model: &Model) -> bool {
+    model.files.iter().all(|file| is_plain(&file.name))
 }
 
 fn absent(name: &str, choices: &[Model]) -> ApiError {
@@ -258,5 +325,23 @@ fn absent(name: &str, choices: &[Model]) -> ApiError {
     let get = ids.first().copied().unwrap_or(name);
     ApiError::NoModel {
         reason: format!("{name}{stands} is not on this machine; get it with: sigmavault model pull {get}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_lead_nowhere_else() {
+        for name in ["qwen3-1.7b", "bitnet-7b+mamba", "a_b"] {
+            assert!(is_plain(name), "{name}");
+        }
+        let long = "a".repeat(201);
+        for name in [
+            "", ".", "..", "../x", "a/b", "/etc", "a\\b", "a\0", ".hidden", "é", &long,
+        ] {
+            assert!(!is_plain(name), "{name}");
+        }
     }
 }

@@ -5,14 +5,17 @@
 //! the last request is done, and what is loaded in its place waits for that.
 //!
 //! - [`known`]: which model a name stands for, and where it lies
+//! - [`routing`]: which one answers when the request leaves that open
 //! - [`resident`]: a model in memory
 //! - [`embedding`]: a model that makes vectors of texts
 //! - [`forward`]: how the engine drives it
 
 pub mod embedding;
-mod forward;
+pub mod forward;
 pub mod known;
 pub mod resident;
+mod room;
+pub mod routing;
 mod status;
 
 use std::path::Path;
@@ -25,6 +28,10 @@ use sigmavault_facts::report;
 pub use known::{AUTO, Found, Known};
 pub use resident::Resident;
 pub use status::{Entry, Loaded, Status};
+
+use forward::Driven;
+use room::Occupant;
+use routing::Ask;
 
 use crate::config::Config;
 use crate::openai::error::ApiError;
@@ -44,6 +51,8 @@ pub struct Models {
     known: RwLock<Arc<Known>>,
     threads: usize,
     table: Mutex<Vec<Arc<Resident>>>,
+    /// Out of the table and perhaps still in memory, with the bytes that they take.
+    leaving: Mutex<Vec<(Weak<Driven>, u64)>>,
     loading: tokio::sync::Mutex<()>,
     embedding: tokio::sync::Mutex<Option<Arc<embedding::Embedding>>>,
     last_failure: Mutex<Option<String>>,
@@ -64,6 +73,7 @@ impl Models {
             known: RwLock::new(Arc::new(known)),
             config,
             table: Mutex::default(),
+            leaving: Mutex::default(),
             loading: tokio::sync::Mutex::default(),
             embedding: tokio::sync::Mutex::default(),
             last_failure: Mutex::default(),
@@ -103,18 +113,28 @@ impl Models {
     /// Whether the model that a name stands for is loaded.
     pub fn is_loaded(&self, name: &str) -> bool {
         self.known()
-            .find(name, 0)
+            .find(name, Ask::ANY, &[])
             .is_ok_and(|found| self.resident(&found.id).is_some())
     }
 
-    /// The model of this name for a text of about `tokens`, loaded when it was not.
-    pub async fn acquire(&self, name: &str, tokens: usize) -> Result<Arc<Resident>, ApiError> {
-        let found = match self.known().find(name, tokens) {
+    /// What a name stands for now.
+    fn find(&self, name: &str, ask: Ask) -> Result<Found, ApiError> {
+        let loaded: Vec<String> = self
+            .table()
+            .iter()
+            .map(|resident| resident.found.id.clone())
+            .collect();
+        self.known().find(name, ask, &loaded)
+    }
+
+    /// The model of this name for what is asked, loaded when it was not; and why it is this one, when the name left that open.
+    pub async fn acquire(&self, name: &str, ask: Ask) -> Result<(Arc<Resident>, Option<String>), ApiError> {
+        let found = match self.find(name, ask) {
             Ok(found) => found,
             // It may have been pulled since.
             Err(_) => {
                 self.reread();
-                self.known().find(name, tokens)?
+                self.find(name, ask)?
             }
         };
         if found.use_ == Use::Embedding {
@@ -126,26 +146,27 @@ impl Models {
                 ),
             ));
         }
+        let reason = found.reason.clone().filter(|_| name == AUTO);
         let resident = match self.resident(&found.id) {
             Some(resident) => resident,
             None => self.load_found(found).await?,
         };
         resident.touch();
-        Ok(resident)
+        Ok((resident, reason))
     }
 
     /// Loads a model, unless it is loaded; its real name.
     pub async fn load(&self, name: &str) -> Result<String, ApiError> {
         self.reread();
-        self.acquire(name, 0)
+        self.acquire(name, Ask::ANY)
             .await
-            .map(|resident| resident.found.id.clone())
+            .map(|(resident, _)| resident.found.id.clone())
     }
 
     /// Unloads a model for later requests; its real name.
     pub fn unload(&self, name: &str) -> Result<String, ApiError> {
         let id = self.loaded_id(name)?;
-        self.table().retain(|resident| resident.found.id != id);
+        self.let_go(|resident| resident.found.id == id);
         info!("{id} is unloaded once its requests are done");
         Ok(id)
     }
@@ -163,7 +184,7 @@ impl Models {
         let id = if self.resident(name).is_some() {
             name.to_owned()
         } else {
-            self.known().find(name, 0)?.id
+            self.find(name, Ask::ANY)?.id
         };
         match self.resident(&id) {
             Some(_) => Ok(id),
@@ -196,9 +217,35 @@ impl Models {
         };
         info!("loaded {id} in {} ms", began.elapsed().as_millis());
         *self.last_failure.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let mut table = self.table();
+        table.push(Arc::clone(&resident));
         resident.set_threads(self.pace().0.threads(self.threads));
-        self.table().push(Arc::clone(&resident));
+        drop(table);
         Ok(resident)
+    }
+
+    /// Takes models out of the table. Those that still have requests stay in memory until these are done.
+    fn let_go(&self, goes: impl Fn(&Resident) -> bool) {
+        let mut table = self.table();
+        let mut leaving = self.leaving.lock().unwrap_or_else(PoisonError::into_inner);
+        leaving.retain(|(model, _)| model.strong_count() > 0);
+        table.retain(|resident| {
+            let goes = goes(resident);
+            if goes {
+                leaving.push((resident.model(), resident.found.memory_bytes));
+            }
+            !goes
+        });
+    }
+
+    /// Bytes of models that are out of the table and still in memory.
+    fn leaving_bytes(&self) -> u64 {
+        let leaving = self.leaving.lock().unwrap_or_else(PoisonError::into_inner);
+        leaving
+            .iter()
+            .filter(|(model, _)| model.strong_count() > 0)
+            .map(|(_, bytes)| bytes)
+            .sum()
     }
 
     /// Unloads what was not wanted for longest until the new one fits, and waits until its memory is free.
@@ -215,31 +262,32 @@ impl Models {
                 ),
             });
         }
-        let mut leaving: Vec<Weak<Resident>> = Vec::new();
-        {
-            let mut table = self.table();
-            let taken = |table: &[Arc<Resident>]| -> u64 {
-                table.iter().map(|resident| resident.found.memory_bytes).sum()
-            };
-            while taken(&table) + found.memory_bytes > limit {
-                let oldest = table
-                    .iter()
-                    .enumerate()
-                    .filter(|(_, resident)| !resident.is_pinned())
-                    .min_by_key(|(_, resident)| resident.last_used())
-                    .map(|(at, _)| at);
-                let Some(at) = oldest else {
-                    return Err(ApiError::NoModel {
-                        reason: format!("there is no room for {}: the loaded models are pinned", found.id),
-                    });
-                };
-                let resident = table.swap_remove(at);
-                info!("{} makes room for {}", resident.found.id, found.id);
-                leaving.push(Arc::downgrade(&resident));
-            }
+        let occupants: Vec<Occupant> = self
+            .table()
+            .iter()
+            .map(|resident| Occupant {
+                id: resident.found.id.clone(),
+                bytes: resident.found.memory_bytes,
+                pinned: resident.is_pinned(),
+                last_used: resident.last_used(),
+            })
+            .collect();
+        let Some(going) = room::going(&occupants, limit - found.memory_bytes) else {
+            return Err(ApiError::NoModel {
+                reason: format!("there is no room for {}: the loaded models are pinned", found.id),
+            });
+        };
+        for id in &going {
+            info!("{id} makes room for {}", found.id);
         }
+        self.let_go(|resident| going.contains(&resident.found.id));
+        let staying: u64 = occupants
+            .iter()
+            .filter(|occupant| !going.contains(&occupant.id))
+            .map(|occupant| occupant.bytes)
+            .sum();
         let until = Instant::now() + PATIENCE;
-        while leaving.iter().any(|resident| resident.strong_count() > 0) {
+        while staying + found.memory_bytes + self.leaving_bytes() > limit {
             if Instant::now() > until {
                 warn!(
                     "loading {} while requests still use what makes room for it",
@@ -247,9 +295,22 @@ impl Models {
                 );
                 break;
             }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
         Ok(())
+    }
+
+    /// Unloads everything, and waits until what is kept of texts is on disk. Texts that are not done are cut off.
+    pub async fn close(&self) {
+        let models: Vec<Arc<Resident>> = self.table().drain(..).collect();
+        let closed = tokio::task::spawn_blocking(move || {
+            for resident in models {
+                resident.close();
+            }
+        });
+        if let Err(error) = closed.await {
+            warn!("models were not closed: {error}");
+        }
     }
 
     /// The pace, and the pressure that led to it.
@@ -259,7 +320,14 @@ impl Models {
 
     /// Sets the pace of every model.
     pub fn set_pace(&self, pace: Pace, pressure: Pressure) {
-        *self.pace.lock().unwrap_or_else(PoisonError::into_inner) = (pace, pressure);
+        let before = std::mem::replace(
+            &mut *self.pace.lock().unwrap_or_else(PoisonError::into_inner),
+            (pace, pressure),
+        );
+        // An engine that is told wakes up, and this comes every second.
+        if before.0 == pace {
+            return;
+        }
         for resident in self.table().iter() {
             resident.set_threads(pace.threads(resident.threads()));
         }

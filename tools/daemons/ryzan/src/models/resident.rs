@@ -1,18 +1,29 @@
 //! A model in memory.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Instant, UNIX_EPOCH};
 
-use sigmavault_llm::engine::{Engine, EngineOptions, EngineStatus, Generation, Request, SubmitError};
+use sigmavault_llm::constraint::Constraint;
+use sigmavault_llm::engine::{
+    Engine, EngineOptions, EngineStatus, Generation, Request, SpillOptions, SubmitError,
+};
 use sigmavault_llm::model::{LoadError, LoadOptions, Model, ModelInfo, Source};
 use sigmavault_llm::template::{ChatTemplate, TemplateError};
 use sigmavault_llm::tokenizer::{Tokenizer, TokenizerError};
+
+use sigmavault_ternary::Isa;
 
 use super::forward::Driven;
 use super::known::Found;
 use crate::config::EngineConfig;
 use crate::openai::error::ApiError;
+
+/// Compiled constraints that are kept.
+const CONSTRAINTS: usize = 8;
+
+/// Bytes of the largest text whose constraint is kept.
+const LARGEST_CONSTRAINT: usize = 64 << 10;
 
 /// A model that could not be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +49,10 @@ pub struct Resident {
     /// Text to tokens and back.
     pub tokenizer: Arc<Tokenizer>,
     template: Result<ChatTemplate, String>,
+    /// Schemas and grammars of late, compiled; the latest last.
+    constraints: Mutex<Vec<(String, Constraint)>>,
     engine: Engine,
+    model: Weak<Driven>,
     threads: usize,
     pinned: AtomicBool,
     used: AtomicU64,
@@ -61,19 +75,23 @@ impl Resident {
         let options = EngineOptions {
             state_bytes: prefix_bytes.max(info.bytes_per_position.saturating_mul(info.context)),
             prefix_bytes,
+            spill: spill(&found, config),
             parallel: config.parallel_requests,
             queue: config.waiting_requests,
             threads,
             ..EngineOptions::default()
         };
         let driven = Arc::new(Driven::new(model, threads));
+        let model = Arc::downgrade(&driven);
         let engine = Engine::start(driven, Arc::clone(&tokenizer), options).map_err(ResidentError::Thread)?;
         Ok(Self {
             found,
             info,
             tokenizer,
             template,
+            constraints: Mutex::default(),
             engine,
+            model,
             threads,
             pinned: AtomicBool::new(false),
             used: AtomicU64::new(0),
@@ -88,6 +106,33 @@ impl Resident {
             param: Some("model".to_owned()),
             code: Some("no_chat_template"),
         })
+    }
+
+    /// The constraint of this text, compiled unless it was of late: a conversation comes with the same functions again and again.
+    pub fn constraint(
+        &self,
+        text: &str,
+        compile: impl FnOnce() -> Result<Constraint, ApiError>,
+    ) -> Result<Constraint, ApiError> {
+        {
+            let mut known = self.constraints.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(at) = known.iter().position(|(key, _)| key == text) {
+                let latest = known.remove(at);
+                let constraint = latest.1.fork();
+                known.push(latest);
+                return Ok(constraint);
+            }
+        }
+        let constraint = compile()?;
+        // A schema of a megabyte is used once, by whoever tries how much fits.
+        if text.len() <= LARGEST_CONSTRAINT {
+            let mut known = self.constraints.lock().unwrap_or_else(PoisonError::into_inner);
+            if known.len() >= CONSTRAINTS {
+                known.remove(0);
+            }
+            known.push((text.to_owned(), constraint.fork()));
+        }
+        Ok(constraint)
     }
 
     /// Queues a request.
@@ -109,6 +154,16 @@ impl Resident {
         })
     }
 
+    /// The weights, which are in memory until the engine has ended, and that is after the last request.
+    pub fn model(&self) -> Weak<Driven> {
+        Weak::clone(&self.model)
+    }
+
+    /// Ends the engine, and returns when what it keeps is on disk. Texts that are not done are cut off.
+    pub fn close(&self) {
+        self.engine.close();
+    }
+
     /// What the engine is doing.
     pub fn status(&self) -> EngineStatus {
         self.engine.status()
@@ -126,8 +181,13 @@ impl Resident {
 
     /// Bytes of weights, running texts and kept prefixes.
     pub fn memory_bytes(&self) -> u64 {
+        self.info.bytes as u64 + self.cache_bytes()
+    }
+
+    /// Bytes of running texts and kept prefixes.
+    pub fn cache_bytes(&self) -> u64 {
         let status = self.status();
-        (self.info.bytes + status.reserved_bytes + status.prefix_bytes) as u64
+        (status.reserved_bytes + status.prefix_bytes) as u64
     }
 
     /// Notes that it is wanted now.
@@ -150,6 +210,38 @@ impl Resident {
     pub fn set_pinned(&self, pinned: bool) {
         self.pinned.store(pinned, Ordering::Relaxed);
     }
+}
+
+/// Where prefixes of a model lie: beside its packed weights, in a folder whose name tells weights and program apart. Those of other
+/// weights or programs are removed.
+fn spill(found: &Found, config: &EngineConfig) -> Option<SpillOptions> {
+    let home = found.panels.as_ref()?.parent()?;
+    if config.disk_cache_mebibytes == 0 {
+        return None;
+    }
+    let facts = std::fs::metadata(&found.path).ok()?;
+    let changed = facts.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    let own = format!(
+        "prefixes-{}-{:x}-{:x}-{}",
+        env!("CARGO_PKG_VERSION"),
+        facts.len(),
+        changed.as_nanos(),
+        Isa::active().name()
+    );
+    for entry in std::fs::read_dir(home).ok()?.flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("prefixes-")
+            && name != own.as_str()
+            && let Err(error) = std::fs::remove_dir_all(entry.path())
+        {
+            log::warn!("cannot remove {}: {error}", entry.path().display());
+        }
+    }
+    Some(SpillOptions {
+        folder: home.join(own),
+        bytes: config.disk_cache_mebibytes << 20,
+    })
 }
 
 fn tokenizer(source: Source<'_>) -> Result<Tokenizer, TokenizerError> {

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::routing::Ask;
 use super::{AUTO, Models};
 use crate::meters::sample;
 use crate::yielding::{Pace, Pressure};
@@ -59,6 +60,8 @@ pub struct Loaded {
     pub context: usize,
     /// Bytes of weights, running texts and kept prefixes.
     pub memory_bytes: u64,
+    /// Of these, running texts and kept prefixes.
+    pub cache_bytes: u64,
     /// Whether it must not make room for others.
     pub pinned: bool,
     /// Requests that are computed.
@@ -75,7 +78,10 @@ impl Models {
     /// Names that a request can use: `auto`, aliases and models that are there.
     pub fn entries(&self) -> Vec<Entry> {
         let known = self.known();
-        let auto = known.find(AUTO, 0).ok().map(|found| (AUTO.to_owned(), found));
+        let auto = self
+            .find(AUTO, Ask::ANY)
+            .ok()
+            .map(|found| (AUTO.to_owned(), found));
         let own = known
             .all_there()
             .into_iter()
@@ -96,7 +102,7 @@ impl Models {
     /// How the service stands.
     pub fn status(&self) -> Status {
         let known = self.known();
-        let found = known.find(AUTO, 0);
+        let found = self.find(AUTO, Ask::ANY);
         let resident = found.as_ref().ok().and_then(|found| self.resident(&found.id));
         let models: Vec<Loaded> = self
             .table()
@@ -108,6 +114,7 @@ impl Models {
                     architecture: resident.info.architecture.clone(),
                     context: resident.info.context,
                     memory_bytes: resident.memory_bytes(),
+                    cache_bytes: resident.cache_bytes(),
                     pinned: resident.is_pinned(),
                     running: status.running,
                     waiting: status.queued,

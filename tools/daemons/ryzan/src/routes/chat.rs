@@ -22,6 +22,7 @@ pub async fn chat(State(service): Shared, JsonBody(body): JsonBody) -> Result<Re
     let (stream, logprobs) = (request.stream, request.logprobs.is_some());
     let answer = answer::chat(&service, request).await?;
     let model = answer.resident.found.id.clone();
+    let why = answer.why.clone();
     if stream.on {
         return Ok(sse::response(
             answer,
@@ -29,6 +30,7 @@ pub async fn chat(State(service): Shared, JsonBody(body): JsonBody) -> Result<Re
                 id: answer::id("chatcmpl"),
                 created: now(),
                 model,
+                why,
                 usage: stream.usage,
                 calls: 0,
             },
@@ -46,7 +48,7 @@ pub async fn chat(State(service): Shared, JsonBody(body): JsonBody) -> Result<Re
         }
     }
     let likelihoods = logprobs.then(|| json!({"content": likelihoods(&whole.tokens), "refusal": null}));
-    Ok(Json(json!({
+    let mut body = json!({
         "id": answer::id("chatcmpl"),
         "object": "chat.completion",
         "created": now(),
@@ -59,8 +61,11 @@ pub async fn chat(State(service): Shared, JsonBody(body): JsonBody) -> Result<Re
             "finish_reason": whole.reason.unwrap_or(Reason::Stop).name(),
         }],
         "usage": usage(whole.usage),
-    }))
-    .into_response())
+    });
+    if let Some(why) = why {
+        body["resolved_reason"] = json!(why);
+    }
+    Ok(Json(body).into_response())
 }
 
 /// Seconds since 1970.
@@ -111,6 +116,8 @@ struct Chunks {
     id: String,
     created: u64,
     model: String,
+    /// Why it is this one; told with the first piece.
+    why: Option<String>,
     usage: bool,
     calls: usize,
 }
@@ -141,7 +148,11 @@ impl Chunks {
 
 impl Encode for Chunks {
     fn begin(&mut self) -> Vec<Frame> {
-        vec![self.delta(&json!({"role": "assistant", "content": ""}), &Value::Null, None)]
+        let mut first = self.delta(&json!({"role": "assistant", "content": ""}), &Value::Null, None);
+        if let Some(why) = self.why.take() {
+            first.data["resolved_reason"] = json!(why);
+        }
+        vec![first]
     }
 
     fn event(&mut self, event: Event) -> Vec<Frame> {

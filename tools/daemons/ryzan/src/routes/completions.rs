@@ -22,6 +22,7 @@ pub async fn complete(State(service): Shared, JsonBody(body): JsonBody) -> Resul
         id: answer::id("cmpl"),
         created: now(),
         model: answer.resident.found.id.clone(),
+        why: answer.why.clone(),
         usage: stream.usage,
         logprobs,
         length: 0,
@@ -41,6 +42,8 @@ struct Chunks {
     id: String,
     created: u64,
     model: String,
+    /// Why it is this one; told once.
+    why: Option<String>,
     usage: bool,
     logprobs: bool,
     length: usize,
@@ -65,7 +68,12 @@ impl Chunks {
             Value::Null
         };
         let reason = reason.map(Reason::name);
-        self.object(&json!([{"index": 0, "text": text, "logprobs": logprobs, "finish_reason": reason}]))
+        let mut object =
+            self.object(&json!([{"index": 0, "text": text, "logprobs": logprobs, "finish_reason": reason}]));
+        if let Some(why) = self.why.take() {
+            object["resolved_reason"] = json!(why);
+        }
+        object
     }
 
     /// The older shape: parallel arrays.

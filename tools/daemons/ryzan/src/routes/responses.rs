@@ -20,11 +20,15 @@ pub async fn respond(State(service): Shared, JsonBody(body): JsonBody) -> Result
     let request = ResponseRequest::read(body)?;
     let stream = request.chat.stream.on;
     let answer = answer::chat(&service, request.chat).await?;
+    let mut repeated = request.repeated;
+    if let Some(why) = &answer.why {
+        repeated.insert("resolved_reason".to_owned(), json!(why));
+    }
     let mut writer = Writer {
         id: answer::id("resp"),
         created: now(),
         model: answer.resident.found.id.clone(),
-        repeated: request.repeated,
+        repeated,
         output: Vec::new(),
         open: None,
         sequence: 0,

@@ -1,6 +1,6 @@
 //! What happens to every request: an id, the host check, the rate limit, security headers; and how bodies are read.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::body::to_bytes;
 use axum::extract::{FromRequest, Request, State};
@@ -19,8 +19,9 @@ use crate::state::Shared;
 /// Header with the request's id, as `OpenAI` names it.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// How long a body may take.
-const BODY: Duration = Duration::from_secs(30);
+/// Most values in a body, as the commas, colons and brackets tell that divide them: in memory each takes many times what it takes on
+/// the wire. A prompt of as many tokens fits.
+const VALUES: usize = 300_000;
 
 /// Answers are data for programs: nothing in them may run, be framed or be kept.
 const SECURITY: [(HeaderName, &str); 5] = [
@@ -133,12 +134,20 @@ impl FromRequest<std::sync::Arc<crate::state::Service>> for JsonBody {
         if announced.is_some_and(|length: usize| length > limit) {
             return Err(ApiError::BodyTooLarge { limit });
         }
-        let bytes = tokio::time::timeout(BODY, to_bytes(request.into_body(), limit))
+        let patience = service.config.client_timeout();
+        let bytes = tokio::time::timeout(patience, to_bytes(request.into_body(), limit))
             .await
             .map_err(|_| ApiError::BodyTooSlow {
-                seconds: BODY.as_secs(),
+                seconds: patience.as_secs(),
             })?
             .map_err(|_| ApiError::BodyTooLarge { limit })?;
+        if values(&bytes) > VALUES {
+            return Err(ApiError::Invalid {
+                message: format!("the body has more than {VALUES} values"),
+                param: None,
+                code: Some("too_many_values"),
+            });
+        }
         serde_json::from_slice(&bytes)
             .map(Self)
             .map_err(|error| ApiError::Invalid {
@@ -146,5 +155,38 @@ impl FromRequest<std::sync::Arc<crate::state::Service>> for JsonBody {
                 param: None,
                 code: Some("invalid_json"),
             })
+    }
+}
+
+/// About how many values a JSON text holds. What stands in strings does not count.
+fn values(text: &[u8]) -> usize {
+    let (mut count, mut inside, mut escaped) = (1, false, false);
+    for byte in text {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if inside => escaped = true,
+            b'"' => inside = !inside,
+            b',' | b':' | b'[' | b'{' if !inside => count += 1,
+            _ => {}
+        }
+    }
+    count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_counted_outside_of_strings() {
+        for (text, expected) in [
+            ("1", 1),
+            ("[1,2,3]", 4),
+            (r#"{"a": [1, "x,y[{\\", "\",,\""]}"#, 6),
+            ("[[[[", 5),
+            (r#""a,b,c"#, 1),
+        ] {
+            assert_eq!(values(text.as_bytes()), expected, "{text}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 
 mod bucket;
 mod layers;
+mod patience;
 mod peer;
 mod socket;
 
@@ -31,9 +32,7 @@ pub use peer::Peer;
 pub use socket::SocketError;
 
 use crate::state::Service;
-
-/// How long a client may take to send its headers, and an idle connection may stay.
-const HEADERS: Duration = Duration::from_secs(30);
+use patience::Patience;
 
 /// Listeners that could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +77,12 @@ impl Listeners {
         })
     }
 
+    /// Where the socket is, when it has a path.
+    pub fn socket(&self) -> Option<PathBuf> {
+        let address = self.unix.local_addr().ok()?;
+        address.as_pathname().map(PathBuf::from)
+    }
+
     /// The TCP address, with the real port when port 0 was asked for.
     pub const fn address(&self) -> SocketAddr {
         self.address
@@ -85,24 +90,37 @@ impl Listeners {
 
     /// Serves until `stop` is done, then lets requests under way finish for the configured time.
     pub async fn run(self, service: &Arc<Service>, router: Router, stop: impl Future<Output = ()>) {
-        let permits = Arc::new(Semaphore::new(service.config.connection_limit));
+        // Each has its own, so that whoever holds every connection over TCP does not lock out those of the socket.
+        let limit = service.config.connection_limit;
+        let (over_tcp, over_socket) = (Arc::new(Semaphore::new(limit)), Arc::new(Semaphore::new(limit)));
+        let patience = service.config.client_timeout();
         let connections = GracefulShutdown::new();
         let mut stop = std::pin::pin!(stop);
         loop {
-            let permit = tokio::select! {
-                () = &mut stop => break,
-                permit = Arc::clone(&permits).acquire_owned() => permit,
+            let tcp = async {
+                (
+                    Arc::clone(&over_tcp).acquire_owned().await,
+                    self.tcp.accept().await,
+                )
             };
-            let Ok(permit) = permit else { break };
-            let watcher = connections.watcher();
+            let unix = async {
+                (
+                    Arc::clone(&over_socket).acquire_owned().await,
+                    self.unix.accept().await,
+                )
+            };
             tokio::select! {
                 () = &mut stop => break,
-                accepted = self.tcp.accept() => match accepted {
-                    Ok((stream, address)) => serve(stream, Peer::Tcp(address), router.clone(), watcher, permit),
+                (permit, accepted) = tcp => match accepted {
+                    Ok((stream, address)) => {
+                        serve(stream, Peer::Tcp(address), router.clone(), connections.watcher(), permit.ok(), patience);
+                    }
                     Err(error) => refused(&error).await,
                 },
-                accepted = self.unix.accept() => match accepted.and_then(|(stream, _)| Ok((stream.peer_cred()?.uid(), stream))) {
-                    Ok((uid, stream)) => serve(stream, Peer::Unix { uid }, router.clone(), watcher, permit),
+                (permit, accepted) = unix => match accepted.and_then(|(stream, _)| Ok((stream.peer_cred()?.uid(), stream))) {
+                    Ok((uid, stream)) => {
+                        serve(stream, Peer::Unix { uid }, router.clone(), connections.watcher(), permit.ok(), patience);
+                    }
                     Err(error) => refused(&error).await,
                 },
             }
@@ -131,7 +149,8 @@ fn serve<Stream>(
     peer: Peer,
     router: Router,
     watcher: Watcher,
-    permit: tokio::sync::OwnedSemaphorePermit,
+    permit: Option<tokio::sync::OwnedSemaphorePermit>,
+    patience: Duration,
 ) where
     Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -141,8 +160,8 @@ fn serve<Stream>(
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADERS)
-        .serve_connection(TokioIo::new(stream), answer);
+        .header_read_timeout(patience)
+        .serve_connection(TokioIo::new(Patience::new(stream, patience)), answer);
     let connection = watcher.watch(connection);
     tokio::spawn(async move {
         if let Err(error) = connection.await {

@@ -56,6 +56,32 @@ fn tokenizer() -> Value {
     })
 }
 
+/// A machine whose catalogue has these models, all of them there, and memory for `fit` of them.
+pub fn machine_with(ids: &[&str], fit: u64) -> TempDir {
+    let root = tempfile::tempdir().unwrap();
+    for folder in ["usr/lib/sigmavault", "run/sigmavault"] {
+        fs::create_dir_all(root.path().join(folder)).unwrap();
+    }
+    // 60 % are for models.
+    let memory = fit * 1_000_000 / 60 * 100 + 100_000;
+    let hardware = HARDWARE.replace(
+        "\"seen_bytes\": 16481083392",
+        &format!("\"seen_bytes\": {memory}"),
+    );
+    assert_ne!(hardware, HARDWARE);
+    fs::write(root.path().join("run/sigmavault/hardware.json"), hardware).unwrap();
+    let mut catalogue = String::new();
+    for (number, id) in ids.iter().enumerate() {
+        let home = root.path().join("models").join(id);
+        fs::create_dir_all(&home).unwrap();
+        write_model(&home.join("model.gguf"));
+        let alias = if number == 0 { "\"bitnet-7b\"" } else { "" };
+        entry(&mut catalogue, root.path(), id, alias, "chat", &["model.gguf"]);
+    }
+    fs::write(root.path().join("usr/lib/sigmavault/models.toml"), catalogue).unwrap();
+    root
+}
+
 /// A machine with a catalogue of three models, two of which are there.
 pub fn machine() -> TempDir {
     let root = tempfile::tempdir().unwrap();
@@ -86,23 +112,35 @@ pub fn machine() -> TempDir {
             &["model.safetensors", "config.json", "tokenizer.json"],
         ),
     ] {
-        write!(
-            catalogue,
-            "[[model]]\nid = \"{id}\"\nname = \"{id}\"\npublisher = \"Somebody\"\naliases = [\"{alias}\"]\nuse = \"{use_}\"\n\
-             architecture = \"qwen3\"\nlicence = \"MIT\"\nlicence-url = \"https://example.org\"\ncontext = 512\n\
-             memory-bytes = 1000000\n"
-        )
-        .unwrap();
-        for name in files {
-            let bytes = fs::metadata(models.join(id).join(name)).map_or(1, |found| found.len());
-            let zeros = "0".repeat(64);
-            write!(
-                catalogue,
-                "[[model.file]]\nname = \"{name}\"\nbytes = {bytes}\nsha256 = \"{zeros}\"\nurl = \"https://example.org/{name}\"\n"
-            )
-            .unwrap();
-        }
+        entry(
+            &mut catalogue,
+            root.path(),
+            id,
+            &format!("\"{alias}\""),
+            use_,
+            files,
+        );
     }
     fs::write(root.path().join("usr/lib/sigmavault/models.toml"), catalogue).unwrap();
     root
+}
+
+/// Adds a model to a catalogue.
+fn entry(catalogue: &mut String, root: &Path, id: &str, aliases: &str, use_: &str, files: &[&str]) {
+    write!(
+        catalogue,
+        "[[model]]\nid = \"{id}\"\nname = \"{id}\"\npublisher = \"Somebody\"\naliases = [{aliases}]\nuse = \"{use_}\"\n\
+         architecture = \"qwen3\"\nlicence = \"MIT\"\nlicence-url = \"https://example.org\"\ncontext = 512\n\
+         memory-bytes = 1000000\n"
+    )
+    .unwrap();
+    for name in files {
+        let bytes = fs::metadata(root.join("models").join(id).join(name)).map_or(1, |found| found.len());
+        let zeros = "0".repeat(64);
+        write!(
+            catalogue,
+            "[[model.file]]\nname = \"{name}\"\nbytes = {bytes}\nsha256 = \"{zeros}\"\nurl = \"https://example.org/{name}\"\n"
+        )
+        .unwrap();
+    }
 }

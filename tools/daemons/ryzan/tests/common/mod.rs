@@ -21,7 +21,7 @@ pub struct Daemon {
     pub address: String,
     /// Its unix socket.
     pub socket: PathBuf,
-    folder: TempDir,
+    folder: Option<TempDir>,
     log: BufReader<std::process::ChildStderr>,
 }
 
@@ -81,9 +81,14 @@ impl Daemon {
             child,
             address,
             socket: at("ryzan.sock"),
-            folder,
+            folder: Some(folder),
             log,
         }
+    }
+
+    /// The folder that stands for the machine.
+    pub fn root(&self) -> &Path {
+        self.folder.as_ref().unwrap().path()
     }
 
     /// Asks over TCP: status and body.
@@ -111,13 +116,18 @@ impl Daemon {
     }
 
     /// Stops it as the service manager does; its exit code.
-    pub fn stop(mut self) -> Option<i32> {
+    pub fn stop(self) -> Option<i32> {
+        self.stop_keeping().0
+    }
+
+    /// The same, and the folder that stands for the machine.
+    pub fn stop_keeping(mut self) -> (Option<i32>, TempDir) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").arg(id).status().unwrap().success());
         let mut rest = String::new();
         self.log.read_to_string(&mut rest).unwrap();
         eprint!("{rest}");
-        self.child.wait().unwrap().code()
+        (self.child.wait().unwrap().code(), self.folder.take().unwrap())
     }
 }
 

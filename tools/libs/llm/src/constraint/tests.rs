@@ -249,3 +249,5 @@ fn a_text_that_does_not_match_is_told() {
     );
     assert!(constraint.validate("{").is_err());
 }
+
+mod suite;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::draft::{Recycled, Width, lookup};
+use super::draft::{Record, Recycled, Source, lookup};
 use super::forward::State;
 use super::request::{Event, FinishReason, Request, Usage};
 use super::stop::StopTexts;
@@ -51,9 +51,9 @@ pub(super) struct Active<S> {
     pub(super) checkpoint: Option<S>,
     pub(super) logits: Vec<f32>,
     pub(super) constraint: Option<Constraint>,
-    pub(super) width: Width,
-    /// Guesses that the constraint forces are no sign of how good the others are.
-    forced: bool,
+    pub(super) record: Record,
+    /// Where the guesses come from.
+    source: Source,
     cached: usize,
     sampler: Sampler,
     decoder: Decoder,
@@ -75,15 +75,15 @@ pub(super) struct Progress {
 
 impl<S: State> Active<S> {
     /// `sequence` has seen a beginning of the prompt, or nothing.
-    pub(super) fn new(mut job: Job, sequence: S, tokenizer: &Arc<Tokenizer>, width: Width) -> Active<S> {
+    pub(super) fn new(mut job: Job, sequence: S, tokenizer: &Arc<Tokenizer>) -> Active<S> {
         let tokens = std::mem::take(&mut job.request.prompt);
         let sampler = Sampler::new(job.request.sampling.clone(), &tokens, job.seed);
         let stop = StopTexts::new(std::mem::take(&mut job.request.stop));
         Active {
             constraint: job.request.constraint.take(),
             text: String::new(),
-            width,
-            forced: false,
+            record: Record::new(),
+            source: Source::Lookup,
             cached: sequence.len(),
             prompt: tokens.len(),
             sampler,
@@ -113,10 +113,16 @@ impl<S: State> Active<S> {
             .min(context.saturating_sub(self.tokens.len()))
     }
 
-    /// Guesses at most `most` tokens to be fed behind the decided ones.
-    pub(super) fn guess(&mut self, most: usize, context: usize, recycled: &Recycled, tokenizer: &Tokenizer) {
+    /// Guesses at most `most` tokens to be fed behind the decided ones. `best` says how many pay at a likelihood of being right.
+    pub(super) fn guess(
+        &mut self,
+        most: usize,
+        context: usize,
+        recycled: &Recycled,
+        tokenizer: &Tokenizer,
+        best: impl Fn(f64, usize) -> usize,
+    ) {
         self.drafts.clear();
-        self.forced = false;
         // One token is chosen from the step whatever was guessed.
         let most = most.min(self.room(context).saturating_sub(1));
         if most == 0 {
@@ -124,24 +130,32 @@ impl<S: State> Active<S> {
         }
         if let Some(constraint) = &mut self.constraint {
             self.drafts = constraint.forced();
-            self.forced = !self.drafts.is_empty();
+            self.source = Source::Forced;
         }
-        if !self.forced {
-            let most = most.min(self.width.next());
+        if self.drafts.is_empty() {
             self.drafts.extend_from_slice(lookup(&self.tokens, most));
-            if self.drafts.is_empty()
-                && let Some(&last) = self.tokens.last()
-            {
-                self.drafts = recycled.chain(last, most);
-            }
-            if let Some(constraint) = &mut self.constraint {
-                let allowed = constraint.allows(&self.drafts);
-                self.drafts.truncate(allowed);
-            }
+            self.source = Source::Lookup;
+        }
+        if self.drafts.is_empty()
+            && let Some(&last) = self.tokens.last()
+        {
+            self.drafts = recycled.chain(last, most);
+            self.source = Source::Recycled;
         }
         self.drafts.truncate(most);
         let usable = self.drafts.iter().take_while(|t| !tokenizer.is_end(**t)).count();
         self.drafts.truncate(usable);
+        if self.drafts.is_empty() {
+            return;
+        }
+        let pays = best(self.record.rate(self.source), self.drafts.len());
+        self.drafts.truncate(self.record.width(pays));
+        if self.source != Source::Forced
+            && let Some(constraint) = &mut self.constraint
+        {
+            let allowed = constraint.allows(&self.drafts);
+            self.drafts.truncate(allowed);
+        }
     }
 
     /// Chooses tokens from this step's logits: one, and one more for each guess that was right. Then takes the state back to what
@@ -178,9 +192,7 @@ impl<S: State> Active<S> {
                 break;
             }
         }
-        if !self.forced {
-            self.width.learn(self.drafts.len(), progress.right);
-        }
+        self.record.learn(self.source, self.drafts.len(), progress.right);
         self.rewind(decided + progress.right);
         self.logits = logits;
         progress

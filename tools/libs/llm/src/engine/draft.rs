@@ -1,4 +1,4 @@
-//! Guessing tokens ahead, and when to leave it.
+//! Guessing tokens ahead. Whether that pays is weighed in [`super::pace`].
 //!
 //! A guess costs a row in the next pass and saves a whole pass when it is right. Two sources: what followed the same tokens earlier in
 //! the text (prompt lookup), and what followed the same token in any text of this engine (token recycling, arXiv 2408.08696, with an
@@ -54,15 +54,22 @@ impl Recycled {
     }
 }
 
-/// How many guesses a text gets: more while they are right, none for a while when too few are.
+/// Where a guess comes from. Each is right at a rate of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    /// The constraint leaves no other way, but for how the text is cut into tokens.
+    Forced,
+    /// The same tokens earlier in the text.
+    Lookup,
+    /// The same token in any text.
+    Recycled,
+}
+
+/// How often guesses of each source are right in one text, and whether it is time to try again what did not pay.
 #[derive(Debug)]
-pub(super) struct Width {
-    most: usize,
-    now: usize,
-    /// Share of right guesses, of late.
-    share: f32,
-    floor: f32,
-    /// Steps left without guesses.
+pub(super) struct Record {
+    rates: [f64; 3],
+    /// Steps until one guess is tried all the same.
     resting: usize,
     /// How long the next rest is.
     rest: usize,
@@ -71,49 +78,47 @@ pub(super) struct Width {
 const FIRST_REST: usize = 16;
 const LONGEST_REST: usize = 512;
 
-impl Width {
-    /// At most `most` guesses; none for a while when fewer than the share `floor` are right.
-    pub(super) fn new(most: usize, floor: f32) -> Width {
-        Width {
-            most,
-            now: most.min(2),
-            share: 0.6,
-            floor,
+/// How much of a rate a guess is: the last 20 count.
+const WEIGHT: f64 = 0.05;
+
+impl Record {
+    /// Before the first guess.
+    pub(super) fn new() -> Record {
+        Record {
+            rates: [0.95, 0.6, 0.4],
             resting: 0,
             rest: FIRST_REST,
         }
     }
 
-    /// How many guesses to make in this step.
-    pub(super) fn next(&mut self) -> usize {
+    /// How likely a guess is right when those before it were.
+    pub(super) fn rate(&self, source: Source) -> f64 {
+        self.rates[source as usize]
+    }
+
+    /// Takes note of how many of the guesses were right. Those after the first wrong one were never judged.
+    pub(super) fn learn(&mut self, source: Source, guesses: usize, right: usize) {
+        let rate = &mut self.rates[source as usize];
+        for judged in 0..guesses.min(right + 1) {
+            let was = if judged < right { 1.0 } else { 0.0 };
+            *rate += (was - *rate) * WEIGHT;
+        }
+    }
+
+    /// How many guesses to make where `best` pay: now and then one where none do, to see whether that has changed.
+    pub(super) fn width(&mut self, best: usize) -> usize {
+        if best > 0 {
+            self.rest = FIRST_REST;
+            self.resting = 0;
+            return best;
+        }
         if self.resting > 0 {
             self.resting -= 1;
             return 0;
         }
-        self.now
-    }
-
-    /// Takes note of how many of the guesses were right.
-    pub(super) fn learn(&mut self, guesses: usize, right: usize) {
-        if guesses == 0 {
-            return;
-        }
-        #[expect(clippy::cast_precision_loss, reason = "a few guesses")]
-        let share = right as f32 / guesses as f32;
-        self.share = self.share * 0.75 + share * 0.25;
-        if right == guesses {
-            self.now = (self.now + 1).min(self.most);
-        } else if right == 0 {
-            self.now = (self.now / 2).max(1).min(self.most);
-        }
-        if self.share < self.floor {
-            self.resting = self.rest;
-            self.rest = (self.rest * 2).min(LONGEST_REST);
-            self.share = self.floor + 0.1;
-            self.now = self.most.min(1);
-        } else if self.share > 0.8 {
-            self.rest = FIRST_REST;
-        }
+        self.resting = self.rest;
+        self.rest = (self.rest * 2).min(LONGEST_REST);
+        1
     }
 }
 
@@ -141,24 +146,29 @@ mod tests {
     }
 
     #[test]
-    fn guessing_rests_when_it_does_not_pay_and_comes_back() {
-        let mut width = Width::new(8, 0.3);
-        for _ in 0..20 {
-            let guesses = width.next();
-            width.learn(guesses, guesses);
+    fn rates_follow_what_was_judged_and_rests_grow() {
+        let mut record = Record::new();
+        for _ in 0..200 {
+            record.learn(Source::Lookup, 4, 4);
+            record.learn(Source::Recycled, 4, 0);
         }
-        assert_eq!(width.next(), 8);
-        let mut made = 0;
-        for _ in 0..2000 {
-            let guesses = width.next();
-            made += guesses;
-            width.learn(guesses, 0);
+        assert!(record.rate(Source::Lookup) > 0.99 && record.rate(Source::Recycled) < 0.01);
+        assert!((record.rate(Source::Forced) - 0.95).abs() < 1e-9);
+        // Half of what was judged: the first right, the second wrong, the others unknown.
+        for _ in 0..200 {
+            record.learn(Source::Lookup, 4, 1);
         }
-        assert!(made < 60, "{made} guesses in 2000 steps that were all wrong");
-        let mut steps = 0;
-        while width.next() == 0 {
-            steps += 1;
-        }
-        assert!(steps <= LONGEST_REST);
+        assert!((record.rate(Source::Lookup) - 0.5).abs() < 0.05);
+        let tried: usize = (0..2000).map(|_| record.width(0)).sum();
+        assert!(
+            (5..10).contains(&tried),
+            "{tried} tries in 2000 steps that do not pay"
+        );
+        assert_eq!(record.width(3), 3);
+        let steps = (0..100).take_while(|_| record.width(0) == 0).count();
+        assert_eq!(
+            (steps, (0..100).take_while(|_| record.width(0) == 0).count()),
+            (0, FIRST_REST)
+        );
     }
 }

@@ -34,10 +34,10 @@ pub struct EngineOptions {
     pub shared_chunk: usize,
     /// Where states cannot be shortened, one is kept after every so many tokens of a prompt.
     pub snapshot_every: usize,
-    /// The most guesses in a step, of all texts together: what a pass takes along at no cost. 0 for no guessing.
+    /// The most guesses in a step, of all texts together. 0 for no guessing.
     pub draft_width: usize,
-    /// The share of right guesses below which a text goes without for a while.
-    pub draft_floor: f32,
+    /// Guess as much as possible, whether it pays or not.
+    pub draft_always: bool,
     /// Threads for the model.
     pub threads: usize,
 }
@@ -53,8 +53,8 @@ impl Default for EngineOptions {
             chunk: 512,
             shared_chunk: 128,
             snapshot_every: 1024,
-            draft_width: 4,
-            draft_floor: 0.3,
+            draft_width: 8,
+            draft_always: false,
             threads: 1,
         }
     }
@@ -99,11 +99,11 @@ pub(super) struct Shared {
     pub(super) closed: AtomicBool,
 }
 
-/// A running engine. Dropping it ends the texts that are being written.
+/// A running engine. Dropping it ends the texts that are being written, soon; [`Engine::close`] waits for that.
 #[derive(Debug)]
 pub struct Engine {
     commands: Sender<Command>,
-    thread: Option<JoinHandle<()>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
     shared: Arc<Shared>,
     shape: Shape,
     options: EngineOptions,
@@ -130,7 +130,7 @@ impl Engine {
             .spawn(move || scheduler.run())?;
         Ok(Engine {
             commands,
-            thread: Some(thread),
+            thread: Mutex::new(Some(thread)),
             shared,
             shape,
             options,
@@ -213,19 +213,20 @@ impl Engine {
     }
 
     /// Takes no more requests, and returns when those that were taken are done.
-    pub fn drain(mut self) {
-        self.close(Command::Drain);
+    pub fn drain(self) {
+        self.end(Command::Drain);
     }
 
-    /// Ends all texts, with a failure for those that were not done, and returns when the thread has ended.
-    pub fn shutdown(mut self) {
-        self.close(Command::Shutdown);
+    /// Ends all texts, with a failure for those that were not done, and returns when the thread has ended and prefixes are on disk.
+    pub fn close(&self) {
+        self.end(Command::Shutdown);
     }
 
-    fn close(&mut self, how: Command) {
+    fn end(&self, how: Command) {
         self.shared.closed.store(true, Ordering::Release);
         let _ = self.commands.send(how);
-        if let Some(thread) = self.thread.take()
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread
             && thread.join().is_err()
         {
             log::error!("the engine's thread ended by a panic");
@@ -234,9 +235,9 @@ impl Engine {
 }
 
 impl Drop for Engine {
+    /// Does not wait: who drops it may be in the middle of something that must not.
     fn drop(&mut self) {
-        if self.thread.is_some() {
-            self.close(Command::Shutdown);
-        }
+        self.shared.closed.store(true, Ordering::Release);
+        let _ = self.commands.send(Command::Shutdown);
     }
 }

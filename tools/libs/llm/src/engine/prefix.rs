@@ -5,7 +5,7 @@
 //! first when the bytes run out: to disk where there is a folder for them, and away from there in the same order.
 
 use super::forward::State;
-use super::spill::Spill;
+use super::spill::{Kept, Spill, Written};
 
 /// Makes a state of its bytes again.
 type Restore<S> = Box<dyn Fn(&[u8]) -> Result<S, String> + Send>;
@@ -19,7 +19,7 @@ pub(super) struct PrefixCache<S> {
     limit: usize,
     bytes: usize,
     clock: u64,
-    spill: Option<(Spill, Restore<S>)>,
+    spill: Option<(Spill<S>, Restore<S>)>,
     disk_bytes: u64,
 }
 
@@ -32,6 +32,8 @@ struct Node<S> {
     bytes: usize,
     /// The size of its file, where there is one.
     disk: Option<u64>,
+    /// It is being written to disk.
+    leaving: bool,
     used: u64,
 }
 
@@ -44,12 +46,13 @@ impl<S> Node<S> {
             state: None,
             bytes: 0,
             disk: None,
+            leaving: false,
             used: 0,
         }
     }
 
     fn holds(&self) -> bool {
-        self.state.is_some() || self.disk.is_some()
+        self.state.is_some() || self.disk.is_some() || self.leaving
     }
 }
 
@@ -78,7 +81,7 @@ impl<S: State> PrefixCache<S> {
     }
 
     /// Has what memory has no room for go to disk, and takes up what lies there already.
-    pub(super) fn spill_to(&mut self, spill: Spill, restore: Restore<S>) -> std::io::Result<()> {
+    pub(super) fn spill_to(&mut self, spill: Spill<S>, restore: Restore<S>) -> std::io::Result<()> {
         let found = spill.scan()?;
         self.spill = Some((spill, restore));
         for prefix in found.into_iter().filter(|p| !p.tokens.is_empty()) {
@@ -89,12 +92,18 @@ impl<S: State> PrefixCache<S> {
             self.touch(node);
         }
         self.shrink_disk();
+        self.finish();
         Ok(())
     }
 
     /// Bytes of all states in memory.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Bytes of those that are out of the tree and wait for the disk.
+    pub(super) fn waiting_bytes(&self) -> usize {
+        self.spill.as_ref().map_or(0, |(spill, _)| spill.waiting_bytes())
     }
 
     /// How many prefixes there are, in memory and on disk.
@@ -105,6 +114,7 @@ impl<S: State> PrefixCache<S> {
     /// A state that has seen the longest known beginning of `tokens`, of at most `most` tokens.
     pub(super) fn find(&mut self, tokens: &[u32], most: usize) -> Option<S> {
         let tokens = &tokens[..most.min(tokens.len())];
+        self.settle();
         loop {
             let place = self.walk(tokens);
             if place.depth == 0 {
@@ -156,6 +166,10 @@ impl<S: State> PrefixCache<S> {
         for node in 0..self.nodes.len() {
             self.forget_disk(node);
         }
+        if let Some((spill, _)) = &self.spill {
+            spill.finish();
+            spill.written();
+        }
         self.nodes = vec![Node::new(Vec::new(), ROOT)];
         self.free.clear();
         self.bytes = 0;
@@ -168,7 +182,53 @@ impl<S: State> PrefixCache<S> {
             .collect();
         nodes.sort_by_key(|&n| std::cmp::Reverse(self.nodes[n].used));
         for node in nodes {
-            self.save(node);
+            if let Some(state) = self.nodes[node].state.as_ref().map(State::fork) {
+                self.save(node, state);
+            }
+        }
+        self.finish();
+        self.settle();
+        // What there was no room for is deleted.
+        self.finish();
+    }
+
+    /// Waits for the disk.
+    fn finish(&self) {
+        if let Some((spill, _)) = &self.spill {
+            spill.finish();
+        }
+    }
+
+    /// Takes note of what was written since.
+    fn settle(&mut self) {
+        let written = match &self.spill {
+            Some((spill, _)) => spill.written(),
+            None => return,
+        };
+        if written.is_empty() {
+            return;
+        }
+        for Written { tokens, bytes } in written {
+            let place = self.walk(&tokens);
+            let node = place.node;
+            if place.depth < tokens.len()
+                || place.into < self.nodes[node].edge.len()
+                || !self.nodes[node].leaving
+            {
+                // Given up meanwhile, and deleted after it was written.
+                continue;
+            }
+            self.nodes[node].leaving = false;
+            match bytes {
+                Ok(bytes) => {
+                    self.disk_bytes += bytes;
+                    self.nodes[node].disk = Some(bytes);
+                }
+                Err(error) => {
+                    log::warn!("a prefix cannot be kept on disk: {error}");
+                    self.tidy(node);
+                }
+            }
         }
         self.shrink_disk();
     }
@@ -188,12 +248,15 @@ impl<S: State> PrefixCache<S> {
     /// Brings a state back from disk; whether that went well. Its place is given up otherwise.
     fn load(&mut self, node: usize) -> bool {
         let tokens = self.path(node);
-        let state = self.spill.as_ref().and_then(|(spill, restore)| {
-            let bytes = spill.load(&tokens)?;
-            restore(&bytes)
-                .inspect_err(|reason| log::warn!("a kept prefix is of no use: {reason}"))
-                .ok()
-        });
+        let state = self
+            .spill
+            .as_ref()
+            .and_then(|(spill, restore)| match spill.load(&tokens)? {
+                Kept::State(state) => Some(state),
+                Kept::Bytes(bytes) => restore(&bytes)
+                    .inspect_err(|reason| log::warn!("a kept prefix is of no use: {reason}"))
+                    .ok(),
+            });
         match state.filter(|s| s.len() == tokens.len()) {
             Some(state) => {
                 let bytes = state.bytes() + size_of_val(tokens.as_slice());
@@ -207,27 +270,14 @@ impl<S: State> PrefixCache<S> {
         }
     }
 
-    /// Writes a state to disk where there is a folder and no file yet.
-    fn save(&mut self, node: usize) {
+    /// Has a node's state written to disk where there is a folder and no file yet.
+    fn save(&mut self, node: usize, state: S) {
         let Some((spill, _)) = &self.spill else { return };
-        let Some(state) = self.nodes[node]
-            .state
-            .as_ref()
-            .filter(|_| self.nodes[node].disk.is_none())
-        else {
-            return;
-        };
-        let state = state.to_bytes();
-        if state.len() as u64 > spill.limit() {
+        if self.nodes[node].disk.is_some() || self.nodes[node].leaving {
             return;
         }
-        match spill.save(&self.path(node), &state) {
-            Ok(bytes) => {
-                self.nodes[node].disk = Some(bytes);
-                self.disk_bytes += bytes;
-            }
-            Err(error) => log::warn!("a prefix cannot be kept on disk: {error}"),
-        }
+        spill.save(self.path(node), state);
+        self.nodes[node].leaving = true;
     }
 
     /// Lets go of the least recently used states until the rest fits; `spared` goes last.
@@ -238,10 +288,12 @@ impl<S: State> PrefixCache<S> {
                 .filter(in_memory)
                 .min_by_key(|&n| (Some(n) == spared, self.nodes[n].used));
             let Some(oldest) = oldest else { break };
-            self.save(oldest);
-            self.forget_state(oldest);
+            if let Some(state) = self.forget_state(oldest) {
+                self.save(oldest, state);
+            }
             self.tidy(oldest);
         }
+        self.settle();
         self.shrink_disk();
     }
 
@@ -393,17 +445,21 @@ impl<S: State> PrefixCache<S> {
         self.tidy(node);
     }
 
-    fn forget_state(&mut self, node: usize) {
+    fn forget_state(&mut self, node: usize) -> Option<S> {
         self.bytes -= std::mem::take(&mut self.nodes[node].bytes);
-        self.nodes[node].state = None;
+        self.nodes[node].state.take()
     }
 
     fn forget_disk(&mut self, node: usize) {
-        if let Some(bytes) = self.nodes[node].disk.take() {
-            self.disk_bytes -= bytes;
-            if let Some((spill, _)) = &self.spill {
-                spill.delete(&self.path(node));
-            }
+        let (disk, leaving) = (
+            self.nodes[node].disk.take(),
+            std::mem::take(&mut self.nodes[node].leaving),
+        );
+        self.disk_bytes -= disk.unwrap_or(0);
+        if (disk.is_some() || leaving)
+            && let Some((spill, _)) = &self.spill
+        {
+            spill.delete(&self.path(node));
         }
     }
 

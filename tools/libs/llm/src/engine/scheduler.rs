@@ -7,9 +7,10 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::active::{Active, Job};
-use super::draft::{Recycled, Width};
+use super::draft::Recycled;
 use super::forward::{Forward, Shape, State, Step, Wanted};
 use super::handle::{EngineOptions, EngineStatus, Shared};
+use super::pace::{Pace, best_width};
 use super::prefix::PrefixCache;
 use super::request::{Event, FinishReason, Usage};
 use super::spill::Spill;
@@ -42,6 +43,7 @@ pub(super) struct Scheduler<M: Forward> {
     running: Vec<Active<M::Sequence>>,
     prefixes: PrefixCache<M::Sequence>,
     recycled: Recycled,
+    pace: Pace,
     status: EngineStatus,
     draining: bool,
     stopped: bool,
@@ -67,6 +69,7 @@ impl<M: Forward> Scheduler<M> {
             } else {
                 0
             }),
+            pace: Pace::new(),
             status: EngineStatus {
                 threads,
                 ..EngineStatus::default()
@@ -142,6 +145,9 @@ impl<M: Forward> Scheduler<M> {
                 if threads > 0 {
                     self.model.set_threads(threads);
                 }
+                if self.status.threads != threads {
+                    self.pace.forget();
+                }
                 self.status.threads = threads;
             }
             Command::Forget => self.prefixes.clear_all(),
@@ -198,9 +204,7 @@ impl<M: Forward> Scheduler<M> {
                 .find(&job.request.prompt, prompt - 1)
                 .unwrap_or_else(|| self.model.sequence());
             self.status.cached_tokens += sequence.len() as u64;
-            let width = Width::new(self.options.draft_width, self.options.draft_floor);
-            self.running
-                .push(Active::new(job, sequence, &self.tokenizer, width));
+            self.running.push(Active::new(job, sequence, &self.tokenizer));
         }
     }
 
@@ -210,10 +214,12 @@ impl<M: Forward> Scheduler<M> {
             return;
         }
         let plan = self.plan();
+        // Guessing, and choosing from more rows, is part of what guesses cost.
+        let began = Instant::now();
         self.guess(&plan);
         let vocabulary = self.shape.vocabulary;
         let mut batch = Vec::with_capacity(plan.len());
-        let mut read = 0;
+        let (mut read, mut rows) = (0, 0);
         for (active, &take) in self.running.iter_mut().zip(&plan).filter(|(_, take)| **take > 0) {
             let seen = active.sequence.len();
             let reaches_end = seen + take == active.tokens.len();
@@ -224,6 +230,7 @@ impl<M: Forward> Scheduler<M> {
             };
             read += active.prompt.saturating_sub(seen).min(take);
             let end = seen + take + if reaches_end { active.drafts.len() } else { 0 };
+            rows += end - seen;
             active.logits.clear();
             active.tokens.extend_from_slice(&active.drafts);
             batch.push(Step {
@@ -290,6 +297,9 @@ impl<M: Forward> Scheduler<M> {
                 self.running.remove(index);
             }
         }
+        if read == 0 && result.is_ok() {
+            self.pace.learn(rows, began.elapsed().as_secs_f64());
+        }
         self.count(written, read, took);
     }
 
@@ -317,17 +327,32 @@ impl<M: Forward> Scheduler<M> {
             .collect()
     }
 
-    /// Has the texts that write in this step guess ahead, as far as the pass takes that along at no cost.
+    /// Has the texts that write in this step guess ahead, as far as that makes them faster.
     fn guess(&mut self, plan: &[usize]) {
+        let always = self.options.draft_always;
+        if self.options.draft_width == 0 || !always && self.pace.is_plain() {
+            return;
+        }
         let writing = |(active, take): &(&mut Active<M::Sequence>, &usize)| {
             **take == active.unseen() && active.unseen() <= FEW
         };
         let writers = self.running.iter_mut().zip(plan).filter(writing).count();
         let each = self.options.draft_width.checked_div(writers).unwrap_or(0);
+        let (pace, replays) = (&self.pace, !self.shape.rewindable);
+        let mut rows: usize = plan.iter().sum();
         for (active, _) in self.running.iter_mut().zip(plan).filter(writing) {
             if active.job.request.speculate {
-                active.guess(each, self.shape.context, &self.recycled, &self.tokenizer);
-                if !self.shape.rewindable && !active.drafts.is_empty() {
+                let best = |rate: f64, most: usize| {
+                    if always {
+                        return most;
+                    }
+                    best_width(rate, rows.saturating_sub(1), most, replays, |rows| {
+                        pace.seconds(rows)
+                    })
+                };
+                active.guess(each, self.shape.context, &self.recycled, &self.tokenizer, best);
+                rows += active.drafts.len();
+                if replays && !active.drafts.is_empty() {
                     active.checkpoint = Some(active.sequence.fork());
                 }
             }
@@ -359,7 +384,7 @@ impl<M: Forward> Scheduler<M> {
     fn publish(&mut self) {
         self.status.running = self.running.len();
         self.status.reserved_bytes = self.running.iter().map(|a| a.job.reserved).sum();
-        self.status.prefix_bytes = self.prefixes.bytes();
+        self.status.prefix_bytes = self.prefixes.bytes() + self.prefixes.waiting_bytes();
         self.status.prefixes = self.prefixes.entries();
         *self.shared.status.lock().unwrap_or_else(PoisonError::into_inner) = self.status;
     }

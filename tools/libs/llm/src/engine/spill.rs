@@ -2,12 +2,20 @@
 //!
 //! One file for each prefix: `RYZPFX1\n`, the number of tokens (u32), the tokens (u32 each), the state as the model writes it, and a CRC-32 of all
 //! that before it; little-endian. A folder belongs to one model. Files are written under another name first; a broken one is removed.
+//! They hold what was said, so nobody but the service may read them.
+//!
+//! Files are written by a thread of their own: a state has hundreds of megabytes, and no text waits for the disk.
 
-use std::fs;
+use std::collections::VecDeque;
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use sha2::{Digest, Sha256};
+
+use super::forward::State;
 
 const MAGIC: [u8; 8] = *b"RYZPFX1\n";
 const SUFFIX: &str = "prefix";
@@ -21,10 +29,61 @@ pub struct SpillOptions {
     pub bytes: u64,
 }
 
+/// Bytes of states that may wait to be written; whoever brings more waits, so that memory is bounded.
+const BACKLOG: usize = 64 << 20;
+
 /// The folder.
 #[derive(Debug)]
-pub(super) struct Spill {
+pub(super) struct Spill<S> {
     options: SpillOptions,
+    desk: Arc<Desk<S>>,
+}
+
+/// What the thread and the tree share.
+#[derive(Debug)]
+struct Desk<S> {
+    papers: Mutex<Papers<S>>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct Papers<S> {
+    /// In the order in which it is to be done; the first may be under way.
+    queue: VecDeque<Work<S>>,
+    /// Bytes of the states in it.
+    bytes: usize,
+    written: Vec<Written>,
+    closed: bool,
+}
+
+#[derive(Debug)]
+enum Work<S> {
+    Write { tokens: Vec<u32>, state: S },
+    Delete { tokens: Vec<u32> },
+}
+
+impl<S> Work<S> {
+    fn tokens(&self) -> &[u32] {
+        match self {
+            Work::Write { tokens, .. } | Work::Delete { tokens } => tokens,
+        }
+    }
+}
+
+/// A prefix that was written, or not.
+#[derive(Debug)]
+pub(super) struct Written {
+    pub(super) tokens: Vec<u32>,
+    /// The size of its file.
+    pub(super) bytes: io::Result<u64>,
+}
+
+/// What was found of a prefix.
+pub(super) enum Kept<S> {
+    /// It was not even written yet.
+    State(S),
+    /// From its file.
+    Bytes(Vec<u8>),
 }
 
 /// A prefix that was found in the folder.
@@ -35,14 +94,50 @@ pub(super) struct Found {
     pub(super) written: std::time::SystemTime,
 }
 
-impl Spill {
-    pub(super) fn open(options: SpillOptions) -> io::Result<Spill> {
-        fs::create_dir_all(&options.folder)?;
-        Ok(Spill { options })
+impl<S: State> Spill<S> {
+    /// Opens the folder and starts the thread.
+    pub(super) fn open(options: SpillOptions) -> io::Result<Spill<S>> {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&options.folder)?;
+        let desk = Arc::new(Desk {
+            papers: Mutex::new(Papers {
+                queue: VecDeque::new(),
+                bytes: 0,
+                written: Vec::new(),
+                closed: false,
+            }),
+            changed: Condvar::new(),
+        });
+        let spill = Spill { options, desk };
+        let (folder, desk) = (spill.options.clone(), Arc::clone(&spill.desk));
+        std::thread::Builder::new()
+            .name("llm-spill".into())
+            .spawn(move || work(&folder, &desk))?;
+        Ok(spill)
     }
 
     pub(super) fn limit(&self) -> u64 {
         self.options.bytes
+    }
+
+    /// Bytes of states that wait to be written.
+    pub(super) fn waiting_bytes(&self) -> usize {
+        self.desk.lock().bytes
+    }
+
+    /// What was written since this was last asked.
+    pub(super) fn written(&self) -> Vec<Written> {
+        std::mem::take(&mut self.desk.lock().written)
+    }
+
+    /// Waits until nothing is left to be written.
+    pub(super) fn finish(&self) {
+        let mut papers = self.desk.lock();
+        while !papers.queue.is_empty() {
+            papers = self.desk.wait(papers);
+        }
     }
 
     /// What lies in the folder, oldest first. What is no prefix file of this version is removed; other files are left alone.
@@ -52,7 +147,7 @@ impl Spill {
             let path = entry?.path();
             match path.extension().and_then(|e| e.to_str()) {
                 Some(SUFFIX) => match header(&path) {
-                    Ok(prefix) if self.path(&prefix.tokens) == path => found.push(prefix),
+                    Ok(prefix) if self.options.path(&prefix.tokens) == path => found.push(prefix),
                     _ => remove(&path),
                 },
                 Some("part") => remove(&path),
@@ -63,8 +158,100 @@ impl Spill {
         Ok(found)
     }
 
+    /// Has a prefix written. Waits only when too much is to be written already.
+    pub(super) fn save(&self, tokens: Vec<u32>, state: S) {
+        let bytes = state.bytes();
+        let mut papers = self.desk.lock();
+        while papers.bytes > 0 && papers.bytes.saturating_add(bytes) > BACKLOG {
+            papers = self.desk.wait(papers);
+        }
+        papers.bytes += bytes;
+        papers.queue.push_back(Work::Write { tokens, state });
+        drop(papers);
+        self.desk.changed.notify_all();
+    }
+
+    /// A prefix; none when its file is damaged or gone.
+    pub(super) fn load(&self, tokens: &[u32]) -> Option<Kept<S>> {
+        let papers = self.desk.lock();
+        match papers.queue.iter().rfind(|work| work.tokens() == tokens) {
+            Some(Work::Write { state, .. }) => return Some(Kept::State(state.fork())),
+            Some(Work::Delete { .. }) => return None,
+            None => drop(papers),
+        }
+        let mut bytes = fs::read(self.options.path(tokens)).ok()?;
+        let sum = bytes.split_off(bytes.len().checked_sub(4)?);
+        let head = 12 + tokens.len() * 4;
+        if bytes.len() < head || crc32fast::hash(&bytes).to_le_bytes() != sum[..] {
+            return None;
+        }
+        Some(Kept::Bytes(bytes.split_off(head)))
+    }
+
+    pub(super) fn delete(&self, tokens: &[u32]) {
+        self.desk.lock().queue.push_back(Work::Delete {
+            tokens: tokens.to_vec(),
+        });
+        self.desk.changed.notify_all();
+    }
+}
+
+impl<S> Drop for Spill<S> {
+    fn drop(&mut self) {
+        self.desk.lock().closed = true;
+        self.desk.changed.notify_all();
+    }
+}
+
+impl<S> Desk<S> {
+    fn lock(&self) -> MutexGuard<'_, Papers<S>> {
+        self.papers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'a>(&self, papers: MutexGuard<'a, Papers<S>>) -> MutexGuard<'a, Papers<S>> {
+        self.changed.wait(papers).unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The thread: does what is in the queue, in its order, until it is empty and the folder closed.
+fn work<S: State>(folder: &SpillOptions, desk: &Desk<S>) {
+    let mut papers = desk.lock();
+    loop {
+        let Some(first) = papers.queue.front() else {
+            if papers.closed {
+                return;
+            }
+            papers = desk.wait(papers);
+            continue;
+        };
+        // It stays in the queue meanwhile, so that the prefix can be had from there.
+        let (tokens, state) = match first {
+            Work::Write { tokens, state } => (tokens.clone(), Some(state.fork())),
+            Work::Delete { tokens } => (tokens.clone(), None),
+        };
+        drop(papers);
+        let written = match &state {
+            Some(state) => Some(folder.write(&tokens, &state.to_bytes())),
+            None => {
+                remove(&folder.path(&tokens));
+                None
+            }
+        };
+        drop(state);
+        papers = desk.lock();
+        if let Some(Work::Write { state, .. }) = papers.queue.pop_front() {
+            papers.bytes -= state.bytes();
+        }
+        papers
+            .written
+            .extend(written.map(|bytes| Written { tokens, bytes }));
+        desk.changed.notify_all();
+    }
+}
+
+impl SpillOptions {
     /// Writes a prefix; its size.
-    pub(super) fn save(&self, tokens: &[u32], state: &[u8]) -> io::Result<u64> {
+    fn write(&self, tokens: &[u32], state: &[u8]) -> io::Result<u64> {
         let path = self.path(tokens);
         let part = path.with_extension("part");
         let mut head = Vec::with_capacity(12 + tokens.len() * 4);
@@ -75,11 +262,23 @@ impl Spill {
                 .to_le_bytes(),
         );
         head.extend(tokens.iter().flat_map(|t| t.to_le_bytes()));
+        let bytes = (head.len() + state.len() + 4) as u64;
+        if bytes > self.bytes {
+            return Err(io::Error::other(format!(
+                "it has {bytes} bytes and {} may lie there",
+                self.bytes
+            )));
+        }
         let mut sum = crc32fast::Hasher::new();
         sum.update(&head);
         sum.update(state);
         let write = || {
-            let mut file = fs::File::create(&part)?;
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&part)?;
             file.write_all(&head)?;
             file.write_all(state)?;
             file.write_all(&sum.clone().finalize().to_le_bytes())?;
@@ -90,22 +289,7 @@ impl Spill {
             remove(&part);
             return Err(error);
         }
-        Ok((head.len() + state.len() + 4) as u64)
-    }
-
-    /// The state of a prefix; none when the file is damaged or gone.
-    pub(super) fn load(&self, tokens: &[u32]) -> Option<Vec<u8>> {
-        let mut bytes = fs::read(self.path(tokens)).ok()?;
-        let sum = bytes.split_off(bytes.len().checked_sub(4)?);
-        let head = 12 + tokens.len() * 4;
-        if bytes.len() < head || crc32fast::hash(&bytes).to_le_bytes() != sum[..] {
-            return None;
-        }
-        Some(bytes.split_off(head))
-    }
-
-    pub(super) fn delete(&self, tokens: &[u32]) {
-        remove(&self.path(tokens));
+        Ok(bytes)
     }
 
     fn path(&self, tokens: &[u32]) -> PathBuf {
@@ -119,7 +303,7 @@ impl Spill {
             .take(16)
             .map(|b| format!("{b:02x}"))
             .collect();
-        self.options.folder.join(name).with_extension(SUFFIX)
+        self.folder.join(name).with_extension(SUFFIX)
     }
 }
 

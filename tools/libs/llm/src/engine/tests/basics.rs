@@ -223,7 +223,7 @@ fn a_pause_holds_and_a_shutdown_ends() {
     assert_eq!(collect(held).0.len(), 10);
     engine.set_threads(0);
     let lost = engine.submit(request(&[5], 10)).unwrap();
-    engine.shutdown();
+    engine.close();
     assert_eq!(collect(lost).2, Event::Failed("the engine was shut down".into()));
 }
 

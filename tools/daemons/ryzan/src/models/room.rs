@@ -1,0 +1,67 @@
+//! Which models make room for another one.
+
+use std::time::Instant;
+
+/// A loaded model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Occupant {
+    /// Its name.
+    pub id: String,
+    /// What it takes of memory.
+    pub bytes: u64,
+    /// Whether it must stay.
+    pub pinned: bool,
+    /// When it was last wanted.
+    pub last_used: Instant,
+}
+
+/// The names of those that have to go until the others take at most `limit` bytes, the least recently wanted first; none at all go
+/// when that cannot be reached.
+pub fn going(occupants: &[Occupant], limit: u64) -> Option<Vec<String>> {
+    let mut left: u64 = occupants.iter().map(|occupant| occupant.bytes).sum();
+    let mut may_go: Vec<&Occupant> = occupants.iter().filter(|occupant| !occupant.pinned).collect();
+    may_go.sort_by_key(|occupant| occupant.last_used);
+    let mut going = Vec::new();
+    for occupant in may_go {
+        if left <= limit {
+            break;
+        }
+        left -= occupant.bytes;
+        going.push(occupant.id.clone());
+    }
+    (left <= limit).then_some(going)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_least_recently_wanted_go_and_nobody_in_vain() {
+        let start = Instant::now();
+        let occupant = |id: &str, bytes, pinned, used| Occupant {
+            id: id.into(),
+            bytes,
+            pinned,
+            last_used: start + Duration::from_secs(used),
+        };
+        let three = [
+            occupant("a", 10, false, 3),
+            occupant("b", 20, false, 1),
+            occupant("c", 30, true, 0),
+        ];
+        for (limit, expected) in [
+            (60, Some(vec![])),
+            (59, Some(vec!["b"])),
+            (40, Some(vec!["b"])),
+            (39, Some(vec!["b", "a"])),
+            (30, Some(vec!["b", "a"])),
+            (29, None),
+        ] {
+            let names: Option<Vec<String>> = expected.map(|ids| ids.into_iter().map(str::to_owned).collect());
+            assert_eq!(going(&three, limit), names, "{limit}");
+        }
+    }
+}
