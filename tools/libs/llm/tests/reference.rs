@@ -189,10 +189,12 @@ fn eight_bits_stay_near_the_reference() {
             .zip(expected.logits.chunks_exact(width))
             .filter(|(a, b)| best(a) == best(b))
             .count();
-        println!(
-            "{name}: off by {off:.1e}, best token the same {same} of {}",
-            ours.len() / width
+        let all = ours.len() / width;
+        println!("{name}: off by {off:.1e}, best token the same {same} of {all}");
+        assert!(off < 0.2, "{name} is off by {off}");
+        assert!(
+            same * 100 >= all * 94,
+            "{name}: best token the same {same} of {all}"
         );
-        assert!(off < 0.06, "{name} is off by {off}");
     }
 }

@@ -7,7 +7,7 @@ use super::decoder::{Block, Decoder, Factors, Mixer};
 use super::decoder_load::Ends;
 use super::error::LoadError;
 use super::keys::{Keys, bad};
-use super::linear::Linear;
+use super::linear::{Linear, finer};
 use super::mamba::{Mamba, Sizes};
 use super::mamba2_load::{BACKBONE, WIDEST_KERNEL, refuse_other_gates};
 use super::network::Spare;
@@ -43,7 +43,7 @@ pub fn load(
             recurrent: layers * sizes.memory(),
         },
         epsilon,
-        precision,
+        precision: finer(precision),
         factors: Factors::default(),
         rope: None,
         embedding: ends.embedding,

@@ -5,7 +5,7 @@ use sigmavault_ternary::Precision;
 
 use super::error::LoadError;
 use super::keys::{Keys, bad};
-use super::linear::Linear;
+use super::linear::{Linear, finer};
 use super::network::Spare;
 use super::rwkv7::{Layer, LowRank, Norm, Rwkv7};
 use super::weights::Weights;
@@ -47,11 +47,7 @@ pub fn load(
     Ok(Rwkv7 {
         width,
         head_size,
-        // Inputs rounded to 8 bits, fast for Q8_0, cost twice what they cost other models (10 % of the logits of the smallest nets).
-        precision: match precision {
-            Precision::Int8Blocks => Precision::Int16Blocks,
-            other => other,
-        },
+        precision: finer(precision),
         embedding: Linear::load(
             weights,
             name("token_embd.weight", "emb.weight"),

@@ -180,6 +180,8 @@ fn the_disk_is_bounded_and_damage_is_thrown_away() {
     }
     assert!((0..9).all(|salt| tree.find(&prompt(20, salt), 20).is_none()));
     assert_eq!(tree.entries(), 0);
+    // Waits until the damaged files are gone.
+    tree.save_all();
     std::fs::write(folder.path().join("00.prefix"), b"short").unwrap();
     std::fs::write(folder.path().join("notes.txt"), b"mine").unwrap();
     open(1000);
