@@ -34,7 +34,7 @@ pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     let mut boot = bench.start("first start", &rig)?;
     looks::healthy(bench, &mut boot)?;
     let asked = boot.run(&as_user("sigmavault ask hello 2>&1"))?;
-    bench.contains("asked without a model", asked.output, "no model");
+    bench.contains("asked without a model", asked.output, "is not on this machine");
     limits(bench, &mut boot)?;
     pulled(bench, &mut boot)?;
     loaded(bench, &mut boot)?;
