@@ -4,6 +4,7 @@
 //! take: a schema with a keyword that would be ignored is an error ([`schema`]). A finished JSON text is checked against the schema once more,
 //! by a validator that knows nothing of the masks.
 
+mod pattern;
 mod schema;
 mod tokens;
 

@@ -7,6 +7,8 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
+use super::pattern;
+
 /// A schema that is refused, and where in it the reason is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason} at {place}")]
@@ -45,7 +47,7 @@ enum Draft {
 }
 
 /// Enforced, and their value is no schema.
-const PLAIN: [&str; 18] = [
+const PLAIN: [&str; 16] = [
     "const",
     "enum",
     "type",
@@ -56,8 +58,6 @@ const PLAIN: [&str; 18] = [
     "maxProperties",
     "minLength",
     "maxLength",
-    "pattern",
-    "format",
     "minimum",
     "maximum",
     "exclusiveMinimum",
@@ -301,9 +301,15 @@ impl Walk {
             "items" | "additionalItems" | "additionalProperties" => {
                 Kept::As(self.schema(value, &here, depth + 1)?)
             }
-            "properties" | "patternProperties" | "$defs" | "definitions" => {
-                Kept::As(self.named(value, &here, depth)?)
+            "properties" | "$defs" | "definitions" => {
+                Kept::As(self.named(value, &here, depth, |name| Ok(name.to_owned()))?)
             }
+            "patternProperties" => Kept::As(self.named(value, &here, depth, pattern::translate)?),
+            "pattern" => match value.as_str().map(pattern::translate) {
+                Some(Ok(pattern)) => Kept::As(Value::String(pattern)),
+                Some(Err(reason)) => return refuse(&here, reason),
+                None => return refuse(&here, "this must be a text"),
+            },
             plain if PLAIN.contains(&plain) => Kept::As(value.clone()),
             other => return refuse(&here, format!("`{other}` is not enforced")),
         })
@@ -347,7 +353,14 @@ impl Walk {
         Ok(Value::Array(checked?))
     }
 
-    fn named(&mut self, value: &Value, place: &str, depth: usize) -> Result<Value, SchemaError> {
+    /// Schemas by names, which `rename` may change or refuse.
+    fn named(
+        &mut self,
+        value: &Value,
+        place: &str,
+        depth: usize,
+        rename: fn(&str) -> Result<String, String>,
+    ) -> Result<Value, SchemaError> {
         let Some(named) = value.as_object() else {
             return Err(SchemaError {
                 place: place.to_owned(),
@@ -357,7 +370,16 @@ impl Walk {
         let mut checked = Map::new();
         for (name, schema) in named {
             let here = format!("{place}/{}", name.replace('~', "~0").replace('/', "~1"));
-            checked.insert(name.clone(), self.schema(schema, &here, depth + 1)?);
+            let renamed = match rename(name) {
+                Ok(name) => name,
+                Err(reason) => return refuse(&here, reason),
+            };
+            if checked
+                .insert(renamed, self.schema(schema, &here, depth + 1)?)
+                .is_some()
+            {
+                return refuse(&here, "this pattern says the same as another");
+            }
         }
         Ok(Value::Object(checked))
     }

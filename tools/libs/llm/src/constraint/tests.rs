@@ -50,6 +50,22 @@ fn write(constraint: &mut Constraint, seed: u64, most: usize) -> Option<String> 
     None
 }
 
+/// Whether the whole of a text can be written under a constraint. In the small vocabulary the first tokens are the bytes.
+pub(super) fn accepts(constraint: &Constraint, text: &str) -> bool {
+    let mut constraint = constraint.fork();
+    for byte in text.bytes() {
+        let token = u32::from(byte);
+        if constraint.is_complete() || constraint.allows(&[token]) == 0 || constraint.accept(token).is_err() {
+            return false;
+        }
+    }
+    let end = toy::END as usize;
+    constraint.is_complete()
+        || constraint
+            .allowed()
+            .is_ok_and(|mask| mask.get(end / 32).is_some_and(|word| word >> (end % 32) & 1 == 1))
+}
+
 #[test]
 fn what_is_not_enforced_is_refused_by_name() {
     let refused = [

@@ -9,22 +9,6 @@ use super::*;
 /// Texts written at random under each schema.
 const TEXTS: u64 = 30;
 
-/// Whether the whole of a text can be written under a constraint. In the small vocabulary the first tokens are the bytes.
-fn accepts(constraint: &Constraint, text: &str) -> bool {
-    let mut constraint = constraint.fork();
-    for byte in text.bytes() {
-        let token = u32::from(byte);
-        if constraint.is_complete() || constraint.allows(&[token]) == 0 || constraint.accept(token).is_err() {
-            return false;
-        }
-    }
-    let end = toy::END as usize;
-    constraint.is_complete()
-        || constraint
-            .allowed()
-            .is_ok_and(|mask| mask.get(end / 32).is_some_and(|word| word >> (end % 32) & 1 == 1))
-}
-
 /// Whether a text has a number with more digits than f64 holds, or an exponent of three.
 fn beyond_readers(text: &str) -> bool {
     let digits = |part: &str| part.bytes().take_while(u8::is_ascii_digit).count();

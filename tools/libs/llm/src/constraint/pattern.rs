@@ -1,0 +1,118 @@
+//! Regular expressions of schemas. JSON Schema means those of ECMA-262 with its `u` flag; the grammar compiler reads the dialect of the
+//! crate `regex`. A pattern is rewritten so that both mean the same, by the translation that the validator of finished texts uses too,
+//! and refused where there is no such form.
+
+use std::fmt::Write as _;
+use std::iter::Peekable;
+use std::str::Chars;
+
+/// What `.` stands for: all but the four line terminators of ECMA-262. The dialect of `regex` leaves out `\n` alone.
+const DOT: &str = r"[^\n\r\x{2028}\x{2029}]";
+
+/// The pattern in the compiler's dialect, or why there is none.
+pub(super) fn translate(pattern: &str) -> Result<String, String> {
+    let unreadable =
+        || format!("the pattern {pattern:?} is no regular expression of ECMA-262 with the flag `u`");
+    if !jsonschema_regex::is_valid_ecma_regex(pattern) {
+        return Err(unreadable());
+    }
+    let plain = plain(pattern)
+        .map_err(|what| format!("the pattern {pattern:?} has {what}, which is not enforced"))?;
+    jsonschema_regex::to_rust_regex(&plain)
+        .map(std::borrow::Cow::into_owned)
+        .map_err(|()| unreadable())
+}
+
+/// The pattern without what the two dialects read differently and the translation leaves as it is.
+fn plain(pattern: &str) -> Result<String, &'static str> {
+    let mut out = String::with_capacity(pattern.len());
+    let mut rest = pattern.chars().peekable();
+    let mut in_class = false;
+    while let Some(c) = rest.next() {
+        match c {
+            '\\' => escape(&mut rest, in_class, &mut out)?,
+            ']' => {
+                in_class = false;
+                out.push(c);
+            }
+            _ if in_class => out.push(c),
+            '[' => {
+                in_class = true;
+                out.push(c);
+                out.extend(rest.next_if_eq(&'^'));
+                // In ECMA-262 it closes the class; elsewhere it is the class's first member.
+                if rest.peek() == Some(&']') {
+                    return Err("an empty class");
+                }
+            }
+            '.' => out.push_str(DOT),
+            '(' => group(&mut rest, &mut out)?,
+            _ => out.push(c),
+        }
+    }
+    Ok(out)
+}
+
+/// What follows a backslash.
+fn escape(rest: &mut Peekable<Chars<'_>>, in_class: bool, out: &mut String) -> Result<(), &'static str> {
+    let Some(c) = rest.next() else {
+        return Err("a backslash at its end");
+    };
+    match c {
+        '0' => out.push_str(r"\x00"),
+        'b' if in_class => out.push_str(r"\x08"),
+        'k' | '1'..='9' => return Err("a back reference"),
+        'b' | 'B' => return Err("a word boundary"),
+        // Escaped, these are word boundaries in the dialect of `regex`.
+        '<' | '>' => out.push(c),
+        // Two halves of a pair stand for one character.
+        'u' if rest.peek() != Some(&'{') => {
+            let first = hex(rest).ok_or("half an escape")?;
+            let code = match first {
+                0xd800..0xdc00 => {
+                    let second = (rest.next() == Some('\\') && rest.next() == Some('u'))
+                        .then(|| hex(rest))
+                        .flatten()
+                        .filter(|second| (0xdc00..0xe000).contains(second))
+                        .ok_or("half of a surrogate pair")?;
+                    0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00)
+                }
+                0xdc00..0xe000 => return Err("half of a surrogate pair"),
+                other => other,
+            };
+            let _ = write!(out, r"\x{{{code:x}}}");
+        }
+        _ => {
+            out.push('\\');
+            out.push(c);
+        }
+    }
+    Ok(())
+}
+
+/// Four hexadecimal digits.
+fn hex(rest: &mut Peekable<Chars<'_>>) -> Option<u32> {
+    (0..4).try_fold(0, |code, _| Some(code * 16 + rest.next()?.to_digit(16)?))
+}
+
+/// What follows an opening parenthesis. Names of groups are left out: nothing refers to them, and to the compiler one of them is an
+/// operator.
+fn group(rest: &mut Peekable<Chars<'_>>, out: &mut String) -> Result<(), &'static str> {
+    out.push_str("(?:");
+    if rest.next_if_eq(&'?').is_none() {
+        return Ok(());
+    }
+    match (rest.next(), rest.peek()) {
+        (Some(':'), _) => Ok(()),
+        (Some('=' | '!'), _) | (Some('<'), Some('=' | '!')) => Err("a look-around"),
+        (Some('<'), _) => {
+            while rest.next_if(|c| *c != '>').is_some() {}
+            rest.next();
+            Ok(())
+        }
+        _ => Err("flags"),
+    }
+}
+
+#[cfg(test)]
+mod tests;
