@@ -1,6 +1,6 @@
 //! The model as the engine drives it: with threads of its own.
 
-use sigmavault_llm::engine::{self, Forward, Shape, State};
+use sigmavault_llm::engine::{self, Forward, Part, Shape, State};
 use sigmavault_llm::model::{self, Model, Sequence};
 use sigmavault_ternary::Pool;
 
@@ -32,6 +32,10 @@ impl State for Memory {
 
     fn bytes(&self) -> usize {
         self.0.bytes()
+    }
+
+    fn parts(&self) -> Vec<Part> {
+        self.0.parts().map(|(id, bytes)| Part { id, bytes }).collect()
     }
 
     fn fork(&self) -> Self {

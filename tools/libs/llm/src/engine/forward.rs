@@ -33,6 +33,15 @@ pub struct CannotRewind(pub usize);
 #[error("the model failed: {0}")]
 pub struct ForwardError(pub String);
 
+/// A part of a state that several states may have in common. None of them changes it while another has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// The same in all states that have it, and in no other while one of them lives.
+    pub id: usize,
+    /// Its memory.
+    pub bytes: usize,
+}
+
 /// What a model remembers of the tokens it has seen.
 pub trait State: Sized + Send + 'static {
     /// How many tokens that are.
@@ -41,8 +50,12 @@ pub trait State: Sized + Send + 'static {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
-    /// Memory it holds.
+    /// Memory it holds, parts that it shares with others included.
     fn bytes(&self) -> usize;
+    /// What of its memory it may share with its forks.
+    fn parts(&self) -> Vec<Part> {
+        Vec::new()
+    }
     /// Another one that goes its own way from here. Cheap where memory is shared.
     #[must_use]
     fn fork(&self) -> Self;

@@ -10,6 +10,7 @@ mod active;
 mod draft;
 mod forward;
 mod handle;
+mod held;
 mod pace;
 mod prefix;
 mod request;
@@ -17,7 +18,7 @@ mod scheduler;
 mod spill;
 mod stop;
 
-pub use forward::{CannotRewind, Forward, ForwardError, Shape, State, Step, Wanted};
+pub use forward::{CannotRewind, Forward, ForwardError, Part, Shape, State, Step, Wanted};
 pub use handle::{Engine, EngineOptions, EngineStatus};
 pub use request::{Event, FinishReason, Generation, Request, SubmitError, Usage};
 pub use spill::SpillOptions;

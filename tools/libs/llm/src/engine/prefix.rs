@@ -5,6 +5,7 @@
 //! first when the bytes run out: to disk where there is a folder for them, and away from there in the same order.
 
 use super::forward::State;
+use super::held::Held;
 use super::spill::{Kept, Spill, Written};
 
 /// Makes a state of its bytes again.
@@ -17,7 +18,7 @@ pub(super) struct PrefixCache<S> {
     /// Whether its states can be shortened.
     rewindable: bool,
     limit: usize,
-    bytes: usize,
+    held: Held,
     clock: u64,
     spill: Option<(Spill<S>, Restore<S>)>,
     disk_bytes: u64,
@@ -29,7 +30,6 @@ struct Node<S> {
     parent: usize,
     children: Vec<usize>,
     state: Option<S>,
-    bytes: usize,
     /// The size of its file, where there is one.
     disk: Option<u64>,
     /// It is being written to disk.
@@ -44,7 +44,6 @@ impl<S> Node<S> {
             parent,
             children: Vec::new(),
             state: None,
-            bytes: 0,
             disk: None,
             leaving: false,
             used: 0,
@@ -73,7 +72,7 @@ impl<S: State> PrefixCache<S> {
             free: Vec::new(),
             rewindable,
             limit,
-            bytes: 0,
+            held: Held::default(),
             clock: 0,
             spill: None,
             disk_bytes: 0,
@@ -96,9 +95,9 @@ impl<S: State> PrefixCache<S> {
         Ok(())
     }
 
-    /// Bytes of all states in memory.
+    /// Bytes of all states in memory; what they share counts once.
     pub(super) fn bytes(&self) -> usize {
-        self.bytes
+        self.held.bytes()
     }
 
     /// Bytes of those that are out of the tree and wait for the disk.
@@ -154,7 +153,7 @@ impl<S: State> PrefixCache<S> {
         }
         let node = self.node_at(&place, tokens);
         self.forget_state(node);
-        self.keep(node, state, bytes);
+        self.keep(node, tokens.len(), state);
         if self.rewindable {
             self.drop_ancestors(node);
         }
@@ -172,7 +171,7 @@ impl<S: State> PrefixCache<S> {
         }
         self.nodes = vec![Node::new(Vec::new(), ROOT)];
         self.free.clear();
-        self.bytes = 0;
+        self.held = Held::default();
     }
 
     /// Writes what is in memory only to disk, the most recently used first, while there is room.
@@ -238,11 +237,11 @@ impl<S: State> PrefixCache<S> {
         self.nodes[node].used = self.clock;
     }
 
-    fn keep(&mut self, node: usize, state: S, bytes: usize) {
+    /// Puts the state of so many tokens into a node that has none.
+    fn keep(&mut self, node: usize, tokens: usize, state: S) {
         self.touch(node);
+        self.held.add(&state, tokens * size_of::<u32>());
         self.nodes[node].state = Some(state);
-        self.nodes[node].bytes = bytes;
-        self.bytes += bytes;
     }
 
     /// Brings a state back from disk; whether that went well. Its place is given up otherwise.
@@ -259,8 +258,7 @@ impl<S: State> PrefixCache<S> {
             });
         match state.filter(|s| s.len() == tokens.len()) {
             Some(state) => {
-                let bytes = state.bytes() + size_of_val(tokens.as_slice());
-                self.keep(node, state, bytes);
+                self.keep(node, tokens.len(), state);
                 true
             }
             None => {
@@ -282,7 +280,7 @@ impl<S: State> PrefixCache<S> {
 
     /// Lets go of the least recently used states until the rest fits; `spared` goes last.
     fn shrink(&mut self, spared: Option<usize>) {
-        while self.bytes > self.limit {
+        while self.held.bytes() > self.limit {
             let in_memory = |n: &usize| self.nodes[*n].state.is_some();
             let oldest = (0..self.nodes.len())
                 .filter(in_memory)
@@ -446,8 +444,9 @@ impl<S: State> PrefixCache<S> {
     }
 
     fn forget_state(&mut self, node: usize) -> Option<S> {
-        self.bytes -= std::mem::take(&mut self.nodes[node].bytes);
-        self.nodes[node].state.take()
+        let state = self.nodes[node].state.take()?;
+        self.held.remove(&state, state.len() * size_of::<u32>());
+        Some(state)
     }
 
     fn forget_disk(&mut self, node: usize) {

@@ -163,6 +163,14 @@ impl Pages {
         self.pages.len() * self.shape.page_bytes()
     }
 
+    /// The address and the size of every page, the same in all that share it.
+    pub fn parts(&self) -> impl Iterator<Item = (usize, usize)> {
+        let bytes = self.shape.page_bytes();
+        self.pages
+            .iter()
+            .map(move |page| (Arc::as_ptr(page).addr(), bytes))
+    }
+
     /// Makes the pages of tokens `from..to` writable: those shared with another sequence are copied, missing ones added.
     pub fn prepare(&mut self, from: usize, to: usize) {
         let pages = to.div_ceil(PAGE);

@@ -59,6 +59,11 @@ impl Sequence {
         self.pages.as_ref().map_or(0, Pages::bytes) + self.state.len() * 4
     }
 
+    /// The address and the size of each part of its memory that it may share with forks.
+    pub fn parts(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.pages.iter().flat_map(Pages::parts)
+    }
+
     /// A second sequence with the same past. Pages are shared until one of the two writes; recurrent state is copied.
     #[must_use]
     pub fn fork(&self) -> Self {

@@ -144,6 +144,26 @@ proptest! {
 }
 
 #[test]
+fn texts_that_begin_alike_share_their_room() {
+    // 40 tokens are ten pages; each text has two more for itself. Twenty texts by themselves would be 240 pages.
+    let mut tree = PrefixCache::new(60 * Paged::PAGE_BYTES, true);
+    let texts: Vec<Vec<u32>> = (0..20)
+        .map(|salt| [prompt(40, 0), prompt(8, salt + 1)].concat())
+        .collect();
+    for text in &texts {
+        let mut state: Paged = tree.find(text, text.len()).unwrap_or_default();
+        let known = state.len();
+        state.extend(&text[known..]);
+        tree.insert(text, state);
+    }
+    assert_eq!(tree.entries(), 20);
+    assert_eq!(tree.bytes(), 50 * Paged::PAGE_BYTES + 20 * 48 * size_of::<u32>());
+    for text in &texts {
+        assert_eq!(tree.find(text, text.len()).unwrap().tokens(), *text);
+    }
+}
+
+#[test]
 fn the_disk_is_bounded_and_damage_is_thrown_away() {
     let folder = tempfile::tempdir().unwrap();
     let files = || {

@@ -314,3 +314,77 @@ pub fn by_hand<M: Forward>(model: &M, prompt: &[u32], count: usize) -> Vec<u32> 
     }
     text
 }
+
+/// A state in pages of four tokens, which it shares with its forks.
+#[derive(Debug, Clone, Default)]
+pub struct Paged {
+    pages: Vec<Arc<Vec<u32>>>,
+    len: usize,
+}
+
+impl Paged {
+    pub const PAGE_BYTES: usize = 1000;
+
+    /// The state of `tokens`, gone on from that of `states` which has the longest beginning of them.
+    pub fn built_on(states: &[Paged], tokens: &[u32]) -> Paged {
+        let common = |s: &Paged| s.tokens().iter().zip(tokens).take_while(|(a, b)| a == b).count();
+        let mut state = states
+            .iter()
+            .max_by_key(|s| common(s))
+            .cloned()
+            .unwrap_or_default();
+        let common = common(&state);
+        state.truncate(common).unwrap();
+        state.extend(&tokens[common..]);
+        state
+    }
+
+    pub fn tokens(&self) -> Vec<u32> {
+        let all = self.pages.iter().flat_map(|page| page.iter().copied());
+        all.take(self.len).collect()
+    }
+
+    pub fn extend(&mut self, tokens: &[u32]) {
+        for &token in tokens {
+            if self.len.is_multiple_of(4) {
+                self.pages.push(Arc::default());
+            }
+            let page = Arc::make_mut(self.pages.last_mut().unwrap());
+            page.truncate(self.len % 4);
+            page.push(token);
+            self.len += 1;
+        }
+    }
+}
+
+impl State for Paged {
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    fn bytes(&self) -> usize {
+        self.pages.len() * Self::PAGE_BYTES
+    }
+
+    fn parts(&self) -> Vec<Part> {
+        let part = |page: &Arc<Vec<u32>>| Part {
+            id: Arc::as_ptr(page).addr(),
+            bytes: Self::PAGE_BYTES,
+        };
+        self.pages.iter().map(part).collect()
+    }
+
+    fn fork(&self) -> Self {
+        self.clone()
+    }
+
+    fn truncate(&mut self, len: usize) -> Result<(), CannotRewind> {
+        self.len = len;
+        self.pages.truncate(len.div_ceil(4));
+        Ok(())
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        self.tokens().iter().flat_map(|t| t.to_le_bytes()).collect()
+    }
+}
