@@ -78,6 +78,9 @@ pub enum Obstacle {
     /// A tokenizer that the engine does not have.
     #[error("the engine does not have the tokenizer {0:?}")]
     Tokenizer(String),
+    /// A byte-pair tokenizer whose way to cut a text is not stated.
+    #[error("the file does not say how its tokenizer cuts a text into words (tokenizer.ggml.pre)")]
+    NoPreTokenizer,
     /// Only a vocabulary.
     #[error("the file has no tensors: it is a vocabulary, not a model")]
     NoTensors,
@@ -154,7 +157,7 @@ pub fn obstacles(index: &Index) -> Vec<Obstacle> {
     {
         found.push(Obstacle::NoVocabulary);
     }
-    found.extend(tokenizer(metadata).map(Obstacle::Tokenizer));
+    found.extend(tokenizer(metadata));
     found
 }
 
@@ -178,13 +181,26 @@ fn form(metadata: &Metadata) -> Option<&'static str> {
 }
 
 /// The tokenizer, if the engine does not have it.
-fn tokenizer(metadata: &Metadata) -> Option<String> {
+fn tokenizer(metadata: &Metadata) -> Option<Obstacle> {
     let model = metadata.string("tokenizer.ggml.model")?;
     if !TOKENIZERS.contains(&model) {
-        return Some(model.to_owned());
+        return Some(Obstacle::Tokenizer(model.to_owned()));
     }
-    let pre = metadata.string("tokenizer.ggml.pre")?;
-    (model == "gpt2" && !PRE_TOKENIZERS.contains(&pre)).then(|| format!("{model}, {pre}"))
+    if model != "gpt2" {
+        return None;
+    }
+    match metadata.string("tokenizer.ggml.pre") {
+        Some(pre) if PRE_TOKENIZERS.contains(&pre) => None,
+        Some(pre) => Some(Obstacle::Tokenizer(format!("{model}, {pre}"))),
+        // The published files of BitNet leave it out; it is known.
+        None if metadata
+            .architecture()
+            .is_some_and(|name| name.starts_with("bitnet")) =>
+        {
+            None
+        }
+        None => Some(Obstacle::NoPreTokenizer),
+    }
 }
 
 /// Whether a model of this name is of the second Bonsai family, whose weights are stored rotated.
@@ -284,6 +300,18 @@ mod tests {
                 "the engine does not have the tokenizer \"t5\"",
             ]
         );
+        let silent = |architecture: &'static str| {
+            check(|writer| {
+                writer
+                    .set("general.architecture", architecture)
+                    .set("tokenizer.ggml.model", "gpt2");
+            })
+        };
+        assert_eq!(
+            silent("qwen3"),
+            ["the file does not say how its tokenizer cuts a text into words (tokenizer.ggml.pre)"]
+        );
+        assert_eq!(silent("bitnet-b1.58"), Vec::<String>::new());
         let granite = check(|writer| {
             writer
                 .set("general.architecture", "granitehybrid")
