@@ -4,7 +4,7 @@ use half::{bf16, f16};
 use sigmavault_gguf::TensorKind;
 use sigmavault_ternary::{
     Activations, Dense, DenseError, Encoding, F16Matrix, PanelMatrix, Pool, Precision, Q8Activations,
-    Q8Matrix, multiply, multiply_dense, multiply_q8,
+    Q8Matrix, multiply, multiply_all, multiply_dense, multiply_q8,
 };
 
 use super::error::{ForwardError, LoadError};
@@ -286,9 +286,16 @@ pub fn products(
         quantised,
         bytes,
     };
+    let mut ternary = Vec::with_capacity(jobs.len());
     for (matrix, out) in jobs {
         out.resize(tokens * matrix.rows(), 0.0);
-        matrix.product(&inputs, out, pool)?;
+        match matrix {
+            Linear::Ternary(matrix) => ternary.push((matrix, out.as_mut_slice())),
+            other => other.product(&inputs, out, pool)?,
+        }
+    }
+    if !ternary.is_empty() {
+        multiply_all(&mut ternary, quantised, pool);
     }
     Ok(())
 }
