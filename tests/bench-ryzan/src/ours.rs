@@ -79,7 +79,6 @@ impl Engine {
             tokens,
             logits: Wanted::Last,
             out: &mut out,
-            parents: None,
         };
         self.model.forward(&mut [step], &self.pool)?;
         black_box(out);

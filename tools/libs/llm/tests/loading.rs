@@ -266,27 +266,26 @@ fn steps_that_cannot_be_are_refused_and_change_nothing() {
     let mut sequence = model.sequence();
     run(&model, &mut sequence, &[1; 30], Wanted::None, &pool);
     let mut out = Vec::new();
-    let mut refused = |tokens: &[u32], parents: Option<&[u32]>| {
+    let mut refused = |tokens: &[u32]| {
         let step = Step {
             sequence: &mut sequence,
             tokens,
             logits: Wanted::Last,
             out: &mut out,
-            parents,
         };
         let error = model.forward(&mut [step], &pool).unwrap_err();
         assert_eq!(sequence.len(), 30);
         error
     };
     assert_eq!(
-        refused(&[1; 11], None),
+        refused(&[1; 11]),
         ForwardError::Context {
             length: 41,
             context: 40
         }
     );
     assert_eq!(
-        refused(&[256], None),
+        refused(&[256]),
         ForwardError::Token {
             token: 256,
             vocabulary: 256
@@ -298,7 +297,6 @@ fn steps_that_cannot_be_are_refused_and_change_nothing() {
         tokens: &[1],
         logits: Wanted::Last,
         out: &mut out,
-        parents: None,
     };
     assert_eq!(
         model.forward(&mut [step], &pool).unwrap_err(),

@@ -103,21 +103,18 @@ fn beside_others(model: &Model, text: &[u32], pool: &Pool) -> Vec<f32> {
                 tokens: &[5; 3],
                 logits: Wanted::None,
                 out: &mut ignored,
-                parents: None,
             },
             Step {
                 sequence: b,
                 tokens: &text[from..to],
                 logits: Wanted::All,
                 out: &mut out,
-                parents: None,
             },
             Step {
                 sequence: c,
                 tokens: &[9],
                 logits: Wanted::Last,
                 out: &mut other,
-                parents: None,
             },
         ];
         model.forward(&mut batch, pool).unwrap();

@@ -36,7 +36,9 @@ pub mod panel;
 pub mod pool;
 
 pub use activations::{Activations, Precision};
-pub use dense::{Dense, DenseError, F16Matrix, Q8Activations, Q8Matrix, multiply_dense, multiply_q8};
+pub use dense::{
+    Dense, DenseError, F16Matrix, Q8Activations, Q8Matrix, multiply_dense, multiply_q8, widen_all,
+};
 pub use isa::Isa;
 pub use multiply::{multiply, multiply_all, multiply_with};
 pub use panel::{Encoding, Group, PackError, PanelFile, PanelFileError, PanelMatrix, PanelWriter};

@@ -2,16 +2,24 @@
 //! schemas say. It is in the Lark dialect of llguidance.
 
 use serde_json::{Value, json};
+use sigmavault_llm::constraint::{Constraint, ConstraintError};
 
+use crate::openai::error::ApiError;
 use crate::openai::tools::Function;
 
+/// What stands before the JSON of a call.
+pub const TAG: &str = "<tool_call>\n";
+
 /// Text and calls, or, when `forced`, nothing but calls; more than one when `parallel`.
-pub fn calls(functions: &[&Function], forced: bool, parallel: bool) -> String {
-    let bodies: Vec<Value> = functions.iter().map(|function| body(function)).collect();
-    let mut schema = if let [body] = bodies.as_slice() {
-        body.clone()
+pub fn calls(functions: &[&Function], forced: bool, parallel: bool) -> Result<String, ApiError> {
+    let mut schema = if let [function] = functions {
+        body(function, "#")?
     } else {
-        json!({ "anyOf": bodies })
+        let bodies = functions.iter().enumerate();
+        let bodies: Result<Vec<Value>, ApiError> = bodies
+            .map(|(number, function)| body(function, &format!("#/anyOf/{number}")))
+            .collect();
+        json!({ "anyOf": bodies? })
     };
     // One way to write it, the one that models were trained on: blanks would only cost tokens.
     schema["x-guidance"] =
@@ -30,16 +38,25 @@ pub fn calls(functions: &[&Function], forced: bool, parallel: bool) -> String {
              TEXT: /(.|\\n)*/ & ~/(.|\\n)*<tool_call>(.|\\n)*/\n"
         )
     };
-    format!("{start}body: %json {schema}\n")
+    Ok(format!("{start}body: %json {schema}\n"))
 }
 
-fn body(function: &Function) -> Value {
-    json!({
+/// A call of a function, as a schema at `place`. In a grammar a keyword that is not enforced would pass unseen, so only what is goes in.
+fn body(function: &Function, place: &str) -> Result<Value, ApiError> {
+    let refused = |error: ConstraintError| {
+        ApiError::invalid(
+            "tools",
+            format!("the parameters of {} cannot be enforced: {error}", function.name),
+        )
+    };
+    let place = format!("{place}/properties/arguments");
+    let parameters = Constraint::enforceable(&function.parameters, &place).map_err(refused)?;
+    Ok(json!({
         "type": "object",
-        "properties": {"name": {"const": function.name}, "arguments": function.parameters},
+        "properties": {"name": {"const": function.name}, "arguments": parameters},
         "required": ["name", "arguments"],
         "additionalProperties": false,
-    })
+    }))
 }
 
 #[cfg(test)]
@@ -53,9 +70,10 @@ mod tests {
             description: None,
             parameters: json!({"type": "object"}),
         };
-        let forced = calls(&[&function], true, false);
+        let forced = calls(&[&function], true, false).unwrap();
         assert!(forced.starts_with("start: \"<tool_call>\\n\" call\n"), "{forced}");
         assert!(!forced.contains("TEXT"), "{forced}");
-        assert!(calls(&[&function], false, true).contains("start: TEXT | opening call"));
+        let free = calls(&[&function], false, true).unwrap();
+        assert!(free.contains("start: TEXT | opening call"), "{free}");
     }
 }

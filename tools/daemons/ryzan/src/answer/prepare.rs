@@ -180,18 +180,14 @@ fn calls_constraint(
     forced: bool,
     parallel: bool,
 ) -> Result<Constraint, ApiError> {
-    let grammar = grammar::calls(callable, forced, parallel);
-    resident.constraint(&grammar, || {
-        // In a grammar a keyword that is not enforced would pass unseen; alone it does not.
-        for function in callable {
-            Constraint::json_schema(&function.parameters, &resident.tokenizer).map_err(|error| {
-                ApiError::invalid(
-                    "tools",
-                    format!("the parameters of {} cannot be enforced: {error}", function.name),
-                )
-            })?;
-        }
-        Constraint::grammar(&grammar, &resident.tokenizer).map_err(|error| {
+    let named: Vec<(&str, &Value)> = callable
+        .iter()
+        .map(|f| (f.name.as_str(), &f.parameters))
+        .collect();
+    let key = json!([forced, parallel, named]).to_string();
+    resident.constraint(&key, || {
+        let grammar = grammar::calls(callable, forced, parallel)?;
+        Constraint::grammar_with_json(&grammar, grammar::TAG, &resident.tokenizer).map_err(|error| {
             ApiError::invalid(
                 "tools",
                 format!("the calls of these functions cannot be enforced: {error}"),

@@ -88,7 +88,6 @@ impl Forward for Driven {
                     engine::Wanted::All => model::Wanted::All,
                 },
                 out: step.out,
-                parents: None,
             })
             .collect();
         self.model

@@ -4,6 +4,7 @@
 //! take: a schema with a keyword that would be ignored is an error ([`schema`]). A finished JSON text is checked against the schema once more,
 //! by a validator that knows nothing of the masks.
 
+mod numbers;
 mod pattern;
 mod schema;
 mod tokens;
@@ -12,9 +13,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use llguidance::api::TopLevelGrammar;
-use llguidance::{JsonCompileOptions, Matcher, ParserFactory};
+use llguidance::{JsonCompileOptions, Matcher};
 use serde_json::Value;
 
+use numbers::Numbers;
 pub use schema::SchemaError;
 pub(crate) use tokens::Grammars;
 
@@ -43,6 +45,8 @@ pub struct Constraint {
     validator: Option<Arc<jsonschema::Validator>>,
     mask: llguidance::toktrie::SimpleVob,
     ended: bool,
+    /// Where it is in JSON, and the vocabulary, where numbers are kept as short as readers hold.
+    numbers: Option<(Numbers, Arc<Grammars>)>,
 }
 
 impl fmt::Debug for Constraint {
@@ -60,7 +64,7 @@ const WHITE_SPACE: &str = r"[\x20\x0A\x0D\x09]{1,20}";
 impl Constraint {
     /// A JSON text that `schema` accepts. Draft 2020-12 unless `$schema` names 2019-09 or 7.
     pub fn json_schema(schema: &Value, tokenizer: &Tokenizer) -> Result<Constraint, ConstraintError> {
-        let checked = schema::check(schema)?;
+        let checked = schema::check(schema, "#")?;
         let validator = schema::validator(schema)?;
         let mut grammar = checked;
         JsonCompileOptions {
@@ -78,6 +82,7 @@ impl Constraint {
                 other => other,
             })?;
         constraint.validator = Some(Arc::new(validator));
+        constraint.numbers = Some((Numbers::of_json(), Arc::clone(tokenizer.grammars()?)));
         Ok(constraint)
     }
 
@@ -91,14 +96,30 @@ impl Constraint {
         Self::compile(TopLevelGrammar::from_lark(lark.to_owned()), tokenizer)
     }
 
+    /// What [`Constraint::json_schema`] enforces of `schema`, as a part at `place` (such as `#/properties/a`) of the schema of a grammar.
+    pub fn enforceable(schema: &Value, place: &str) -> Result<Value, ConstraintError> {
+        schema::validator(schema)?;
+        Ok(schema::check(schema, place)?)
+    }
+
+    /// [`Constraint::grammar`] of a text with lines of JSON, each after `tag`.
+    pub fn grammar_with_json(
+        lark: &str,
+        tag: &'static str,
+        tokenizer: &Tokenizer,
+    ) -> Result<Constraint, ConstraintError> {
+        let mut constraint = Self::grammar(lark, tokenizer)?;
+        constraint.numbers = Some((Numbers::after(tag), Arc::clone(tokenizer.grammars()?)));
+        Ok(constraint)
+    }
+
     /// A text that a regular expression matches from end to end.
     pub fn regex(pattern: &str, tokenizer: &Tokenizer) -> Result<Constraint, ConstraintError> {
         Self::compile(TopLevelGrammar::from_regex(pattern), tokenizer)
     }
 
     fn compile(grammar: TopLevelGrammar, tokenizer: &Tokenizer) -> Result<Constraint, ConstraintError> {
-        let factory: &ParserFactory = tokenizer.grammars()?.factory();
-        let mut matcher = Matcher::new(factory.create_parser(grammar));
+        let mut matcher = Matcher::new(tokenizer.grammars()?.factory().create_parser(grammar));
         if let Some(error) = matcher.get_error() {
             return Err(ConstraintError::Grammar(first_line(&error)));
         }
@@ -110,6 +131,7 @@ impl Constraint {
             validator: None,
             mask: llguidance::toktrie::SimpleVob::new(),
             ended: false,
+            numbers: None,
         })
     }
 
@@ -121,18 +143,27 @@ impl Constraint {
             validator: self.validator.clone(),
             mask: self.mask.clone(),
             ended: self.ended,
+            numbers: self.numbers.clone(),
         }
     }
 
     /// The tokens that may come next, as bits, 32 to a word. A token that ends the text is among them where the text may end.
     pub fn allowed(&mut self) -> Result<&[u32], ConstraintError> {
         self.mask = self.matcher.compute_mask_or_eos().map_err(violated)?;
+        if let Some((numbers, grammars)) = &self.numbers
+            && !self.ended
+        {
+            numbers.narrow(&mut self.mask, grammars.numbers(), grammars.trie());
+        }
         Ok(self.mask.as_slice())
     }
 
     /// Goes on by a token that was chosen.
     pub fn accept(&mut self, token: u32) -> Result<(), ConstraintError> {
         self.matcher.consume_token(token).map_err(violated)?;
+        if let Some((numbers, grammars)) = &mut self.numbers {
+            numbers.push(grammars.trie().token(token));
+        }
         self.ended = self.matcher.is_stopped();
         if self.ended && !self.matcher.stop_reason().is_ok() {
             return Err(ConstraintError::Violated(self.matcher.stop_reason().to_string()));

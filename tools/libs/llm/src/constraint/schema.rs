@@ -99,11 +99,12 @@ const SUPPORTED: &str = "date-time, date, time, duration, email, hostname, ipv4,
 /// Deeper schemas are refused before they exhaust a stack.
 const DEPTH: usize = 64;
 
-/// The schema without notes, when all of it can be enforced.
-pub(super) fn check(schema: &Value) -> Result<Value, SchemaError> {
+/// The schema without notes, when all of it can be enforced. Its references lead to where they did when it stands at `root`.
+pub(super) fn check(schema: &Value, root: &str) -> Result<Value, SchemaError> {
     let draft = draft(schema)?;
     let mut walk = Walk {
         draft,
+        root,
         places: Vec::new(),
         references: Vec::new(),
         same_value: Vec::new(),
@@ -122,7 +123,7 @@ pub(super) fn check(schema: &Value) -> Result<Value, SchemaError> {
     }
     match checked {
         Value::Object(mut object) => {
-            if let Some(uri) = schema.get("$schema") {
+            if let Some(uri) = schema.get("$schema").filter(|_| root == "#") {
                 object.insert("$schema".into(), uri.clone());
             }
             Ok(Value::Object(object))
@@ -161,6 +162,20 @@ fn refuse<T>(place: &str, reason: impl Into<String>) -> Result<T, SchemaError> {
     })
 }
 
+/// An integer of a value that 64-bit floating point has not (RFC 8259, section 6): the compiler would write another.
+fn too_large(value: &Value) -> Option<&serde_json::Number> {
+    const EXACT: u64 = 1 << 53;
+    match value {
+        Value::Number(number) => {
+            let magnitude = number.as_u64().or_else(|| number.as_i64().map(i64::unsigned_abs));
+            magnitude.filter(|magnitude| *magnitude > EXACT).map(|_| number)
+        }
+        Value::Array(values) => values.iter().find_map(too_large),
+        Value::Object(values) => values.values().find_map(too_large),
+        _ => None,
+    }
+}
+
 fn draft(schema: &Value) -> Result<Draft, SchemaError> {
     let Some(uri) = schema.get("$schema") else {
         return Ok(Draft::Of2020);
@@ -181,8 +196,10 @@ fn draft(schema: &Value) -> Result<Draft, SchemaError> {
     }
 }
 
-struct Walk {
+struct Walk<'a> {
     draft: Draft,
+    /// Where the schema will stand.
+    root: &'a str,
     /// Where schemas are.
     places: Vec<String>,
     /// Where references are, and to where.
@@ -201,7 +218,7 @@ enum Kept {
     Pattern(&'static str),
 }
 
-impl Walk {
+impl Walk<'_> {
     fn schema(&mut self, schema: &Value, place: &str, depth: usize) -> Result<Value, SchemaError> {
         if depth > DEPTH {
             return refuse(place, format!("schemas are nested more than {DEPTH} deep"));
@@ -273,7 +290,7 @@ impl Walk {
                 }
                 self.same_value.push((place.to_owned(), target.to_owned()));
                 self.references.push((here, target.to_owned()));
-                Kept::As(value.clone())
+                Kept::As(Value::String(target.replacen('#', self.root, 1)))
             }
             "items" if value.is_array() && new => {
                 return refuse(
@@ -310,7 +327,15 @@ impl Walk {
                 Some(Err(reason)) => return refuse(&here, reason),
                 None => return refuse(&here, "this must be a text"),
             },
-            plain if PLAIN.contains(&plain) => Kept::As(value.clone()),
+            plain if PLAIN.contains(&plain) => {
+                if let Some(number) = too_large(value) {
+                    return refuse(
+                        &here,
+                        format!("{number} is beyond the integers that all readers of JSON hold"),
+                    );
+                }
+                Kept::As(value.clone())
+            }
             other => return refuse(&here, format!("`{other}` is not enforced")),
         })
     }

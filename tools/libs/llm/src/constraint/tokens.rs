@@ -6,11 +6,13 @@ use std::sync::Arc;
 use llguidance::ParserFactory;
 use llguidance::toktrie::{TokEnv, TokRxInfo, TokTrie, TokenId, TokenizerEnv};
 
+use super::numbers::Words;
 use crate::tokenizer::Core;
 
 /// The vocabulary as a trie, and what is computed once for all constraints.
 pub(crate) struct Grammars {
     factory: ParserFactory,
+    numbers: Words,
 }
 
 impl fmt::Debug for Grammars {
@@ -19,12 +21,12 @@ impl fmt::Debug for Grammars {
     }
 }
 
-struct Words {
+struct Vocabulary {
     core: Arc<Core>,
     trie: TokTrie,
 }
 
-impl TokenizerEnv for Words {
+impl TokenizerEnv for Vocabulary {
     fn tok_trie(&self) -> &TokTrie {
         &self.trie
     }
@@ -59,14 +61,24 @@ impl Grammars {
             .collect();
         let info = TokRxInfo::new(count, end);
         let trie = TokTrie::from(&info, &words).with_eos_tokens(&ends);
-        let environment: TokEnv = Arc::new(Words { core, trie });
+        let environment: TokEnv = Arc::new(Vocabulary { core, trie });
         let mut factory = ParserFactory::new_simple(&environment).map_err(|e| e.to_string())?;
         factory.quiet();
         factory.limits_mut().verbose_errors = false;
-        Ok(Grammars { factory })
+        let numbers = Words::of(environment.tok_trie());
+        Ok(Grammars { factory, numbers })
     }
 
     pub(crate) fn factory(&self) -> &ParserFactory {
         &self.factory
+    }
+
+    /// The tokens that matter for how long numbers are.
+    pub(super) fn numbers(&self) -> &Words {
+        &self.numbers
+    }
+
+    pub(super) fn trie(&self) -> &TokTrie {
+        self.factory.tok_env().tok_trie()
     }
 }

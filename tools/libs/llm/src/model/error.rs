@@ -105,9 +105,6 @@ pub enum ForwardError {
     /// The sequence was made by another model.
     #[error("the sequence belongs to another model")]
     ForeignSequence,
-    /// The draft's tree is not one: a parent must come before its child, and only attention layers can follow branches.
-    #[error("the draft is not a tree this model can follow")]
-    Tree,
     /// A tensor operation of candle failed.
     #[error("computing {0}")]
     Tensor(String),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use half::f16;
 use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
+use sigmavault_ternary::widen_all;
 
 use super::error::BadSave;
 
@@ -94,10 +95,7 @@ impl Cells {
 
     fn read(&self, at: usize, out: &mut [f32]) {
         match self {
-            Self::Half(cells) => {
-                let cells: &[f16] = cells[at..at + out.len()].reinterpret_cast();
-                cells.convert_to_f32_slice(out);
-            }
+            Self::Half(cells) => widen_all(&cells[at..at + out.len()], out),
             Self::Single(cells) => out.copy_from_slice(&cells[at..at + out.len()]),
         }
     }

@@ -36,8 +36,6 @@ pub struct Step<'a> {
     pub logits: Wanted,
     /// Receives the logits, a row of the vocabulary's size for each token wanted. Cleared first.
     pub out: &'a mut Vec<f32>,
-    /// For a tree of drafts: each token's parent, as an index into `tokens`, or `u32::MAX` for those that follow the sequence.
-    pub parents: Option<&'a [u32]>,
 }
 
 /// A loaded model: immutable, to be shared among threads.
@@ -126,9 +124,6 @@ impl Model {
     fn check(&self, step: &Step<'_>) -> Result<(), ForwardError> {
         if step.sequence.memory != self.network.memory() {
             return Err(ForwardError::ForeignSequence);
-        }
-        if step.parents.is_some() {
-            return Err(ForwardError::Tree);
         }
         let vocabulary = self.info.vocabulary;
         if let Some(&token) = step.tokens.iter().find(|&&t| t as usize >= vocabulary) {

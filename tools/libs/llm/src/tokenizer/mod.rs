@@ -81,7 +81,7 @@ pub struct Roles {
 pub struct Tokenizer {
     core: Arc<Core>,
     /// The vocabulary prepared for constraints, which takes a moment; made for the first of them.
-    grammars: OnceLock<Result<Grammars, String>>,
+    grammars: OnceLock<Result<Arc<Grammars>, String>>,
 }
 
 /// What encoding and decoding need.
@@ -126,10 +126,10 @@ impl Tokenizer {
         }
     }
 
-    pub(crate) fn grammars(&self) -> Result<&Grammars, ConstraintError> {
+    pub(crate) fn grammars(&self) -> Result<&Arc<Grammars>, ConstraintError> {
         let made = self
             .grammars
-            .get_or_init(|| Grammars::new(Arc::clone(&self.core)));
+            .get_or_init(|| Grammars::new(Arc::clone(&self.core)).map(Arc::new));
         made.as_ref()
             .map_err(|reason| ConstraintError::Tokenizer(reason.clone()))
     }

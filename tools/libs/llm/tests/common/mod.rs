@@ -68,7 +68,6 @@ pub fn run(model: &Model, sequence: &mut Sequence, tokens: &[u32], logits: Wante
         tokens,
         logits,
         out: &mut out,
-        parents: None,
     };
     model.forward(&mut [step], pool).unwrap();
     out

@@ -1,4 +1,50 @@
-//! fp16 to f32 without instructions for it.
+//! fp16 to f32, with instructions for it and without.
+#![allow(unsafe_code)] // loads and stores of whole registers
+
+use crate::isa::Isa;
+
+/// fp16 numbers, given by their bits, as floats: exactly, in every tier.
+///
+/// # Panics
+/// When there are not as many floats as numbers.
+pub fn widen_all(bits: &[u16], out: &mut [f32]) {
+    widen_all_with(Isa::active(), bits, out);
+}
+
+fn widen_all_with(isa: Isa, bits: &[u16], out: &mut [f32]) {
+    assert_eq!(bits.len(), out.len(), "numbers and floats");
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: tiers are used on processors that were found to have them; these have F16C.
+        Isa::Avx512Vnni | Isa::AvxVnni | Isa::Avx2 => unsafe { widen_f16c(bits, out) },
+        _ => widen_plain(bits, out),
+    }
+}
+
+fn widen_plain(bits: &[u16], out: &mut [f32]) {
+    for (out, bits) in out.iter_mut().zip(bits) {
+        *out = widen(*bits);
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx,f16c")]
+fn widen_f16c(bits: &[u16], out: &mut [f32]) {
+    use std::arch::x86_64::{_mm_loadu_si128, _mm256_cvtph_ps, _mm256_storeu_ps};
+
+    let (eights, rest) = bits.as_chunks::<8>();
+    let (outs, last) = out.as_chunks_mut::<8>();
+    for (bits, out) in eights.iter().zip(outs) {
+        // SAFETY: 16 bytes are read and 32 written, as many as there are.
+        unsafe {
+            _mm256_storeu_ps(
+                out.as_mut_ptr(),
+                _mm256_cvtph_ps(_mm_loadu_si128(bits.as_ptr().cast())),
+            )
+        };
+    }
+    widen_plain(rest, last);
+}
 
 /// The value of an fp16, exactly; NaN payloads are kept. Branch-free, so that loops of it become vectors, and without
 /// arithmetic on subnormal floats, which is slow.
@@ -29,6 +75,26 @@ pub(crate) fn widen(bits: u16) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    use crate::isa::Isa;
+
+    #[test]
+    fn every_tier_gives_all_values() {
+        // An odd number of them, so that there is a rest.
+        let bits: Vec<u16> = (0..=u16::MAX).chain([1]).collect();
+        for isa in Isa::supported() {
+            let mut out = vec![0.0; bits.len()];
+            super::widen_all_with(isa, &bits, &mut out);
+            for (bits, found) in bits.iter().zip(&out) {
+                let expected = half::f16::from_bits(*bits).to_f32_const();
+                assert!(
+                    found.to_bits() == expected.to_bits() || (found.is_nan() && expected.is_nan()),
+                    "{}: {bits:#06x}",
+                    isa.name()
+                );
+            }
+        }
+    }
+
     #[test]
     fn all_65536_values_are_those_of_the_standard() {
         for bits in 0..=u16::MAX {

@@ -13,6 +13,7 @@ mod q8;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use dot::widen_ssse3;
 pub(crate) use half_float::widen;
+pub use half_float::widen_all;
 
 pub use matrix::{Dense, DenseError, F16Matrix, Q8Matrix, multiply_dense, multiply_dense_with};
 pub use q8::{Q8Activations, multiply_q8, multiply_q8_with};
