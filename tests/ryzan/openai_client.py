@@ -6,10 +6,12 @@ responses, errors.
 URL is where the service answers, such as http://127.0.0.1:8100. Exits with 1 when anything is not as expected.
 """
 
+import datetime
 import json
 import sys
 
 import openai
+import pydantic
 
 SCHEMA = {
     "type": "object",
@@ -90,6 +92,29 @@ def tools(client):
     client.chat.completions.create(model="auto", messages=[*HELLO, message, result], tools=TOOLS, max_tokens=8)
 
 
+class Disk(pydantic.BaseModel):
+    serial: str = pydantic.Field(pattern=r"^\d{4}$")
+    bays: list[int] = pydantic.Field(max_length=2)
+
+
+class Pool(pydantic.BaseModel):
+    """A type made of types: its schema has references within itself."""
+
+    first: Disk
+    second: Disk | None
+    since: datetime.date
+
+
+def typed(client):
+    ask = dict(model="auto", messages=HELLO, max_tokens=900, temperature=0, seed=3)
+    answer = client.chat.completions.parse(response_format=Pool, **ask)
+    expect("a parsed answer", type(answer.choices[0].message.parsed), Pool)
+    named = {"type": "function", "function": {"name": "Pool"}}
+    tool = openai.pydantic_function_tool(Pool)
+    answer = client.chat.completions.parse(tools=[tool, *TOOLS], tool_choice=named, parallel_tool_calls=False, **ask)
+    expect("parsed arguments", type(answer.choices[0].message.tool_calls[0].function.parsed_arguments), Pool)
+
+
 def completions(client):
     text = client.completions.create(model="auto", prompt="Once", max_tokens=6, seed=1)
     pieces = client.completions.create(model="auto", prompt="Once", max_tokens=6, seed=1, stream=True)
@@ -159,7 +184,7 @@ def errors(client):
 
 def main():
     client = openai.OpenAI(base_url=f"{sys.argv[1]}/v1", api_key="none", max_retries=0, timeout=120)
-    for part in (models, chat, schema, tools, completions, embeddings, responses, errors):
+    for part in (models, chat, schema, tools, typed, completions, embeddings, responses, errors):
         part(client)
         print(f"{part.__name__}: as expected")
 
