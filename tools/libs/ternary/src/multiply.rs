@@ -2,6 +2,7 @@
 #![allow(unsafe_code)] // the choice of a tier, and outputs that threads write side by side
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::activations::Activations;
 use crate::isa::Isa;
@@ -9,8 +10,9 @@ use crate::kernel::{self, Job, Outputs, TILE};
 use crate::panel::{PANEL_ROWS, PanelMatrix};
 use crate::pool::Pool;
 
-/// Bytes of panels that stay in a core's cache while all tokens pass over them.
-const BLOCK_BYTES: usize = 128 << 10;
+/// Bytes of panels that a thread takes at once: they stay in its cache while all tokens pass over them, and are so few that threads
+/// end together.
+const BLOCK_BYTES: usize = 32 << 10;
 
 /// `out[t][r] = sum over k of w[r][k] * x[t][k]`, for `x.m()` tokens and `w.rows()` rows, row-major by token.
 ///
@@ -67,15 +69,15 @@ fn multiply_all_with(isa: Isa, products: &mut [(&PanelMatrix, &mut [f32])], x: &
         .iter_mut()
         .map(|(w, out)| (*w, Shared(out.as_mut_ptr())))
         .collect();
-    let blocks = blocks(&outputs, pool.active());
+    let blocks = blocks(&outputs);
     let repeated = kernel::repeated(isa, x);
     let sizes = kernel::tiles(isa, x.precision().planes());
-    pool.run(blocks.len(), &|part| {
+    let compute = |block: &Block<'_>| {
         let Block {
             matrix: w,
             out,
             panels,
-        } = &blocks[part];
+        } = block;
         let mut first = 0;
         while first < x.m() {
             let left = (TILE - first % TILE).min(x.m() - first);
@@ -99,31 +101,51 @@ fn multiply_all_with(isa: Isa, products: &mut [(&PanelMatrix, &mut [f32])], x: &
             }
             first += tokens;
         }
+    };
+    let runs = Runs::new(blocks.len(), pool.active());
+    pool.run(pool.active(), &|thread| {
+        while let Some(block) = runs.next(thread) {
+            compute(&blocks[block]);
+        }
     });
 }
 
-/// Divides panels into blocks, each for all tokens, so that weights are read from memory once. Each block is a share of what is
-/// left: large ones first, small ones at the end, so that threads end together although cores differ in speed and may be taken
-/// away (guided self-scheduling, Polychronopoulos and Kuck 1987).
-fn blocks<'a>(outputs: &'a [(&PanelMatrix, Shared)], threads: usize) -> Vec<Block<'a>> {
-    let mut left: usize = outputs.iter().map(|(w, _)| w.layout().panels()).sum();
+/// The panels of all matrices, in blocks, each for all tokens, so that weights are read from memory once.
+fn blocks<'a>(outputs: &'a [(&PanelMatrix, Shared)]) -> Vec<Block<'a>> {
     let mut blocks = Vec::new();
     for (matrix, out) in outputs {
-        let (panels, bytes) = (matrix.layout().panels(), matrix.layout().panel_bytes());
-        let fitting = (BLOCK_BYTES / bytes).max(1);
-        let mut from = 0;
-        while from < panels {
-            let share = (left / (2 * threads)).clamp(1, fitting).min(panels - from);
-            blocks.push(Block {
-                matrix,
-                out,
-                panels: from..from + share,
-            });
-            from += share;
-            left -= share;
-        }
+        let layout = matrix.layout();
+        let step = (BLOCK_BYTES / layout.panel_bytes()).max(1);
+        blocks.extend((0..layout.panels()).step_by(step).map(|from| Block {
+            matrix,
+            out,
+            panels: from..(from + step).min(layout.panels()),
+        }));
     }
     blocks
+}
+
+/// Numbers divided into a run for each thread. A thread takes those of its run one after the other, so that what it prefetches behind
+/// a block is its own next one; then it helps others, as cores differ in speed and may be taken away.
+struct Runs(Vec<(AtomicUsize, usize)>);
+
+impl Runs {
+    fn new(count: usize, threads: usize) -> Self {
+        let bound = |thread| count * thread / threads;
+        let run = |thread| (AtomicUsize::new(bound(thread)), bound(thread + 1));
+        Self((0..threads).map(run).collect())
+    }
+
+    /// The next number for a thread, each to one only.
+    fn next(&self, thread: usize) -> Option<usize> {
+        let (before, from) = self.0.split_at(thread);
+        from.iter().chain(before).find_map(|(next, end)| {
+            // Looked at first, so that those who find nothing do not count on.
+            (next.load(Ordering::Relaxed) < *end)
+                .then(|| next.fetch_add(1, Ordering::Relaxed))
+                .filter(|number| number < end)
+        })
+    }
 }
 
 /// An output buffer that threads write disjoint ranges of.
@@ -138,5 +160,38 @@ impl Shared {
     pub(crate) unsafe fn write(&self, at: usize, values: &[f32]) {
         // SAFETY: the caller's.
         unsafe { std::ptr::copy_nonoverlapping(values.as_ptr(), self.0.add(at), values.len()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::Runs;
+
+    #[test]
+    fn every_number_is_taken_once_whoever_comes() {
+        for (count, threads, present) in [(0, 2, 2), (1, 4, 4), (103, 3, 3), (103, 4, 1), (1000, 2, 2)] {
+            let (runs, taken) = (Runs::new(count, threads), Mutex::new(Vec::new()));
+            std::thread::scope(|scope| {
+                for thread in 0..present {
+                    let (runs, taken) = (&runs, &taken);
+                    scope.spawn(move || {
+                        while let Some(number) = runs.next(thread) {
+                            taken.lock().unwrap().push(number);
+                        }
+                    });
+                }
+            });
+            let mut taken = taken.into_inner().unwrap();
+            taken.sort_unstable();
+            assert_eq!(taken, (0..count).collect::<Vec<_>>(), "{count} among {threads}");
+        }
+        // A run is taken in order, and first.
+        let runs = Runs::new(10, 2);
+        assert_eq!(
+            (0..6).map_while(|_| runs.next(1)).collect::<Vec<_>>(),
+            [5, 6, 7, 8, 9, 0]
+        );
     }
 }
