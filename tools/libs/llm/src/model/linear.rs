@@ -3,15 +3,13 @@
 use half::{bf16, f16};
 use sigmavault_gguf::TensorKind;
 use sigmavault_ternary::{
-    Activations, Dense, DenseError, Encoding, F16Matrix, PanelMatrix, Pool, Precision, Q8Activations,
-    Q8Matrix, multiply, multiply_dense, multiply_q8,
+    Activations, Dense, DenseError, Encoding, F16Matrix, KMatrix, PanelMatrix, Pool, Precision,
+    Q8Activations, Q8Matrix, multiply, multiply_dense, multiply_q8,
 };
 
 use super::error::{ForwardError, LoadError};
-use super::kquants::KQuants;
-use super::ops;
-use super::parallel;
 use super::weights::{Stored, Tensor, Weights};
+use super::{kquants, ops, parallel};
 
 /// A matrix of `rows x columns`; its product takes `columns` numbers a token and gives `rows`.
 #[derive(Debug)]
@@ -23,7 +21,7 @@ pub enum Linear {
     /// Blocks of 32 bytes with a scale.
     Byte(Q8Matrix),
     /// K-quants.
-    Blocks(KQuants),
+    Blocks(KMatrix),
     /// Single precision, row after row.
     Full {
         /// The numbers.
@@ -121,7 +119,7 @@ impl Linear {
                 values: tensor.to_floats()?,
                 columns,
             }),
-            (_, mapped) => KQuants::load(tensor, mapped, rows, columns).map(Self::Blocks),
+            (_, mapped) => kquants::load(tensor, mapped, rows, columns).map(Self::Blocks),
         }
     }
 
@@ -156,7 +154,7 @@ impl Linear {
         match self {
             Self::Ternary(matrix) => matrix.row_f32(row, out),
             Self::Half(matrix) => matrix.row_f32(row, out),
-            Self::Blocks(matrix) => matrix.row(row, out),
+            Self::Blocks(matrix) => matrix.row_f32(row, out),
             Self::Byte(matrix) => matrix.row_f32(row, out),
             Self::Full { values, columns } => out.copy_from_slice(&values[row * columns..][..*columns]),
         }
@@ -174,10 +172,13 @@ impl Linear {
             bytes,
         } = input;
         match self {
-            Self::Blocks(matrix) => matrix.product(input, out, pool),
             Self::Ternary(matrix) => multiply(matrix, quantised, out, pool),
             Self::Half(matrix) => multiply_dense(matrix, input, input.len() / matrix.cols(), out, pool),
             Self::Byte(matrix) => match bytes {
+                Some(bytes) => multiply_q8(matrix, bytes, out, pool),
+                None => multiply_dense(matrix, input, input.len() / matrix.cols(), out, pool),
+            },
+            Self::Blocks(matrix) => match bytes {
                 Some(bytes) => multiply_q8(matrix, bytes, out, pool),
                 None => multiply_dense(matrix, input, input.len() / matrix.cols(), out, pool),
             },
@@ -256,12 +257,13 @@ struct Inputs<'a> {
     floats: &'a [f32],
     /// For ternary matrices.
     quantised: &'a Activations,
-    /// For `Q8_0` matrices, unless they are to be exact.
+    /// For `Q8_0` matrices and K-quants, unless they are to be exact.
     bytes: Option<Q8Activations>,
 }
 
 /// Multiplies the same `tokens` inputs with several matrices; each result is made as long as it must be. At
-/// [`Precision::Int8Blocks`] the inputs of `Q8_0` matrices are rounded to bytes too, in blocks of 32; otherwise they stay floats.
+/// [`Precision::Int8Blocks`] the inputs of `Q8_0` matrices and K-quants are rounded to bytes too, in blocks of 32; otherwise they
+/// stay floats.
 pub fn products(
     input: &[f32],
     tokens: usize,
@@ -275,7 +277,8 @@ pub fn products(
     if any(|matrix| matches!(matrix, Linear::Ternary(_))) {
         quantised.quantize(input, tokens, columns, precision);
     }
-    let fast = precision == Precision::Int8Blocks && any(|matrix| matches!(matrix, Linear::Byte(_)));
+    let fast = precision == Precision::Int8Blocks
+        && any(|matrix| matches!(matrix, Linear::Byte(_) | Linear::Blocks(_)));
     let bytes = fast.then(|| {
         let mut bytes = Q8Activations::new();
         bytes.quantize(input, tokens, columns);
