@@ -37,8 +37,8 @@ pub mod pool;
 
 pub use activations::{Activations, Precision};
 pub use dense::{
-    Dense, DenseError, F16Matrix, KMatrix, KQuant, Q8Activations, Q8Matrix, Quantised, multiply_dense,
-    multiply_q8,
+    Dense, DenseError, F16Matrix, KMatrix, KQuant, Product, Q8Activations, Q8Matrix, Quantised,
+    multiply_dense, multiply_each, multiply_q8,
 };
 pub use isa::Isa;
 pub use multiply::{multiply, multiply_with};

@@ -3,7 +3,7 @@
 use half::{bf16, f16};
 use sigmavault_gguf::TensorKind;
 use sigmavault_ternary::{
-    Activations, Dense, DenseError, Encoding, F16Matrix, KMatrix, PanelMatrix, Pool, Precision,
+    Activations, Dense, DenseError, Encoding, F16Matrix, KMatrix, PanelMatrix, Pool, Precision, Product,
     Q8Activations, Q8Matrix, multiply, multiply_dense, multiply_q8,
 };
 
@@ -161,6 +161,26 @@ impl Linear {
         Ok(())
     }
 
+    /// Whether inputs may be rounded to bytes.
+    pub fn takes_bytes(&self) -> bool {
+        matches!(self, Self::Byte(_) | Self::Blocks(_))
+    }
+
+    /// The product with some tokens of inputs that are rounded to bytes, to be computed beside others; none when the matrix does not
+    /// take such inputs.
+    pub fn with_bytes<'a>(
+        &'a self,
+        input: &'a Q8Activations,
+        tokens: impl IntoIterator<Item = usize>,
+        out: &'a mut [f32],
+    ) -> Option<Product<'a>> {
+        match self {
+            Self::Byte(matrix) => Some(Product::new(matrix, input, tokens, out)),
+            Self::Blocks(matrix) => Some(Product::new(matrix, input, tokens, out)),
+            Self::Ternary(_) | Self::Half(_) | Self::Full { .. } => None,
+        }
+    }
+
     #[allow(
         clippy::unnecessary_wraps,
         reason = "callers need not know which forms cannot fail"
@@ -277,8 +297,7 @@ pub fn products(
     if any(|matrix| matches!(matrix, Linear::Ternary(_))) {
         quantised.quantize(input, tokens, columns, precision);
     }
-    let fast = precision == Precision::Int8Blocks
-        && any(|matrix| matches!(matrix, Linear::Byte(_) | Linear::Blocks(_)));
+    let fast = precision == Precision::Int8Blocks && any(Linear::takes_bytes);
     let bytes = fast.then(|| {
         let mut bytes = Q8Activations::new();
         bytes.quantize(input, tokens, columns);

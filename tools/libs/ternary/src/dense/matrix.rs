@@ -152,10 +152,6 @@ impl Rows {
         self.count
     }
 
-    pub(super) fn cols(&self) -> usize {
-        self.cols
-    }
-
     pub(super) fn row(&self, row: usize) -> &[u8] {
         &self.bytes[row * self.stride..][..self.stride]
     }

@@ -18,4 +18,4 @@ pub(crate) use half_float::widen;
 
 pub use kquants::{KMatrix, KQuant};
 pub use matrix::{Dense, DenseError, F16Matrix, Q8Matrix, multiply_dense, multiply_dense_with};
-pub use q8::{Q8Activations, Quantised, multiply_q8, multiply_q8_with};
+pub use q8::{Product, Q8Activations, Quantised, multiply_each, multiply_q8, multiply_q8_with};

@@ -10,9 +10,11 @@
 //! in which the scale of a lane is that of its columns.
 #![allow(unsafe_code)] // calls into tiers the processor was found to have, and outputs that threads write side by side
 
+use std::ops::Range;
+
 use super::dot::Q8_BLOCK;
 use super::kquants::{EIGHT, KMatrix, KQuant, Q4_BYTES, Q5_BYTES, Q6_BYTES, Runs};
-use super::matrix::{Dense, Kind, Q8Matrix};
+use super::matrix::{Dense, Kind, Q8Matrix, Rows};
 use crate::isa::Isa;
 use crate::multiply::Shared;
 use crate::pool::Pool;
@@ -31,6 +33,8 @@ use steps::{avx_vnni, avx2, avx512, ssse3};
 const BLOCK: usize = 32;
 /// Sums of a block.
 const SUMS: usize = BLOCK / 4;
+/// Tokens that a row is multiplied with at once.
+const TILES: [usize; 3] = [4, 2, 1];
 /// Bytes of rows a thread takes at once.
 const PART_BYTES: usize = 64 << 10;
 
@@ -132,51 +136,118 @@ pub fn multiply_q8(w: &impl Quantised, x: &Q8Activations, out: &mut [f32], pool:
 /// # Panics
 /// As [`multiply_q8`], and when the processor does not have the tier.
 pub fn multiply_q8_with(isa: Isa, w: &impl Quantised, x: &Q8Activations, out: &mut [f32], pool: &Pool) {
-    let rows = w.rows_of();
-    assert!(isa.is_supported(), "{} is not on this processor", isa.name());
-    let count = rows.count();
-    assert_eq!(
-        rows.cols(),
-        x.k,
-        "weights of {} columns, activations of {}",
-        rows.cols(),
-        x.k
-    );
-    assert_eq!(out.len(), x.m * count, "outputs of {} tokens x {count} rows", x.m);
-    let tokens: Vec<Token<'_>> = (0..x.m).map(|token| x.token(token)).collect();
-    let out = Shared(out.as_mut_ptr());
-    let height = (PART_BYTES / rows.row(0).len())
-        .max(1)
-        .min(count.div_ceil(4 * pool.active()));
-    pool.run(count.div_ceil(height), &|part| {
-        let range = part * height..((part + 1) * height).min(count);
-        let mut first = 0;
-        while first < x.m {
-            // Of many tokens, few at a time with all rows of the part: both stay in the nearest cache.
-            let few = if x.m - first >= 4 { 4 } else { 1 };
-            for row in range.clone() {
-                let mut outputs = [0.0; 4];
-                // SAFETY: the tier was checked above.
-                unsafe {
-                    product(
-                        isa,
-                        rows.kind(),
-                        rows.row(row),
-                        &tokens[first..first + few],
-                        &mut outputs[..few],
-                    );
-                }
-                for (token, output) in outputs[..few].iter().enumerate() {
-                    // SAFETY: within `out`, whose length was checked; no other part has this row.
-                    unsafe { out.write((first + token) * count + row, &[*output]) };
-                }
-            }
-            first += few;
+    multiply_each_with(isa, &mut [Product::new(w, x, 0..x.m, out)], pool);
+}
+
+/// The product of a matrix with some tokens, for [`multiply_each`].
+#[derive(Debug)]
+pub struct Product<'a> {
+    rows: &'a Rows,
+    tokens: Vec<Token<'a>>,
+    out: &'a mut [f32],
+}
+
+impl<'a> Product<'a> {
+    /// Of `w` with these tokens of `x`, in this order: `out` gets a row for each.
+    ///
+    /// # Panics
+    /// When `x` does not have as many columns as `w` or lacks a token, or `out` does not have `w.rows()` for each of them.
+    pub fn new(
+        w: &'a impl Quantised,
+        x: &'a Q8Activations,
+        tokens: impl IntoIterator<Item = usize>,
+        out: &'a mut [f32],
+    ) -> Self {
+        let (cols, count) = (w.cols(), w.rows());
+        assert_eq!(cols, x.k, "weights of {cols} columns, activations of {}", x.k);
+        let tokens: Vec<Token<'a>> = tokens.into_iter().map(|token| x.token(token)).collect();
+        let wanted = tokens.len() * count;
+        assert_eq!(
+            out.len(),
+            wanted,
+            "outputs of {} tokens x {count} rows",
+            tokens.len()
+        );
+        Self {
+            rows: w.rows_of(),
+            tokens,
+            out,
         }
+    }
+}
+
+/// Several products in one go, for matrices so small that waiting for all threads after each would take a good part of the time.
+pub fn multiply_each(products: &mut [Product<'_>], pool: &Pool) {
+    multiply_each_with(Isa::active(), products, pool);
+}
+
+/// A product whose rows threads share.
+struct Job<'a> {
+    rows: &'a Rows,
+    tokens: &'a [Token<'a>],
+    out: Shared,
+    /// Rows of a part.
+    height: usize,
+}
+
+fn multiply_each_with(isa: Isa, products: &mut [Product<'_>], pool: &Pool) {
+    assert!(isa.is_supported(), "{} is not on this processor", isa.name());
+    let jobs: Vec<Job<'_>> = products
+        .iter_mut()
+        .map(|product| Job {
+            rows: product.rows,
+            tokens: &product.tokens,
+            out: Shared(product.out.as_mut_ptr()),
+            height: (PART_BYTES / product.rows.row(0).len())
+                .max(1)
+                .min(product.rows.count().div_ceil(4 * pool.active())),
+        })
+        .collect();
+    let parts: Vec<(&Job<'_>, usize)> = jobs
+        .iter()
+        .flat_map(|job| {
+            (0..job.rows.count())
+                .step_by(job.height)
+                .map(move |first| (job, first))
+        })
+        .collect();
+    pool.run(parts.len(), &|part| {
+        let (job, first) = parts[part];
+        let range = first..(first + job.height).min(job.rows.count());
+        // SAFETY: the tier was checked above, and no other part has these rows of this product.
+        unsafe { part_of(isa, job, range) };
     });
 }
 
-/// The products of a row with one or four tokens.
+/// Some rows of a product.
+///
+/// # Safety
+/// The processor must have the tier, see [`Isa::is_supported`], and the rows' outputs must belong to the calling thread alone.
+unsafe fn part_of(isa: Isa, job: &Job<'_>, range: Range<usize>) {
+    let mut first = 0;
+    while first < job.tokens.len() {
+        // Of many tokens, few at a time with all rows of the part: both stay in the nearest cache.
+        let few = TILES
+            .into_iter()
+            .find(|few| *few <= job.tokens.len() - first)
+            .unwrap_or(1);
+        let tokens = &job.tokens[first..first + few];
+        for row in range.clone() {
+            let (kind, weights) = (job.rows.kind(), job.rows.row(row));
+            let mut outputs = [0.0; TILES[0]];
+            // SAFETY: the caller's.
+            unsafe { product(isa, kind, weights, tokens, &mut outputs[..few]) };
+            for (token, output) in outputs[..few].iter().enumerate() {
+                let at = (first + token) * job.rows.count() + row;
+                // SAFETY: within the product's outputs, whose length was checked; the row is the caller's.
+                unsafe { job.out.write(at, &[*output]) };
+            }
+        }
+        first += few;
+    }
+}
+
+/// The products of a row with as many tokens as one of [`TILES`].
 ///
 /// # Safety
 /// The processor must have the tier, see [`Isa::is_supported`].

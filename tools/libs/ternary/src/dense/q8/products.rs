@@ -1,4 +1,4 @@
-//! The products of a row with one or four tokens, written once for all tiers.
+//! The products of a row with one, two or four tokens, written once for all tiers.
 
 /// Makes `product`, and the products of Q8_0, of the steps in scope: `Weights`, 32 bytes of them as the tier wants them, by
 /// `weights`; `Floats`, eight floats; `sums`, the sums of a block as floats; `zero`, `splat`, `half` (an fp16 as float in all
@@ -16,6 +16,7 @@ macro_rules! products {
         pub(in super::super) fn product(kind: Kind, row: &[u8], tokens: &[Token<'_>], out: &mut [f32]) {
             match *tokens {
                 [a, b, c, d] => of_kind(kind, [a, b, c, d], row, out),
+                [a, b] => of_kind(kind, [a, b], row, out),
                 [a] => of_kind(kind, [a], row, out),
                 _ => unreachable!("no tile of {} tokens", tokens.len()),
             }

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::{Q8Activations, Quantised, multiply_q8_with};
+use super::{Product, Q8Activations, Quantised, multiply_each, multiply_q8, multiply_q8_with};
 use crate::dense::kquants::tests::blocks as noise;
 use crate::dense::{Dense, KMatrix, KQuant, Q8Matrix};
 use crate::isa::Isa;
@@ -202,5 +202,35 @@ fn shapes_of_k_quants_are_whole_blocks() {
         assert!(KMatrix::copied(kind, &vec![0; 2 * size], 1, 512).is_ok());
         assert!(KMatrix::copied(kind, &vec![0; 2 * size - 1], 1, 512).is_err());
         assert!(KMatrix::copied(kind, &vec![0; size], 1, 224).is_err());
+    }
+}
+
+#[test]
+fn products_in_one_go_are_those_one_after_the_other() {
+    let pool = Pool::new(2);
+    let matrices = KQuant::ALL.map(|kind| KMatrix::copied(kind, &noise(kind, 2 * 70, 7), 70, 512).unwrap());
+    let input: Vec<f32> = (0..7 * 512)
+        .map(|n| ((n * 37 % 101) as f32 - 50.0) / 9.0)
+        .collect();
+    let mut x = Q8Activations::new();
+    x.quantize(&input, 7, 512);
+    let tokens: [&[usize]; 3] = [&[6, 0, 3], &[], &[5, 1, 2, 3, 4, 6, 0]];
+    let mut outputs = tokens.map(|tokens| vec![f32::NAN; 70 * tokens.len()]);
+    let mut products: Vec<Product<'_>> = matrices
+        .iter()
+        .zip(tokens)
+        .zip(&mut outputs)
+        .map(|((w, tokens), out)| Product::new(w, &x, tokens.iter().copied(), out))
+        .collect();
+    multiply_each(&mut products, &pool);
+    for ((w, tokens), found) in matrices.iter().zip(tokens).zip(&outputs) {
+        let mut all = vec![f32::NAN; 7 * 70];
+        multiply_q8(w, &x, &mut all, &pool);
+        let expected: Vec<f32> = tokens
+            .iter()
+            .flat_map(|token| &all[70 * token..][..70])
+            .copied()
+            .collect();
+        assert_eq!(found, &expected);
     }
 }
