@@ -13,10 +13,11 @@ use std::fmt::Write as _;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use sigmavault_ternary::dense::{Q8Activations, multiply_dense_with, multiply_q8_with};
+use sigmavault_ternary::dense::{Q8Activations, Quantised, multiply_dense_with, multiply_q8_with};
 use sigmavault_ternary::memory::{Reading, read};
 use sigmavault_ternary::{
-    Activations, Dense, Encoding, F16Matrix, Isa, PanelMatrix, Pool, Precision, Q8Matrix, multiply_with,
+    Activations, Dense, Encoding, F16Matrix, Isa, KMatrix, KQuant, PanelMatrix, Pool, Precision, Q8Matrix,
+    multiply_with,
 };
 
 /// Columns of all matrices: the width of an 8-billion-weight model.
@@ -355,7 +356,7 @@ fn prefill(tiers: &[Isa], pools: &[Pool], report: &mut Report) {
     }
 }
 
-/// Heads in f16 and `Q8_0`, from memory.
+/// Heads in f16, matrices in `Q8_0` and K-quants, from memory.
 fn dense(options: &Options, tiers: &[Isa], pools: &[Pool], report: &mut Report) {
     let rows = CACHE[1] / 2 / COLS;
     let count = if options.quick { 1 } else { MEMORY / CACHE[1] };
@@ -381,11 +382,28 @@ fn dense(options: &Options, tiers: &[Isa], pools: &[Pool], report: &mut Report) 
         .filter_map(|_| Q8Matrix::copied(&blocks, rows, COLS).ok())
         .collect();
     dense_of("Q8_0", &matrices, (tiers, pools), report);
-    q8_of(&matrices, (tiers, pools), report);
+    by_bytes("Q8_0", &matrices, (tiers, pools), report);
+    drop(matrices);
+    for kind in KQuant::ALL {
+        let mut blocks = noise(rows * COLS / 256 * kind.block_bytes());
+        let halves: &[usize] = if kind == KQuant::Q6 { &[209] } else { &[1, 3] };
+        for block in blocks.chunks_exact_mut(kind.block_bytes()) {
+            for &high in halves {
+                block[high] = block[high] & 0x1f | 4;
+            }
+        }
+        // As many bytes as of the others.
+        let count = if options.quick { 1 } else { MEMORY / blocks.len() };
+        let matrices: Vec<KMatrix> = (0..count)
+            .filter_map(|_| KMatrix::copied(kind, &blocks, rows, COLS).ok())
+            .collect();
+        dense_of(kind.name(), &matrices, (tiers, pools), report);
+        by_bytes(kind.name(), &matrices, (tiers, pools), report);
+    }
 }
 
-/// `Q8_0` with activations as bytes.
-fn q8_of(matrices: &[Q8Matrix], on: (&[Isa], &[Pool]), report: &mut Report) {
+/// With activations as bytes.
+fn by_bytes<W: Quantised>(name: &str, matrices: &[W], on: (&[Isa], &[Pool]), report: &mut Report) {
     let Some(w) = matrices.first() else { return };
     let x = floats(DENSE_TOKENS[2] * COLS);
     let mut quantised = Q8Activations::new();
@@ -395,15 +413,15 @@ fn q8_of(matrices: &[Q8Matrix], on: (&[Isa], &[Pool]), report: &mut Report) {
                 quantised.quantize(&x[..m * COLS], m, COLS);
                 let mut out = vec![0.0; m * w.rows()];
                 let matrices = if m > 4 { &matrices[..1] } else { matrices };
-                let mut product = |index: usize| {
-                    multiply_q8_with(isa, &matrices[index], &quantised, &mut out, pool);
-                };
+                let mut product =
+                    |index: usize| multiply_q8_with(isa, &matrices[index], &quantised, &mut out, pool);
                 let seconds = if m > 4 {
                     best(|| product(0))
                 } else {
                     fastest_tenth(matrices.len(), product)
                 };
-                report.add(dense_line("Q8_0 x int8", isa, pool, m, matrices, seconds));
+                let name = format!("{name} x int8");
+                report.add(dense_line(&name, isa, pool, m, matrices, seconds));
             }
         }
     }

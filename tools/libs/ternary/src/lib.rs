@@ -9,7 +9,7 @@
 //! - [`panel`]: the layout, packing from the formats models come in, and the packed file
 //! - [`activations`]: quantised inputs
 //! - [`mod@multiply`]: the product, split over threads
-//! - [`dense`]: heads and other matrices in f16 and Q8_0
+//! - [`dense`]: heads and other matrices in f16, Q8_0 and K-quants
 //! - [`pool`]: the threads
 //! - [`memory`]: how fast memory can be read, to compare with
 //! - `kernel`: one module per instruction set
@@ -37,7 +37,8 @@ pub mod pool;
 
 pub use activations::{Activations, Precision};
 pub use dense::{
-    Dense, DenseError, F16Matrix, Q8Activations, Q8Matrix, multiply_dense, multiply_q8, widen_all,
+    Dense, DenseError, F16Matrix, KMatrix, KQuant, Product, Q8Activations, Q8Matrix, Quantised,
+    multiply_dense, multiply_each, multiply_q8, widen_all,
 };
 pub use isa::Isa;
 pub use multiply::{multiply, multiply_all, multiply_with};

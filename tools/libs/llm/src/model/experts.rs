@@ -1,12 +1,16 @@
 //! A feed-forward part with many experts, of which each token goes through the few that a router chooses (arXiv 1701.06538). Only
 //! those are computed.
 
-use sigmavault_ternary::{Activations, Pool, Precision};
+use sigmavault_ternary::{Activations, Pool, Precision, Product, Q8Activations, multiply_each};
 
 use super::error::ForwardError;
 use super::feed_forward::{self, FeedForward};
 use super::linear::{Linear, products};
 use super::ops;
+
+/// Tokens, each counted once for each of its experts, that go through experts in one go: enough that threads seldom wait for each
+/// other, few enough that what lies between the products stays in the cache.
+const TOGETHER: usize = 128;
 
 /// The weights of such a part.
 #[derive(Debug)]
@@ -37,6 +41,17 @@ pub struct Work {
     gathered: Vec<f32>,
     result: Vec<f32>,
     feed_forward: feed_forward::Work,
+    bytes: Bytes,
+}
+
+/// Buffers of experts that take their inputs as bytes.
+#[derive(Debug, Default)]
+struct Bytes {
+    input: Q8Activations,
+    gate: Vec<f32>,
+    up: Vec<f32>,
+    inside: Q8Activations,
+    result: Vec<f32>,
 }
 
 impl Experts {
@@ -75,6 +90,7 @@ impl Experts {
             gathered,
             result,
             feed_forward,
+            bytes,
         } = work;
         products(
             normed,
@@ -92,6 +108,16 @@ impl Experts {
             out.resize(normed.len(), 0.0);
         }
         let width = normed.len() / rows;
+        if precision == Precision::Int8Blocks && self.parts.iter().all(FeedForward::takes_bytes) {
+            bytes.input.quantize(normed, rows, width);
+            let mut rest = &choices[..];
+            while !rest.is_empty() {
+                let (some, others) = rest.split_at(together(rest));
+                self.through(some, width, bytes, out, pool);
+                rest = others;
+            }
+            return Ok(());
+        }
         for tokens in choices.chunk_by(|a, b| a.expert == b.expert) {
             gathered.clear();
             for token in tokens {
@@ -112,6 +138,66 @@ impl Experts {
         }
         Ok(())
     }
+
+    /// Adds to `out` what these choices give, of whole experts that take their inputs as bytes.
+    fn through(&self, choices: &[Choice], width: usize, bytes: &mut Bytes, out: &mut [f32], pool: &Pool) {
+        let Bytes {
+            input,
+            gate,
+            up,
+            inside,
+            result,
+        } = bytes;
+        let Some(first) = self.parts.first() else { return };
+        let size = first.gate.rows();
+        gate.resize(choices.len() * size, 0.0);
+        up.resize(choices.len() * size, 0.0);
+        result.resize(choices.len() * width, 0.0);
+        let experts = || choices.chunk_by(|a, b| a.expert == b.expert);
+
+        // The lengths were made for these parts; a shorter one would not pass as a product's output.
+        let (mut gates, mut ups) = (&mut gate[..], &mut up[..]);
+        let mut products: Vec<Product<'_>> = Vec::new();
+        for tokens in experts() {
+            let part = &self.parts[tokens[0].expert];
+            for (matrix, outs) in [(&part.gate, &mut gates), (&part.up, &mut ups)] {
+                let rows = tokens.iter().map(|token| token.row);
+                let out = outs.split_off_mut(..tokens.len() * size).unwrap_or_default();
+                products.extend(matrix.with_bytes(input, rows, out));
+            }
+        }
+        multiply_each(&mut products, pool);
+        drop(products);
+        first.pass_gate(gate, up, pool);
+
+        inside.quantize(gate, choices.len(), size);
+        let (mut results, mut at) = (&mut result[..], 0);
+        let mut products: Vec<Product<'_>> = Vec::new();
+        for tokens in experts() {
+            let part = &self.parts[tokens[0].expert];
+            let rows = at..at + tokens.len();
+            at = rows.end;
+            let out = results.split_off_mut(..tokens.len() * width).unwrap_or_default();
+            products.extend(part.down.with_bytes(inside, rows, out));
+        }
+        multiply_each(&mut products, pool);
+        drop(products);
+        for (token, result) in choices.iter().zip(result.chunks_exact(width)) {
+            ops::add_scaled(&mut out[token.row * width..][..width], result, token.weight);
+        }
+    }
+}
+
+/// How many of the first choices to take in one go: those of whole experts, and of one at least.
+fn together(choices: &[Choice]) -> usize {
+    let mut count = 0;
+    for tokens in choices.chunk_by(|a, b| a.expert == b.expert) {
+        if count > 0 && count + tokens.len() > TOGETHER {
+            break;
+        }
+        count += tokens.len();
+    }
+    count
 }
 
 /// The `used` best of each row's `count` scores, weighted by the softmax over these, in the order of experts and then rows. So a
@@ -137,7 +223,10 @@ fn choose(scores: &[f32], count: usize, used: usize, choices: &mut Vec<Choice>) 
 
 #[cfg(test)]
 mod tests {
+    use sigmavault_ternary::{KMatrix, KQuant, Q8Matrix};
+
     use super::*;
+    use crate::model::feed_forward::Gate;
 
     #[test]
     fn the_best_experts_share_a_weight_of_one() {
@@ -149,6 +238,102 @@ mod tests {
         assert_eq!(found, [(0, 1), (1, 0), (1, 1), (2, 0)]);
         for (choice, weight) in choices.iter().zip([0.5, 0.25, 0.5, 0.75]) {
             assert!((choice.weight - weight).abs() < 1e-6, "{choice:?}");
+        }
+    }
+
+    /// Blocks of bytes without meaning, whose fp16 at these places are small.
+    fn blocks(count: usize, size: usize, halves: &[usize], seed: usize) -> Vec<u8> {
+        let mut bytes: Vec<u8> = (0..count * size)
+            .map(|n| {
+                ((n + seed) as u64)
+                    .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+                    .to_le_bytes()[5]
+            })
+            .collect();
+        for block in bytes.chunks_exact_mut(size) {
+            for &at in halves {
+                block[at..at + 2].copy_from_slice(&half::f16::from_f32(1e-3).to_le_bytes());
+            }
+        }
+        bytes
+    }
+
+    fn k_quants(kind: KQuant, rows: usize, columns: usize, seed: usize) -> Linear {
+        let halves: &[usize] = if kind == KQuant::Q6 { &[208] } else { &[0, 2] };
+        let bytes = blocks(rows * columns / 256, kind.block_bytes(), halves, seed);
+        Linear::Blocks(KMatrix::copied(kind, &bytes, rows, columns).unwrap())
+    }
+
+    fn bytes(rows: usize, columns: usize, seed: usize) -> Linear {
+        let bytes = blocks(rows * columns / 32, 34, &[0], seed);
+        Linear::Byte(Q8Matrix::copied(&bytes, rows, columns).unwrap())
+    }
+
+    #[test]
+    fn a_token_gets_from_its_experts_what_it_gets_alone() {
+        const COUNT: usize = 5;
+        let (width, size, rows, pool) = (256, 256, 90, Pool::new(2));
+        let random = |n: usize| ((n as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as f32 / 32768.0 - 1.0;
+        let experts = Experts {
+            router: Linear::Full {
+                values: (0..COUNT * width).map(random).collect(),
+                columns: width,
+            },
+            used: 2,
+            parts: (0..COUNT)
+                .map(|n| FeedForward {
+                    kind: Gate::Silu,
+                    gate: k_quants(KQuant::Q4, size, width, 3 * n),
+                    up: k_quants(KQuant::Q5, size, width, 3 * n + 1),
+                    down: if n % 2 == 0 {
+                        k_quants(KQuant::Q6, width, size, 3 * n + 2)
+                    } else {
+                        bytes(width, size, 3 * n + 2)
+                    },
+                    sub_norm: None,
+                })
+                .collect(),
+            shared: None,
+        };
+        let normed: Vec<f32> = (0..rows * width).map(|n| random(n + 999)).collect();
+        let mut quantised = Activations::new();
+        for precision in [Precision::Int8Blocks, Precision::Int16Blocks] {
+            let (mut work, mut out, mut scores) = (Work::default(), Vec::new(), Vec::new());
+            let mut apply = |normed: &[f32], rows, out: &mut Vec<f32>| {
+                experts
+                    .apply(normed, rows, precision, &mut quantised, &mut work, out, &pool)
+                    .unwrap();
+            };
+            apply(&normed, rows, &mut out);
+            let mut alone = Vec::new();
+            for (row, normed) in normed.chunks_exact(width).enumerate() {
+                apply(normed, 1, &mut alone);
+                assert_eq!(alone, &out[row * width..][..width], "row {row}, {precision:?}");
+            }
+            // Each expert by itself, one token after the other.
+            let jobs = &mut [(&experts.router, &mut scores)];
+            products(&normed, rows, &mut quantised, precision, jobs, &pool).unwrap();
+            let (mut choices, mut expected) = (Vec::new(), vec![0.0; rows * width]);
+            choose(&scores, COUNT, experts.used, &mut choices);
+            assert_eq!(choices.len(), 2 * rows);
+            assert!(together(&choices) < choices.len());
+            let (mut feed_forward, mut result) = (feed_forward::Work::default(), Vec::new());
+            for choice in &choices {
+                let from = choice.row * width;
+                experts.parts[choice.expert]
+                    .apply(
+                        &normed[from..from + width],
+                        1,
+                        precision,
+                        &mut quantised,
+                        &mut feed_forward,
+                        &mut result,
+                        &pool,
+                    )
+                    .unwrap();
+                ops::add_scaled(&mut expected[from..from + width], &result, choice.weight);
+            }
+            assert_eq!(out, expected, "{precision:?}");
         }
     }
 }

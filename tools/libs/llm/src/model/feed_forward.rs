@@ -58,8 +58,28 @@ impl FeedForward {
     ) -> Result<(), ForwardError> {
         let jobs = &mut [(&self.gate, &mut work.gate), (&self.up, &mut work.up)];
         products(normed, rows, quantised, precision, jobs, pool)?;
-        let (width, up) = (self.gate.rows(), &work.up);
-        parallel::pieces(pool, &mut work.gate, width * ROWS, &|piece, gate| {
+        self.pass_gate(&mut work.gate, &work.up, pool);
+        products(
+            &work.gate,
+            rows,
+            quantised,
+            precision,
+            &mut [(&self.down, out)],
+            pool,
+        )
+    }
+
+    /// Whether all products take inputs that are rounded to bytes.
+    pub fn takes_bytes(&self) -> bool {
+        [&self.gate, &self.up, &self.down]
+            .into_iter()
+            .all(Linear::takes_bytes)
+    }
+
+    /// What the way back takes, in place of the gate.
+    pub fn pass_gate(&self, gate: &mut [f32], up: &[f32], pool: &Pool) {
+        let width = self.gate.rows();
+        parallel::pieces(pool, gate, width * ROWS, &|piece, gate| {
             let up = up[piece * width * ROWS..].chunks_exact(width);
             for (gate, up) in gate.chunks_exact_mut(width).zip(up) {
                 match self.kind {
@@ -71,13 +91,5 @@ impl FeedForward {
                 }
             }
         });
-        products(
-            &work.gate,
-            rows,
-            quantised,
-            precision,
-            &mut [(&self.down, out)],
-            pool,
-        )
     }
 }

@@ -3,15 +3,13 @@
 use half::{bf16, f16};
 use sigmavault_gguf::TensorKind;
 use sigmavault_ternary::{
-    Activations, Dense, DenseError, Encoding, F16Matrix, PanelMatrix, Pool, Precision, Q8Activations,
-    Q8Matrix, multiply, multiply_all, multiply_dense, multiply_q8,
+    Activations, Dense, DenseError, Encoding, F16Matrix, KMatrix, PanelMatrix, Pool, Precision, Product,
+    Q8Activations, Q8Matrix, multiply, multiply_all, multiply_dense, multiply_q8,
 };
 
 use super::error::{ForwardError, LoadError};
-use super::kquants::KQuants;
-use super::ops;
-use super::parallel;
 use super::weights::{Stored, Tensor, Weights};
+use super::{kquants, ops, parallel};
 
 /// A matrix of `rows x columns`; its product takes `columns` numbers a token and gives `rows`.
 #[derive(Debug)]
@@ -23,7 +21,7 @@ pub enum Linear {
     /// Blocks of 32 bytes with a scale.
     Byte(Q8Matrix),
     /// K-quants.
-    Blocks(KQuants),
+    Blocks(KMatrix),
     /// Single precision, row after row.
     Full {
         /// The numbers.
@@ -121,7 +119,7 @@ impl Linear {
                 values: tensor.to_floats()?,
                 columns,
             }),
-            (_, mapped) => KQuants::load(tensor, mapped, rows, columns).map(Self::Blocks),
+            (_, mapped) => kquants::load(tensor, mapped, rows, columns).map(Self::Blocks),
         }
     }
 
@@ -156,11 +154,31 @@ impl Linear {
         match self {
             Self::Ternary(matrix) => matrix.row_f32(row, out),
             Self::Half(matrix) => matrix.row_f32(row, out),
-            Self::Blocks(matrix) => matrix.row(row, out),
+            Self::Blocks(matrix) => matrix.row_f32(row, out),
             Self::Byte(matrix) => matrix.row_f32(row, out),
             Self::Full { values, columns } => out.copy_from_slice(&values[row * columns..][..*columns]),
         }
         Ok(())
+    }
+
+    /// Whether inputs may be rounded to bytes.
+    pub fn takes_bytes(&self) -> bool {
+        matches!(self, Self::Byte(_) | Self::Blocks(_))
+    }
+
+    /// The product with some tokens of inputs that are rounded to bytes, to be computed beside others; none when the matrix does not
+    /// take such inputs.
+    pub fn with_bytes<'a>(
+        &'a self,
+        input: &'a Q8Activations,
+        tokens: impl IntoIterator<Item = usize>,
+        out: &'a mut [f32],
+    ) -> Option<Product<'a>> {
+        match self {
+            Self::Byte(matrix) => Some(Product::new(matrix, input, tokens, out)),
+            Self::Blocks(matrix) => Some(Product::new(matrix, input, tokens, out)),
+            Self::Ternary(_) | Self::Half(_) | Self::Full { .. } => None,
+        }
     }
 
     #[allow(
@@ -174,10 +192,13 @@ impl Linear {
             bytes,
         } = input;
         match self {
-            Self::Blocks(matrix) => matrix.product(input, out, pool),
             Self::Ternary(matrix) => multiply(matrix, quantised, out, pool),
             Self::Half(matrix) => multiply_dense(matrix, input, input.len() / matrix.cols(), out, pool),
             Self::Byte(matrix) => match bytes {
+                Some(bytes) => multiply_q8(matrix, bytes, out, pool),
+                None => multiply_dense(matrix, input, input.len() / matrix.cols(), out, pool),
+            },
+            Self::Blocks(matrix) => match bytes {
                 Some(bytes) => multiply_q8(matrix, bytes, out, pool),
                 None => multiply_dense(matrix, input, input.len() / matrix.cols(), out, pool),
             },
@@ -256,12 +277,13 @@ struct Inputs<'a> {
     floats: &'a [f32],
     /// For ternary matrices.
     quantised: &'a Activations,
-    /// For `Q8_0` matrices, unless they are to be exact.
+    /// For `Q8_0` matrices and K-quants, unless they are to be exact.
     bytes: Option<Q8Activations>,
 }
 
 /// Multiplies the same `tokens` inputs with several matrices; each result is made as long as it must be. At
-/// [`Precision::Int8Blocks`] the inputs of `Q8_0` matrices are rounded to bytes too, in blocks of 32; otherwise they stay floats.
+/// [`Precision::Int8Blocks`] the inputs of `Q8_0` matrices and K-quants are rounded to bytes too, in blocks of 32; otherwise they
+/// stay floats.
 pub fn products(
     input: &[f32],
     tokens: usize,
@@ -275,7 +297,7 @@ pub fn products(
     if any(|matrix| matches!(matrix, Linear::Ternary(_))) {
         quantised.quantize(input, tokens, columns, precision);
     }
-    let fast = precision == Precision::Int8Blocks && any(|matrix| matches!(matrix, Linear::Byte(_)));
+    let fast = precision == Precision::Int8Blocks && any(Linear::takes_bytes);
     let bytes = fast.then(|| {
         let mut bytes = Q8Activations::new();
         bytes.quantize(input, tokens, columns);

@@ -2,7 +2,7 @@
 #![allow(unsafe_code)] // calls into tiers the processor was found to have
 
 use super::half_float::widen;
-use super::matrix::Kind;
+use super::kquants::KQuant;
 use crate::isa::Isa;
 
 mod steps;
@@ -29,26 +29,52 @@ pub(super) fn tiles(isa: Isa) -> &'static [usize] {
     }
 }
 
+/// A row of weights.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Row<'a> {
+    /// fp16.
+    F16(&'a [u8]),
+    /// Blocks of Q8_0.
+    Q8(&'a [u8]),
+    /// Floats: what is taken apart before.
+    F32(&'a [f32]),
+}
+
+/// Calls a function of a tier's module.
+macro_rules! by_tier {
+    ($isa:expr, $name:ident($($argument:expr),*)) => {
+        match $isa {
+            // SAFETY: the caller's.
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512Vnni => unsafe { avx512::$name($($argument),*) },
+            // SAFETY: the caller's.
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 | Isa::AvxVnni => unsafe { avx2::$name($($argument),*) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the caller's.
+            Isa::Ssse3 => unsafe { ssse3::$name($($argument),*) },
+            #[cfg(target_arch = "aarch64")]
+            // SAFETY: the caller's.
+            Isa::NeonDotprod => unsafe { neon::$name($($argument),*) },
+            _ => plain::$name($($argument),*),
+        }
+    };
+}
+
 /// The products of a row with the first tokens of `x`, as many as there are outputs: one of [`tiles`].
 ///
 /// # Safety
 /// The processor must have the tier, see [`Isa::is_supported`].
-pub(super) unsafe fn row(isa: Isa, kind: Kind, row: &[u8], x: &[&[f32]], out: &mut [f32]) {
-    match isa {
-        // SAFETY: the caller's.
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx512Vnni => unsafe { avx512::row(kind, row, x, out) },
-        // SAFETY: the caller's.
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 | Isa::AvxVnni => unsafe { avx2::row(kind, row, x, out) },
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: the caller's.
-        Isa::Ssse3 => unsafe { ssse3::row(kind, row, x, out) },
-        #[cfg(target_arch = "aarch64")]
-        // SAFETY: the caller's.
-        Isa::NeonDotprod => unsafe { neon::row(kind, row, x, out) },
-        _ => plain::row(kind, row, x, out),
-    }
+pub(super) unsafe fn row(isa: Isa, row: Row<'_>, x: &[&[f32]], out: &mut [f32]) {
+    by_tier!(isa, row(row, x, out));
+}
+
+/// A row of K-quants as floats.
+///
+/// # Safety
+/// The processor must have the tier, see [`Isa::is_supported`].
+pub(super) unsafe fn take_apart(isa: Isa, kind: KQuant, row: &[u8], out: &mut [f32]) {
+    by_tier!(isa, take_apart(kind, row, out));
 }
 
 /// A Q8_0 block as floats.
@@ -79,8 +105,8 @@ fn reduce(mut totals: [f32; LANES]) -> f32 {
 /// `times`, `plus`; `f16`, that many fp16 widened, and `i8`, that many bytes.
 macro_rules! products {
     ($(#[$feature:meta])?) => {
-        use super::super::{LANES, Q8_BLOCK, reduce};
-        use crate::dense::matrix::Kind;
+        use super::super::{LANES, Q8_BLOCK, Row, reduce};
+        use crate::dense::kquants::{self, KQuant};
         use crate::dense::widen;
         use crate::kernel::prefetch;
 
@@ -88,16 +114,44 @@ macro_rules! products {
         const STEP: usize = LANES / WIDTH;
 
         $(#[$feature])?
-        pub(in super::super) fn row(kind: Kind, row: &[u8], x: &[&[f32]], out: &mut [f32]) {
-            match (kind, out.len()) {
-                (Kind::F16, 1) => halves::<1>(row, x, out),
-                (Kind::F16, 2) => halves::<2>(row, x, out),
-                (Kind::F16, 4) => halves::<4>(row, x, out),
-                (Kind::Q8, 1) => blocks::<1>(row, x, out),
-                (Kind::Q8, 2) => blocks::<2>(row, x, out),
-                (Kind::Q8, 4) => blocks::<4>(row, x, out),
+        pub(in super::super) fn row(row: Row<'_>, x: &[&[f32]], out: &mut [f32]) {
+            match (row, out.len()) {
+                (Row::F16(row), 1) => halves::<1>(row, x, out),
+                (Row::F16(row), 2) => halves::<2>(row, x, out),
+                (Row::F16(row), 4) => halves::<4>(row, x, out),
+                (Row::Q8(row), 1) => blocks::<1>(row, x, out),
+                (Row::Q8(row), 2) => blocks::<2>(row, x, out),
+                (Row::Q8(row), 4) => blocks::<4>(row, x, out),
+                (Row::F32(row), 1) => singles::<1>(row, x, out),
+                (Row::F32(row), 2) => singles::<2>(row, x, out),
+                (Row::F32(row), 4) => singles::<4>(row, x, out),
                 (_, tokens) => unreachable!("no tile of {tokens} tokens"),
             }
+        }
+
+        $(#[$feature])?
+        pub(in super::super) fn take_apart(kind: KQuant, row: &[u8], out: &mut [f32]) {
+            kquants::take_apart(kind, row, out);
+        }
+
+        /// Of whole steps: K-quants come in blocks of 256.
+        $(#[$feature])?
+        fn singles<const M: usize>(row: &[f32], x: &[&[f32]], out: &mut [f32]) {
+            let blocks = row.as_chunks::<LANES>().0;
+            let mut tokens: [&[[f32; LANES]]; M] = [&[]; M];
+            for j in 0..M {
+                tokens[j] = &x[j].as_chunks().0[..blocks.len()];
+            }
+            let mut totals = [[zero(); STEP]; M];
+            for (at, block) in blocks.iter().enumerate() {
+                for s in 0..STEP {
+                    let weights = load(&block.as_chunks().0[s]);
+                    for j in 0..M {
+                        totals[j][s] = plus(totals[j][s], times(weights, load(&tokens[j][at].as_chunks().0[s])));
+                    }
+                }
+            }
+            finish(&totals, out);
         }
 
         $(#[$feature])?

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use memmap2::Mmap;
 
-use super::dot::{self, LANES, Q8_BLOCK};
+use super::dot::{self, LANES, Q8_BLOCK, Row};
 use super::half_float::widen;
+use super::kquants::{self, KQuant};
 use crate::bytes::Bytes;
 use crate::isa::Isa;
 use crate::multiply::Shared;
@@ -58,6 +59,8 @@ pub enum Kind {
     F16,
     /// Blocks of 32 signed bytes behind their fp16 scale.
     Q8,
+    /// Blocks of 256 with scales within scales.
+    K(KQuant),
 }
 
 impl Kind {
@@ -65,6 +68,7 @@ impl Kind {
         match self {
             Self::F16 => "F16",
             Self::Q8 => "Q8_0",
+            Self::K(kind) => kind.name(),
         }
     }
 
@@ -72,7 +76,10 @@ impl Kind {
         match self {
             Self::F16 => cols.checked_mul(2),
             Self::Q8 if cols.is_multiple_of(LANES) => (cols / LANES).checked_mul(Q8_BLOCK),
-            Self::Q8 => None,
+            Self::K(kind) if cols.is_multiple_of(kquants::BLOCK) => {
+                (cols / kquants::BLOCK).checked_mul(kind.block_bytes())
+            }
+            Self::Q8 | Self::K(_) => None,
         }
     }
 }
@@ -111,6 +118,40 @@ impl Rows {
         }
     }
 
+    /// Rows on a range of a map.
+    pub(super) fn on_map(
+        kind: Kind,
+        map: Arc<Mmap>,
+        range: Range<usize>,
+        rows: usize,
+        cols: usize,
+    ) -> Result<Self, DenseError> {
+        if map.get(range.clone()).is_none() {
+            return Err(DenseError::Range {
+                range,
+                length: map.len(),
+            });
+        }
+        Self::new(Bytes::Mapped { map, range }, kind, rows, cols)
+    }
+
+    /// Rows copied from bytes.
+    pub(super) fn copied(kind: Kind, bytes: &[u8], rows: usize, cols: usize) -> Result<Self, DenseError> {
+        let memory = |source| DenseError::Memory {
+            bytes: bytes.len(),
+            source,
+        };
+        Self::new(Bytes::copied(bytes).map_err(memory)?, kind, rows, cols)
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
     pub(super) fn row(&self, row: usize) -> &[u8] {
         &self.bytes[row * self.stride..][..self.stride]
     }
@@ -130,11 +171,12 @@ impl Rows {
                     *out = dot::q8(block);
                 }
             }
+            Kind::K(kind) => kquants::take_apart(kind, self.row(row), out),
         }
     }
 }
 
-mod sealed {
+pub(super) mod sealed {
     pub trait Sealed {
         fn rows_of(&self) -> &super::Rows;
     }
@@ -180,16 +222,12 @@ macro_rules! matrix {
                 rows: usize,
                 cols: usize,
             ) -> Result<Self, DenseError> {
-                if map.get(range.clone()).is_none() {
-                    return Err(DenseError::Range { range, length: map.len() });
-                }
-                Rows::new(Bytes::Mapped { map, range }, $kind, rows, cols).map(Self)
+                Rows::on_map($kind, map, range, rows, cols).map(Self)
             }
 
             /// A matrix of its own, copied from bytes.
             pub fn copied(bytes: &[u8], rows: usize, cols: usize) -> Result<Self, DenseError> {
-                let memory = |source| DenseError::Memory { bytes: bytes.len(), source };
-                Rows::new(Bytes::copied(bytes).map_err(memory)?, $kind, rows, cols).map(Self)
+                Rows::copied($kind, bytes, rows, cols).map(Self)
             }
         }
 
@@ -213,13 +251,6 @@ matrix!(
     Q8Matrix,
     Kind::Q8
 );
-
-impl Q8Matrix {
-    /// The rows.
-    pub(super) fn of(&self) -> &Rows {
-        &self.0
-    }
-}
 
 /// `out[t][r] = sum over k of w[r][k] * x[t][k]`, for `m` tokens, row-major by token.
 ///
@@ -250,13 +281,24 @@ pub fn multiply_dense_with(isa: Isa, w: &impl Dense, x: &[f32], m: usize, out: &
         .max(1)
         .min(w.count.div_ceil(4 * pool.active()));
     pool.run(w.count.div_ceil(block), &|part| {
+        let mut numbers = Vec::new();
         for row in part * block..((part + 1) * block).min(w.count) {
+            let weights = match w.kind {
+                Kind::F16 => Row::F16(w.row(row)),
+                Kind::Q8 => Row::Q8(w.row(row)),
+                Kind::K(kind) => {
+                    numbers.resize(w.cols, 0.0);
+                    // SAFETY: the tier was checked above.
+                    unsafe { dot::take_apart(isa, kind, w.row(row), &mut numbers) };
+                    Row::F32(&numbers)
+                }
+            };
             let mut first = 0;
             while first < m {
                 let tokens = sizes.iter().copied().find(|size| *size <= m - first).unwrap_or(1);
                 let mut outputs = [0.0; 4];
                 // SAFETY: the tier was checked above.
-                unsafe { dot::row(isa, w.kind, w.row(row), &x[first..], &mut outputs[..tokens]) };
+                unsafe { dot::row(isa, weights, &x[first..], &mut outputs[..tokens]) };
                 for (token, output) in outputs[..tokens].iter().enumerate() {
                     // SAFETY: within `out`, whose length was checked; no other part has this row.
                     unsafe { out.write((first + token) * w.count + row, &[*output]) };
@@ -272,6 +314,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{Dense, DenseError, F16Matrix, Q8Matrix, multiply_dense_with};
+    use crate::dense::kquants::{KMatrix, KQuant, tests::blocks};
     use crate::isa::Isa;
     use crate::pool::Pool;
 
@@ -331,6 +374,21 @@ mod tests {
                 blocks.extend(block.iter().map(|w| ((w / 2.4) as i8).cast_unsigned()));
             }
             check(&Q8Matrix::copied(&blocks, rows, cols).unwrap(), &x[..m * cols], m);
+        }
+
+        #[test]
+        fn every_tier_gives_the_same_floats_of_k_quants(
+            rows in 1..10_usize,
+            count in 1..3_usize,
+            m in 1..9_usize,
+            seed: u64,
+            x in prop::collection::vec(-5.0..5.0_f32, 9 * 512),
+        ) {
+            for kind in KQuant::ALL {
+                let cols = 256 * count;
+                let w = KMatrix::copied(kind, &blocks(kind, rows * count, seed), rows, cols).unwrap();
+                check(&w, &x[..m * cols], m);
+            }
         }
     }
 

@@ -1,18 +1,30 @@
-//! The product of Q8_0 weights with activations rounded to bytes.
+//! The products of Q8_0 weights and of K-quants with activations rounded to bytes.
 //!
 //! Eight lanes of a block of 32 columns, lane `l` holding columns `4l..4l+4`, are int32 sums, exact. Of block `b` they go
-//! to running totals `8 * (b mod 2) + l`, as `total += (f32(sum) * scale of the activations) * scale of the weights`, each
-//! operation rounded; the 16 totals are added in halves. So every tier gives the same floats, for one token or for many.
+//! to running totals `8 * (b mod 2) + l`. For Q8_0, `total += (f32(sum) * scale of the activations) * scale of the weights`,
+//! each operation rounded; the 16 totals are added in halves. So every tier gives the same floats, for one token or for many.
+//!
+//! K-quants have unsigned codes and a scale and an offset for 16 or 32 columns. Of each 256 columns, first the offsets are
+//! counted, those of the first 16 columns of block `b` in total `b` and of the second in total `8 + b`, as `total += sum of
+//! the activations * (-offset)`; then the codes, as `total += f32(sum) * (scale of the activations * scale of the weights)`,
+//! in which the scale of a lane is that of its columns.
 #![allow(unsafe_code)] // calls into tiers the processor was found to have, and outputs that threads write side by side
 
+use std::ops::Range;
+
 use super::dot::Q8_BLOCK;
-use super::matrix::{Dense, Q8Matrix, Rows};
+use super::kquants::{EIGHT, KMatrix, KQuant, Q4_BYTES, Q5_BYTES, Q6_BYTES, Runs};
+use super::matrix::{Dense, Kind, Q8Matrix, Rows};
 use crate::isa::Isa;
 use crate::multiply::Shared;
 use crate::pool::Pool;
 
+mod products;
 mod steps;
+#[cfg(test)]
+mod tests;
 
+use products::{k_products, products};
 use steps::plain;
 #[cfg(target_arch = "x86_64")]
 use steps::{avx_vnni, avx2, avx512, ssse3};
@@ -21,6 +33,8 @@ use steps::{avx_vnni, avx2, avx512, ssse3};
 const BLOCK: usize = 32;
 /// Sums of a block.
 const SUMS: usize = BLOCK / 4;
+/// Tokens that a row is multiplied with at once.
+const TILES: [usize; 3] = [4, 2, 1];
 /// Bytes of rows a thread takes at once.
 const PART_BYTES: usize = 64 << 10;
 
@@ -32,6 +46,8 @@ pub struct Q8Activations {
     k: usize,
     values: Vec<[i8; BLOCK]>,
     scales: Vec<f32>,
+    /// Sums of the first and of the second 16 numbers of a block, as they are rounded.
+    sums: [Vec<f32>; 2],
 }
 
 impl Q8Activations {
@@ -65,10 +81,16 @@ impl Q8Activations {
         self.k = k;
         self.values.clear();
         self.scales.clear();
+        let [first, second] = &mut self.sums;
+        first.clear();
+        second.clear();
         for block in blocks {
             let (values, scale) = crate::activations::int8_block(block);
             self.values.push(values);
             self.scales.push(scale);
+            let (early, late) = values.split_at(BLOCK / 2);
+            first.push(sum(early) * scale);
+            second.push(sum(late) * scale);
         }
     }
 
@@ -77,8 +99,14 @@ impl Q8Activations {
         Token {
             values: &self.values[token * blocks..][..blocks],
             scales: &self.scales[token * blocks..][..blocks],
+            sums: [0, 1].map(|second| &self.sums[second][token * blocks..][..blocks]),
         }
     }
+}
+
+/// The sum of 16 bytes, exactly.
+fn sum(values: &[i8]) -> f32 {
+    f32::from(values.iter().map(|value| i16::from(*value)).sum::<i16>())
 }
 
 /// The blocks of a token.
@@ -86,13 +114,20 @@ impl Q8Activations {
 struct Token<'a> {
     values: &'a [[i8; BLOCK]],
     scales: &'a [f32],
+    sums: [&'a [f32]; 2],
 }
+
+/// A matrix that [`multiply_q8`] takes.
+pub trait Quantised: Dense {}
+
+impl Quantised for Q8Matrix {}
+impl Quantised for KMatrix {}
 
 /// `out[t][r] = sum over k of w[r][k] * x[t][k]`, for `x.m()` tokens, row-major by token.
 ///
 /// # Panics
 /// When `x` does not have as many columns as `w`, or `out` is not `x.m() * w.rows()` long.
-pub fn multiply_q8(w: &Q8Matrix, x: &Q8Activations, out: &mut [f32], pool: &Pool) {
+pub fn multiply_q8(w: &impl Quantised, x: &Q8Activations, out: &mut [f32], pool: &Pool) {
     multiply_q8_with(Isa::active(), w, x, out, pool);
 }
 
@@ -100,74 +135,137 @@ pub fn multiply_q8(w: &Q8Matrix, x: &Q8Activations, out: &mut [f32], pool: &Pool
 ///
 /// # Panics
 /// As [`multiply_q8`], and when the processor does not have the tier.
-pub fn multiply_q8_with(isa: Isa, w: &Q8Matrix, x: &Q8Activations, out: &mut [f32], pool: &Pool) {
-    assert!(isa.is_supported(), "{} is not on this processor", isa.name());
-    assert_eq!(
-        w.cols(),
-        x.k,
-        "weights of {} columns, activations of {}",
-        w.cols(),
-        x.k
-    );
-    assert_eq!(
-        out.len(),
-        x.m * w.rows(),
-        "outputs of {} tokens x {} rows",
-        x.m,
-        w.rows()
-    );
-    let rows: &Rows = w.of();
-    let tokens: Vec<Token<'_>> = (0..x.m).map(|token| x.token(token)).collect();
-    let out = Shared(out.as_mut_ptr());
-    let height = (PART_BYTES / rows.row(0).len())
-        .max(1)
-        .min(w.rows().div_ceil(4 * pool.active()));
-    pool.run(w.rows().div_ceil(height), &|part| {
-        let range = part * height..((part + 1) * height).min(w.rows());
-        let mut first = 0;
-        while first < x.m {
-            // Of many tokens, few at a time with all rows of the part: both stay in the nearest cache.
-            let count = if x.m - first >= 4 { 4 } else { 1 };
-            for row in range.clone() {
-                let mut outputs = [0.0; 4];
-                // SAFETY: the tier was checked above.
-                unsafe {
-                    product(
-                        isa,
-                        rows.row(row),
-                        &tokens[first..first + count],
-                        &mut outputs[..count],
-                    );
-                }
-                for (token, output) in outputs[..count].iter().enumerate() {
-                    // SAFETY: within `out`, whose length was checked; no other part has this row.
-                    unsafe { out.write((first + token) * w.rows() + row, &[*output]) };
-                }
-            }
-            first += count;
+pub fn multiply_q8_with(isa: Isa, w: &impl Quantised, x: &Q8Activations, out: &mut [f32], pool: &Pool) {
+    multiply_each_with(isa, &mut [Product::new(w, x, 0..x.m, out)], pool);
+}
+
+/// The product of a matrix with some tokens, for [`multiply_each`].
+#[derive(Debug)]
+pub struct Product<'a> {
+    rows: &'a Rows,
+    tokens: Vec<Token<'a>>,
+    out: &'a mut [f32],
+}
+
+impl<'a> Product<'a> {
+    /// Of `w` with these tokens of `x`, in this order: `out` gets a row for each.
+    ///
+    /// # Panics
+    /// When `x` does not have as many columns as `w` or lacks a token, or `out` does not have `w.rows()` for each of them.
+    pub fn new(
+        w: &'a impl Quantised,
+        x: &'a Q8Activations,
+        tokens: impl IntoIterator<Item = usize>,
+        out: &'a mut [f32],
+    ) -> Self {
+        let (cols, count) = (w.cols(), w.rows());
+        assert_eq!(cols, x.k, "weights of {cols} columns, activations of {}", x.k);
+        let tokens: Vec<Token<'a>> = tokens.into_iter().map(|token| x.token(token)).collect();
+        let wanted = tokens.len() * count;
+        assert_eq!(
+            out.len(),
+            wanted,
+            "outputs of {} tokens x {count} rows",
+            tokens.len()
+        );
+        Self {
+            rows: w.rows_of(),
+            tokens,
+            out,
         }
+    }
+}
+
+/// Several products in one go, for matrices so small that waiting for all threads after each would take a good part of the time.
+pub fn multiply_each(products: &mut [Product<'_>], pool: &Pool) {
+    multiply_each_with(Isa::active(), products, pool);
+}
+
+/// A product whose rows threads share.
+struct Job<'a> {
+    rows: &'a Rows,
+    tokens: &'a [Token<'a>],
+    out: Shared,
+    /// Rows of a part.
+    height: usize,
+}
+
+fn multiply_each_with(isa: Isa, products: &mut [Product<'_>], pool: &Pool) {
+    assert!(isa.is_supported(), "{} is not on this processor", isa.name());
+    let jobs: Vec<Job<'_>> = products
+        .iter_mut()
+        .map(|product| Job {
+            rows: product.rows,
+            tokens: &product.tokens,
+            out: Shared(product.out.as_mut_ptr()),
+            height: (PART_BYTES / product.rows.row(0).len())
+                .max(1)
+                .min(product.rows.count().div_ceil(4 * pool.active())),
+        })
+        .collect();
+    let parts: Vec<(&Job<'_>, usize)> = jobs
+        .iter()
+        .flat_map(|job| {
+            (0..job.rows.count())
+                .step_by(job.height)
+                .map(move |first| (job, first))
+        })
+        .collect();
+    pool.run(parts.len(), &|part| {
+        let (job, first) = parts[part];
+        let range = first..(first + job.height).min(job.rows.count());
+        // SAFETY: the tier was checked above, and no other part has these rows of this product.
+        unsafe { part_of(isa, job, range) };
     });
 }
 
-/// The products of a row with one or four tokens.
+/// Some rows of a product.
+///
+/// # Safety
+/// The processor must have the tier, see [`Isa::is_supported`], and the rows' outputs must belong to the calling thread alone.
+unsafe fn part_of(isa: Isa, job: &Job<'_>, range: Range<usize>) {
+    let mut first = 0;
+    while first < job.tokens.len() {
+        // Of many tokens, few at a time with all rows of the part: both stay in the nearest cache.
+        let few = TILES
+            .into_iter()
+            .find(|few| *few <= job.tokens.len() - first)
+            .unwrap_or(1);
+        let tokens = &job.tokens[first..first + few];
+        for row in range.clone() {
+            let (kind, weights) = (job.rows.kind(), job.rows.row(row));
+            let mut outputs = [0.0; TILES[0]];
+            // SAFETY: the caller's.
+            unsafe { product(isa, kind, weights, tokens, &mut outputs[..few]) };
+            for (token, output) in outputs[..few].iter().enumerate() {
+                let at = (first + token) * job.rows.count() + row;
+                // SAFETY: within the product's outputs, whose length was checked; the row is the caller's.
+                unsafe { job.out.write(at, &[*output]) };
+            }
+        }
+        first += few;
+    }
+}
+
+/// The products of a row with as many tokens as one of [`TILES`].
 ///
 /// # Safety
 /// The processor must have the tier, see [`Isa::is_supported`].
-unsafe fn product(isa: Isa, row: &[u8], tokens: &[Token<'_>], out: &mut [f32]) {
+unsafe fn product(isa: Isa, kind: Kind, row: &[u8], tokens: &[Token<'_>], out: &mut [f32]) {
     match isa {
         // SAFETY: the caller's.
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512Vnni => unsafe { avx512::product(row, tokens, out) },
+        Isa::Avx512Vnni => unsafe { avx512::product(kind, row, tokens, out) },
         // SAFETY: the caller's.
         #[cfg(target_arch = "x86_64")]
-        Isa::AvxVnni => unsafe { avx_vnni::product(row, tokens, out) },
+        Isa::AvxVnni => unsafe { avx_vnni::product(kind, row, tokens, out) },
         // SAFETY: the caller's.
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => unsafe { avx2::product(row, tokens, out) },
+        Isa::Avx2 => unsafe { avx2::product(kind, row, tokens, out) },
         // SAFETY: the caller's.
         #[cfg(target_arch = "x86_64")]
-        Isa::Ssse3 => unsafe { ssse3::product(row, tokens, out) },
-        _ => plain::product(row, tokens, out),
+        Isa::Ssse3 => unsafe { ssse3::product(kind, row, tokens, out) },
+        _ => plain::product(kind, row, tokens, out),
     }
 }
 
@@ -182,175 +280,4 @@ fn reduce(mut totals: [f32; 2 * SUMS]) -> f32 {
         half /= 2;
     }
     totals[0]
-}
-
-/// Makes `product` of the steps in scope: `Weights`, 32 bytes of them as the tier wants them, by `weights`; `Floats`, eight
-/// floats; `sums`, the sums of a block as floats; `zero`, `splat`, `half` (an fp16 as float in all lanes), `times`, `plus`,
-/// `store`.
-macro_rules! products {
-    ($(#[$feature:meta])?) => {
-        use super::super::{BLOCK, Q8_BLOCK, SUMS, Token, reduce};
-        use crate::kernel::prefetch;
-
-        $(#[$feature])?
-        pub(in super::super) fn product(row: &[u8], tokens: &[Token<'_>], out: &mut [f32]) {
-            match *tokens {
-                [a, b, c, d] => tile([a, b, c, d], row, out),
-                [a] => tile([a], row, out),
-                _ => unreachable!("no tile of {} tokens", tokens.len()),
-            }
-        }
-
-        /// The scale of a block, and its weights.
-        #[inline]
-        $(#[$feature])?
-        fn block_of(block: &[u8; Q8_BLOCK]) -> (Floats, Weights) {
-            let Some((scale, values)) = block.split_first_chunk::<2>() else {
-                unreachable!("a block begins with its scale");
-            };
-            let Some(values) = values.first_chunk::<BLOCK>() else {
-                unreachable!("a block holds 32 bytes");
-            };
-            (half(u16::from_le_bytes(*scale)), weights(values))
-        }
-
-        $(#[$feature])?
-        fn tile<const M: usize>(mut tokens: [Token<'_>; M], row: &[u8], out: &mut [f32]) {
-            let blocks = row.as_chunks::<Q8_BLOCK>().0;
-            for j in 0..M {
-                tokens[j].values = &tokens[j].values[..blocks.len()];
-                tokens[j].scales = &tokens[j].scales[..blocks.len()];
-            }
-            let mut totals = [[zero(); 2]; M];
-            let (pairs, last) = blocks.as_chunks::<2>();
-            for (at, pair) in pairs.iter().enumerate() {
-                for (odd, block) in pair.iter().enumerate() {
-                    prefetch(block.as_ptr());
-                    let (scale, values) = block_of(block);
-                    for j in 0..M {
-                        let b = 2 * at + odd;
-                        let sums = times(sums(&values, &tokens[j].values[b]), splat(tokens[j].scales[b]));
-                        totals[j][odd] = plus(totals[j][odd], times(sums, scale));
-                    }
-                }
-            }
-            if let [block] = last {
-                let (scale, values) = block_of(block);
-                for j in 0..M {
-                    let b = blocks.len() - 1;
-                    let sums = times(sums(&values, &tokens[j].values[b]), splat(tokens[j].scales[b]));
-                    totals[j][0] = plus(totals[j][0], times(sums, scale));
-                }
-            }
-            for j in 0..M {
-                let mut lanes = [0.0; 2 * SUMS];
-                let (first, second) = lanes.split_at_mut(SUMS);
-                store(first, totals[j][0]);
-                store(second, totals[j][1]);
-                out[j] = reduce(lanes);
-            }
-        }
-    };
-}
-
-use products;
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::{Q8Activations, multiply_q8_with};
-    use crate::dense::{Dense, Q8Matrix};
-    use crate::isa::Isa;
-    use crate::pool::Pool;
-
-    fn product(isa: Isa, w: &Q8Matrix, x: &[f32], m: usize, pool: &Pool) -> Vec<f32> {
-        let mut quantised = Q8Activations::new();
-        quantised.quantize(x, m, w.cols());
-        let mut out = vec![f32::NAN; m * w.rows()];
-        multiply_q8_with(isa, w, &quantised, &mut out, pool);
-        out
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(60))]
-
-        #[test]
-        fn every_tier_gives_the_same_floats_near_the_exact_ones(
-            rows in 1..40_usize,
-            blocks in 1..8_usize,
-            m in 1..11_usize,
-            weights in prop::collection::vec(any::<i8>(), 40 * 8 * 32),
-            x in prop::collection::vec(-5.0..5.0_f32, 11 * 8 * 32),
-        ) {
-            let pool = Pool::new(2);
-            let cols = 32 * blocks;
-            let mut bytes = Vec::new();
-            for block in weights.as_chunks::<32>().0.iter().take(rows * blocks) {
-                bytes.extend(half::f16::from_f32(f32::from(block[0]) / 300.0).to_le_bytes());
-                bytes.extend(block.iter().map(|w| w.cast_unsigned()));
-            }
-            let w = Q8Matrix::copied(&bytes, rows, cols).unwrap();
-            let x = &x[..m * cols];
-            let expected = product(Isa::Scalar, &w, x, m, &pool);
-            for isa in Isa::supported() {
-                prop_assert_eq!(&product(isa, &w, x, m, &pool), &expected, "{}", isa.name());
-                for (token, x) in x.chunks_exact(cols).enumerate() {
-                    let alone = product(isa, &w, x, 1, &pool);
-                    prop_assert_eq!(&alone[..], &expected[token * rows..][..rows], "{} alone", isa.name());
-                }
-            }
-            let mut row = vec![0.0; cols];
-            for r in 0..rows {
-                w.row_f32(r, &mut row);
-                for (token, x) in x.chunks_exact(cols).enumerate() {
-                    let exact: f64 = row.iter().zip(x).map(|(w, x)| f64::from(*w) * f64::from(*x)).sum();
-                    // Half a step of every value, at worst all on one side.
-                    let bound: f64 = row
-                        .chunks(32)
-                        .zip(x.chunks(32))
-                        .map(|(w, x)| {
-                            let max = x.iter().fold(0.0, |max: f32, x| max.max(x.abs()));
-                            w.iter().map(|w| f64::from(w.abs() * max)).sum::<f64>() / 253.0
-                        })
-                        .sum();
-                    let error = (f64::from(expected[token * rows + r]) - exact).abs();
-                    prop_assert!(error <= bound + 1e-5, "{error} above {bound}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn extremes_do_not_overflow_in_any_tier() {
-        let pool = Pool::new(1);
-        for weight in [i8::MIN, -127, 127] {
-            let mut bytes = Vec::new();
-            for _ in 0..3 {
-                bytes.extend(half::f16::ONE.to_le_bytes());
-                bytes.extend([weight.cast_unsigned(); 32]);
-            }
-            let w = Q8Matrix::copied(&bytes, 1, 96).unwrap();
-            for x in [127.0, -127.0] {
-                // 127 at a scale of 1.
-                let expected = 96.0 * f32::from(weight) * x;
-                for isa in Isa::supported() {
-                    assert_eq!(product(isa, &w, &[x; 96], 1, &pool), [expected], "{}", isa.name());
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn what_is_not_finite_is_not_hidden() {
-        let pool = Pool::new(1);
-        let mut bytes = half::f16::ONE.to_le_bytes().to_vec();
-        bytes.extend([1; 32]);
-        let w = Q8Matrix::copied(&bytes, 1, 32).unwrap();
-        let mut x = [1.0; 32];
-        x[5] = f32::INFINITY;
-        for isa in Isa::supported() {
-            assert!(product(isa, &w, &x, 1, &pool)[0].is_nan(), "{}", isa.name());
-        }
-    }
 }

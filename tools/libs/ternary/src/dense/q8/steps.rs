@@ -1,5 +1,6 @@
 //! What the instruction sets give for blocks of bytes. Where bytes of one operand must be unsigned, weights lose their
-//! sign to the activations: a pair of products is at most 2 x 128 x 127 = 32512, within int16.
+//! sign to the activations: a pair of products is at most 2 x 128 x 127 = 32512, within int16. Codes of K-quants are
+//! unsigned, and smaller.
 #![allow(unsafe_code)] // loads and stores of whole registers
 #![allow(clippy::wildcard_imports)] // the names of intrinsics say where they are from
 
@@ -7,10 +8,40 @@
 pub(crate) mod plain {
     use crate::dense::widen;
 
+    type Bytes = [u8; BLOCK];
     type Weights = [i8; BLOCK];
     type Floats = [f32; SUMS];
 
     super::super::products!();
+
+    #[inline(always)]
+    fn bytes(bytes: &[u8; BLOCK]) -> Bytes {
+        *bytes
+    }
+
+    #[inline(always)]
+    fn shifted(bytes: Bytes, by: i32) -> Bytes {
+        if by < 0 {
+            bytes.map(|byte| byte >> -by)
+        } else {
+            bytes.map(|byte| byte << by)
+        }
+    }
+
+    #[inline(always)]
+    fn masked(bytes: Bytes, mask: u8) -> Bytes {
+        bytes.map(|byte| byte & mask)
+    }
+
+    #[inline(always)]
+    fn joined(a: Bytes, b: Bytes) -> Bytes {
+        std::array::from_fn(|at| a[at] | b[at])
+    }
+
+    #[inline(always)]
+    fn dots(codes: &Bytes, values: &[i8; BLOCK]) -> Floats {
+        sums(&codes.map(u8::cast_signed), values)
+    }
 
     #[inline(always)]
     fn weights(bytes: &[u8; BLOCK]) -> Weights {
@@ -36,6 +67,16 @@ pub(crate) mod plain {
     #[inline(always)]
     fn splat(value: f32) -> Floats {
         [value; SUMS]
+    }
+
+    #[inline(always)]
+    fn halves(first: f32, second: f32) -> Floats {
+        std::array::from_fn(|lane| if lane < SUMS / 2 { first } else { second })
+    }
+
+    #[inline(always)]
+    fn load(floats: &[f32; SUMS]) -> Floats {
+        *floats
     }
 
     #[inline(always)]
@@ -65,6 +106,7 @@ macro_rules! steps_256 {
     ($features:literal) => {
         use std::arch::x86_64::*;
 
+        type Bytes = __m256i;
         /// Magnitudes, and the bytes themselves for their signs.
         type Weights = [__m256i; 2];
         type Floats = __m256;
@@ -73,9 +115,47 @@ macro_rules! steps_256 {
 
         #[inline]
         #[target_feature(enable = $features)]
-        fn weights(bytes: &[u8; BLOCK]) -> Weights {
+        fn bytes(bytes: &[u8; BLOCK]) -> Bytes {
             // SAFETY: 32 bytes are read, as many as there are.
-            let bytes = unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) };
+            unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
+        }
+
+        /// Bits of a neighbour come in, which the mask must take away.
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn shifted(bytes: Bytes, by: i32) -> Bytes {
+            let count = _mm_cvtsi32_si128(by.abs());
+            if by < 0 {
+                _mm256_srl_epi16(bytes, count)
+            } else {
+                _mm256_sll_epi16(bytes, count)
+            }
+        }
+
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn masked(bytes: Bytes, mask: u8) -> Bytes {
+            _mm256_and_si256(bytes, _mm256_set1_epi8(mask.cast_signed()))
+        }
+
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn joined(a: Bytes, b: Bytes) -> Bytes {
+            _mm256_or_si256(a, b)
+        }
+
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn dots(codes: &Bytes, values: &[i8; BLOCK]) -> Floats {
+            // SAFETY: 32 bytes are read, as many as there are.
+            let values = unsafe { _mm256_loadu_si256(values.as_ptr().cast()) };
+            _mm256_cvtepi32_ps(sum(*codes, values))
+        }
+
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn weights(block: &[u8; BLOCK]) -> Weights {
+            let bytes = bytes(block);
             [_mm256_abs_epi8(bytes), bytes]
         }
 
@@ -97,6 +177,19 @@ macro_rules! steps_256 {
         #[target_feature(enable = $features)]
         fn splat(value: f32) -> Floats {
             _mm256_set1_ps(value)
+        }
+
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn halves(first: f32, second: f32) -> Floats {
+            _mm256_blend_ps::<0xf0>(_mm256_set1_ps(first), _mm256_set1_ps(second))
+        }
+
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn load(floats: &[f32; SUMS]) -> Floats {
+            // SAFETY: 8 floats are read, as many as there are.
+            unsafe { _mm256_loadu_ps(floats.as_ptr()) }
         }
 
         #[inline]
@@ -171,6 +264,7 @@ pub(crate) mod ssse3 {
 
     use crate::dense::widen;
 
+    type Bytes = [__m128i; 2];
     /// Magnitudes, and the bytes themselves for their signs.
     type Weights = [[__m128i; 2]; 2];
     type Floats = [__m128; 2];
@@ -179,32 +273,75 @@ pub(crate) mod ssse3 {
 
     #[inline]
     #[target_feature(enable = "ssse3")]
-    fn load(bytes: &[u8; 16]) -> __m128i {
-        // SAFETY: 16 bytes are read, as many as there are.
-        unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) }
+    fn bytes(bytes: &[u8; BLOCK]) -> Bytes {
+        let bytes: *const __m128i = bytes.as_ptr().cast();
+        // SAFETY: 32 bytes are read, as many as there are.
+        unsafe { [_mm_loadu_si128(bytes), _mm_loadu_si128(bytes.add(1))] }
     }
 
     #[inline]
     #[target_feature(enable = "ssse3")]
-    fn weights(bytes: &[u8; BLOCK]) -> Weights {
-        let halves = bytes.as_chunks().0;
-        let (first, second) = (load(&halves[0]), load(&halves[1]));
+    fn signed(bytes: &[i8; BLOCK]) -> Bytes {
+        let bytes: *const __m128i = bytes.as_ptr().cast();
+        // SAFETY: 32 bytes are read, as many as there are.
+        unsafe { [_mm_loadu_si128(bytes), _mm_loadu_si128(bytes.add(1))] }
+    }
+
+    /// Bits of a neighbour come in, which the mask must take away.
+    #[inline]
+    #[target_feature(enable = "ssse3")]
+    fn shifted([first, second]: Bytes, by: i32) -> Bytes {
+        let count = _mm_cvtsi32_si128(by.abs());
+        if by < 0 {
+            [_mm_srl_epi16(first, count), _mm_srl_epi16(second, count)]
+        } else {
+            [_mm_sll_epi16(first, count), _mm_sll_epi16(second, count)]
+        }
+    }
+
+    #[inline]
+    #[target_feature(enable = "ssse3")]
+    fn masked([first, second]: Bytes, mask: u8) -> Bytes {
+        let mask = _mm_set1_epi8(mask.cast_signed());
+        [_mm_and_si128(first, mask), _mm_and_si128(second, mask)]
+    }
+
+    #[inline]
+    #[target_feature(enable = "ssse3")]
+    fn joined(a: Bytes, b: Bytes) -> Bytes {
+        [_mm_or_si128(a[0], b[0]), _mm_or_si128(a[1], b[1])]
+    }
+
+    #[inline]
+    #[target_feature(enable = "ssse3")]
+    fn weights(block: &[u8; BLOCK]) -> Weights {
+        let [first, second] = bytes(block);
         [[_mm_abs_epi8(first), first], [_mm_abs_epi8(second), second]]
     }
 
     #[inline]
     #[target_feature(enable = "ssse3")]
-    fn sums_of([magnitudes, signs]: [__m128i; 2], values: &[i8; 16]) -> __m128 {
-        let values = _mm_sign_epi8(load(&values.map(i8::cast_unsigned)), signs);
-        let pairs = _mm_maddubs_epi16(magnitudes, values);
+    fn dot(unsigned: __m128i, values: __m128i) -> __m128 {
+        let pairs = _mm_maddubs_epi16(unsigned, values);
         _mm_cvtepi32_ps(_mm_madd_epi16(pairs, _mm_set1_epi16(1)))
     }
 
     #[inline]
     #[target_feature(enable = "ssse3")]
+    fn dots(codes: &Bytes, values: &[i8; BLOCK]) -> Floats {
+        let [first, second] = signed(values);
+        [dot(codes[0], first), dot(codes[1], second)]
+    }
+
+    #[inline]
+    #[target_feature(enable = "ssse3")]
     fn sums(weights: &Weights, values: &[i8; BLOCK]) -> Floats {
-        let halves = values.as_chunks().0;
-        [sums_of(weights[0], &halves[0]), sums_of(weights[1], &halves[1])]
+        let [first, second] = signed(values);
+        let [[a, a_signs], [b, b_signs]] = *weights;
+        [
+            dot(a, _mm_sign_epi8(first, a_signs)),
+            dot(b, _mm_sign_epi8(second, b_signs)),
+        ]
     }
 
     #[inline]
@@ -217,6 +354,20 @@ pub(crate) mod ssse3 {
     #[target_feature(enable = "ssse3")]
     fn splat(value: f32) -> Floats {
         [_mm_set1_ps(value); 2]
+    }
+
+    #[inline]
+    #[target_feature(enable = "ssse3")]
+    fn halves(first: f32, second: f32) -> Floats {
+        [_mm_set1_ps(first), _mm_set1_ps(second)]
+    }
+
+    #[inline]
+    #[target_feature(enable = "ssse3")]
+    fn load(floats: &[f32; SUMS]) -> Floats {
+        let floats = floats.as_ptr();
+        // SAFETY: 8 floats are read, as many as there are.
+        unsafe { [_mm_loadu_ps(floats), _mm_loadu_ps(floats.add(4))] }
     }
 
     #[inline]

@@ -1,0 +1,244 @@
+//! K-quants: blocks of 256 numbers in codes of 4 to 6 bits, with scales within scales, as ggml lays them out.
+//!
+//! A block is 8 blocks of 32 columns, each of two runs of 16. A number is its code times the scale of its run minus the
+//! offset of its run:
+//! - Q4_K (144 bytes): an fp16 scale and an fp16 step of the offsets; 12 bytes with 6 bits of scale and of offset for
+//!   each 32 columns; 128 bytes of codes, of which the low nibbles of 32 bytes are 32 columns and the high ones the next 32.
+//! - Q5_K (176 bytes): as Q4_K, and before the codes 32 bytes whose bits `b` are the fifth bits of columns `32b..32b+32`.
+//! - Q6_K (210 bytes): for each 128 columns 64 bytes of low nibbles, then for each 128 columns 32 bytes of highest two bits,
+//!   then a signed byte of scale for each 16 columns, then an fp16 scale of these. The offset is 32 steps of the run.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use memmap2::Mmap;
+
+use super::half_float::widen;
+use super::matrix::{Dense, DenseError, Kind, Rows, sealed::Sealed};
+
+/// Columns of a block.
+pub(super) const BLOCK: usize = 256;
+/// Blocks of 32 columns in a block.
+pub(super) const EIGHT: usize = BLOCK / 32;
+/// Bytes of a block of Q4_K.
+pub(super) const Q4_BYTES: usize = 144;
+/// Bytes of a block of Q5_K.
+pub(super) const Q5_BYTES: usize = 176;
+/// Bytes of a block of Q6_K.
+pub(super) const Q6_BYTES: usize = 210;
+
+/// One of the K-quants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KQuant {
+    /// Q4_K: ggml's type 12.
+    Q4,
+    /// Q5_K: ggml's type 13.
+    Q5,
+    /// Q6_K: ggml's type 14.
+    Q6,
+}
+
+impl KQuant {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Q4, Self::Q5, Self::Q6];
+
+    /// As ggml calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Q4 => "Q4_K",
+            Self::Q5 => "Q5_K",
+            Self::Q6 => "Q6_K",
+        }
+    }
+
+    /// Bytes of a block of 256 columns.
+    pub fn block_bytes(self) -> usize {
+        match self {
+            Self::Q4 => Q4_BYTES,
+            Self::Q5 => Q5_BYTES,
+            Self::Q6 => Q6_BYTES,
+        }
+    }
+}
+
+/// A matrix of K-quants. The columns are a multiple of 256.
+#[derive(Debug)]
+pub struct KMatrix(Rows);
+
+impl KMatrix {
+    /// A matrix on a range of a map, in the file's own byte order; nothing is copied.
+    pub fn on_map(
+        kind: KQuant,
+        map: Arc<Mmap>,
+        range: Range<usize>,
+        rows: usize,
+        cols: usize,
+    ) -> Result<Self, DenseError> {
+        Rows::on_map(Kind::K(kind), map, range, rows, cols).map(Self)
+    }
+
+    /// A matrix of its own, copied from bytes.
+    pub fn copied(kind: KQuant, bytes: &[u8], rows: usize, cols: usize) -> Result<Self, DenseError> {
+        Rows::copied(Kind::K(kind), bytes, rows, cols).map(Self)
+    }
+}
+
+impl Sealed for KMatrix {
+    fn rows_of(&self) -> &Rows {
+        &self.0
+    }
+}
+
+impl Dense for KMatrix {}
+
+/// Scales of a block: of the first and the second 16 columns of each 32, and what of them a sum of activations counts, which
+/// is the offset with its sign turned.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Runs {
+    pub scales: [[f32; EIGHT]; 2],
+    pub offsets: [[f32; EIGHT]; 2],
+}
+
+impl Runs {
+    /// The scales of a block whose codes have so many bits. Each is exact: of 11 bits times at most 8, or 13 with the 32 of
+    /// Q6_K, whose lowest 5 are zero.
+    #[inline(always)]
+    pub fn of<const BITS: usize>(block: &[u8]) -> Self {
+        if BITS == 6 {
+            let scale = half(block, 208);
+            let steps: &[u8] = &block[192..208];
+            let mut runs = Self {
+                scales: [[0.0; EIGHT]; 2],
+                offsets: [[0.0; EIGHT]; 2],
+            };
+            for second in 0..2 {
+                for b in 0..EIGHT {
+                    let step = f32::from(steps[2 * b + second].cast_signed());
+                    runs.scales[second][b] = scale * step;
+                    runs.offsets[second][b] = -32.0 * (scale * step);
+                }
+            }
+            runs
+        } else {
+            let (scale, step) = (half(block, 0), half(block, 2));
+            let [scale_bits, offset_bits] = six_bits(block);
+            let (mut scales, mut offsets) = ([0.0; EIGHT], [0.0; EIGHT]);
+            for b in 0..EIGHT {
+                scales[b] = scale * f32::from(scale_bits[b]);
+                offsets[b] = -step * f32::from(offset_bits[b]);
+            }
+            Self {
+                scales: [scales; 2],
+                offsets: [offsets; 2],
+            }
+        }
+    }
+}
+
+/// The fp16 at a place of a block.
+#[inline(always)]
+fn half(block: &[u8], at: usize) -> f32 {
+    widen(u16::from_le_bytes([block[at], block[at + 1]]))
+}
+
+/// The scales and offsets of Q4_K and Q5_K: of the last four blocks of 32, the highest two bits stand above the first
+/// four's.
+#[inline(always)]
+fn six_bits(block: &[u8]) -> [[u8; EIGHT]; 2] {
+    let word = |at: usize| u32::from_le_bytes([block[at], block[at + 1], block[at + 2], block[at + 3]]);
+    let (scales, offsets, last) = (word(4), word(8), word(12));
+    let joined = |first: u32, low: u32| {
+        let high = low & 0x0f0f_0f0f | (first >> 6 & 0x0303_0303) << 4;
+        (u64::from(high) << 32 | u64::from(first & 0x3f3f_3f3f)).to_le_bytes()
+    };
+    [joined(scales, last), joined(offsets, last >> 4)]
+}
+
+/// Blocks as floats. An inline function, so that it is compiled for the tier that calls it.
+#[inline(always)]
+pub(super) fn take_apart(kind: KQuant, blocks: &[u8], out: &mut [f32]) {
+    let out = out.as_chunks_mut::<BLOCK>().0;
+    match kind {
+        KQuant::Q4 => each(blocks.as_chunks::<Q4_BYTES>().0, out, q4),
+        KQuant::Q5 => each(blocks.as_chunks::<Q5_BYTES>().0, out, q5),
+        KQuant::Q6 => each(blocks.as_chunks::<Q6_BYTES>().0, out, q6),
+    }
+}
+
+#[inline(always)]
+fn each<const SIZE: usize>(
+    blocks: &[[u8; SIZE]],
+    out: &mut [[f32; BLOCK]],
+    one: impl Fn(&[u8; SIZE], &mut [f32; BLOCK]),
+) {
+    for (block, out) in blocks.iter().zip(out) {
+        one(block, out);
+    }
+}
+
+#[inline(always)]
+fn q4(block: &[u8; Q4_BYTES], out: &mut [f32; BLOCK]) {
+    let Runs { scales, offsets } = Runs::of::<4>(block);
+    for (pair, out) in out.as_chunks_mut::<64>().0.iter_mut().enumerate() {
+        let (a, b) = (2 * pair, 2 * pair + 1);
+        for c in 0..32 {
+            let q = block[16 + 32 * pair + c];
+            out[c] = scales[0][a] * f32::from(q & 15) + offsets[0][a];
+            out[32 + c] = scales[0][b] * f32::from(q >> 4) + offsets[0][b];
+        }
+    }
+}
+
+#[inline(always)]
+fn q5(block: &[u8; Q5_BYTES], out: &mut [f32; BLOCK]) {
+    let Runs { scales, offsets } = Runs::of::<5>(block);
+    for (pair, out) in out.as_chunks_mut::<64>().0.iter_mut().enumerate() {
+        let (a, b) = (2 * pair, 2 * pair + 1);
+        for c in 0..32 {
+            let (q, top) = (block[48 + 32 * pair + c], block[16 + c]);
+            out[c] = scales[0][a] * f32::from(q & 15 | (top >> a & 1) << 4) + offsets[0][a];
+            out[32 + c] = scales[0][b] * f32::from(q >> 4 | (top >> b & 1) << 4) + offsets[0][b];
+        }
+    }
+}
+
+#[inline(always)]
+fn q6(block: &[u8; Q6_BYTES], out: &mut [f32; BLOCK]) {
+    let Runs { scales, .. } = Runs::of::<6>(block);
+    for (b, out) in out.as_chunks_mut::<32>().0.iter_mut().enumerate() {
+        let (half, quarter) = (b / 4, b % 4);
+        for (second, out) in out.as_chunks_mut::<16>().0.iter_mut().enumerate() {
+            for c in 0..16 {
+                let at = 16 * second + c;
+                let q = block[64 * half + quarter % 2 * 32 + at] >> (quarter / 2 * 4) & 15;
+                let top = block[128 + 32 * half + at] >> (2 * quarter) & 3;
+                out[c] = scales[second][b] * (f32::from(q | top << 4) - 32.0);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::KQuant;
+
+    /// Blocks of noise whose fp16 are numbers of common size.
+    pub fn blocks(kind: KQuant, count: usize, seed: u64) -> Vec<u8> {
+        let mut state = seed | 1;
+        let mut bytes = vec![0; count * kind.block_bytes()];
+        for byte in &mut bytes {
+            state ^= state >> 12;
+            state ^= state << 25;
+            state ^= state >> 27;
+            *byte = (state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 56) as u8;
+        }
+        for block in bytes.chunks_exact_mut(kind.block_bytes()) {
+            let halves: &[usize] = if kind == KQuant::Q6 { &[209] } else { &[1, 3] };
+            for &high in halves {
+                // From 2^-7 to 2^-3, of either sign.
+                block[high] = block[high] & 0x8f | 0x20;
+            }
+        }
+        bytes
+    }
+}

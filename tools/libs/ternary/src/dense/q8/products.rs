@@ -1,0 +1,209 @@
+//! The products of a row with one, two or four tokens, written once for all tiers.
+
+/// Makes `product`, and the products of Q8_0, of the steps in scope: `Weights`, 32 bytes of them as the tier wants them, by
+/// `weights`; `Floats`, eight floats; `sums`, the sums of a block as floats; `zero`, `splat`, `half` (an fp16 as float in all
+/// lanes), `times`, `plus`, `store`.
+macro_rules! products {
+    ($(#[$feature:meta])?) => {
+        use super::super::{
+            BLOCK, EIGHT, KQuant, Kind, Q4_BYTES, Q5_BYTES, Q6_BYTES, Q8_BLOCK, Runs, SUMS, Token, reduce,
+        };
+        use crate::kernel::prefetch;
+
+        super::super::k_products!($(#[$feature])?);
+
+        $(#[$feature])?
+        pub(in super::super) fn product(kind: Kind, row: &[u8], tokens: &[Token<'_>], out: &mut [f32]) {
+            match *tokens {
+                [a, b, c, d] => of_kind(kind, [a, b, c, d], row, out),
+                [a, b] => of_kind(kind, [a, b], row, out),
+                [a] => of_kind(kind, [a], row, out),
+                _ => unreachable!("no tile of {} tokens", tokens.len()),
+            }
+        }
+
+        $(#[$feature])?
+        fn of_kind<const M: usize>(kind: Kind, tokens: [Token<'_>; M], row: &[u8], out: &mut [f32]) {
+            match kind {
+                Kind::Q8 => tile(tokens, row, out),
+                Kind::K(KQuant::Q4) => k_tile::<4, Q4_BYTES, M>(tokens, row, out),
+                Kind::K(KQuant::Q5) => k_tile::<5, Q5_BYTES, M>(tokens, row, out),
+                Kind::K(KQuant::Q6) => k_tile::<6, Q6_BYTES, M>(tokens, row, out),
+                Kind::F16 => unreachable!("the types of matrices are Q8Matrix and KMatrix"),
+            }
+        }
+
+        /// The scale of a block, and its weights.
+        #[inline]
+        $(#[$feature])?
+        fn block_of(block: &[u8; Q8_BLOCK]) -> (Floats, Weights) {
+            let Some((scale, values)) = block.split_first_chunk::<2>() else {
+                unreachable!("a block begins with its scale");
+            };
+            let Some(values) = values.first_chunk::<BLOCK>() else {
+                unreachable!("a block holds 32 bytes");
+            };
+            (half(u16::from_le_bytes(*scale)), weights(values))
+        }
+
+        $(#[$feature])?
+        fn tile<const M: usize>(mut tokens: [Token<'_>; M], row: &[u8], out: &mut [f32]) {
+            let blocks = row.as_chunks::<Q8_BLOCK>().0;
+            for j in 0..M {
+                tokens[j].values = &tokens[j].values[..blocks.len()];
+                tokens[j].scales = &tokens[j].scales[..blocks.len()];
+            }
+            let mut totals = [[zero(); 2]; M];
+            let (pairs, last) = blocks.as_chunks::<2>();
+            for (at, pair) in pairs.iter().enumerate() {
+                for (odd, block) in pair.iter().enumerate() {
+                    prefetch(block.as_ptr());
+                    let (scale, values) = block_of(block);
+                    for j in 0..M {
+                        let b = 2 * at + odd;
+                        let sums = times(sums(&values, &tokens[j].values[b]), splat(tokens[j].scales[b]));
+                        totals[j][odd] = plus(totals[j][odd], times(sums, scale));
+                    }
+                }
+            }
+            if let [block] = last {
+                let (scale, values) = block_of(block);
+                for j in 0..M {
+                    let b = blocks.len() - 1;
+                    let sums = times(sums(&values, &tokens[j].values[b]), splat(tokens[j].scales[b]));
+                    totals[j][0] = plus(totals[j][0], times(sums, scale));
+                }
+            }
+            finish(&totals, out);
+        }
+
+        $(#[$feature])?
+        fn finish<const M: usize>(totals: &[[Floats; 2]; M], out: &mut [f32]) {
+            for j in 0..M {
+                let mut lanes = [0.0; 2 * SUMS];
+                let (first, second) = lanes.split_at_mut(SUMS);
+                store(first, totals[j][0]);
+                store(second, totals[j][1]);
+                out[j] = reduce(lanes);
+            }
+        }
+    };
+}
+
+/// Makes `k_tile`, the products of K-quants, of the steps in scope: `Bytes`, 32 of them, by `bytes`; `shifted`, by so many bits
+/// to the left, `masked`, `joined` (or); `dots`, the sums of a block of unsigned bytes as floats; `halves`, a float in the
+/// first four lanes and another in the last; `load`; and those of [`products`].
+///
+/// Codes are at most 63 and activations at least -128, so that a pair of products is within 2 x 63 x 128 = 16128, in int16,
+/// and a sum of four within 32256, exact as int32 and as float.
+macro_rules! k_products {
+    ($(#[$feature:meta])?) => {
+        $(#[$feature])?
+        fn k_tile<const BITS: usize, const SIZE: usize, const M: usize>(
+            tokens: [Token<'_>; M],
+            row: &[u8],
+            out: &mut [f32],
+        ) {
+            let blocks = row.as_chunks::<SIZE>().0;
+            let mut values: [&[[[i8; BLOCK]; EIGHT]]; M] = [&[]; M];
+            let mut scales: [&[[f32; EIGHT]]; M] = [&[]; M];
+            let mut sums: [[&[[f32; EIGHT]]; 2]; M] = [[&[]; 2]; M];
+            for j in 0..M {
+                values[j] = &tokens[j].values.as_chunks().0[..blocks.len()];
+                scales[j] = &tokens[j].scales.as_chunks().0[..blocks.len()];
+                for second in 0..2 {
+                    sums[j][second] = &tokens[j].sums[second].as_chunks().0[..blocks.len()];
+                }
+            }
+            let mut totals = [[zero(); 2]; M];
+            for (at, block) in blocks.iter().enumerate() {
+                let runs = Runs::of::<BITS>(block);
+                let mut factors = [[[0.0; EIGHT]; 2]; M];
+                let mut eight: [&[[i8; BLOCK]; EIGHT]; M] = [&[[0; BLOCK]; EIGHT]; M];
+                for j in 0..M {
+                    eight[j] = &values[j][at];
+                    for second in 0..2 {
+                        for b in 0..EIGHT {
+                            factors[j][second][b] = scales[j][at][b] * runs.scales[second][b];
+                        }
+                        let offsets = times(load(&sums[j][second][at]), load(&runs.offsets[second]));
+                        totals[j][second] = plus(totals[j][second], offsets);
+                    }
+                }
+                pair::<BITS, SIZE, 0, M>(block, eight, &factors, &mut totals);
+                pair::<BITS, SIZE, 1, M>(block, eight, &factors, &mut totals);
+                pair::<BITS, SIZE, 2, M>(block, eight, &factors, &mut totals);
+                pair::<BITS, SIZE, 3, M>(block, eight, &factors, &mut totals);
+            }
+            finish(&totals, out);
+        }
+
+        /// Counts the codes of two blocks of 32 columns.
+        #[inline]
+        $(#[$feature])?
+        fn pair<const BITS: usize, const SIZE: usize, const PAIR: usize, const M: usize>(
+            block: &[u8; SIZE],
+            values: [&[[i8; BLOCK]; EIGHT]; M],
+            factors: &[[[f32; EIGHT]; 2]; M],
+            totals: &mut [[Floats; 2]; M],
+        ) {
+            // At most 53 bytes apart: every line.
+            prefetch(block.as_ptr().wrapping_add(PAIR * SIZE / 4));
+            let codes = codes::<BITS, SIZE, PAIR>(block);
+            for odd in 0..2 {
+                let b = 2 * PAIR + odd;
+                for j in 0..M {
+                    let [first, second] = &factors[j];
+                    let factor = if BITS == 6 { halves(first[b], second[b]) } else { splat(first[b]) };
+                    totals[j][odd] = plus(totals[j][odd], times(dots(&codes[odd], &values[j][b]), factor));
+                }
+            }
+        }
+
+        /// The codes of two blocks of 32 columns. Highest bits go from where they are to above the nibbles.
+        #[inline]
+        $(#[$feature])?
+        fn codes<const BITS: usize, const SIZE: usize, const PAIR: usize>(block: &[u8; SIZE]) -> [Bytes; 2] {
+            // By how much bits 2n and 2n + 1 go up to be bits 4 and 5.
+            const UP: [i32; 4] = [4, 2, 0, -2];
+            let (half, within) = (PAIR / 2, PAIR % 2);
+            match BITS {
+                4 => {
+                    let nibbles = bytes(thirty_two(block, 16 + 32 * PAIR));
+                    [masked(nibbles, 15), masked(shifted(nibbles, -4), 15)]
+                }
+                5 => {
+                    let nibbles = bytes(thirty_two(block, 48 + 32 * PAIR));
+                    let tops = bytes(thirty_two(block, 16));
+                    let up = UP[PAIR];
+                    [
+                        joined(masked(nibbles, 15), masked(shifted(tops, up), 16)),
+                        joined(masked(shifted(nibbles, -4), 15), masked(shifted(tops, up - 1), 16)),
+                    ]
+                }
+                _ => {
+                    let first = bytes(thirty_two(block, 64 * half));
+                    let second = bytes(thirty_two(block, 64 * half + 32));
+                    let tops = bytes(thirty_two(block, 128 + 32 * half));
+                    let low = [0, -4][within];
+                    [
+                        joined(masked(shifted(first, low), 15), masked(shifted(tops, UP[2 * within]), 48)),
+                        joined(masked(shifted(second, low), 15), masked(shifted(tops, UP[2 * within + 1]), 48)),
+                    ]
+                }
+            }
+        }
+
+        /// 32 bytes of a block.
+        #[inline]
+        $(#[$feature])?
+        fn thirty_two<const SIZE: usize>(block: &[u8; SIZE], at: usize) -> &[u8; BLOCK] {
+            let Some(bytes) = block[at..].first_chunk() else {
+                unreachable!("codes end within the block");
+            };
+            bytes
+        }
+    };
+}
+
+pub(super) use {k_products, products};
