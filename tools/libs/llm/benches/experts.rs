@@ -215,7 +215,6 @@ fn read(
         tokens,
         logits: Wanted::Last,
         out: &mut out,
-        parents: None,
     };
     model.forward(&mut [step], pool)?;
     if !out.iter().all(|logit| logit.is_finite()) {

@@ -53,7 +53,11 @@ impl Numbers {
 
     /// Goes on by some bytes; whether no number of them is too long.
     pub(super) fn push(&mut self, bytes: &[u8]) -> bool {
-        bytes.iter().fold(true, |fits, byte| self.byte(*byte) && fits)
+        let mut fits = true;
+        for byte in bytes {
+            fits &= self.byte(*byte);
+        }
+        fits
     }
 
     fn byte(&mut self, byte: u8) -> bool {

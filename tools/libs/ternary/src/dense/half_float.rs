@@ -35,13 +35,10 @@ fn widen_f16c(bits: &[u16], out: &mut [f32]) {
     let (eights, rest) = bits.as_chunks::<8>();
     let (outs, last) = out.as_chunks_mut::<8>();
     for (bits, out) in eights.iter().zip(outs) {
-        // SAFETY: 16 bytes are read and 32 written, as many as there are.
-        unsafe {
-            _mm256_storeu_ps(
-                out.as_mut_ptr(),
-                _mm256_cvtph_ps(_mm_loadu_si128(bits.as_ptr().cast())),
-            )
-        };
+        // SAFETY: 16 bytes are read, as many as there are.
+        let halves = unsafe { _mm_loadu_si128(bits.as_ptr().cast()) };
+        // SAFETY: 32 bytes are written, as many as there are.
+        unsafe { _mm256_storeu_ps(out.as_mut_ptr(), _mm256_cvtph_ps(halves)) };
     }
     widen_plain(rest, last);
 }
