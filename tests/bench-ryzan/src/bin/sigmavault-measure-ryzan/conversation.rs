@@ -75,6 +75,10 @@ pub fn with_tools(text: &str) -> Value {
     request
 }
 
+/// What the first question is answered with. A model of random weights would write bytes that are no text, and of those comes
+/// back less than was written.
+const ANSWER: &str = "The pool had errors on some days, and on those the backup was late. Look at the disks first.";
+
 /// A request whose conversation has about so many tokens.
 pub fn long(tokens: usize) -> Value {
     // About three letters a token, see the vocabulary.
@@ -82,7 +86,9 @@ pub fn long(tokens: usize) -> Value {
         .map(|day| format!("On day {day} the pool had some errors and the backup was late. "))
         .take(tokens / 24)
         .collect();
-    let mut request = question("", 16);
+    let mut request = question("", 100);
+    request["response_format"] =
+        json!({"type": "json_schema", "json_schema": {"name": "answer", "schema": {"const": ANSWER}}});
     request["messages"] = json!([{"role": "system", "content": SYSTEM}, {"role": "user", "content": notes}]);
     request
 }
@@ -90,6 +96,8 @@ pub fn long(tokens: usize) -> Value {
 /// The request that goes on after an answer.
 pub fn next(request: &Value, answer: &Value, text: &str) -> Value {
     let mut next = request.clone();
+    next["response_format"] = json!({"type": "text"});
+    next["max_tokens"] = json!(16);
     if let Some(messages) = next["messages"].as_array_mut() {
         messages.push(json!({"role": "assistant", "content": answer["choices"][0]["message"]["content"]}));
         messages.push(json!({"role": "user", "content": text}));
