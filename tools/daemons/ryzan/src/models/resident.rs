@@ -67,9 +67,10 @@ impl Resident {
             panels: found.panels.clone(),
             ..LoadOptions::default()
         };
-        let model = Model::load(&found.path, &options)?;
-        let tokenizer = Arc::new(tokenizer(model.source())?);
-        let template = template(model.source(), &tokenizer).map_err(|error| error.to_string());
+        let (model, opened) = Model::load_with_source(&found.path, &options)?;
+        let tokenizer = Arc::new(tokenizer(opened.source())?);
+        let template = template(opened.source(), &tokenizer).map_err(|error| error.to_string());
+        drop(opened);
         let info = model.info().clone();
         let prefix_bytes = config.cache_mebibytes << 20;
         let options = EngineOptions {

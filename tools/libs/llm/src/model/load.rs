@@ -78,9 +78,9 @@ pub enum Source<'a> {
     Folder(&'a Path),
 }
 
-/// A file with what its header says.
+/// The file of a model, with what its header says.
 #[derive(Debug)]
-pub(super) struct Opened {
+pub struct Opened {
     weights: Weights,
     /// The `config.json` of a folder, and the folder.
     folder: Option<(Json, PathBuf)>,
@@ -88,7 +88,7 @@ pub(super) struct Opened {
 
 impl Opened {
     /// Opens a GGUF file, a safetensors file, or a folder with `config.json` and such files.
-    pub fn open(path: &Path, options: &LoadOptions) -> Result<Self, LoadError> {
+    pub(super) fn open(path: &Path, options: &LoadOptions) -> Result<Self, LoadError> {
         let files = shards::files(path)?;
         let mut opened = if path.extension().is_some_and(|e| e == "gguf") && !path.is_dir() {
             Self {
@@ -126,6 +126,7 @@ impl Opened {
         })
     }
 
+    /// Where tokenizer and chat template come from.
     pub fn source(&self) -> Source<'_> {
         match (&self.folder, self.weights.metadata()) {
             (Some((_, folder)), _) => Source::Folder(folder),

@@ -53,7 +53,7 @@ mod weights;
 
 pub use embedder::Embedder;
 pub use error::{BadSave, CannotRewind, ForwardError, LoadError};
-pub use load::{LoadOptions, ModelInfo, Source};
+pub use load::{LoadOptions, ModelInfo, Opened, Source};
 pub use pages::KvKind;
 pub use sequence::Sequence;
 pub use step::{Model, Step, Wanted};

@@ -5,7 +5,7 @@ use std::path::Path;
 use sigmavault_ternary::Pool;
 
 use super::error::{BadSave, ForwardError, LoadError};
-use super::load::{LoadOptions, ModelInfo, Opened, Source, network};
+use super::load::{LoadOptions, ModelInfo, Opened, network};
 use super::network::{Network, Pass, Segment, Spare};
 use super::sequence::Sequence;
 
@@ -43,7 +43,6 @@ pub struct Step<'a> {
 pub struct Model {
     network: Box<dyn Network>,
     info: ModelInfo,
-    opened: Opened,
     spare: Spare<Rows>,
 }
 
@@ -58,24 +57,24 @@ struct Rows {
 impl Model {
     /// Loads a `.gguf` file, or a folder with `config.json` and `model.safetensors` or the parts of it that an index names.
     pub fn load(path: &Path, options: &LoadOptions) -> Result<Self, LoadError> {
+        Self::load_with_source(path, options).map(|(model, _)| model)
+    }
+
+    /// [`Model::load`], and where its tokenizer and chat template come from. The model does without: a vocabulary takes megabytes.
+    pub fn load_with_source(path: &Path, options: &LoadOptions) -> Result<(Self, Opened), LoadError> {
         let opened = Opened::open(path, options)?;
         let (network, info) = network(&opened, path, options)?;
-        Ok(Self {
+        let model = Self {
             network,
             info,
-            opened,
             spare: Spare::default(),
-        })
+        };
+        Ok((model, opened))
     }
 
     /// What is known about it.
     pub fn info(&self) -> &ModelInfo {
         &self.info
-    }
-
-    /// Where tokenizer and chat template come from.
-    pub fn source(&self) -> Source<'_> {
-        self.opened.source()
     }
 
     /// A sequence without tokens.
