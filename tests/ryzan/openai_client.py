@@ -111,7 +111,7 @@ def typed(client):
     expect("a parsed answer", type(answer.choices[0].message.parsed), Pool)
     named = {"type": "function", "function": {"name": "Pool"}}
     tool = openai.pydantic_function_tool(Pool)
-    answer = client.chat.completions.parse(tools=[tool, *TOOLS], tool_choice=named, parallel_tool_calls=False, **ask)
+    answer = client.chat.completions.parse(tools=[tool, openai.pydantic_function_tool(Disk)], tool_choice=named, parallel_tool_calls=False, **ask)
     expect("parsed arguments", type(answer.choices[0].message.tool_calls[0].function.parsed_arguments), Pool)
 
 

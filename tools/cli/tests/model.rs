@@ -30,6 +30,7 @@ fn gguf(blocks: u64) -> Vec<u8> {
         .set("qwen3.block_count", 2_u32)
         .set("qwen3.embedding_length", 64_u32)
         .set("tokenizer.ggml.model", "gpt2")
+        .set("tokenizer.ggml.pre", "qwen2")
         .set("tokenizer.ggml.tokens", vec!["a".to_owned(), "b".to_owned()]);
     writer.tensor_from("token_embd.weight", &[64, blocks], TensorKind::Q2_0G64, |out| {
         let mut bytes = Vec::new();
