@@ -75,10 +75,9 @@ pub fn with_tools(text: &str) -> Value {
     request
 }
 
-/// What the first question is answered with. A model of random weights would write bytes that are no text, and of those comes
-/// back less than was written.
-const ANSWER: &str =
-    "The pool had errors on some days, and on those the backup was late. Look at the disks first.";
+/// What the first question is answered with: a short text, as a model of random weights cuts it into other tokens than come
+/// back, so that all of it is computed again.
+const ANSWER: &str = "Look at the disks first.";
 
 /// A request whose conversation has about so many tokens.
 pub fn long(tokens: usize) -> Value {
