@@ -226,7 +226,7 @@ fn the_life_of_a_model() {
     // Accepted once is accepted.
     assert_eq!(
         out(&machine.run(&["pull", "m"])),
-        format!("m (18 KiB) is here: {}\n", path.display())
+        format!("m (18.1 KiB) is here: {}\n", path.display())
     );
     let list = parsed(&machine.run(&["list", "--json"]));
     assert_eq!(list["models"][0]["state"], "here");
@@ -269,7 +269,7 @@ fn inspected(machine: &Machine) {
             "Name        Test \u{fffd}[2J\n\
              Model       qwen3\n\
              Licence     mit\n\
-             File        {}, 18 KiB, GGUF version 3\n\
+             File        {}, 18.1 KiB, GGUF version 3\n\
              Parameters  64000 in 1 tensors\n\
              Layers      2, width 64\n\
              Context     4096 tokens\n\
