@@ -162,9 +162,24 @@ fn refuse<T>(place: &str, reason: impl Into<String>) -> Result<T, SchemaError> {
     })
 }
 
+/// The largest number up to which 64-bit floating point has all integers (RFC 8259, section 6).
+const EXACT: u64 = 1 << 53;
+
+/// Keeps the multiples of a schema within [`EXACT`]. Without bounds a text may have to go on beyond it for the next of them.
+fn bound(object: &mut Map<String, Value>) {
+    #[expect(clippy::cast_precision_loss, reason = "exact by its definition")]
+    let largest = EXACT as f64;
+    for (keyword, sign) in [("minimum", -1.0), ("maximum", 1.0)] {
+        let given = object.get(keyword).map(Value::as_f64);
+        // What is no number is found by the validator.
+        if given.is_none_or(|given| given.is_some_and(|given| sign * given > largest)) {
+            object.insert(keyword.into(), (sign * largest).into());
+        }
+    }
+}
+
 /// An integer of a value that 64-bit floating point has not (RFC 8259, section 6): the compiler would write another.
 fn too_large(value: &Value) -> Option<&serde_json::Number> {
-    const EXACT: u64 = 1 << 53;
     match value {
         Value::Number(number) => {
             let magnitude = number.as_u64().or_else(|| number.as_i64().map(i64::unsigned_abs));
@@ -239,6 +254,9 @@ impl Walk<'_> {
                 Kept::Nothing => {}
                 Kept::Pattern(pattern) => shape = Some(serde_json::json!({"pattern": pattern})),
             }
+        }
+        if kept.contains_key("multipleOf") {
+            bound(&mut kept);
         }
         if let Some(pattern) = shape {
             match kept.get_mut("allOf").and_then(Value::as_array_mut) {
