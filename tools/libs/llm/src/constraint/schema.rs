@@ -165,10 +165,26 @@ fn refuse<T>(place: &str, reason: impl Into<String>) -> Result<T, SchemaError> {
 /// The largest number up to which 64-bit floating point has all integers (RFC 8259, section 6).
 const EXACT: u64 = 1 << 53;
 
-/// Keeps the multiples of a schema within [`EXACT`]. Without bounds a text may have to go on beyond it for the next of them.
+/// Keeps multiples of a number among those that floating point tells apart: integers up to [`EXACT`], and 15 digits where there are
+/// digits behind the point. Without bounds a text may have to go on beyond them for the next multiple.
 fn bound(object: &mut Map<String, Value>) {
+    let Some(step) = object.get("multipleOf").and_then(Value::as_f64) else {
+        return;
+    };
+    let decimals = step
+        .to_string()
+        .split_once('.')
+        .map_or(0, |(_, digits)| digits.len());
     #[expect(clippy::cast_precision_loss, reason = "exact by its definition")]
-    let largest = EXACT as f64;
+    let largest = if decimals == 0 {
+        EXACT as f64
+    } else {
+        10f64.powi(
+            15_i32
+                .saturating_sub_unsigned(u32::try_from(decimals).unwrap_or(u32::MAX))
+                .max(0),
+        )
+    };
     for (keyword, sign) in [("minimum", -1.0), ("maximum", 1.0)] {
         let given = object.get(keyword).map(Value::as_f64);
         // What is no number is found by the validator.
@@ -255,9 +271,7 @@ impl Walk<'_> {
                 Kept::Pattern(pattern) => shape = Some(serde_json::json!({"pattern": pattern})),
             }
         }
-        if kept.contains_key("multipleOf") {
-            bound(&mut kept);
-        }
+        bound(&mut kept);
         if let Some(pattern) = shape {
             match kept.get_mut("allOf").and_then(Value::as_array_mut) {
                 Some(all) => all.push(pattern),
