@@ -19,7 +19,6 @@ use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use sigmavault_bench_ryzan::weights;
 use sigmavault_ternary::Precision;
-use sigmavault_ternary::memory::Reading;
 
 use crate::machine::Machine;
 use crate::report::{Comparison, Report};
@@ -53,13 +52,8 @@ struct Options {
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
 
-    /// Tokens of the prompt
-    #[arg(long, value_name = "N", default_value_t = 512)]
-    prompt: usize,
-
-    /// Tokens that are decoded in a round
-    #[arg(long, value_name = "N", default_value_t = 48)]
-    tokens: usize,
+    #[command(flatten)]
+    tests: ours::Tests,
 
     /// Rounds, of which the best counts
     #[arg(long, value_name = "N", default_value_t = 3)]
@@ -105,7 +99,7 @@ fn main() -> anyhow::Result<()> {
             comparisons.push(compare(&options, threads, &path, shape, encoding)?);
         }
     }
-    let report = Report::new(machine, options.prompt, &comparisons);
+    let report = Report::new(machine, options.tests, &comparisons);
     if options.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
@@ -127,9 +121,8 @@ fn compare(
         // One copy of the weights in memory at a time.
         let ours = ours::Engine::load(path, threads, options.activations.map(Precision::from))?;
         comparison.bytes_per_token = ours.bytes_per_token();
-        comparison.bandwidth.plain = comparison.bandwidth.plain.max(ours.bandwidth(Reading::Plain));
-        comparison.bandwidth.ahead = comparison.bandwidth.ahead.max(ours.bandwidth(Reading::Ahead));
-        let speed = ours.measure(options.prompt, options.tokens)?;
+        let speed = ours.measure(options.tests)?;
+        comparison.take(ours.against_memory(options.tests.tokens)?);
         drop(ours);
         eprintln!(
             "   round {round}: decode {:.1}, prefill {:.1} tokens/s",
@@ -137,7 +130,7 @@ fn compare(
         );
         comparison.ours = comparison.ours.best(speed);
         if let Some(peer) = &options.peer {
-            let theirs = peer::measure(peer, path, threads, options.prompt, options.tokens)?;
+            let theirs = peer::measure(peer, path, threads, options.tests)?;
             eprintln!(
                 "   llama.cpp: decode {:.1}, prefill {:.1} tokens/s",
                 theirs.decode, theirs.prefill

@@ -11,6 +11,22 @@ use sigmavault_ternary::{Pool, Precision};
 
 use crate::report::Speed;
 
+/// What is measured.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct Tests {
+    /// Tokens of the prompt
+    #[arg(long, value_name = "N", default_value_t = 512)]
+    pub prompt: usize,
+
+    /// Tokens that are decoded in a round
+    #[arg(long, value_name = "N", default_value_t = 48)]
+    pub tokens: usize,
+
+    /// Tokens that the text has before the prompt, and before what is decoded
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub depth: usize,
+}
+
 /// A loaded model and the threads that compute.
 pub struct Engine {
     model: Model,
@@ -34,56 +50,96 @@ impl Engine {
         self.model.info().bytes_per_token
     }
 
-    /// Bytes a second that all threads read from memory together, over as much memory as a token needs; best of five.
-    pub fn bandwidth(&self, how: Reading) -> f64 {
+    /// Decoding one token against reading as much memory as it needs, with all threads: in turns, as what else runs on the machine
+    /// changes what memory gives from one second to the next. Medians of seconds.
+    pub fn against_memory(&self, turns: usize) -> anyhow::Result<Against> {
         /// Bytes that a thread reads at a time.
         const PART: usize = 1 << 20;
         // Not zeros, for which the system might have one page only.
         let bytes = vec![1_u8; self.bytes_per_token()];
-        let best = (0..5)
-            .map(|_| {
+        let mut sequence = self.model.sequence();
+        let mut logits = Vec::new();
+        self.step(&mut sequence, &[1], &mut logits)?;
+        let (mut tokens, mut readings) = (Vec::new(), [Vec::new(), Vec::new()]);
+        for turn in 0..turns {
+            let began = Instant::now();
+            self.step(&mut sequence, &[token(turn)], &mut logits)?;
+            tokens.push(began.elapsed().as_secs_f64());
+            for (how, readings) in Reading::ALL.into_iter().zip(&mut readings) {
                 let began = Instant::now();
                 self.pool.run(bytes.len().div_ceil(PART), &|part| {
                     let end = bytes.len().min((part + 1) * PART);
                     black_box(read(&bytes[part * PART..end], how));
                 });
-                began.elapsed().as_secs_f64()
-            })
-            .fold(f64::INFINITY, f64::min);
-        bytes.len() as f64 / best
+                readings.push(began.elapsed().as_secs_f64());
+            }
+        }
+        let [plain, ahead] = readings.map(median);
+        Ok(Against {
+            token: median(tokens),
+            plain,
+            ahead,
+        })
     }
 
-    /// Reads a prompt into an empty sequence, then decodes one token at a time into another, as llama-bench does.
-    pub fn measure(&self, prompt: usize, tokens: usize) -> anyhow::Result<Speed> {
-        let text: Vec<u32> = (0..prompt).map(token).collect();
+    /// Reads a prompt, then decodes one token at a time, each behind the first tokens of a text, as llama-bench does.
+    pub fn measure(&self, tests: Tests) -> anyhow::Result<Speed> {
+        let text: Vec<u32> = (0..tests.depth.max(tests.prompt)).map(token).collect();
+        // One buffer, as the service has for each text.
+        let logits = &mut Vec::new();
         // Once before, so that every page of the weights is in memory.
-        self.step(&mut self.model.sequence(), &text[..prompt.min(16)])?;
+        self.step(&mut self.model.sequence(), &text[..text.len().min(16)], logits)?;
+        let mut before = self.model.sequence();
+        // Without any, the first token of a text has nothing to look back to.
+        self.step(
+            &mut before,
+            text.get(..tests.depth).filter(|t| !t.is_empty()).unwrap_or(&[1]),
+            logits,
+        )?;
+        let mut sequence = if tests.depth == 0 {
+            self.model.sequence()
+        } else {
+            before.clone()
+        };
         let began = Instant::now();
-        self.step(&mut self.model.sequence(), &text)?;
-        let prefill = prompt as f64 / began.elapsed().as_secs_f64();
+        self.step(&mut sequence, &text[..tests.prompt], logits)?;
+        let prefill = tests.prompt as f64 / began.elapsed().as_secs_f64();
 
-        let mut sequence = self.model.sequence();
-        self.step(&mut sequence, &[1])?;
         let began = Instant::now();
-        for at in 0..tokens {
-            self.step(&mut sequence, &[token(at)])?;
+        for at in 0..tests.tokens {
+            self.step(&mut before, &[token(at)], logits)?;
         }
-        let decode = tokens as f64 / began.elapsed().as_secs_f64();
+        let decode = tests.tokens as f64 / began.elapsed().as_secs_f64();
         Ok(Speed { decode, prefill })
     }
 
-    fn step(&self, sequence: &mut Sequence, tokens: &[u32]) -> anyhow::Result<()> {
-        let mut out = Vec::new();
+    fn step(&self, sequence: &mut Sequence, tokens: &[u32], logits: &mut Vec<f32>) -> anyhow::Result<()> {
         let step = Step {
             sequence,
             tokens,
             logits: Wanted::Last,
-            out: &mut out,
+            out: logits,
         };
         self.model.forward(&mut [step], &self.pool)?;
-        black_box(out);
+        black_box(logits);
         Ok(())
     }
+}
+
+/// Seconds.
+#[derive(Debug, Clone, Copy)]
+pub struct Against {
+    /// Decoding a token.
+    pub token: f64,
+    /// Reading as much memory, one line after the other.
+    pub plain: f64,
+    /// The same, asking for lines as far ahead as the kernels do.
+    pub ahead: f64,
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// Some token of every vocabulary.

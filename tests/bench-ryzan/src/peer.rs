@@ -6,6 +6,7 @@ use std::process::Command;
 use anyhow::{Context, bail};
 use serde::Deserialize;
 
+use crate::ours::Tests;
 use crate::report::Speed;
 
 /// What llama-bench says of one test; it says much more.
@@ -20,20 +21,15 @@ struct Test {
 }
 
 /// Runs both tests once.
-pub fn measure(
-    llama_bench: &Path,
-    model: &Path,
-    threads: usize,
-    prompt: usize,
-    tokens: usize,
-) -> anyhow::Result<Speed> {
+pub fn measure(llama_bench: &Path, model: &Path, threads: usize, tests: Tests) -> anyhow::Result<Speed> {
     let output = Command::new(llama_bench)
         .arg("--model")
         .arg(model)
         .args(["--output", "json", "--repetitions", "1"])
         .args(["--threads", &threads.to_string()])
-        .args(["--n-prompt", &prompt.to_string()])
-        .args(["--n-gen", &tokens.to_string()])
+        .args(["--n-prompt", &tests.prompt.to_string()])
+        .args(["--n-gen", &tests.tokens.to_string()])
+        .args(["--n-depth", &tests.depth.to_string()])
         .output()
         .with_context(|| format!("cannot start {}", llama_bench.display()))?;
     if !output.status.success() {

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::machine::Machine;
+use crate::ours::{Against, Tests};
 use crate::weights::{Encoding, Shape};
 
 /// Tokens a second.
@@ -42,12 +43,6 @@ pub struct Bandwidth {
     pub ahead: f64,
 }
 
-impl Bandwidth {
-    fn best(self) -> f64 {
-        self.plain.max(self.ahead)
-    }
-}
-
 /// Both engines on one file.
 #[derive(Debug, Clone, Serialize)]
 pub struct Comparison {
@@ -59,8 +54,10 @@ pub struct Comparison {
     pub file_bytes: u64,
     /// Bytes of weights that our engine reads for a token.
     pub bytes_per_token: usize,
-    /// What memory gives over that many bytes.
+    /// What memory gives over that many bytes, in the round in which we were nearest to it.
     pub bandwidth: Bandwidth,
+    /// Our decoding as a share of (memory bandwidth / bytes per token), measured in turns: the best of the rounds.
+    pub share_of_bandwidth: f64,
     /// Ours.
     pub ours: Speed,
     /// llama.cpp, if it was measured.
@@ -76,14 +73,23 @@ impl Comparison {
             file_bytes,
             bytes_per_token: 0,
             bandwidth: Bandwidth::default(),
+            share_of_bandwidth: 0.0,
             ours: Speed::default(),
             peer: None,
         }
     }
 
-    /// Decoding as a share of what memory allows.
-    fn share_of_bandwidth(&self) -> f64 {
-        self.ours.decode * self.bytes_per_token as f64 / self.bandwidth.best()
+    /// Takes in a round.
+    pub fn take(&mut self, seconds: Against) {
+        let share = seconds.plain.min(seconds.ahead) / seconds.token;
+        if share > self.share_of_bandwidth {
+            let bytes = self.bytes_per_token as f64;
+            self.share_of_bandwidth = share;
+            self.bandwidth = Bandwidth {
+                plain: bytes / seconds.plain,
+                ahead: bytes / seconds.ahead,
+            };
+        }
     }
 }
 
@@ -96,8 +102,6 @@ struct Row {
     ratio: Option<Speed>,
     /// Ours over llama.cpp's on its fastest ternary encoding of this shape.
     ratio_to_tq2_0: Option<Speed>,
-    /// Our decoding as a share of (memory bandwidth / bytes per token).
-    share_of_bandwidth: f64,
 }
 
 /// Everything.
@@ -105,12 +109,13 @@ struct Row {
 pub struct Report {
     machine: Machine,
     prompt_tokens: usize,
+    depth_tokens: usize,
     rows: Vec<Row>,
 }
 
 impl Report {
     /// Puts the parts together.
-    pub fn new(machine: Machine, prompt_tokens: usize, comparisons: &[Comparison]) -> Self {
+    pub fn new(machine: Machine, tests: Tests, comparisons: &[Comparison]) -> Self {
         let tq2_0 = |shape| {
             let same = |other: &&Comparison| other.shape == shape && other.encoding == Encoding::Tq2_0;
             comparisons.iter().find(same).and_then(|other| other.peer)
@@ -118,12 +123,12 @@ impl Report {
         let row = |comparison: &Comparison| Row {
             ratio: comparison.peer.map(|peer| comparison.ours.over(peer)),
             ratio_to_tq2_0: tq2_0(comparison.shape).map(|peer| comparison.ours.over(peer)),
-            share_of_bandwidth: comparison.share_of_bandwidth(),
             comparison: comparison.clone(),
         };
         Self {
             machine,
-            prompt_tokens,
+            prompt_tokens: tests.prompt,
+            depth_tokens: tests.depth,
             rows: comparisons.iter().map(row).collect(),
         }
     }
@@ -144,8 +149,8 @@ impl fmt::Display for Report {
         )?;
         writeln!(
             f,
-            "\ntokens/s; prefill of {} tokens; \"of memory\": share of bandwidth / bytes per token,\nof the better of reading plainly and with the kernels' prefetching (GB/s)",
-            self.prompt_tokens
+            "\ntokens/s; prefill of {} tokens behind {}; \"of memory\": median time of reading what a token\nreads, plainly or with the kernels' prefetching, whichever is faster (GB/s), over that of decoding it, in turns",
+            self.prompt_tokens, self.depth_tokens
         )?;
         writeln!(
             f,
@@ -181,7 +186,7 @@ impl fmt::Display for Report {
                 of.ours.decode,
                 number(of.peer, |speed| speed.decode, 1),
                 number(row.ratio, |speed| speed.decode, 2),
-                100.0 * row.share_of_bandwidth,
+                100.0 * of.share_of_bandwidth,
                 of.ours.prefill,
                 number(of.peer, |speed| speed.prefill, 1),
                 number(row.ratio, |speed| speed.prefill, 2),
@@ -206,10 +211,9 @@ mod tests {
         };
         let mut q2_0 = Comparison::new(Shape::B1_7, Encoding::Q2_0, 10);
         q2_0.bytes_per_token = 500_000_000;
-        q2_0.bandwidth = Bandwidth {
-            plain: 30e9,
-            ahead: 50e9,
-        };
+        for (token, plain, ahead) in [(0.01, 0.02, 0.008), (0.01, 0.009, 0.010), (0.02, 0.016, 0.016)] {
+            q2_0.take(Against { token, plain, ahead });
+        }
         q2_0.ours = Speed {
             decode: 90.0,
             prefill: 200.0,
@@ -227,7 +231,15 @@ mod tests {
             decode: 45.0,
             prefill: 50.0,
         });
-        let report = Report::new(machine, 512, &[q2_0, tq2_0]);
+        let report = Report::new(
+            machine,
+            Tests {
+                prompt: 512,
+                tokens: 48,
+                depth: 0,
+            },
+            &[q2_0, tq2_0],
+        );
         let row = &report.rows[0];
         assert_eq!(
             row.ratio,
@@ -243,7 +255,8 @@ mod tests {
                 prefill: 4.0
             })
         );
-        assert!((row.share_of_bandwidth - 0.9).abs() < 1e-12);
+        assert!((row.comparison.share_of_bandwidth - 0.9).abs() < 1e-12);
+        assert!((row.comparison.bandwidth.ahead - 50e9).abs() < 1.0);
         assert!(report.to_string().contains("1.7b q2_0"), "{report}");
     }
 }
