@@ -54,6 +54,7 @@ mod weights;
 pub use embedder::Embedder;
 pub use error::{BadSave, CannotRewind, ForwardError, LoadError};
 pub use load::{LoadOptions, ModelInfo, Opened, Source};
+pub(crate) use ops::exp;
 pub use pages::KvKind;
 pub use sequence::Sequence;
 pub use step::{Model, Step, Wanted};

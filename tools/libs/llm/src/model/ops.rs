@@ -109,10 +109,12 @@ pub fn decay_add_dot(state: &mut [f32], keep: f32, gain: f32, input: &[f32], out
 /// polynomial. Below -87 it is the smallest normal number, not zero.
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
-    // Adding and taking away 1.5 * 2^23 rounds to an integer without a call.
+    // Adding 1.5 * 2^23 rounds to an integer, which then is the low bits: conversions of floats to integers have cases that do not
+    // become vectors.
     const ROUND: f32 = 12_582_912.0;
     let x = x.clamp(-87.0, 88.0);
-    let n = (x * std::f32::consts::LOG2_E + ROUND) - ROUND;
+    let rounded = x * std::f32::consts::LOG2_E + ROUND;
+    let n = rounded - ROUND;
     let r = x - n * 0.693_359_4 + n * 2.121_944_4e-4;
     let p = 1.987_569_1e-4;
     let p = p * r + 1.398_199_9e-3;
@@ -121,9 +123,8 @@ pub fn exp(x: f32) -> f32 {
     let p = p * r + 1.666_666_5e-1;
     let p = p * r + 5e-1;
     let p = p * r * r + r + 1.0;
-    #[allow(clippy::cast_possible_truncation, reason = "n is whole and small")]
-    let n = n as i32;
-    p * f32::from_bits(((n + 127) << 23).cast_unsigned())
+    let exponent = rounded.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(127);
+    p * f32::from_bits(exponent << 23)
 }
 
 /// The logistic function.

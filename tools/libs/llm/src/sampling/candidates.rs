@@ -1,13 +1,23 @@
-//! Which tokens are drawn from, and the draw.
+//! Which tokens are drawn from, and the draw. A vocabulary has more than a hundred thousand tokens, of which a few matter: it is gone
+//! over in lanes, and only what may be among the highest is put in order.
 
 use std::cmp::Ordering;
 
 use super::{Sampling, SplitMix};
+use crate::model::exp;
+
+/// Numbers whose highest is known together.
+const BLOCK: usize = 64;
+
+/// Lanes of a sum.
+const LANES: usize = 16;
 
 /// Buffers that live as long as the text.
 #[derive(Debug, Default)]
 pub(super) struct Candidates {
     list: Vec<(u32, f32)>,
+    highest: Vec<f32>,
+    weights: Vec<f32>,
 }
 
 /// Higher values first, of equal ones the lower id.
@@ -19,93 +29,144 @@ fn by_value(a: &(u32, f32), b: &(u32, f32)) -> Ordering {
 impl Candidates {
     /// Draws by the likelihoods at the request's temperature, among those that its limits leave.
     pub(super) fn draw(&mut self, logits: &[f32], sampling: &Sampling, random: &mut SplitMix) -> Option<u32> {
-        let list = &mut self.list;
-        list.clear();
-        list.extend(
-            (0u32..)
-                .zip(logits.iter().copied())
-                .filter(|(_, logit)| *logit > f32::NEG_INFINITY && !logit.is_nan()),
-        );
-        if sampling.top_k > 0 && sampling.top_k < list.len() {
-            list.select_nth_unstable_by(sampling.top_k - 1, by_value);
-            list.truncate(sampling.top_k);
-        }
-        let max = list.iter().map(|c| c.1).fold(f32::NEG_INFINITY, f32::max);
+        let max = maximum(logits);
         if max == f32::NEG_INFINITY {
             return None;
         }
-        let mut total = 0.0;
-        for candidate in list.iter_mut() {
-            // A logit of plus infinity leaves nothing for the others.
-            candidate.1 = if candidate.1 == max {
-                1.0
-            } else {
-                ((candidate.1 - max) / sampling.temperature).exp()
-            };
-            total += f64::from(candidate.1);
+        // Nothing here branches. The highest is told apart because it may be infinity.
+        let weight = |logit: f32| {
+            let weight = exp((logit - max) / sampling.temperature);
+            let weight = if logit > f32::NEG_INFINITY { weight } else { 0.0 };
+            if logit == max { 1.0 } else { weight }
+        };
+        self.weights.clear();
+        if sampling.top_k == 0 {
+            self.weights.extend(logits.iter().map(|logit| weight(*logit)));
         }
-        if sampling.top_p < 1.0 {
-            keep_share(list, f64::from(sampling.top_p) * total);
+        let total = sum(&self.weights);
+        if sampling.top_k == 0 && sampling.top_p >= 1.0 && sampling.min_p == 0.0 {
+            return pick((0u32..).zip(self.weights.iter().copied()), total, random);
+        }
+        if sampling.top_k > 0 {
+            self.leading(logits, sampling.top_k);
+            self.list.truncate(sampling.top_k);
+            for candidate in &mut self.list {
+                candidate.1 = weight(candidate.1);
+            }
+            let total: f64 = self.list.iter().map(|c| f64::from(c.1)).sum();
+            keep_share(&mut self.list, f64::from(sampling.top_p) * total);
+        } else if sampling.top_p < 1.0 {
+            let weights = std::mem::take(&mut self.weights);
+            let mut looked = BLOCK;
+            loop {
+                self.leading(&weights, looked);
+                if keep_share(&mut self.list, f64::from(sampling.top_p) * total) || looked >= weights.len() {
+                    break;
+                }
+                looked *= 4;
+            }
+            self.weights = weights;
+        } else {
+            self.list.clear();
+            let weights = (0u32..).zip(self.weights.iter().copied());
+            self.list.extend(weights.filter(|c| c.1 >= sampling.min_p));
         }
         if sampling.min_p > 0.0 {
             // The most likely one has the value 1.
-            list.retain(|c| c.1 >= sampling.min_p);
+            self.list.retain(|c| c.1 >= sampling.min_p);
         }
-        // In one order whatever selecting did, or a seed would mean nothing.
-        list.sort_unstable_by(by_value);
-        let total: f64 = list.iter().map(|c| f64::from(c.1)).sum();
-        let mut left = random.unit() * total;
-        for candidate in list.iter() {
-            left -= f64::from(candidate.1);
-            if left < 0.0 {
-                return Some(candidate.0);
+        let total = self.list.iter().map(|c| f64::from(c.1)).sum();
+        pick(self.list.iter().copied(), total, random)
+    }
+
+    /// Makes the list of the `count` highest values and perhaps more, best first. What is no number is not among them.
+    fn leading(&mut self, values: &[f32], count: usize) {
+        self.highest.clear();
+        self.highest.extend(values.chunks(BLOCK).map(maximum));
+        // So many blocks have a value that is at least the bound; that many values then are.
+        let bound = match count.checked_sub(1) {
+            Some(last) if count < self.highest.len() => {
+                *self.highest.select_nth_unstable_by(last, |a, b| b.total_cmp(a)).1
             }
-        }
-        list.last().map(|c| c.0)
+            _ => f32::NEG_INFINITY,
+        };
+        self.list.clear();
+        let values = (0u32..).zip(values.iter().copied());
+        self.list
+            .extend(values.filter(|c| c.1 >= bound && c.1 > f32::NEG_INFINITY));
+        self.list.sort_unstable_by(by_value);
+    }
+
+    /// The `count` highest, best first.
+    pub(super) fn best(&mut self, logits: &[f32], count: usize) -> &[(u32, f32)] {
+        self.leading(logits, count);
+        &self.list[..count.min(self.list.len())]
     }
 }
 
-/// Keeps the fewest most likely ones whose sum reaches `share`. Looks at a few first: a model is mostly sure of itself, and sorting
-/// a whole vocabulary takes milliseconds.
-fn keep_share(list: &mut Vec<(u32, f32)>, share: f64) {
-    let mut looked = 64;
-    loop {
-        let whole = looked >= list.len();
-        if !whole {
-            list.select_nth_unstable_by(looked - 1, by_value);
-        }
-        let end = if whole { list.len() } else { looked };
-        list[..end].sort_unstable_by(by_value);
-        let mut sum = 0.0;
-        let needed = list[..end].iter().position(|c| {
-            sum += f64::from(c.1);
-            sum >= share
-        });
-        if let Some(last) = needed {
-            list.truncate(last + 1);
-            return;
-        }
-        if whole {
-            return;
-        }
-        looked *= 4;
+/// Keeps the fewest of a list, from its beginning, whose sum reaches `share`; false when all of it does not.
+fn keep_share(list: &mut Vec<(u32, f32)>, share: f64) -> bool {
+    let mut sum = 0.0;
+    let needed = list.iter().position(|c| {
+        sum += f64::from(c.1);
+        sum >= share
+    });
+    if let Some(last) = needed {
+        list.truncate(last + 1);
     }
+    needed.is_some()
 }
 
-/// The `count` highest, best first.
-pub(super) fn best(logits: &[f32], count: usize) -> Vec<(u32, f32)> {
-    let mut list: Vec<(u32, f32)> = (0u32..)
-        .zip(logits.iter().copied())
-        .filter(|(_, l)| !l.is_nan())
-        .collect();
-    let count = count.min(list.len());
-    if count == 0 {
-        return Vec::new();
+/// One of the candidates by their weights, which add up to `total`. One without a weight is none.
+fn pick(candidates: impl Iterator<Item = (u32, f32)>, total: f64, random: &mut SplitMix) -> Option<u32> {
+    let mut left = random.unit() * total;
+    let mut last = None;
+    for (id, weight) in candidates.filter(|c| c.1 > 0.0) {
+        last = Some(id);
+        left -= f64::from(weight);
+        if left < 0.0 {
+            break;
+        }
     }
-    if count < list.len() {
-        list.select_nth_unstable_by(count - 1, by_value);
-        list.truncate(count);
+    // Sums in another order may leave a little.
+    last
+}
+
+/// The highest number; minus infinity when there is none.
+pub(super) fn maximum(values: &[f32]) -> f32 {
+    let larger = |a: f32, b: f32| if b > a { b } else { a };
+    let mut lanes = [f32::NEG_INFINITY; LANES];
+    let (whole, rest) = values.as_chunks::<LANES>();
+    for chunk in whole {
+        for (lane, value) in lanes.iter_mut().zip(chunk) {
+            *lane = larger(*lane, *value);
+        }
     }
-    list.sort_unstable_by(by_value);
-    list
+    lanes.iter().chain(rest).copied().fold(f32::NEG_INFINITY, larger)
+}
+
+/// The sum, in double precision.
+fn sum(values: &[f32]) -> f64 {
+    let mut lanes = [0f64; LANES];
+    let (whole, rest) = values.as_chunks::<LANES>();
+    for chunk in whole {
+        for (lane, value) in lanes.iter_mut().zip(chunk) {
+            *lane += f64::from(*value);
+        }
+    }
+    lanes.iter().sum::<f64>() + rest.iter().copied().map(f64::from).sum::<f64>()
+}
+
+/// The id of the highest logit, of equal ones the lowest; none when no logit is above minus infinity.
+pub fn highest(logits: &[f32]) -> Option<u32> {
+    let (mut best, mut value) = (None, f32::NEG_INFINITY);
+    for (block, logits) in logits.chunks(BLOCK).enumerate() {
+        let here = maximum(logits);
+        if here > value {
+            (best, value) = (Some(block), here);
+        }
+    }
+    let first = best? * BLOCK;
+    let at = logits[first..].iter().position(|logit| *logit == value)?;
+    u32::try_from(first + at).ok()
 }

@@ -13,7 +13,11 @@ mod candidates;
 
 use std::collections::{HashMap, HashSet};
 
-use candidates::Candidates;
+use candidates::{Candidates, maximum};
+
+use crate::model::exp;
+
+pub use candidates::highest;
 
 /// What a request wants of its choices.
 #[derive(Debug, Clone, PartialEq)]
@@ -208,10 +212,8 @@ impl Sampler {
             None => (None, Vec::new()),
             Some(count) => {
                 let total = log_sum_exp(logits);
-                let best = candidates::best(logits, usize::from(count))
-                    .into_iter()
-                    .map(|(id, logit)| (id, logit - total))
-                    .collect();
+                let best = self.candidates.best(logits, usize::from(count)).iter();
+                let best = best.map(|(id, logit)| (*id, logit - total)).collect();
                 (Some(logits[token as usize] - total), best)
             }
         };
@@ -270,22 +272,9 @@ fn forbid(logits: &mut [f32], allowed: &[u32]) {
     }
 }
 
-/// The id of the highest logit, of equal ones the lowest; none when no logit is above minus infinity.
-pub fn highest(logits: &[f32]) -> Option<u32> {
-    let mut best = None;
-    let mut value = f32::NEG_INFINITY;
-    for (id, &logit) in (0u32..).zip(logits) {
-        if logit > value {
-            value = logit;
-            best = Some(id);
-        }
-    }
-    best
-}
-
 fn log_sum_exp(logits: &[f32]) -> f32 {
-    let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f64 = logits.iter().map(|l| f64::from((l - max).exp())).sum();
+    let max = maximum(logits);
+    let sum: f64 = logits.iter().map(|l| f64::from(exp(l - max))).sum();
     #[expect(
         clippy::cast_possible_truncation,
         reason = "a logarithm of at most a few hundred thousand"

@@ -216,7 +216,112 @@ fn parameters_out_of_range_are_named() {
     assert_eq!(Sampling::default().check(), Ok(()));
 }
 
+/// What [`Candidates::draw`] draws from, and with which weights, by sorting everything.
+fn plain(logits: &[f32], s: &Sampling) -> Vec<(u32, f64)> {
+    let mut list: Vec<(u32, f64)> = (0..)
+        .zip(logits.iter().map(|l| f64::from(*l)))
+        .filter(|(_, l)| *l > f64::NEG_INFINITY)
+        .collect();
+    list.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    if s.top_k > 0 {
+        list.truncate(s.top_k);
+    }
+    let max = list[0].1;
+    for candidate in &mut list {
+        candidate.1 = ((candidate.1 - max) / f64::from(s.temperature)).exp();
+    }
+    let share = f64::from(s.top_p) * list.iter().map(|c| c.1).sum::<f64>();
+    let mut sum = 0.0;
+    list.retain(|c| {
+        let before = sum;
+        sum += c.1;
+        // Within rounding either is right.
+        before < share * (1.0 + 1e-6)
+    });
+    list.retain(|c| c.1 >= f64::from(s.min_p) * (1.0 - 1e-6));
+    list
+}
+
+#[test]
+fn the_highest_are_found_in_vocabularies_of_any_size() {
+    for size in [1, 63, 64, 65, 1000, 20_000] {
+        let logits: Vec<f32> = (0..size)
+            .map(|id: u32| match id % 7 {
+                0 => f32::NAN,
+                1 => f32::NEG_INFINITY,
+                _ => (id.wrapping_mul(2_654_435_761) >> 20) as f32,
+            })
+            .collect();
+        let mut expected: Vec<(u32, f32)> = (0..)
+            .zip(logits.iter().copied())
+            .filter(|c| c.1 > f32::NEG_INFINITY)
+            .collect();
+        expected.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        assert_eq!(highest(&logits), expected.first().map(|c| c.0), "{size}");
+        for count in [0, 1, 5, 64, 65, 400] {
+            let mut candidates = Candidates::default();
+            let found = candidates.best(&logits, count);
+            assert_eq!(found, &expected[..count.min(expected.len())], "{count} of {size}");
+        }
+    }
+}
+
+/// `cargo test --release -p sigmavault-llm --lib choices_take -- --ignored --nocapture`
+#[test]
+#[ignore = "measures"]
+fn choices_take_so_long() {
+    let mut random = SplitMix(3);
+    let logits: Vec<f32> = (0..151_936).map(|_| (random.unit() * 20.0) as f32).collect();
+    for (name, sampling) in [
+        ("greedy", Sampling::greedy()),
+        ("temperature 1", Sampling::default()),
+        (
+            "top-p 0.95",
+            Sampling {
+                top_p: 0.95,
+                ..Sampling::default()
+            },
+        ),
+        (
+            "top-k 20, top-p 0.95",
+            Sampling {
+                top_k: 20,
+                top_p: 0.95,
+                ..Sampling::default()
+            },
+        ),
+        (
+            "min-p 0.05",
+            Sampling {
+                min_p: 0.05,
+                ..Sampling::default()
+            },
+        ),
+    ] {
+        for top in [None, Some(5)] {
+            let mut sampler = sampler(sampling.clone());
+            let began = std::time::Instant::now();
+            for _ in 0..50 {
+                std::hint::black_box(sampler.choose(&logits, None, top).unwrap());
+            }
+            let each = began.elapsed().as_secs_f64() / 50.0;
+            println!("{name:24} logprobs {top:?}: {:.3} ms a token", each * 1e3);
+        }
+    }
+}
+
 proptest! {
+    #[test]
+    fn what_is_drawn_is_what_sorting_everything_leaves(seed: u64, logits in prop::collection::vec(-9f32..9.0, 1..2000), top_k in 0usize..90, top_p in 0.01f32..1.2, min_p in -0.2f32..0.5, temperature in 0.1f32..3.0) {
+        let sampling = Sampling { top_k, top_p: top_p.min(1.0), min_p: min_p.max(0.0), temperature, seed: Some(seed), ..Sampling::default() };
+        let expected = plain(&logits, &sampling);
+        let mut s = sampler(sampling);
+        for _ in 0..20 {
+            let token = s.choose(&logits, None, None).unwrap().token;
+            prop_assert!(expected.iter().any(|c| c.0 == token), "{} is not among {}", token, expected.len());
+        }
+    }
+
     #[test]
     fn the_same_seed_gives_the_same_tokens(seed: u64, logits in prop::collection::vec(-9f32..9.0, 1..300), top_k in 0usize..20, top_p in 0.01f32..1.0, min_p in 0f32..0.5) {
         let sampling = Sampling { top_k, top_p, min_p, seed: Some(seed), ..Sampling::default() };
