@@ -1,5 +1,7 @@
 //! Inputs of the product, quantised.
+#![allow(unsafe_code)] // the call into a tier
 
+use crate::isa::Isa;
 use crate::panel::CHUNK;
 
 /// How finely activations are quantised.
@@ -106,7 +108,24 @@ impl Activations {
         if k == 0 {
             return;
         }
-        for (token, x) in x.chunks_exact(k).enumerate() {
+        match Isa::active() {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: tiers are used on processors that were found to have them; these have AVX2.
+            Isa::Avx512Vnni | Isa::AvxVnni | Isa::Avx2 => unsafe { self.quantize_rows_avx2(x, precision) },
+            _ => self.quantize_rows(x, precision),
+        }
+    }
+
+    /// The same in wider registers; without multiply-adds, so the same values.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2")]
+    fn quantize_rows_avx2(&mut self, x: &[f32], precision: Precision) {
+        self.quantize_rows(x, precision);
+    }
+
+    #[inline(always)]
+    fn quantize_rows(&mut self, x: &[f32], precision: Precision) {
+        for (token, x) in x.chunks_exact(self.k).enumerate() {
             self.quantize_row(token, x, precision);
         }
     }
@@ -131,6 +150,7 @@ impl Activations {
         (first * self.chunks + token % TOGETHER, width)
     }
 
+    #[inline(always)]
     fn quantize_row(&mut self, token: usize, x: &[f32], precision: Precision) {
         let (mut at, width) = self.place(token);
         // Not f32::max, which would lose a NaN.
@@ -202,6 +222,7 @@ impl Activations {
 }
 
 /// The largest magnitude; NaN when a value is not finite, as the bits of those are above every number's.
+#[inline(always)]
 fn absmax(x: &[f32]) -> f32 {
     let bits = x.iter().fold(0, |max: u32, x| max.max(x.to_bits() & 0x7fff_ffff));
     let max = f32::from_bits(bits);
@@ -210,12 +231,14 @@ fn absmax(x: &[f32]) -> f32 {
 
 /// Rounds half to even, for magnitudes below 2^22: adding 1.5 * 2^23 leaves the integer in the low bits of the
 /// mantissa. It needs no instruction above SSE2.
+#[inline(always)]
 fn round(x: f32) -> i32 {
     const MAGIC: f32 = 12_582_912.0;
     (x + MAGIC).to_bits().cast_signed() - MAGIC.to_bits().cast_signed()
 }
 
 /// A block as int8 with its scale, which is NaN when a value is not finite.
+#[inline(always)]
 pub(crate) fn int8_block<const N: usize>(block: &[f32; N]) -> ([i8; N], f32) {
     let max = absmax(block);
     let factor = if max > 0.0 { 127.0 / max } else { 0.0 };
@@ -225,6 +248,7 @@ pub(crate) fn int8_block<const N: usize>(block: &[f32; N]) -> ([i8; N], f32) {
 }
 
 /// Quantises a block; minus the sum of its values.
+#[inline(always)]
 fn int8<const N: usize>(block: &[f32; N], factor: f32, values: &mut [i8; N]) -> i32 {
     let mut offset = 0;
     for (x, value) in block.iter().zip(values) {
@@ -236,6 +260,7 @@ fn int8<const N: usize>(block: &[f32; N], factor: f32, values: &mut [i8; N]) -> 
 }
 
 /// Quantises a chunk into two planes; minus the sums of their values.
+#[inline(always)]
 fn int16(block: &[f32; CHUNK], factor: f32, high: &mut [i8; CHUNK], low: &mut [i8; CHUNK]) -> (i32, i32) {
     let (mut high_offset, mut low_offset) = (0, 0);
     for ((x, high), low) in block.iter().zip(high).zip(low) {

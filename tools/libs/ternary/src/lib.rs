@@ -26,6 +26,7 @@
 #![allow(clippy::doc_markdown)]
 
 pub mod activations;
+mod ahead;
 mod bytes;
 pub mod dense;
 pub mod isa;
@@ -34,6 +35,7 @@ pub mod memory;
 pub mod multiply;
 pub mod panel;
 pub mod pool;
+mod runs;
 
 pub use activations::{Activations, Precision};
 pub use dense::{

@@ -2,13 +2,13 @@
 #![allow(unsafe_code)] // the choice of a tier, and outputs that threads write side by side
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::activations::Activations;
 use crate::isa::Isa;
 use crate::kernel::{self, Job, Outputs, TILE};
 use crate::panel::{PANEL_ROWS, PanelMatrix};
 use crate::pool::Pool;
+use crate::runs;
 
 /// Bytes of panels that a thread takes at once: they stay in its cache while all tokens pass over them, and are so few that threads
 /// end together.
@@ -40,13 +40,6 @@ pub fn multiply_with(isa: Isa, w: &PanelMatrix, x: &Activations, out: &mut [f32]
     multiply_all_with(isa, &mut [(w, out)], x, pool);
 }
 
-/// Panels of one matrix that a thread takes at once.
-struct Block<'a> {
-    matrix: &'a PanelMatrix,
-    out: &'a Shared,
-    panels: Range<usize>,
-}
-
 fn multiply_all_with(isa: Isa, products: &mut [(&PanelMatrix, &mut [f32])], x: &Activations, pool: &Pool) {
     assert!(isa.is_supported(), "{} is not on this processor", isa.name());
     for (w, out) in products.iter() {
@@ -65,19 +58,22 @@ fn multiply_all_with(isa: Isa, products: &mut [(&PanelMatrix, &mut [f32])], x: &
             w.rows()
         );
     }
-    let outputs: Vec<(&PanelMatrix, Shared)> = products
-        .iter_mut()
-        .map(|(w, out)| (*w, Shared(out.as_mut_ptr())))
-        .collect();
-    let blocks = blocks(&outputs);
+    let blocks = Blocks(products.iter_mut().map(|(w, out)| Panels::new(w, out)).collect());
     let repeated = kernel::repeated(isa, x);
     let sizes = kernel::tiles(isa, x.precision().planes());
-    let compute = |block: &Block<'_>| {
-        let Block {
+    let compute = |number: usize| {
+        let Some((panels, range)) = blocks.get(number) else {
+            return;
+        };
+        let Panels {
             matrix: w,
             out,
-            panels,
-        } = block;
+            bytes,
+            ..
+        } = panels;
+        let packed = &w.packed()[range.start * bytes..];
+        // Kernels write over what is here, all of it for their tokens.
+        let mut outputs: Outputs = [[0.0; PANEL_ROWS]; TILE];
         let mut first = 0;
         while first < x.m() {
             let left = (TILE - first % TILE).min(x.m() - first);
@@ -85,14 +81,14 @@ fn multiply_all_with(isa: Isa, products: &mut [(&PanelMatrix, &mut [f32])], x: &
             let job = Job {
                 layout: w.layout(),
                 x,
+                together: &x.together(first),
                 first,
                 tokens,
                 repeated: &repeated,
             };
-            for index in panels.clone() {
-                let mut outputs: Outputs = [[0.0; PANEL_ROWS]; TILE];
+            for (index, panel) in range.clone().zip(packed.chunks_exact(*bytes)) {
                 // SAFETY: the tier was checked above.
-                unsafe { kernel::panel(isa, w.panel(index), job, &mut outputs) };
+                unsafe { kernel::panel(isa, panel, job, &mut outputs) };
                 let rows = (w.rows() - index * PANEL_ROWS).min(PANEL_ROWS);
                 for (token, outputs) in outputs[..tokens].iter().enumerate() {
                     // SAFETY: within `out`, whose length was checked; no other part has these rows.
@@ -102,48 +98,62 @@ fn multiply_all_with(isa: Isa, products: &mut [(&PanelMatrix, &mut [f32])], x: &
             first += tokens;
         }
     };
-    let runs = Runs::new(blocks.len(), pool.active());
-    pool.run(pool.active(), &|thread| {
-        while let Some(block) = runs.next(thread) {
-            compute(&blocks[block]);
-        }
-    });
+    runs::share(pool, blocks.count(), &|number| blocks.weights(number), &compute);
 }
 
-/// The panels of all matrices, in blocks, each for all tokens, so that weights are read from memory once.
-fn blocks<'a>(outputs: &'a [(&PanelMatrix, Shared)]) -> Vec<Block<'a>> {
-    let mut blocks = Vec::new();
-    for (matrix, out) in outputs {
+/// The panels of a matrix, in blocks that a thread takes at once, each for all tokens, so that weights are read from memory once.
+struct Panels<'a> {
+    matrix: &'a PanelMatrix,
+    out: Shared,
+    /// Bytes of a panel.
+    bytes: usize,
+    /// Panels of a block.
+    step: usize,
+    blocks: usize,
+}
+
+impl<'a> Panels<'a> {
+    fn new(matrix: &'a PanelMatrix, out: &mut [f32]) -> Self {
         let layout = matrix.layout();
-        let step = (BLOCK_BYTES / layout.panel_bytes()).max(1);
-        blocks.extend((0..layout.panels()).step_by(step).map(|from| Block {
+        let bytes = layout.panel_bytes();
+        let step = (BLOCK_BYTES / bytes).max(1);
+        Self {
             matrix,
-            out,
-            panels: from..(from + step).min(layout.panels()),
-        }));
+            out: Shared(out.as_mut_ptr()),
+            bytes,
+            step,
+            blocks: layout.panels().div_ceil(step),
+        }
     }
-    blocks
 }
 
-/// Numbers divided into a run for each thread. A thread takes those of its run one after the other, so that what it prefetches behind
-/// a block is its own next one; then it helps others, as cores differ in speed and may be taken away.
-struct Runs(Vec<(AtomicUsize, usize)>);
+/// The blocks of all matrices, numbered.
+struct Blocks<'a>(Vec<Panels<'a>>);
 
-impl Runs {
-    fn new(count: usize, threads: usize) -> Self {
-        let bound = |thread| count * thread / threads;
-        let run = |thread| (AtomicUsize::new(bound(thread)), bound(thread + 1));
-        Self((0..threads).map(run).collect())
+impl<'a> Blocks<'a> {
+    fn count(&self) -> usize {
+        self.0.iter().map(|panels| panels.blocks).sum()
     }
 
-    /// The next number for a thread, each to one only.
-    fn next(&self, thread: usize) -> Option<usize> {
-        let (before, from) = self.0.split_at(thread);
-        from.iter().chain(before).find_map(|(next, end)| {
-            // Looked at first, so that those who find nothing do not count on.
-            (next.load(Ordering::Relaxed) < *end)
-                .then(|| next.fetch_add(1, Ordering::Relaxed))
-                .filter(|number| number < end)
+    fn get(&self, mut number: usize) -> Option<(&Panels<'a>, Range<usize>)> {
+        let panels = self.0.iter().find(|panels| {
+            let here = number < panels.blocks;
+            if !here {
+                number -= panels.blocks;
+            }
+            here
+        })?;
+        let from = number * panels.step;
+        Some((
+            panels,
+            from..(from + panels.step).min(panels.matrix.layout().panels()),
+        ))
+    }
+
+    /// The weights of a block and those behind it in its matrix.
+    fn weights(&self, number: usize) -> &'a [u8] {
+        self.get(number).map_or(&[], |(panels, range)| {
+            &panels.matrix.packed()[range.start * panels.bytes..]
         })
     }
 }
@@ -159,39 +169,12 @@ impl Shared {
     /// The range must lie in the buffer and belong to the calling thread alone.
     pub(crate) unsafe fn write(&self, at: usize, values: &[f32]) {
         // SAFETY: the caller's.
-        unsafe { std::ptr::copy_nonoverlapping(values.as_ptr(), self.0.add(at), values.len()) }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Mutex;
-
-    use super::Runs;
-
-    #[test]
-    fn every_number_is_taken_once_whoever_comes() {
-        for (count, threads, present) in [(0, 2, 2), (1, 4, 4), (103, 3, 3), (103, 4, 1), (1000, 2, 2)] {
-            let (runs, taken) = (Runs::new(count, threads), Mutex::new(Vec::new()));
-            std::thread::scope(|scope| {
-                for thread in 0..present {
-                    let (runs, taken) = (&runs, &taken);
-                    scope.spawn(move || {
-                        while let Some(number) = runs.next(thread) {
-                            taken.lock().unwrap().push(number);
-                        }
-                    });
-                }
-            });
-            let mut taken = taken.into_inner().unwrap();
-            taken.sort_unstable();
-            assert_eq!(taken, (0..count).collect::<Vec<_>>(), "{count} among {threads}");
+        let to = unsafe { self.0.add(at) };
+        match values.as_array::<PANEL_ROWS>() {
+            // SAFETY: the caller's; a whole panel without a call.
+            Some(rows) => unsafe { to.cast::<[f32; PANEL_ROWS]>().write_unaligned(*rows) },
+            // SAFETY: the caller's.
+            None => unsafe { std::ptr::copy_nonoverlapping(values.as_ptr(), to, values.len()) },
         }
-        // A run is taken in order, and first.
-        let runs = Runs::new(10, 2);
-        assert_eq!(
-            (0..6).map_while(|_| runs.next(1)).collect::<Vec<_>>(),
-            [5, 6, 7, 8, 9, 0]
-        );
     }
 }

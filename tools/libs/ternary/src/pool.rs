@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
+use crate::ahead::{Ahead, Fetched, Stretch};
+
 /// How long a thread looks for work before it sleeps: longer than the gaps between the products of a token, far shorter
 /// than anything that shows as load.
 const SPIN: Duration = Duration::from_micros(60);
@@ -45,11 +47,23 @@ pub struct Pool {
     active: AtomicUsize,
 }
 
-/// The job of a run: what is called, and how often.
+/// What a run calls.
+type Call<'a> = &'a (dyn Fn(usize) + Sync);
+
+/// The job of a run.
 #[derive(Clone, Copy)]
 struct Job {
     call: *const (dyn Fn(usize) + Sync),
-    parts: usize,
+    numbers: Numbers,
+}
+
+/// With which numbers it is called.
+#[derive(Clone, Copy)]
+enum Numbers {
+    /// Those below this, each once.
+    Parts(usize),
+    /// That of each thread, by that thread.
+    Threads,
 }
 
 struct Shared {
@@ -64,6 +78,7 @@ struct Shared {
     sleeping: Vec<AtomicBool>,
     /// The caller, when it sleeps until the last worker leaves.
     caller: Mutex<Option<Thread>>,
+    ahead: Ahead,
 }
 
 // SAFETY: `job` is written only while the gate is closed and empty, and read only by those who joined.
@@ -100,6 +115,7 @@ impl Pool {
             stop: AtomicBool::new(false),
             sleeping: (0..wanted).map(|_| AtomicBool::new(false)).collect(),
             caller: Mutex::new(None),
+            ahead: Ahead::new(wanted + 1),
         });
         let mut workers = Vec::with_capacity(wanted);
         for index in 0..wanted {
@@ -148,8 +164,29 @@ impl Pool {
     /// When `f` does, after every thread has left it.
     pub fn run(&self, parts: usize, f: &(dyn Fn(usize) + Sync)) {
         let helpers = self.active().min(parts) - usize::from(parts > 0);
+        self.start(helpers, Numbers::Parts(parts), f);
+    }
+
+    /// Calls `f` on the first `threads` threads, with the number of the thread, 0 on the calling one. Those that are late may not
+    /// come before it is over: `f` has to do all of the work wherever it runs alone.
+    ///
+    /// # Panics
+    /// As [`Pool::run`].
+    pub(crate) fn each(&self, threads: usize, f: &(dyn Fn(usize) + Sync)) {
+        self.start(threads.clamp(1, self.threads()) - 1, Numbers::Threads, f);
+    }
+
+    /// Tells what the threads will multiply first in the run that comes now.
+    pub(crate) fn begin(&self, product: Vec<Stretch>) {
+        self.shared.ahead.begin(product);
+    }
+
+    fn start(&self, helpers: usize, numbers: Numbers, f: Call<'_>) {
         if helpers == 0 || INSIDE.get() {
-            (0..parts).for_each(f);
+            match numbers {
+                Numbers::Parts(parts) => (0..parts).for_each(f),
+                Numbers::Threads => f(0),
+            }
             return;
         }
         let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
@@ -163,7 +200,7 @@ impl Pool {
             )
         };
         // SAFETY: the gate is closed and empty between runs, so no worker reads the job.
-        unsafe { *shared.job.get() = Some(Job { call, parts }) };
+        unsafe { *shared.job.get() = Some(Job { call, numbers }) };
         shared.next.store(0, Ordering::Relaxed);
         shared.limit.store(helpers, Ordering::Relaxed);
         shared.panicked.store(false, Ordering::Relaxed);
@@ -177,7 +214,7 @@ impl Pool {
                 worker.thread().unpark();
             }
         }
-        let result = catch_unwind(AssertUnwindSafe(|| shared.parts(f, parts)));
+        let result = catch_unwind(AssertUnwindSafe(|| shared.take_part(0, f, numbers)));
         shared.close();
         drop(turn);
         if let Err(panic) = result {
@@ -191,10 +228,13 @@ impl Pool {
 }
 
 impl Shared {
-    /// Takes parts until there are none.
-    fn parts(&self, f: &(dyn Fn(usize) + Sync), parts: usize) {
+    /// Takes parts until there are none, or does the one of this thread.
+    fn take_part(&self, thread: usize, f: Call<'_>, numbers: Numbers) {
         INSIDE.set(true);
         let _guard = Inside;
+        let Numbers::Parts(parts) = numbers else {
+            return f(thread);
+        };
         loop {
             let part = self.next.fetch_add(1, Ordering::Relaxed);
             if part >= parts {
@@ -207,7 +247,15 @@ impl Shared {
     /// Lets nobody in any more and waits until the last worker is out.
     fn close(&self) {
         self.gate.fetch_and(!OPEN, Ordering::SeqCst);
-        if spin(|| (self.gate.load(Ordering::SeqCst) & JOINED == 0).then_some(())).is_none() {
+        let mut fetched = Fetched::default();
+        let empty = || {
+            let empty = self.gate.load(Ordering::SeqCst) & JOINED == 0;
+            if !empty {
+                self.ahead.fetch(0, &mut fetched);
+            }
+            empty.then_some(())
+        };
+        if spin(empty).is_none() {
             *self.caller.lock().unwrap_or_else(PoisonError::into_inner) = Some(std::thread::current());
             while self.gate.load(Ordering::SeqCst) & JOINED != 0 {
                 std::thread::park();
@@ -219,8 +267,9 @@ impl Shared {
     /// A worker's life.
     fn work(&self, index: usize) {
         let mut done = 0;
+        let mut fetched = Fetched::default();
         while !self.stop.load(Ordering::Relaxed) {
-            let Some(gate) = self.wait(index, done) else {
+            let Some(gate) = self.wait(index, done, &mut fetched) else {
                 continue;
             };
             done = epoch(gate);
@@ -228,9 +277,11 @@ impl Shared {
             if let Some(job) = unsafe { *self.job.get() } {
                 // SAFETY: the closure lives until every thread that joined has left.
                 let call = unsafe { &*job.call };
-                if catch_unwind(AssertUnwindSafe(|| self.parts(call, job.parts))).is_err() {
+                if catch_unwind(AssertUnwindSafe(|| self.take_part(index + 1, call, job.numbers))).is_err() {
                     // The others need not go on.
-                    self.next.store(job.parts, Ordering::Relaxed);
+                    if let Numbers::Parts(parts) = job.numbers {
+                        self.next.store(parts, Ordering::Relaxed);
+                    }
                     self.panicked.store(true, Ordering::Relaxed);
                 }
             }
@@ -245,8 +296,15 @@ impl Shared {
     }
 
     /// Joins the next job after `done`: spins, then sleeps. None when woken for another reason.
-    fn wait(&self, index: usize, done: u64) -> Option<u64> {
-        if let Some(gate) = spin(|| self.join(index, done)) {
+    fn wait(&self, index: usize, done: u64, fetched: &mut Fetched) -> Option<u64> {
+        let joined = || {
+            let joined = self.join(index, done);
+            if joined.is_none() {
+                self.ahead.fetch(index + 1, fetched);
+            }
+            joined
+        };
+        if let Some(gate) = spin(joined) {
             return Some(gate);
         }
         self.sleeping[index].store(true, Ordering::SeqCst);

@@ -65,7 +65,7 @@ impl WithSimd for Attend<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _simd: S) {
+    fn with_simd<S: Simd>(self, simd: S) {
         let Self {
             queries,
             pages,
@@ -86,31 +86,22 @@ impl WithSimd for Attend<'_> {
         let last = place.position + rows;
         for page in 0..last.div_ceil(PAGE) {
             pages.read(place.layer, place.head, page, &mut room.keys, &mut room.values);
-            for q in 0..count {
-                // Tokens of this page that the query may see.
-                let visible = (place.position + q / place.group + 1)
-                    .saturating_sub(page * PAGE)
-                    .min(PAGE);
+            for row in 0..rows {
+                // Tokens of this page that the row may see.
+                let visible = (place.position + row + 1).saturating_sub(page * PAGE).min(PAGE);
                 if visible == 0 {
                     continue;
                 }
-                let query = &queries[q * size..][..size];
-                let mut scores = scores(query, &room.keys, place.scale);
-                let top = scores[..visible].iter().copied().fold(room.best[q], f32::max);
-                let out = &mut out[q * size..][..size];
-                if top > room.best[q] {
-                    let shrink = ops::exp(room.best[q] - top);
-                    room.sum[q] *= shrink;
-                    for o in out.iter_mut() {
-                        *o *= shrink;
-                    }
-                    room.best[q] = top;
+                let heads = row * place.group..(row + 1) * place.group;
+                let mut q = heads.start;
+                // Without wide registers the compiler finds vectors in the loops of one.
+                while !S::IS_SCALAR && q + 2 <= heads.end {
+                    step::<S, 2>(simd, queries, q, size, visible, place.scale, room, out);
+                    q += 2;
                 }
-                for s in &mut scores {
-                    *s = ops::exp(*s - top);
+                for q in q..heads.end {
+                    step::<S, 1>(simd, queries, q, size, visible, place.scale, room, out);
                 }
-                room.sum[q] += scores[..visible].iter().sum::<f32>();
-                weigh(&scores[..visible], &room.values, out);
             }
         }
         for (out, sum) in out.chunks_exact_mut(size).zip(&room.sum) {
@@ -121,39 +112,150 @@ impl WithSimd for Attend<'_> {
     }
 }
 
-/// Scores of one query against the 32 tokens of a page.
+/// Takes `visible` tokens of a page into the sums of `Q` queries, from number `first` on. More than one at a time: numbers are read
+/// once for all, and their additions need not wait for each other. For each it is the same arithmetic.
 #[inline(always)]
-fn scores(query: &[f32], keys: &[f32], scale: f32) -> [f32; PAGE] {
-    let mut scores = [0f32; PAGE];
-    for (q, keys) in query.iter().zip(keys.as_chunks::<PAGE>().0) {
-        for (s, k) in scores.iter_mut().zip(keys) {
-            *s += q * k;
+#[allow(clippy::too_many_arguments, reason = "what the queries are taken through")]
+fn step<S: Simd, const Q: usize>(
+    simd: S,
+    queries: &[f32],
+    first: usize,
+    size: usize,
+    visible: usize,
+    scale: f32,
+    room: &mut Room,
+    out: &mut [f32],
+) {
+    let rows: [&[f32]; Q] = std::array::from_fn(|q| &queries[(first + q) * size..][..size]);
+    let mut weights = scores(simd, rows, &room.keys, scale);
+    for (q, weights) in weights.iter_mut().enumerate() {
+        let (best, sum) = (&mut room.best[first + q], &mut room.sum[first + q]);
+        weights[visible..].fill(f32::NEG_INFINITY);
+        let top = fold(weights, |a, b| if b > a { b } else { a }).max(*best);
+        if top > *best {
+            let shrink = ops::exp(*best - top);
+            *sum *= shrink;
+            for o in &mut out[(first + q) * size..][..size] {
+                *o *= shrink;
+            }
+            *best = top;
         }
+        for weight in weights.iter_mut() {
+            *weight = ops::exp(*weight - top);
+        }
+        weights[visible..].fill(0.0);
+        *sum += fold(weights, |a, b| a + b);
     }
-    scores.map(|s| s * scale)
+    weigh(
+        simd,
+        &weights,
+        visible,
+        &room.values,
+        &mut out[first * size..][..Q * size],
+    );
 }
 
-/// `out += sum of weights * values`, in strips that stay in registers.
+/// All numbers together, in halves.
 #[inline(always)]
-fn weigh(weights: &[f32], values: &[f32], out: &mut [f32]) {
-    const STRIP: usize = 32;
-    let size = out.len();
-    let (strips, _) = out.as_chunks_mut::<STRIP>();
-    for (i, strip) in strips.iter_mut().enumerate() {
-        let mut sum = *strip;
-        for (w, row) in weights.iter().zip(values.chunks_exact(size)) {
-            if let Some(row) = row[i * STRIP..].first_chunk::<STRIP>() {
-                for (s, v) in sum.iter_mut().zip(row) {
-                    *s += w * v;
+fn fold(numbers: &[f32; PAGE], together: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut numbers = *numbers;
+    let mut half = PAGE / 2;
+    while half > 0 {
+        let (low, high) = numbers.split_at_mut(half);
+        for (low, high) in low.iter_mut().zip(high) {
+            *low = together(*low, *high);
+        }
+        half /= 2;
+    }
+    numbers[0]
+}
+
+/// Registers of a sum: with two queries, as many additions at once as hide how long one takes.
+const REGISTERS: usize = 4;
+
+/// Scores of queries against the tokens of a page.
+#[inline(always)]
+fn scores<S: Simd, const Q: usize>(
+    simd: S,
+    queries: [&[f32]; Q],
+    keys: &[f32],
+    scale: f32,
+) -> [[f32; PAGE]; Q] {
+    let mut scores = [[0f32; PAGE]; Q];
+    let keys = keys.as_chunks::<PAGE>().0;
+    if S::IS_SCALAR {
+        for (query, scores) in queries.iter().zip(&mut scores) {
+            for (q, keys) in query.iter().zip(keys) {
+                for (s, k) in scores.iter_mut().zip(keys) {
+                    *s += q * k;
                 }
             }
         }
-        *strip = sum;
     }
-    let done = size - size % STRIP;
-    for (w, row) in weights.iter().zip(values.chunks_exact(size)) {
-        for (s, v) in out[done..].iter_mut().zip(&row[done..]) {
-            *s += w * v;
+    let width = REGISTERS * S::F32_LANES;
+    for from in (0..PAGE).step_by(width).filter(|_| !S::IS_SCALAR) {
+        let mut sums = [[simd.splat_f32s(0.0); REGISTERS]; Q];
+        for (element, keys) in keys.iter().enumerate() {
+            let Some(keys) = S::as_simd_f32s(&keys[from..]).0.first_chunk::<REGISTERS>() else {
+                unreachable!("a page is a multiple of registers");
+            };
+            for q in 0..Q {
+                let query = simd.splat_f32s(queries[q][element]);
+                for r in 0..REGISTERS {
+                    sums[q][r] = simd.add_f32s(sums[q][r], simd.mul_f32s(query, keys[r]));
+                }
+            }
+        }
+        for q in 0..Q {
+            let scores = &mut scores[q][from..from + width];
+            S::as_mut_simd_f32s(scores).0.copy_from_slice(&sums[q]);
+        }
+    }
+    for score in scores.as_flattened_mut() {
+        *score *= scale;
+    }
+    scores
+}
+
+/// `out += sum of weights * values` over the first tokens of a page, for each row of `out`, in strips that stay in registers.
+#[inline(always)]
+fn weigh<S: Simd, const Q: usize>(
+    simd: S,
+    weights: &[[f32; PAGE]; Q],
+    tokens: usize,
+    values: &[f32],
+    out: &mut [f32],
+) {
+    let size = out.len() / Q;
+    let width = REGISTERS * S::F32_LANES;
+    let done = if S::IS_SCALAR { 0 } else { size - size % width };
+    for at in (0..done).step_by(width) {
+        let mut sums = [[simd.splat_f32s(0.0); REGISTERS]; Q];
+        for q in 0..Q {
+            let out = &out[q * size + at..][..width];
+            sums[q].copy_from_slice(S::as_simd_f32s(out).0);
+        }
+        for (token, row) in values.chunks_exact(size).take(tokens).enumerate() {
+            let Some(row) = S::as_simd_f32s(&row[at..]).0.first_chunk::<REGISTERS>() else {
+                unreachable!("a strip lies within the row");
+            };
+            for q in 0..Q {
+                let weight = simd.splat_f32s(weights[q][token]);
+                for r in 0..REGISTERS {
+                    sums[q][r] = simd.add_f32s(sums[q][r], simd.mul_f32s(weight, row[r]));
+                }
+            }
+        }
+        for q in 0..Q {
+            let out = &mut out[q * size + at..][..width];
+            S::as_mut_simd_f32s(out).0.copy_from_slice(&sums[q]);
+        }
+    }
+    for (weights, out) in weights.iter().zip(out.chunks_exact_mut(size)) {
+        for (weight, row) in weights.iter().zip(values.chunks_exact(size)).take(tokens) {
+            for (s, v) in out[done..].iter_mut().zip(&row[done..]) {
+                *s += weight * v;
+            }
         }
     }
 }
@@ -193,7 +295,12 @@ mod tests {
 
     #[test]
     fn it_equals_plain_attention_across_pages() {
-        let (tokens, size, group) = (75, 40, 2);
+        for (tokens, size, group) in [(75, 40, 2), (75, 64, 3), (33, 96, 1)] {
+            equals_plain_attention(tokens, size, group);
+        }
+    }
+
+    fn equals_plain_attention(tokens: usize, size: usize, group: usize) {
         let mut state = 1u32;
         let mut random = || {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

@@ -173,7 +173,7 @@ impl Network for Decoder {
             ops::rms_norm_rows(&mut work.normed, &self.norm, self.epsilon, pool);
             let head = self.head.as_ref().unwrap_or(&self.embedding);
             let tokens = rows.len() / self.width;
-            let jobs = &mut [(head, &mut work.added)];
+            let jobs = &mut [(head, &mut *logits)];
             products(
                 &work.normed,
                 tokens,
@@ -182,8 +182,7 @@ impl Network for Decoder {
                 jobs,
                 pool,
             )?;
-            ops::scale(&mut work.added, self.factors.logits);
-            logits.extend_from_slice(&work.added);
+            ops::scale(logits, self.factors.logits);
             Ok(())
         })
     }

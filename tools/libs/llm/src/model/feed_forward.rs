@@ -16,6 +16,15 @@ pub enum Gate {
     SquareRelu,
 }
 
+impl Gate {
+    fn apply(self, gate: &mut [f32], up: &[f32]) {
+        match self {
+            Self::Silu => ops::silu_times(gate, up),
+            Self::SquareRelu => ops::square_relu_times(gate, up),
+        }
+    }
+}
+
 /// The weights of a feed-forward part.
 #[derive(Debug)]
 pub struct FeedForward {
@@ -78,17 +87,21 @@ impl FeedForward {
 
     /// What the way back takes, in place of the gate.
     pub fn pass_gate(&self, gate: &mut [f32], up: &[f32], pool: &Pool) {
+        let Some((weight, epsilon)) = &self.sub_norm else {
+            // Number by number, so that threads share even one row.
+            let size = (gate.len() / (4 * pool.active()))
+                .clamp(512, 1 << 14)
+                .next_multiple_of(64);
+            return parallel::pieces(pool, gate, size, &|piece, gate| {
+                self.kind.apply(gate, &up[piece * size..][..gate.len()]);
+            });
+        };
         let width = self.gate.rows();
         parallel::pieces(pool, gate, width * ROWS, &|piece, gate| {
             let up = up[piece * width * ROWS..].chunks_exact(width);
             for (gate, up) in gate.chunks_exact_mut(width).zip(up) {
-                match self.kind {
-                    Gate::Silu => ops::silu_times(gate, up),
-                    Gate::SquareRelu => ops::square_relu_times(gate, up),
-                }
-                if let Some((weight, epsilon)) = &self.sub_norm {
-                    ops::rms_norm_in_place(gate, weight, *epsilon);
-                }
+                self.kind.apply(gate, up);
+                ops::rms_norm_in_place(gate, weight, *epsilon);
             }
         });
     }

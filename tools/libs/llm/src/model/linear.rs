@@ -4,7 +4,7 @@ use half::{bf16, f16};
 use sigmavault_gguf::TensorKind;
 use sigmavault_ternary::{
     Activations, Dense, DenseError, Encoding, F16Matrix, KMatrix, PanelMatrix, Pool, Precision, Product,
-    Q8Activations, Q8Matrix, multiply, multiply_all, multiply_dense, multiply_q8,
+    Q8Activations, Q8Matrix, multiply_all, multiply_dense, multiply_each,
 };
 
 use super::error::{ForwardError, LoadError};
@@ -180,40 +180,6 @@ impl Linear {
             Self::Ternary(_) | Self::Half(_) | Self::Full { .. } => None,
         }
     }
-
-    #[allow(
-        clippy::unnecessary_wraps,
-        reason = "callers need not know which forms cannot fail"
-    )]
-    fn product(&self, input: &Inputs<'_>, out: &mut [f32], pool: &Pool) -> Result<(), ForwardError> {
-        let Inputs {
-            floats: input,
-            quantised,
-            bytes,
-        } = input;
-        match self {
-            Self::Ternary(matrix) => multiply(matrix, quantised, out, pool),
-            Self::Half(matrix) => multiply_dense(matrix, input, input.len() / matrix.cols(), out, pool),
-            Self::Byte(matrix) => match bytes {
-                Some(bytes) => multiply_q8(matrix, bytes, out, pool),
-                None => multiply_dense(matrix, input, input.len() / matrix.cols(), out, pool),
-            },
-            Self::Blocks(matrix) => match bytes {
-                Some(bytes) => multiply_q8(matrix, bytes, out, pool),
-                None => multiply_dense(matrix, input, input.len() / matrix.cols(), out, pool),
-            },
-            Self::Full { values, columns } => {
-                let rows = values.len() / columns;
-                parallel::pieces(pool, out, rows, &|token, out| {
-                    let x = &input[token * columns..][..*columns];
-                    for (o, row) in out.iter_mut().zip(values.chunks_exact(*columns)) {
-                        *o = ops::dot(row, x);
-                    }
-                });
-            }
-        }
-        Ok(())
-    }
 }
 
 /// How a tensor's ternary weights are written, if such it has.
@@ -272,18 +238,13 @@ pub fn finer(precision: Precision) -> Precision {
     }
 }
 
-/// The inputs of a product, in the forms that its matrices take.
-struct Inputs<'a> {
-    floats: &'a [f32],
-    /// For ternary matrices.
-    quantised: &'a Activations,
-    /// For `Q8_0` matrices and K-quants, unless they are to be exact.
-    bytes: Option<Q8Activations>,
-}
-
 /// Multiplies the same `tokens` inputs with several matrices; each result is made as long as it must be. At
 /// [`Precision::Int8Blocks`] the inputs of `Q8_0` matrices and K-quants are rounded to bytes too, in blocks of 32; otherwise they
 /// stay floats.
+#[allow(
+    clippy::unnecessary_wraps,
+    reason = "callers need not know which forms cannot fail"
+)]
 pub fn products(
     input: &[f32],
     tokens: usize,
@@ -303,21 +264,36 @@ pub fn products(
         bytes.quantize(input, tokens, columns);
         bytes
     });
-    let inputs = Inputs {
-        floats: input,
-        quantised,
-        bytes,
-    };
-    let mut ternary = Vec::with_capacity(jobs.len());
+    let (mut ternary, mut rounded) = (Vec::new(), Vec::new());
     for (matrix, out) in jobs {
         out.resize(tokens * matrix.rows(), 0.0);
-        match matrix {
-            Linear::Ternary(matrix) => ternary.push((matrix, out.as_mut_slice())),
-            other => other.product(&inputs, out, pool)?,
+        match (matrix, &bytes) {
+            (Linear::Ternary(matrix), _) => ternary.push((matrix, out.as_mut_slice())),
+            (Linear::Byte(matrix), Some(bytes)) => rounded.push(Product::new(matrix, bytes, 0..tokens, out)),
+            (Linear::Blocks(matrix), Some(bytes)) => {
+                rounded.push(Product::new(matrix, bytes, 0..tokens, out));
+            }
+            (Linear::Byte(matrix), None) => multiply_dense(matrix, input, tokens, out, pool),
+            (Linear::Blocks(matrix), None) => multiply_dense(matrix, input, tokens, out, pool),
+            (Linear::Half(matrix), _) => multiply_dense(matrix, input, tokens, out, pool),
+            (Linear::Full { values, .. }, _) => multiply_full(values, input, columns, out, pool),
         }
     }
     if !ternary.is_empty() {
         multiply_all(&mut ternary, quantised, pool);
     }
+    if !rounded.is_empty() {
+        multiply_each(&mut rounded, pool);
+    }
     Ok(())
+}
+
+/// The product of a matrix in single precision.
+fn multiply_full(values: &[f32], input: &[f32], columns: usize, out: &mut [f32], pool: &Pool) {
+    parallel::pieces(pool, out, values.len() / columns, &|token, out| {
+        let x = &input[token * columns..][..columns];
+        for (o, row) in out.iter_mut().zip(values.chunks_exact(columns)) {
+            *o = ops::dot(row, x);
+        }
+    });
 }

@@ -48,7 +48,7 @@ pub trait Network: Send + Sync + std::fmt::Debug {
     fn embed(&self, token: u32, out: &mut [f32]) -> Result<(), ForwardError>;
     /// Takes all rows through all layers, in place.
     fn layers(&self, pass: &mut Pass<'_, '_>, pool: &Pool) -> Result<(), ForwardError>;
-    /// Appends the logits of these rows of hidden state.
+    /// Computes the logits of these rows of hidden state, in place of what is in the buffer.
     fn head(&self, rows: &[f32], logits: &mut Vec<f32>, pool: &Pool) -> Result<(), ForwardError>;
 }
 

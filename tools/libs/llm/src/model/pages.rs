@@ -81,8 +81,15 @@ impl Cells {
                 cells.convert_from_f32_slice(values);
             }
             Self::Half(cells) => {
-                for (cell, value) in cells[at..].iter_mut().step_by(step).zip(values) {
-                    *cell = f16::from_f32(*value).to_bits();
+                // Together, as conversion has instructions for many.
+                let mut halves = [f16::ZERO; 64];
+                let mut cells = cells[at..].iter_mut().step_by(step);
+                for values in values.chunks(halves.len()) {
+                    let halves = &mut halves[..values.len()];
+                    halves.convert_from_f32_slice(values);
+                    for (half, cell) in halves.iter().zip(&mut cells) {
+                        *cell = half.to_bits();
+                    }
                 }
             }
             Self::Single(cells) => {
@@ -93,10 +100,14 @@ impl Cells {
         }
     }
 
-    fn read(&self, at: usize, out: &mut [f32]) {
-        match self {
-            Self::Half(cells) => widen_all(&cells[at..at + out.len()], out),
-            Self::Single(cells) => out.copy_from_slice(&cells[at..at + out.len()]),
+    /// Reads the cells from `at` on, and has those of `next` fetched meanwhile, which are read after them.
+    fn read(&self, at: usize, out: &mut [f32], next: Option<&Self>) {
+        match (self, next) {
+            (Self::Half(cells), Some(Self::Half(next))) => {
+                widen_all(&cells[at..at + out.len()], out, &next[at..]);
+            }
+            (Self::Half(cells), _) => widen_all(&cells[at..at + out.len()], out, &[]),
+            (Self::Single(cells), _) => out.copy_from_slice(&cells[at..at + out.len()]),
         }
     }
 
@@ -204,8 +215,10 @@ impl Pages {
     /// Reads the run of one layer's head in page `page`: keys as `[element][token]`, values as `[token][element]`.
     pub fn read(&self, layer: usize, head: usize, page: usize, keys: &mut [f32], values: &mut [f32]) {
         let run = self.shape.run(layer, head);
-        self.pages[page].keys.read(run, keys);
-        self.pages[page].values.read(run, values);
+        let here = &self.pages[page];
+        here.keys.read(run, keys, Some(&here.values));
+        let next = self.pages.get(page + 1).map(|page| &page.keys);
+        here.values.read(run, values, next);
     }
 
     /// The pages that hold the first `length` tokens, for [`Pages::from_bytes`].

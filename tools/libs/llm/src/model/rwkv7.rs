@@ -180,7 +180,7 @@ impl Network for Rwkv7 {
             work.normed.extend_from_slice(rows);
             self.norm.apply(&mut work.normed, pool);
             let tokens = rows.len() / self.width;
-            let jobs = &mut [(&self.head, &mut work.added)];
+            let jobs = &mut [(&self.head, logits)];
             products(
                 &work.normed,
                 tokens,
@@ -188,9 +188,7 @@ impl Network for Rwkv7 {
                 self.precision,
                 jobs,
                 pool,
-            )?;
-            logits.extend_from_slice(&work.added);
-            Ok(())
+            )
         })
     }
 }

@@ -182,7 +182,12 @@ impl Model {
         if rows.wanted.is_empty() {
             return Ok(());
         }
-        rows.logits.clear();
+        // Of a single text straight to where they are wanted.
+        if let [segment] = segments
+            && batch[segment.sequence].out.is_empty()
+        {
+            return self.network.head(&rows.wanted, batch[segment.sequence].out, pool);
+        }
         self.network.head(&rows.wanted, &mut rows.logits, pool)?;
         let mut rest = rows.logits.as_slice();
         for segment in segments {

@@ -2,25 +2,45 @@
 #![allow(unsafe_code)] // loads and stores of whole registers
 
 use crate::isa::Isa;
+use crate::kernel::prefetch_line;
 
-/// fp16 numbers, given by their bits, as floats: exactly, in every tier.
+/// Numbers of a line of memory.
+const LINE: usize = 32;
+
+/// fp16 numbers, given by their bits, as floats: exactly, in every tier. Meanwhile as many of `next` are fetched into the cache.
 ///
 /// # Panics
 /// When there are not as many floats as numbers.
-pub fn widen_all(bits: &[u16], out: &mut [f32]) {
-    widen_all_with(Isa::active(), bits, out);
+pub fn widen_all(bits: &[u16], out: &mut [f32], next: &[u16]) {
+    widen_all_with(Isa::active(), bits, out, next);
 }
 
-fn widen_all_with(isa: Isa, bits: &[u16], out: &mut [f32]) {
+fn widen_all_with(isa: Isa, bits: &[u16], out: &mut [f32], next: &[u16]) {
     assert_eq!(bits.len(), out.len(), "numbers and floats");
     match isa {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: tiers are used on processors that were found to have them; these have F16C.
-        Isa::Avx512Vnni | Isa::AvxVnni | Isa::Avx2 => unsafe { widen_f16c(bits, out) },
-        _ => widen_plain(bits, out),
+        Isa::Avx512Vnni | Isa::AvxVnni | Isa::Avx2 => unsafe { widen_f16c(bits, out, next) },
+        _ => widen_lines(bits, out, next, widen_plain),
     }
 }
 
+/// Line after line, the rest as it comes.
+#[inline(always)]
+fn widen_lines(bits: &[u16], out: &mut [f32], next: &[u16], line: impl Fn(&[u16], &mut [f32])) {
+    let (lines, rest) = bits.as_chunks::<LINE>();
+    let (outs, last) = out.as_chunks_mut::<LINE>();
+    let mut next = next.chunks(LINE);
+    for (bits, out) in lines.iter().zip(outs) {
+        if let Some(next) = next.next() {
+            prefetch_line(next.as_ptr().cast());
+        }
+        line(bits, out);
+    }
+    widen_plain(rest, last);
+}
+
+#[inline(always)]
 fn widen_plain(bits: &[u16], out: &mut [f32]) {
     for (out, bits) in out.iter_mut().zip(bits) {
         *out = widen(*bits);
@@ -29,18 +49,17 @@ fn widen_plain(bits: &[u16], out: &mut [f32]) {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx,f16c")]
-fn widen_f16c(bits: &[u16], out: &mut [f32]) {
+fn widen_f16c(bits: &[u16], out: &mut [f32], next: &[u16]) {
     use std::arch::x86_64::{_mm_loadu_si128, _mm256_cvtph_ps, _mm256_storeu_ps};
 
-    let (eights, rest) = bits.as_chunks::<8>();
-    let (outs, last) = out.as_chunks_mut::<8>();
-    for (bits, out) in eights.iter().zip(outs) {
-        // SAFETY: 16 bytes are read, as many as there are.
-        let halves = unsafe { _mm_loadu_si128(bits.as_ptr().cast()) };
-        // SAFETY: 32 bytes are written, as many as there are.
-        unsafe { _mm256_storeu_ps(out.as_mut_ptr(), _mm256_cvtph_ps(halves)) };
-    }
-    widen_plain(rest, last);
+    widen_lines(bits, out, next, |bits, out| {
+        for (bits, out) in bits.as_chunks::<8>().0.iter().zip(out.as_chunks_mut::<8>().0) {
+            // SAFETY: 16 bytes are read, as many as there are.
+            let halves = unsafe { _mm_loadu_si128(bits.as_ptr().cast()) };
+            // SAFETY: 32 bytes are written, as many as there are.
+            unsafe { _mm256_storeu_ps(out.as_mut_ptr(), _mm256_cvtph_ps(halves)) };
+        }
+    });
 }
 
 /// The value of an fp16, exactly; NaN payloads are kept. Branch-free, so that loops of it become vectors, and without
@@ -80,7 +99,7 @@ mod tests {
         let bits: Vec<u16> = (0..=u16::MAX).chain([1]).collect();
         for isa in Isa::supported() {
             let mut out = vec![0.0; bits.len()];
-            super::widen_all_with(isa, &bits, &mut out);
+            super::widen_all_with(isa, &bits, &mut out, &bits[..100]);
             for (bits, found) in bits.iter().zip(&out) {
                 let expected = half::f16::from_bits(*bits).to_f32_const();
                 assert!(

@@ -13,6 +13,7 @@ use crate::bytes::Bytes;
 use crate::isa::Isa;
 use crate::multiply::Shared;
 use crate::pool::Pool;
+use crate::runs;
 
 /// Bytes of rows a thread takes at once.
 const BLOCK_BYTES: usize = 64 << 10;
@@ -152,6 +153,11 @@ impl Rows {
         self.count
     }
 
+    /// A row and those behind it.
+    pub(super) fn rows_from(&self, row: usize) -> &[u8] {
+        &self.bytes[row * self.stride..]
+    }
+
     pub(super) fn row(&self, row: usize) -> &[u8] {
         &self.bytes[row * self.stride..][..self.stride]
     }
@@ -280,7 +286,8 @@ pub fn multiply_dense_with(isa: Isa, w: &impl Dense, x: &[f32], m: usize, out: &
     let block = (BLOCK_BYTES / w.stride)
         .max(1)
         .min(w.count.div_ceil(4 * pool.active()));
-    pool.run(w.count.div_ceil(block), &|part| {
+    let weights = |part: usize| w.rows_from(part * block);
+    runs::share(pool, w.count.div_ceil(block), &weights, &|part| {
         let mut numbers = Vec::new();
         for row in part * block..((part + 1) * block).min(w.count) {
             let weights = match w.kind {

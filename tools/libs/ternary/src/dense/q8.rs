@@ -18,6 +18,7 @@ use super::matrix::{Dense, Kind, Q8Matrix, Rows};
 use crate::isa::Isa;
 use crate::multiply::Shared;
 use crate::pool::Pool;
+use crate::runs;
 
 mod products;
 mod steps;
@@ -211,7 +212,11 @@ fn multiply_each_with(isa: Isa, products: &mut [Product<'_>], pool: &Pool) {
                 .map(move |first| (job, first))
         })
         .collect();
-    pool.run(parts.len(), &|part| {
+    let weights = |part: usize| {
+        let (job, first): (&Job<'_>, usize) = parts[part];
+        job.rows.rows_from(first)
+    };
+    runs::share(pool, parts.len(), &weights, &|part| {
         let (job, first) = parts[part];
         let range = first..(first + job.height).min(job.rows.count());
         // SAFETY: the tier was checked above, and no other part has these rows of this product.

@@ -15,7 +15,7 @@ macro_rules! alone {
         /// together before they are widened.
         $(#[$feature])?
         fn one_whole(panel: &[u8], job: Job<'_>, out: &mut Outputs) {
-            let x = job.x.together(job.first);
+            let x = *job.together;
             let masks = masks();
             let mut sums = [zero(); SLICES];
             let mut chunks = panel.as_chunks::<CHUNK_BYTES>().0.chunks_exact(2);
@@ -48,7 +48,7 @@ macro_rules! alone {
         /// One token of one plane.
         $(#[$feature])?
         fn one(panel: &[u8], job: Job<'_>, out: &mut Outputs) {
-            let x = job.x.together(job.first);
+            let x = *job.together;
             let masks = masks();
             let mut total = [floats(0.0); SLICES];
             let mut weight = [floats(job.layout.scale); SLICES];

@@ -36,7 +36,7 @@ pub(crate) fn panel(panel: &[u8], job: Job<'_>, out: &mut Outputs) {
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn one<const P: usize>(panel: &[u8], job: Job<'_>, out: &mut Outputs) {
     let layout = job.layout;
-    let x = job.x.together(job.first);
+    let x = *job.together;
     let masks = masks();
     let zero = _mm512_setzero_si512();
     let mut total = _mm512_setzero_ps();
@@ -80,7 +80,7 @@ fn one<const P: usize>(panel: &[u8], job: Job<'_>, out: &mut Outputs) {
 /// turns at two sums each, as one waits longer for its result than a block takes.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn one_whole(panel: &[u8], job: Job<'_>, out: &mut Outputs) {
-    let x = job.x.together(job.first);
+    let x = *job.together;
     let masks = masks();
     let mut sums = [[_mm512_setzero_si512(); 4]; 2];
     let mut offset = 0;
@@ -134,7 +134,7 @@ fn together([first, second, third, fourth]: [__m512i; 4]) -> __m512i {
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn tile<const M: usize, const P: usize, const WHOLE: bool>(panel: &[u8], job: Job<'_>, out: &mut Outputs) {
     let layout = job.layout;
-    let x = job.x.together(job.first);
+    let x = *job.together;
     let three = _mm512_set1_epi8(3);
     let zero = _mm512_setzero_si512();
     let mut whole = [zero; M];

@@ -33,7 +33,7 @@ fn one(panel: &[u8], job: Job<'_>, out: &mut Outputs) {
 /// most 16 columns x 192 x 128 in a lane.
 #[target_feature(enable = "avx2,f16c,avxvnni")]
 fn one_of<const WHOLE: bool>(panel: &[u8], job: Job<'_>, out: &mut Outputs) {
-    let x = job.x.together(job.first);
+    let x = *job.together;
     let masks = [
         _mm256_set1_epi8(3),
         _mm256_set1_epi8(12),

@@ -31,7 +31,7 @@ mod steps_256;
 #[cfg(test)]
 mod tests;
 
-use crate::activations::{Activations, Precision, Repeated, TOGETHER};
+use crate::activations::{Activations, Precision, Repeated, TOGETHER, Together};
 use crate::isa::Isa;
 use crate::panel::{CHUNK_BYTES, Group, Layout, PANEL_ROWS, SCALE_BYTES};
 
@@ -46,6 +46,8 @@ pub(crate) type Outputs = [[f32; PANEL_ROWS]; TILE];
 pub(crate) struct Job<'a> {
     pub layout: &'a Layout,
     pub x: &'a Activations,
+    /// What [`Activations::together`] gave for the first token.
+    pub together: &'a Together<'a>,
     /// First token; a tile does not reach into the next group of [`TOGETHER`].
     pub first: usize,
     /// How many: one of [`tiles`].
@@ -114,19 +116,24 @@ pub(crate) fn repeated(isa: Isa, x: &Activations) -> Vec<Repeated> {
 /// memory half as fast again. Beyond the end of the weights it does nothing.
 #[inline(always)]
 pub(crate) fn prefetch(address: *const u8) {
-    let ahead = address.wrapping_add(4096);
+    prefetch_line(address.wrapping_add(4096));
+}
+
+/// Asks for the line at an address.
+#[inline(always)]
+pub(crate) fn prefetch_line(address: *const u8) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: a hint, for any address.
     unsafe {
-        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(ahead.cast());
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(address.cast());
     }
     #[cfg(target_arch = "aarch64")]
     // SAFETY: a hint, for any address.
     unsafe {
-        std::arch::asm!("prfm pldl1keep, [{}]", in(reg) ahead, options(nostack, preserves_flags, readonly));
+        std::arch::asm!("prfm pldl1keep, [{}]", in(reg) address, options(nostack, preserves_flags, readonly));
     }
     #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-    let _ = ahead;
+    let _ = address;
 }
 
 /// Prefetches what lies behind a chunk: its four lines, and one of scales.

@@ -34,7 +34,7 @@ macro_rules! narrow {
         /// `M` tokens of `P` planes. `WHOLE`: int32 sums over all columns.
         $(#[$feature])?
         fn tile<const M: usize, const P: usize, const WHOLE: bool>(panel: &[u8], job: Job<'_>, out: &mut Outputs) {
-            let x = job.x.together(job.first);
+            let x = *job.together;
             let mut whole = [[zero(); SLICES]; M];
             let mut total = [[floats(0.0); SLICES]; M];
             let mut weight = [floats(job.layout.scale); SLICES];
