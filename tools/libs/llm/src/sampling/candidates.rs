@@ -3,6 +3,8 @@
 
 use std::cmp::Ordering;
 
+use pulp::{Arch, Simd, WithSimd};
+
 use super::{Sampling, SplitMix};
 use crate::model::exp;
 
@@ -33,15 +35,16 @@ impl Candidates {
         if max == f32::NEG_INFINITY {
             return None;
         }
-        // Nothing here branches. The highest is told apart because it may be infinity.
-        let weight = |logit: f32| {
-            let weight = exp((logit - max) / sampling.temperature);
-            let weight = if logit > f32::NEG_INFINITY { weight } else { 0.0 };
-            if logit == max { 1.0 } else { weight }
-        };
+        let weight = |logit| weight(logit, max, sampling.temperature);
         self.weights.clear();
         if sampling.top_k == 0 {
-            self.weights.extend(logits.iter().map(|logit| weight(*logit)));
+            self.weights.resize(logits.len(), 0.0);
+            Arch::new().dispatch(Weigh {
+                logits,
+                max,
+                temperature: sampling.temperature,
+                weights: &mut self.weights,
+            });
         }
         let total = sum(&self.weights);
         if sampling.top_k == 0 && sampling.top_p >= 1.0 && sampling.min_p == 0.0 {
@@ -101,6 +104,33 @@ impl Candidates {
     pub(super) fn best(&mut self, logits: &[f32], count: usize) -> &[(u32, f32)] {
         self.leading(logits, count);
         &self.list[..count.min(self.list.len())]
+    }
+}
+
+/// What a logit weighs beside the highest. Nothing here branches; the highest is told apart because it may be infinity.
+#[inline(always)]
+fn weight(logit: f32, max: f32, temperature: f32) -> f32 {
+    let weight = exp((logit - max) / temperature);
+    let weight = if logit > f32::NEG_INFINITY { weight } else { 0.0 };
+    if logit == max { 1.0 } else { weight }
+}
+
+/// All of them, compiled for each width of registers.
+struct Weigh<'a> {
+    logits: &'a [f32],
+    max: f32,
+    temperature: f32,
+    weights: &'a mut [f32],
+}
+
+impl WithSimd for Weigh<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _simd: S) {
+        for (out, logit) in self.weights.iter_mut().zip(self.logits) {
+            *out = weight(*logit, self.max, self.temperature);
+        }
     }
 }
 
