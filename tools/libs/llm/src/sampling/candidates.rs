@@ -1,5 +1,6 @@
 //! Which tokens are drawn from, and the draw. A vocabulary has more than a hundred thousand tokens, of which a few matter: it is gone
 //! over in lanes, and only what may be among the highest is put in order.
+#![allow(clippy::inline_always)] // what is not part of a loop is not compiled for its registers
 
 use std::cmp::Ordering;
 
