@@ -117,12 +117,13 @@ fn compare(
     encoding: Encoding,
 ) -> anyhow::Result<Comparison> {
     let mut comparison = Comparison::new(shape, encoding, std::fs::metadata(path)?.len());
+    let mut against = Vec::new();
     for round in 1..=options.rounds.max(1) {
         // One copy of the weights in memory at a time.
         let ours = ours::Engine::load(path, threads, options.activations.map(Precision::from))?;
         comparison.bytes_per_token = ours.bytes_per_token();
         let speed = ours.measure(options.tests)?;
-        comparison.take(ours.against_memory(options.tests.tokens)?);
+        against.push(ours.against_memory(options.tests.tokens)?);
         drop(ours);
         eprintln!(
             "   round {round}: decode {:.1}, prefill {:.1} tokens/s",
@@ -138,5 +139,6 @@ fn compare(
             comparison.peer = Some(comparison.peer.unwrap_or_default().best(theirs));
         }
     }
+    comparison.take(against);
     Ok(comparison)
 }

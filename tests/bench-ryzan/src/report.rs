@@ -54,9 +54,10 @@ pub struct Comparison {
     pub file_bytes: u64,
     /// Bytes of weights that our engine reads for a token.
     pub bytes_per_token: usize,
-    /// What memory gives over that many bytes, in the round in which we were nearest to it.
+    /// What memory gives over that many bytes, in the same round as the share.
     pub bandwidth: Bandwidth,
-    /// Our decoding as a share of (memory bandwidth / bytes per token), measured in turns: the best of the rounds.
+    /// Our decoding as a share of (memory bandwidth / bytes per token), measured in turns: the median round. (The
+    /// best of ratios would be the one in which memory was slow by chance.)
     pub share_of_bandwidth: f64,
     /// Ours.
     pub ours: Speed,
@@ -79,17 +80,19 @@ impl Comparison {
         }
     }
 
-    /// Takes in a round.
-    pub fn take(&mut self, seconds: Against) {
-        let share = seconds.plain.min(seconds.ahead) / seconds.token;
-        if share > self.share_of_bandwidth {
-            let bytes = self.bytes_per_token as f64;
-            self.share_of_bandwidth = share;
-            self.bandwidth = Bandwidth {
-                plain: bytes / seconds.plain,
-                ahead: bytes / seconds.ahead,
-            };
-        }
+    /// Takes in what the rounds gave.
+    pub fn take(&mut self, mut rounds: Vec<Against>) {
+        let share = |round: &Against| round.plain.min(round.ahead) / round.token;
+        rounds.sort_by(|a, b| share(a).total_cmp(&share(b)));
+        let Some(round) = rounds.get(rounds.len() / 2) else {
+            return;
+        };
+        let bytes = self.bytes_per_token as f64;
+        self.share_of_bandwidth = share(round);
+        self.bandwidth = Bandwidth {
+            plain: bytes / round.plain,
+            ahead: bytes / round.ahead,
+        };
     }
 }
 
@@ -211,9 +214,12 @@ mod tests {
         };
         let mut q2_0 = Comparison::new(Shape::B1_7, Encoding::Q2_0, 10);
         q2_0.bytes_per_token = 500_000_000;
-        for (token, plain, ahead) in [(0.01, 0.02, 0.008), (0.01, 0.009, 0.010), (0.02, 0.016, 0.016)] {
-            q2_0.take(Against { token, plain, ahead });
-        }
+        let rounds = [(0.01, 0.02, 0.008), (0.01, 0.009, 0.010), (0.02, 0.019, 0.020)];
+        q2_0.take(
+            rounds
+                .map(|(token, plain, ahead)| Against { token, plain, ahead })
+                .to_vec(),
+        );
         q2_0.ours = Speed {
             decode: 90.0,
             prefill: 200.0,
