@@ -34,11 +34,15 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Loads a file as the service does.
+    /// Loads a file as the service does: packed in a file beside it, from there into huge pages.
     pub fn load(path: &Path, threads: usize, precision: Option<Precision>) -> anyhow::Result<Self> {
         let mut options = LoadOptions::default();
         options.precision = precision.unwrap_or(options.precision);
+        options.panels = Some(path.with_extension("panels"));
         let model = Model::load(path, &options).with_context(|| format!("cannot load {}", path.display()))?;
+        model
+            .make_resident()
+            .with_context(|| format!("cannot read the weights of {}", path.display()))?;
         Ok(Self {
             model,
             pool: Pool::new(threads),

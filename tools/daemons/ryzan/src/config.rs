@@ -81,6 +81,8 @@ pub struct EngineConfig {
     pub context: usize,
     /// Tokens of an answer when the request does not say.
     pub default_max_tokens: usize,
+    /// Seconds without work after which weights leave the memory; 0 for never.
+    pub rest_seconds: u32,
 }
 
 /// The table `[yield]`. Pressures are percent of time in the last ten seconds (PSI avg10).
@@ -145,6 +147,7 @@ impl Default for EngineConfig {
             disk_cache_mebibytes: 1024,
             context: 0,
             default_max_tokens: 2048,
+            rest_seconds: 600,
         }
     }
 }
@@ -272,7 +275,7 @@ mod tests {
         let inner = |name: &str| keys[name].as_table().unwrap().len();
         assert_eq!(
             (keys.len(), inner("model"), inner("engine"), inner("yield")),
-            (13, 4, 7, 7),
+            (13, 4, 8, 7),
             "every key stands in the vendor's file, but for model.tier, which has no default"
         );
     }

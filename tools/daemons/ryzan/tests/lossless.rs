@@ -5,6 +5,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use sigmavault_facts::Files;
 use sigmavault_llm::engine::{Engine, EngineOptions, Event, Request};
 use sigmavault_llm::model::{LoadOptions, Model};
 use sigmavault_llm::sampling::Sampling;
@@ -77,7 +78,7 @@ fn compare(fixture: &str, options: &LoadOptions) -> (u64, u64) {
     let file = folder.join("model.gguf");
     let model = Model::load(if file.exists() { &file } else { &folder }, options).unwrap();
     let vocabulary = model.info().vocabulary;
-    let driven = Arc::new(Driven::new(model, 2));
+    let driven = Arc::new(Driven::new(model, 2, Files::default()));
     let start = |prefix_bytes, draft_width| {
         let options = EngineOptions {
             draft_always: true,

@@ -12,7 +12,7 @@ use anyhow::{Context, bail};
 use serde_json::{Value, json};
 use sigmavault_bench_ryzan::weights::{self, Encoding, Shape};
 
-use crate::http;
+use crate::{REST_SECONDS, http};
 
 /// How the service is started on a real machine.
 const UNIT: &str = include_str!("../../../../../units/ryzan/sigmavault-ryzan.service");
@@ -85,7 +85,7 @@ impl Machine {
         // Pressure of this machine is watched as ever, and nothing follows from it: numbers are of the full pace.
         let settings = format!(
             "requests-per-minute = 100000\n[model]\nfolder = \"{}\"\nmemory-percent = 60\n[engine]\nthreads = {threads}\n\
-             [yield]\nio-halve = 100.0\nio-pause = 100.0\ncpu-halve = 100.0\nmemory-pause = 100.0\n",
+             rest-seconds = {REST_SECONDS}\n[yield]\nio-halve = 100.0\nio-pause = 100.0\ncpu-halve = 100.0\nmemory-pause = 100.0\n",
             folder.join("models").display()
         );
         fs::write(folder.join("etc/sigmavault/ryzan.toml"), settings)?;
@@ -97,6 +97,12 @@ impl Machine {
 }
 
 impl Machine {
+    /// Where the service keeps the packed weights of a model.
+    pub fn packed(&self, model: usize) -> PathBuf {
+        let home = self.folder.join("models").join(&self.models[model].id);
+        home.join("model.gguf.panels")
+    }
+
     /// Removes what the service kept of texts: hundreds of megabytes, and the next measurement begins without.
     pub fn forget_prefixes(&self) -> anyhow::Result<()> {
         for model in &self.models {

@@ -31,6 +31,9 @@ const OWN_MEMORY: u64 = 150_000_000;
 /// How long rest is watched.
 const REST: Duration = Duration::from_secs(20);
 
+/// After how long without work the service gives the memory of weights back, so that rest is seen with it and after it.
+const REST_SECONDS: u64 = 20;
+
 /// Measures the numbers that the language model service must hold
 ///
 /// Exits with 1 when one of them does not hold.
@@ -123,6 +126,8 @@ fn measure(options: &Options, machine: &Machine) -> anyhow::Result<Vec<Measure>>
     ));
     daemon.chat(&conversation::question("Hello", 8))?;
     measures.push(rest(&daemon)?);
+    let resting = process::memory(daemon.id())?;
+    measures.push(Measure::free("RSS at rest", "MB", resting.rss as f64 / 1e6));
     measures.extend(first_token(&daemon)?);
     let (turns, second) = second_turn(&daemon)?;
     measures.extend(turns);
@@ -219,12 +224,12 @@ fn memory(daemon: &Daemon, machine: &Machine) -> anyhow::Result<Vec<Measure>> {
             megabytes(weights + cache + OWN_MEMORY),
         ),
         Measure::free("PSS", "MB", megabytes(memory.pss)),
-        // The weights are mapped; were they in here there would be a second copy.
+        // Packed weights are in memory of the service's own or in the page cache. In both would be a second copy.
         Measure::at_most(
-            "anonymous memory",
+            "anonymous memory, and packed weights in the page cache",
             "MB",
-            megabytes(memory.anonymous),
-            megabytes(cache + OWN_MEMORY),
+            megabytes(memory.anonymous + process::page_cache(&machine.packed(0))?),
+            megabytes(weights + cache + OWN_MEMORY),
         ),
     ])
 }

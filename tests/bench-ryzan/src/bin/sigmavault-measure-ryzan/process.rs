@@ -1,9 +1,14 @@
 //! What the kernel tells of a process.
 
-use std::fs;
+use std::fs::{self, File};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
+use memmap2::Mmap;
+use nix::errno::Errno;
+use nix::libc;
+use nix::unistd::{SysconfVar, sysconf};
 use serde::Serialize;
 
 /// Memory of a process, in bytes.
@@ -40,6 +45,22 @@ fn rollup(text: &str) -> Memory {
     }
 }
 
+/// Bytes of a file that the page cache has.
+#[allow(unsafe_code, reason = "the system call has no safe form")]
+pub fn page_cache(path: &Path) -> anyhow::Result<u64> {
+    let failed = || format!("cannot see what is in memory of {}", path.display());
+    let file = File::open(path).with_context(failed)?;
+    // SAFETY: nothing is read from the map.
+    let map = unsafe { Mmap::map(&file) }.with_context(failed)?;
+    let page = sysconf(SysconfVar::PAGE_SIZE)?.context("pages have no size")?;
+    let page = usize::try_from(page)?;
+    let mut pages = vec![0_u8; map.len().div_ceil(page)];
+    // SAFETY: the range is mapped, and there is a byte for each of its pages.
+    let result = unsafe { libc::mincore(map.as_ptr().cast_mut().cast(), map.len(), pages.as_mut_ptr()) };
+    Errno::result(result).with_context(failed)?;
+    Ok((pages.iter().filter(|&&state| state & 1 == 1).count() * page) as u64)
+}
+
 /// Time that all threads of a process have run, to the nanosecond. Threads that have ended are not counted.
 pub fn processor_time(id: u32) -> anyhow::Result<Duration> {
     let path = format!("/proc/{id}/task");
@@ -58,6 +79,14 @@ pub fn processor_time(id: u32) -> anyhow::Result<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_written_just_now_is_in_the_page_cache() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), vec![1; 100_000]).unwrap();
+        let cached = page_cache(file.path()).unwrap();
+        assert!((100_000..300_000).contains(&cached), "{cached}");
+    }
 
     #[test]
     fn a_rollup_is_read() {

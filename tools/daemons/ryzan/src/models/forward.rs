@@ -1,5 +1,7 @@
 //! The model as the engine drives it: with threads of its own.
 
+use log::{debug, warn};
+use sigmavault_facts::{Files, meminfo};
 use sigmavault_llm::engine::{self, Forward, Part, Shape, State};
 use sigmavault_llm::model::{self, Model, Sequence};
 use sigmavault_ternary::Pool;
@@ -9,6 +11,7 @@ use sigmavault_ternary::Pool;
 pub struct Driven {
     model: Model,
     pool: Pool,
+    files: Files,
 }
 
 /// What the model remembers of a text.
@@ -16,12 +19,21 @@ pub struct Driven {
 pub struct Memory(Sequence);
 
 impl Driven {
-    /// A model on this many threads.
-    pub fn new(model: Model, threads: usize) -> Self {
+    /// A model on this many threads; `files` tell what memory the system has to spare.
+    pub fn new(model: Model, threads: usize, files: Files) -> Self {
         Self {
             model,
             pool: Pool::new(threads.max(1)),
+            files,
         }
+    }
+
+    /// Whether as much memory as the weights need can be had without taking the last from others.
+    fn has_room(&self) -> bool {
+        let needed = 2 * self.model.mapped_bytes() as u64;
+        let memory = self.files.text("/proc/meminfo").ok();
+        let memory = memory.and_then(|text| meminfo::parse(&text).ok());
+        memory.is_some_and(|memory| memory.available_bytes >= needed)
     }
 }
 
@@ -97,5 +109,19 @@ impl Forward for Driven {
 
     fn set_threads(&self, threads: usize) {
         self.pool.set_active(threads.max(1));
+    }
+
+    fn wake(&self) {
+        if !self.has_room() {
+            debug!("too little memory for weights in huge pages; they stay mapped from their file");
+        } else if let Err(error) = self.model.make_resident() {
+            warn!("weights stay mapped from their file, which is slower: {error}");
+        }
+    }
+
+    fn rest(&self) {
+        if let Err(error) = self.model.release() {
+            warn!("weights stay in memory: {error}");
+        }
     }
 }

@@ -203,8 +203,9 @@ impl Models {
         self.make_room(&found).await?;
         let (id, began) = (found.id.clone(), Instant::now());
         info!("loading {id} from {}", found.path.display());
-        let (config, threads) = (self.config.engine.clone(), self.threads);
-        let loaded = tokio::task::spawn_blocking(move || Resident::load(found, &config, threads)).await;
+        let (files, config, threads) = (self.files.clone(), self.config.engine.clone(), self.threads);
+        let loaded =
+            tokio::task::spawn_blocking(move || Resident::load(found, files, &config, threads)).await;
         let failed = |why: String| {
             let error = failed_load(&id, &why);
             *self.last_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
@@ -325,11 +326,15 @@ impl Models {
             (pace, pressure),
         );
         // An engine that is told wakes up, and this comes every second.
-        if before.0 == pace {
-            return;
-        }
+        let low = |pressure: Pressure| pressure.memory >= self.config.yielding.memory_pause;
+        let (changed, now_low) = (before.0 != pace, !low(before.1) && low(pressure));
         for resident in self.table().iter() {
-            resident.set_threads(pace.threads(resident.threads()));
+            if changed {
+                resident.set_threads(pace.threads(resident.threads()));
+            }
+            if now_low {
+                resident.rest();
+            }
         }
     }
 }

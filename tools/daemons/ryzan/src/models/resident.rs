@@ -2,8 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::{Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
+use sigmavault_facts::Files;
 use sigmavault_llm::constraint::Constraint;
 use sigmavault_llm::engine::{
     Engine, EngineOptions, EngineStatus, Generation, Request, SpillOptions, SubmitError,
@@ -61,7 +62,12 @@ pub struct Resident {
 
 impl Resident {
     /// Loads a model. It takes as long as reading the file does when it was not packed before.
-    pub fn load(found: Found, config: &EngineConfig, threads: usize) -> Result<Self, ResidentError> {
+    pub fn load(
+        found: Found,
+        files: Files,
+        config: &EngineConfig,
+        threads: usize,
+    ) -> Result<Self, ResidentError> {
         let options = LoadOptions {
             context: (config.context > 0).then_some(config.context),
             panels: found.panels.clone(),
@@ -80,9 +86,10 @@ impl Resident {
             parallel: config.parallel_requests,
             queue: config.waiting_requests,
             threads,
+            rest_after: (config.rest_seconds > 0).then(|| Duration::from_secs(config.rest_seconds.into())),
             ..EngineOptions::default()
         };
-        let driven = Arc::new(Driven::new(model, threads));
+        let driven = Arc::new(Driven::new(model, threads, files));
         let model = Arc::downgrade(&driven);
         let engine = Engine::start(driven, Arc::clone(&tokenizer), options).map_err(ResidentError::Thread)?;
         Ok(Self {
@@ -180,6 +187,11 @@ impl Resident {
         self.engine.set_threads(threads);
     }
 
+    /// Takes the weights out of memory until there is work again, for others to have it.
+    pub fn rest(&self) {
+        self.engine.rest();
+    }
+
     /// Bytes of weights, running texts and kept prefixes.
     pub fn memory_bytes(&self) -> u64 {
         self.info.bytes as u64 + self.cache_bytes()
@@ -199,7 +211,7 @@ impl Resident {
 
     /// When it was last wanted.
     pub fn last_used(&self) -> Instant {
-        self.began + std::time::Duration::from_millis(self.used.load(Ordering::Relaxed))
+        self.began + Duration::from_millis(self.used.load(Ordering::Relaxed))
     }
 
     /// Whether it must not make room for others.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -40,6 +41,8 @@ pub struct EngineOptions {
     pub draft_always: bool,
     /// Threads for the model.
     pub threads: usize,
+    /// How long there is no work, or none is done, until the model rests; none for never.
+    pub rest_after: Option<Duration>,
 }
 
 impl Default for EngineOptions {
@@ -56,6 +59,7 @@ impl Default for EngineOptions {
             draft_width: 8,
             draft_always: false,
             threads: 1,
+            rest_after: None,
         }
     }
 }
@@ -205,6 +209,11 @@ impl Engine {
     pub fn set_threads(&self, threads: usize) {
         // The scheduler lives as long as this handle.
         let _ = self.commands.send(Command::Threads(threads));
+    }
+
+    /// Has the model rest until there is work again, after the step that is running.
+    pub fn rest(&self) {
+        let _ = self.commands.send(Command::Rest);
     }
 
     /// Forgets all kept prefixes.

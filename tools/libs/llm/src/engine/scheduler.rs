@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,7 @@ pub(super) enum Command {
     /// A generation was dropped.
     Wake,
     Threads(usize),
+    Rest,
     Forget,
     Drain,
     Shutdown,
@@ -45,6 +46,8 @@ pub(super) struct Scheduler<M: Forward> {
     recycled: Recycled,
     pace: Pace,
     status: EngineStatus,
+    /// Whether the model was woken, and has not rested since.
+    awake: bool,
     draining: bool,
     stopped: bool,
 }
@@ -82,6 +85,7 @@ impl<M: Forward> Scheduler<M> {
             shared,
             waiting: VecDeque::new(),
             running: Vec::new(),
+            awake: false,
             draining: false,
             stopped: false,
         }
@@ -97,6 +101,7 @@ impl<M: Forward> Scheduler<M> {
             }
             if self.status.threads > 0 {
                 self.admit();
+                self.wake();
                 self.step();
             }
         }
@@ -120,10 +125,7 @@ impl<M: Forward> Scheduler<M> {
     fn receive(&mut self) {
         let idle = self.status.threads == 0 || (self.running.is_empty() && self.waiting.is_empty());
         if idle && !self.draining || self.draining && self.status.threads == 0 {
-            match self.inbox.recv() {
-                Ok(command) => self.obey(command),
-                Err(_) => self.stopped = true,
-            }
+            self.await_command();
         }
         loop {
             match self.inbox.try_recv() {
@@ -134,6 +136,33 @@ impl<M: Forward> Scheduler<M> {
                     return;
                 }
             }
+        }
+    }
+
+    /// Blocks until there is a command. The model rests when that takes long.
+    fn await_command(&mut self) {
+        let patience = self.options.rest_after.filter(|_| self.awake);
+        let received = match patience {
+            Some(patience) => self.inbox.recv_timeout(patience),
+            None => self.inbox.recv().map_err(Into::into),
+        };
+        match received {
+            Ok(command) => self.obey(command),
+            Err(RecvTimeoutError::Disconnected) => self.stopped = true,
+            Err(RecvTimeoutError::Timeout) => self.rest(),
+        }
+    }
+
+    fn rest(&mut self) {
+        self.model.rest();
+        self.awake = false;
+    }
+
+    /// Wakes the model if there is something to do.
+    fn wake(&mut self) {
+        if !self.awake && !self.running.is_empty() {
+            self.model.wake();
+            self.awake = true;
         }
     }
 
@@ -150,6 +179,7 @@ impl<M: Forward> Scheduler<M> {
                 }
                 self.status.threads = threads;
             }
+            Command::Rest => self.rest(),
             Command::Forget => self.prefixes.clear_all(),
             Command::Drain => self.draining = true,
             Command::Shutdown => self.stopped = true,

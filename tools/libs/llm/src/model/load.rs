@@ -81,7 +81,7 @@ pub enum Source<'a> {
 /// The file of a model, with what its header says.
 #[derive(Debug)]
 pub struct Opened {
-    weights: Weights,
+    pub(super) weights: Weights,
     /// The `config.json` of a folder, and the folder.
     folder: Option<(Json, PathBuf)>,
 }

@@ -1,8 +1,10 @@
 //! A model and its forward step over a batch of sequences.
 
+use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
-use sigmavault_ternary::Pool;
+use sigmavault_ternary::{Mapping, Pool};
 
 use super::error::{BadSave, ForwardError, LoadError};
 use super::load::{LoadOptions, ModelInfo, Opened, network};
@@ -43,6 +45,8 @@ pub struct Step<'a> {
 pub struct Model {
     network: Box<dyn Network>,
     info: ModelInfo,
+    /// The memory of weights that were packed for the kernels before.
+    panels: Option<Arc<Mapping>>,
     spare: Spare<Rows>,
 }
 
@@ -67,9 +71,28 @@ impl Model {
         let model = Self {
             network,
             info,
+            panels: opened.weights.mapping().cloned(),
             spare: Spare::default(),
         };
         Ok((model, opened))
+    }
+
+    /// Reads packed weights into huge pages, where the kernels read them fastest. It takes as long as reading their file does, and
+    /// needs as much memory, which the page cache gives back. On an error they stay mapped from the file.
+    pub fn make_resident(&self) -> io::Result<()> {
+        self.panels
+            .as_ref()
+            .map_or(Ok(()), |panels| panels.make_resident())
+    }
+
+    /// Gives this memory back; the weights are mapped from their file again.
+    pub fn release(&self) -> io::Result<()> {
+        self.panels.as_ref().map_or(Ok(()), |panels| panels.release())
+    }
+
+    /// Bytes of packed weights in files, which [`Model::make_resident`] reads.
+    pub fn mapped_bytes(&self) -> usize {
+        self.panels.as_ref().map_or(0, |panels| panels.len())
     }
 
     /// What is known about it.

@@ -8,7 +8,7 @@ use half::{bf16, f16};
 use safetensors::tensor::{Dtype, Metadata as Header, SafeTensors};
 use serde_json::Value as Json;
 use sigmavault_gguf::{File, Metadata, Mmap, TensorKind};
-use sigmavault_ternary::{PanelFile, PanelMatrix};
+use sigmavault_ternary::{Mapping, PanelFile, PanelMatrix};
 
 use super::error::LoadError;
 
@@ -100,6 +100,11 @@ impl Weights {
     /// A ternary tensor that was packed before.
     pub fn panels(&self, name: &str) -> Option<PanelMatrix> {
         self.panels.as_ref()?.matrix(name)
+    }
+
+    /// The memory of these.
+    pub fn mapping(&self) -> Option<&Arc<Mapping>> {
+        self.panels.as_ref().map(PanelFile::mapping)
     }
 
     /// The metadata of a GGUF file.

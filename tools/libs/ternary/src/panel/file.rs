@@ -8,9 +8,9 @@ use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use memmap2::Mmap;
 use tempfile::NamedTempFile;
 
+use super::Mapping;
 use super::PanelMatrix;
 use super::directory::{self, ALIGNMENT, Entry, Fault, HEADER};
 use crate::bytes::Bytes;
@@ -56,7 +56,7 @@ pub enum PanelFileError {
 #[derive(Debug)]
 pub struct PanelFile {
     path: PathBuf,
-    map: Arc<Mmap>,
+    map: Arc<Mapping>,
     entries: BTreeMap<String, Entry>,
 }
 
@@ -70,14 +70,9 @@ impl PanelFile {
             source,
         };
         let file = File::open(path).map_err(|source| io("open", source))?;
-        // SAFETY: a map is sound as long as nobody truncates or rewrites the file under it. Packed files are written
-        // under another name and renamed, never changed in place, in a folder of the service's own; any content is
-        // valid, as codes and scales of every bit pattern have a meaning.
-        let map = unsafe { Mmap::map(&file) }.map_err(|source| io("map", source))?;
-        #[cfg(target_os = "linux")]
-        if let Err(error) = map.advise(memmap2::Advice::HugePage) {
-            log::debug!("no huge pages for {}: {error}", path.display());
-        }
+        // SAFETY: packed files are written under another name and renamed, never changed in place, in a folder of the service's
+        // own; any content is valid, as codes and scales of every bit pattern have a meaning.
+        let map = unsafe { Mapping::new(file) }.map_err(|source| io("map", source))?;
         let entries = match directory::read(&map, key) {
             Ok(entries) => entries,
             Err(Fault::Stale) => {
@@ -131,13 +126,18 @@ impl PanelFile {
         self.entries.keys().map(String::as_str)
     }
 
+    /// Where its bytes are in memory.
+    pub fn mapping(&self) -> &Arc<Mapping> {
+        &self.map
+    }
+
     /// A matrix on the map, without copying.
     pub fn matrix(&self, name: &str) -> Option<PanelMatrix> {
         let entry = self.entries.get(name)?;
         let start = usize::try_from(entry.offset).ok()?;
         let range = start..start + usize::try_from(entry.length).ok()?;
         Some(PanelMatrix::new(
-            Bytes::Mapped {
+            Bytes::Panels {
                 map: Arc::clone(&self.map),
                 range,
             },

@@ -15,12 +15,14 @@ mod decode;
 mod directory;
 mod encoding;
 mod file;
+mod mapping;
 mod matrix;
 mod pack;
 
 pub use directory::VERSION;
 pub use encoding::{Encoding, PackError};
 pub use file::{PanelFile, PanelFileError, PanelWriter};
+pub use mapping::Mapping;
 pub use matrix::PanelMatrix;
 
 /// Rows in a panel.

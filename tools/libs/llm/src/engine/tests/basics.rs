@@ -1,5 +1,6 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use super::toy::*;
 use crate::constraint::Constraint;
@@ -225,6 +226,51 @@ fn a_pause_holds_and_a_shutdown_ends() {
     let lost = engine.submit(request(&[5], 10)).unwrap();
     engine.close();
     assert_eq!(collect(lost).2, Event::Failed("the engine was shut down".into()));
+}
+
+#[test]
+fn a_model_without_work_rests_and_wakes_for_the_next() {
+    let model = Arc::new(Attention::default());
+    let options = EngineOptions {
+        rest_after: Some(Duration::from_millis(20)),
+        ..EngineOptions::default()
+    };
+    let engine = engine(&model, options);
+    let (awake, wakes) = (
+        || model.gauges.awake.load(Ordering::SeqCst),
+        || model.gauges.wakes.load(Ordering::SeqCst),
+    );
+    let rests = || {
+        let began = Instant::now();
+        while awake() {
+            assert!(began.elapsed() < Duration::from_secs(10), "it does not rest");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    };
+    assert!(!awake());
+    for times in 1..4 {
+        assert_eq!(collect(engine.submit(request(&[5], 10)).unwrap()).0.len(), 10);
+        rests();
+        assert_eq!(wakes(), times);
+    }
+    // In the middle of a text, paused or told to, it rests too, and goes on as it would have.
+    let text = collect(engine.submit(request(&[5], 1000)).unwrap()).0;
+    let mut generation = engine.submit(request(&[5], 1000)).unwrap();
+    let mut again = Vec::new();
+    for _ in 0..3 {
+        let Some(Event::Token { id, .. }) = generation.blocking_next() else {
+            panic!("the text ended early");
+        };
+        again.push(id);
+        engine.set_threads(0);
+        rests();
+        engine.set_threads(1);
+        engine.rest();
+    }
+    again.extend(collect(generation).0);
+    assert_eq!(again, text);
+    assert!(wakes() > 4);
+    assert_eq!(model.gauges.asleep.load(Ordering::SeqCst), 0);
 }
 
 #[test]

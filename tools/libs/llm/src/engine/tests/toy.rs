@@ -41,6 +41,10 @@ pub struct Gauges {
     pub steps: AtomicUsize,
     pub widest: AtomicUsize,
     pub fails: AtomicBool,
+    pub awake: AtomicBool,
+    pub wakes: AtomicUsize,
+    /// Passes that nobody woke it for.
+    pub asleep: AtomicUsize,
     /// While it is set, passes wait.
     held: Mutex<bool>,
     freed: Condvar,
@@ -52,10 +56,18 @@ impl Gauges {
         self.freed.notify_all();
     }
 
+    fn wake(&self) {
+        self.awake.store(true, Ordering::SeqCst);
+        self.wakes.fetch_add(1, Ordering::SeqCst);
+    }
+
     fn pass<S>(&self, batch: &[Step<'_, S>]) -> Result<(), ForwardError> {
         let mut held = self.held.lock().unwrap();
         while *held {
             held = self.freed.wait(held).unwrap();
+        }
+        if !self.awake.load(Ordering::SeqCst) {
+            self.asleep.fetch_add(1, Ordering::SeqCst);
         }
         assert!(!batch.is_empty());
         assert!(batch.iter().all(|s| !s.tokens.is_empty()));
@@ -185,6 +197,14 @@ impl Forward for Attention {
     }
 
     fn set_threads(&self, _: usize) {}
+
+    fn wake(&self) {
+        self.gauges.wake();
+    }
+
+    fn rest(&self) {
+        self.gauges.awake.store(false, Ordering::SeqCst);
+    }
 }
 
 #[derive(Debug, Default)]
@@ -268,6 +288,14 @@ impl Forward for Recurrent {
     }
 
     fn set_threads(&self, _: usize) {}
+
+    fn wake(&self) {
+        self.gauges.wake();
+    }
+
+    fn rest(&self) {
+        self.gauges.awake.store(false, Ordering::SeqCst);
+    }
 }
 
 /// The tokens, the text and the last event of a generation.
