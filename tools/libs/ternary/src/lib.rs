@@ -39,10 +39,10 @@ mod runs;
 
 pub use activations::{Activations, Precision};
 pub use dense::{
-    Dense, DenseError, F16Matrix, KMatrix, KQuant, Product, Q8Activations, Q8Matrix, Quantised,
-    multiply_dense, multiply_each, multiply_q8, widen_all,
+    Dense, DenseError, F16Matrix, KMatrix, KQuant, Product, Q8Activations, Q8Matrix, Quantised, Rows,
+    add_rows, multiply_dense, multiply_each, multiply_q8, widen_all,
 };
 pub use isa::Isa;
 pub use multiply::{multiply, multiply_all, multiply_with};
-pub use panel::{Encoding, Group, PackError, PanelFile, PanelFileError, PanelMatrix, PanelWriter};
+pub use panel::{Encoding, Group, Mapping, PackError, PanelFile, PanelFileError, PanelMatrix, PanelWriter};
 pub use pool::Pool;

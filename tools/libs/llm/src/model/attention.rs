@@ -3,21 +3,45 @@
 
 use std::cell::RefCell;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Arch, NullaryFnOnce};
+use sigmavault_ternary::{Rows, add_rows};
 
 use super::ops;
-use super::pages::{PAGE, Pages};
+use super::pages::{PAGE, Pages, Run};
 
 /// Query rows of one task. Each page read serves this many tokens times the query heads that share the key head.
 pub const ROWS: usize = 16;
 
+/// Most query heads of a task that read keys and values as they lie; for more of them they are widened once for all.
+const FEW: usize = 4;
+
 /// Room of one thread, kept between tasks.
 #[derive(Default)]
 struct Room {
-    keys: Vec<f32>,
-    values: Vec<f32>,
+    widened: Widened,
     best: Vec<f32>,
     sum: Vec<f32>,
+}
+
+/// A run of a page as floats.
+#[derive(Default)]
+struct Widened {
+    keys: Vec<f32>,
+    values: Vec<f32>,
+}
+
+impl Widened {
+    fn take(&mut self, pages: &Pages, place: Place, page: usize) -> Run<'_> {
+        let numbers = PAGE * pages.shape().size;
+        self.keys.resize(numbers, 0.0);
+        self.values.resize(numbers, 0.0);
+        pages.read(place.layer, place.head, page, &mut self.keys, &mut self.values);
+        Run {
+            keys: Rows::Single(&self.keys),
+            values: Rows::Single(&self.values),
+            next: None,
+        }
+    }
 }
 
 thread_local! {
@@ -61,11 +85,11 @@ struct Attend<'a> {
     room: &'a mut Room,
 }
 
-impl WithSimd for Attend<'_> {
+impl NullaryFnOnce for Attend<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn call(self) {
         let Self {
             queries,
             pages,
@@ -76,8 +100,6 @@ impl WithSimd for Attend<'_> {
         let size = pages.shape().size;
         let count = queries.len() / size;
         let rows = count / place.group;
-        room.keys.resize(PAGE * size, 0.0);
-        room.values.resize(PAGE * size, 0.0);
         room.best.clear();
         room.best.resize(count, f32::NEG_INFINITY);
         room.sum.clear();
@@ -85,7 +107,11 @@ impl WithSimd for Attend<'_> {
         out.fill(0.0);
         let last = place.position + rows;
         for page in 0..last.div_ceil(PAGE) {
-            pages.read(place.layer, place.head, page, &mut room.keys, &mut room.values);
+            let run = if count <= FEW {
+                pages.run(place.layer, place.head, page)
+            } else {
+                room.widened.take(pages, place, page)
+            };
             for row in 0..rows {
                 // Tokens of this page that the row may see.
                 let visible = (place.position + row + 1).saturating_sub(page * PAGE).min(PAGE);
@@ -93,14 +119,23 @@ impl WithSimd for Attend<'_> {
                     continue;
                 }
                 let heads = row * place.group..(row + 1) * place.group;
+                let sums = (&mut room.best[..], &mut room.sum[..]);
                 let mut q = heads.start;
-                // Without wide registers the compiler finds vectors in the loops of one.
-                while !S::IS_SCALAR && q + 2 <= heads.end {
-                    step::<S, 2>(simd, queries, q, size, visible, place.scale, room, out);
+                while q + 2 <= heads.end {
+                    step::<2>(
+                        queries,
+                        q,
+                        size,
+                        visible,
+                        place.scale,
+                        run,
+                        (&mut *sums.0, &mut *sums.1),
+                        out,
+                    );
                     q += 2;
                 }
-                for q in q..heads.end {
-                    step::<S, 1>(simd, queries, q, size, visible, place.scale, room, out);
+                if q < heads.end {
+                    step::<1>(queries, q, size, visible, place.scale, run, sums, out);
                 }
             }
         }
@@ -112,24 +147,28 @@ impl WithSimd for Attend<'_> {
     }
 }
 
-/// Takes `visible` tokens of a page into the sums of `Q` queries, from number `first` on. More than one at a time: numbers are read
-/// once for all, and their additions need not wait for each other. For each it is the same arithmetic.
+/// Takes `visible` tokens of a page into the sums of `Q` queries, from number `first` on: two at a time where there are two, as
+/// keys and values are read once for both. For each it is the same arithmetic.
 #[inline(always)]
 #[allow(clippy::too_many_arguments, reason = "what the queries are taken through")]
-fn step<S: Simd, const Q: usize>(
-    simd: S,
+fn step<const Q: usize>(
     queries: &[f32],
     first: usize,
     size: usize,
     visible: usize,
     scale: f32,
-    room: &mut Room,
+    run: Run<'_>,
+    (best, sum): (&mut [f32], &mut [f32]),
     out: &mut [f32],
 ) {
     let rows: [&[f32]; Q] = std::array::from_fn(|q| &queries[(first + q) * size..][..size]);
-    let mut weights = scores(simd, rows, &room.keys, scale);
+    let mut weights = [[0.0; PAGE]; Q];
+    add_rows(run.keys, rows, weights.as_flattened_mut(), Some(run.values));
     for (q, weights) in weights.iter_mut().enumerate() {
-        let (best, sum) = (&mut room.best[first + q], &mut room.sum[first + q]);
+        let (best, sum) = (&mut best[first + q], &mut sum[first + q]);
+        for weight in weights.iter_mut() {
+            *weight *= scale;
+        }
         weights[visible..].fill(f32::NEG_INFINITY);
         let top = fold(weights, |a, b| if b > a { b } else { a }).max(*best);
         if top > *best {
@@ -146,13 +185,12 @@ fn step<S: Simd, const Q: usize>(
         weights[visible..].fill(0.0);
         *sum += fold(weights, |a, b| a + b);
     }
-    weigh(
-        simd,
-        &weights,
-        visible,
-        &room.values,
+    let weights: [&[f32]; Q] = std::array::from_fn(|q| &weights[q][..visible]);
+    let (values, out) = (
+        run.values.first(visible * size),
         &mut out[first * size..][..Q * size],
     );
+    add_rows(values, weights, out, run.next);
 }
 
 /// All numbers together, in halves.
@@ -168,96 +206,6 @@ fn fold(numbers: &[f32; PAGE], together: impl Fn(f32, f32) -> f32) -> f32 {
         half /= 2;
     }
     numbers[0]
-}
-
-/// Registers of a sum: with two queries, as many additions at once as hide how long one takes.
-const REGISTERS: usize = 4;
-
-/// Scores of queries against the tokens of a page.
-#[inline(always)]
-fn scores<S: Simd, const Q: usize>(
-    simd: S,
-    queries: [&[f32]; Q],
-    keys: &[f32],
-    scale: f32,
-) -> [[f32; PAGE]; Q] {
-    let mut scores = [[0f32; PAGE]; Q];
-    let keys = keys.as_chunks::<PAGE>().0;
-    if S::IS_SCALAR {
-        for (query, scores) in queries.iter().zip(&mut scores) {
-            for (q, keys) in query.iter().zip(keys) {
-                for (s, k) in scores.iter_mut().zip(keys) {
-                    *s += q * k;
-                }
-            }
-        }
-    }
-    let width = REGISTERS * S::F32_LANES;
-    for from in (0..PAGE).step_by(width).filter(|_| !S::IS_SCALAR) {
-        let mut sums = [[simd.splat_f32s(0.0); REGISTERS]; Q];
-        for (element, keys) in keys.iter().enumerate() {
-            let Some(keys) = S::as_simd_f32s(&keys[from..]).0.first_chunk::<REGISTERS>() else {
-                unreachable!("a page is a multiple of registers");
-            };
-            for q in 0..Q {
-                let query = simd.splat_f32s(queries[q][element]);
-                for r in 0..REGISTERS {
-                    sums[q][r] = simd.add_f32s(sums[q][r], simd.mul_f32s(query, keys[r]));
-                }
-            }
-        }
-        for q in 0..Q {
-            let scores = &mut scores[q][from..from + width];
-            S::as_mut_simd_f32s(scores).0.copy_from_slice(&sums[q]);
-        }
-    }
-    for score in scores.as_flattened_mut() {
-        *score *= scale;
-    }
-    scores
-}
-
-/// `out += sum of weights * values` over the first tokens of a page, for each row of `out`, in strips that stay in registers.
-#[inline(always)]
-fn weigh<S: Simd, const Q: usize>(
-    simd: S,
-    weights: &[[f32; PAGE]; Q],
-    tokens: usize,
-    values: &[f32],
-    out: &mut [f32],
-) {
-    let size = out.len() / Q;
-    let width = REGISTERS * S::F32_LANES;
-    let done = if S::IS_SCALAR { 0 } else { size - size % width };
-    for at in (0..done).step_by(width) {
-        let mut sums = [[simd.splat_f32s(0.0); REGISTERS]; Q];
-        for q in 0..Q {
-            let out = &out[q * size + at..][..width];
-            sums[q].copy_from_slice(S::as_simd_f32s(out).0);
-        }
-        for (token, row) in values.chunks_exact(size).take(tokens).enumerate() {
-            let Some(row) = S::as_simd_f32s(&row[at..]).0.first_chunk::<REGISTERS>() else {
-                unreachable!("a strip lies within the row");
-            };
-            for q in 0..Q {
-                let weight = simd.splat_f32s(weights[q][token]);
-                for r in 0..REGISTERS {
-                    sums[q][r] = simd.add_f32s(sums[q][r], simd.mul_f32s(weight, row[r]));
-                }
-            }
-        }
-        for q in 0..Q {
-            let out = &mut out[q * size + at..][..width];
-            S::as_mut_simd_f32s(out).0.copy_from_slice(&sums[q]);
-        }
-    }
-    for (weights, out) in weights.iter().zip(out.chunks_exact_mut(size)) {
-        for (weight, row) in weights.iter().zip(values.chunks_exact(size)).take(tokens) {
-            for (s, v) in out[done..].iter_mut().zip(&row[done..]) {
-                *s += weight * v;
-            }
-        }
-    }
 }
 
 #[cfg(test)]

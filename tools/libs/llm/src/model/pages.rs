@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use half::f16;
 use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
-use sigmavault_ternary::widen_all;
+use sigmavault_ternary::{Rows, widen_all};
 
 use super::error::BadSave;
 
@@ -111,6 +111,14 @@ impl Cells {
         }
     }
 
+    /// The cells from `at` on.
+    fn rows(&self, at: usize, count: usize) -> Rows<'_> {
+        match self {
+            Self::Half(cells) => Rows::Half(&cells[at..at + count]),
+            Self::Single(cells) => Rows::Single(&cells[at..at + count]),
+        }
+    }
+
     fn to_bytes(&self, out: &mut Vec<u8>) {
         match self {
             Self::Half(cells) => out.extend(cells.iter().flat_map(|c| c.to_le_bytes())),
@@ -144,6 +152,17 @@ impl Cells {
 struct Page {
     keys: Cells,
     values: Cells,
+}
+
+/// Keys and values of one layer's head in a page.
+#[derive(Debug, Clone, Copy)]
+pub struct Run<'a> {
+    /// `[element][token]`.
+    pub keys: Rows<'a>,
+    /// `[token][element]`.
+    pub values: Rows<'a>,
+    /// The keys of the page that follows, to be fetched meanwhile.
+    pub next: Option<Rows<'a>>,
 }
 
 /// The keys and values of one sequence. Cloning shares the pages.
@@ -209,6 +228,18 @@ impl Pages {
             let run = self.shape.run(layer, head);
             page.keys.write(run + token, PAGE, key);
             page.values.write(run + token * size, 1, value);
+        }
+    }
+
+    /// The run of one layer's head in page `page`, as it lies.
+    pub fn run(&self, layer: usize, head: usize, page: usize) -> Run<'_> {
+        let (at, count) = (self.shape.run(layer, head), self.shape.size * PAGE);
+        let here = &self.pages[page];
+        let next = self.pages.get(page + 1);
+        Run {
+            keys: here.keys.rows(at, count),
+            values: here.values.rows(at, count),
+            next: next.map(|page| page.keys.rows(at, count)),
         }
     }
 

@@ -77,6 +77,21 @@ pub(super) unsafe fn take_apart(isa: Isa, kind: KQuant, row: &[u8], out: &mut [f
     by_tier!(isa, take_apart(kind, row, out));
 }
 
+/// Rows of fp16 or floats, one behind the other, each times its number, are added to each sum, of which there are one or two,
+/// one behind the other as well. While fp16 is read, as many lines of memory are fetched from `next` on.
+///
+/// # Safety
+/// The processor must have the tier, see [`Isa::is_supported`].
+pub(super) unsafe fn add_rows(
+    isa: Isa,
+    rows: Row<'_>,
+    numbers: &[&[f32]],
+    sums: &mut [f32],
+    next: *const u8,
+) {
+    by_tier!(isa, add_rows(rows, numbers, sums, next));
+}
+
 /// A Q8_0 block as floats.
 #[inline(always)]
 pub(super) fn q8(block: &[u8; Q8_BLOCK]) -> [f32; LANES] {
@@ -108,7 +123,7 @@ macro_rules! products {
         use super::super::{LANES, Q8_BLOCK, Row, reduce};
         use crate::dense::kquants::{self, KQuant};
         use crate::dense::widen;
-        use crate::kernel::prefetch;
+        use crate::kernel::{part, prefetch, prefetch_line};
 
         /// Registers of a step.
         const STEP: usize = LANES / WIDTH;
@@ -132,6 +147,89 @@ macro_rules! products {
         $(#[$feature])?
         pub(in super::super) fn take_apart(kind: KQuant, row: &[u8], out: &mut [f32]) {
             kquants::take_apart(kind, row, out);
+        }
+
+        $(#[$feature])?
+        pub(in super::super) fn add_rows(rows: Row<'_>, numbers: &[&[f32]], sums: &mut [f32], next: *const u8) {
+            match (rows, numbers) {
+                (Row::F16(rows), [a]) => strips::<1, true>(rows, &[], [a], sums, next),
+                (Row::F16(rows), [a, b]) => strips::<2, true>(rows, &[], [a, b], sums, next),
+                (Row::F32(rows), [a]) => strips::<1, false>(&[], rows, [a], sums, next),
+                (Row::F32(rows), [a, b]) => strips::<2, false>(&[], rows, [a, b], sums, next),
+                _ => unreachable!("one or two sums of fp16 or floats"),
+            }
+        }
+
+        /// Strips of the rows whose sums stay in registers: of fp16 if `HALF`, else of floats.
+        $(#[$feature])?
+        fn strips<const M: usize, const HALF: bool>(
+            halves: &[u8],
+            floats: &[f32],
+            numbers: [&[f32]; M],
+            out: &mut [f32],
+            mut next: *const u8,
+        ) {
+            let width = out.len() / M;
+            let whole = width - width % LANES;
+            // One of them has none.
+            let halves_of_rows = halves.chunks_exact(2 * width);
+            let floats_of_rows = floats.chunks_exact(width);
+            let count = halves_of_rows.len() + floats_of_rows.len();
+            for j in 0..M {
+                assert!(numbers[j].len() >= count);
+            }
+            for at in (0..whole).step_by(LANES) {
+                let mut sums = [[zero(); STEP]; M];
+                for j in 0..M {
+                    for s in 0..STEP {
+                        sums[j][s] = load(part(out, j * width + at + s * WIDTH));
+                    }
+                }
+                let (mut halves, mut floats) = (halves_of_rows.clone(), floats_of_rows.clone());
+                for row in 0..count {
+                    let mut cells = [zero(); STEP];
+                    if HALF {
+                        prefetch_line(next);
+                        next = next.wrapping_add(2 * LANES);
+                        let Some(halves) = halves.next() else { break };
+                        let line: &[u8; 2 * LANES] = part(halves, 2 * at);
+                        for s in 0..STEP {
+                            cells[s] = f16(&line.as_chunks().0[s]);
+                        }
+                    } else {
+                        let Some(floats) = floats.next() else { break };
+                        let line: &[f32; LANES] = part(floats, at);
+                        for s in 0..STEP {
+                            cells[s] = load(&line.as_chunks().0[s]);
+                        }
+                    }
+                    for j in 0..M {
+                        let number = splat(numbers[j][row]);
+                        for s in 0..STEP {
+                            sums[j][s] = plus(sums[j][s], times(number, cells[s]));
+                        }
+                    }
+                }
+                for j in 0..M {
+                    for s in 0..STEP {
+                        let out = &mut out[j * width + at + s * WIDTH..];
+                        store(&mut out.as_chunks_mut().0[0], sums[j][s]);
+                    }
+                }
+            }
+            for column in whole..width {
+                for j in 0..M {
+                    for row in 0..count {
+                        let at = row * width + column;
+                        let cell = if HALF {
+                            widen(u16::from_le_bytes(*part(halves, 2 * at)))
+                        } else {
+                            floats[at]
+                        };
+                        out[j * width + column] += numbers[j][row] * cell;
+                    }
+                }
+            }
         }
 
         /// Of whole steps: K-quants come in blocks of 256.

@@ -11,6 +11,7 @@ mod half_float;
 mod kquants;
 mod matrix;
 mod q8;
+mod rows;
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) use dot::widen_ssse3;
@@ -20,3 +21,4 @@ pub use half_float::widen_all;
 pub use kquants::{KMatrix, KQuant};
 pub use matrix::{Dense, DenseError, F16Matrix, Q8Matrix, multiply_dense, multiply_dense_with};
 pub use q8::{Product, Q8Activations, Quantised, multiply_each, multiply_q8, multiply_q8_with};
+pub use rows::{Rows, add_rows};
