@@ -155,6 +155,12 @@ fn loaded(bench: &mut Bench<'_>, boot: &mut Boot<'_>) -> Result<(), Error> {
         "{CALL} GetStatus --json=short | jq -r '.data[0].resolved_model.data'"
     ))?;
     bench.same("model in the status", status.text(), "little");
+    let packed = boot.run("stat -c %U /var/lib/sigmavault/models/little/little.gguf.panels")?;
+    bench.same(
+        "who packed its weights for the next start",
+        packed.text(),
+        "sigmavault-ryzan",
+    );
     Ok(())
 }
 

@@ -71,6 +71,11 @@ impl Isa {
         Self::supported().last().copied().unwrap_or(Self::Scalar)
     }
 
+    /// Whether the tier has an instruction for fp16 to f32, so that numbers may as well be widened each time they are read.
+    pub fn widens_halves(self) -> bool {
+        matches!(self, Self::Avx2 | Self::AvxVnni | Self::Avx512Vnni)
+    }
+
     /// Whether this processor has the tier.
     pub fn is_supported(self) -> bool {
         match self {

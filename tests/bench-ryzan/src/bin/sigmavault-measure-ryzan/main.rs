@@ -111,7 +111,8 @@ fn run(options: &Options) -> anyhow::Result<bool> {
 fn measure(options: &Options, machine: &Machine) -> anyhow::Result<Vec<Measure>> {
     let mut measures = Vec::new();
     machine.forget_prefixes()?;
-    // Once before, so that weights are packed and in the page cache: everything after is warm.
+    // Once before, so that weights are packed. What is loaded later comes from the page cache but for these, which are read from
+    // the disk for the first answer.
     let daemon = Daemon::start(&options.daemon, machine)?;
     for model in &machine.models {
         daemon.load(&model.id)?;

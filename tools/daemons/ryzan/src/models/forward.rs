@@ -1,10 +1,21 @@
 //! The model as the engine drives it: with threads of its own.
 
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
 use log::{debug, warn};
-use sigmavault_facts::{Files, meminfo};
+use sigmavault_facts::Files;
 use sigmavault_llm::engine::{self, Forward, Part, Shape, State};
 use sigmavault_llm::model::{self, Model, Sequence};
 use sigmavault_ternary::Pool;
+
+use super::spare;
+
+/// Pressure is told as an average of ten seconds, and half of it shows for some seconds more.
+const READING_SHOWS: Duration = Duration::from_secs(20);
+
+/// No disk takes longer to give the weights.
+const LONGEST_READING: Duration = Duration::from_mins(10);
 
 /// A model and the threads that compute it.
 #[derive(Debug)]
@@ -12,6 +23,8 @@ pub struct Driven {
     model: Model,
     pool: Pool,
     files: Files,
+    /// When weights were last read from the disk; in the future while they are.
+    read: Mutex<Option<Instant>>,
 }
 
 /// What the model remembers of a text.
@@ -25,15 +38,25 @@ impl Driven {
             model,
             pool: Pool::new(threads.max(1)),
             files,
+            read: Mutex::default(),
         }
     }
 
-    /// Whether as much memory as the weights need can be had without taking the last from others.
+    /// Whether weights are being read from the disk, or were so shortly before that pressure still tells of it.
+    pub fn reads_weights(&self) -> bool {
+        let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        read.is_some_and(|at| at.elapsed() < READING_SHOWS)
+    }
+
+    fn set_reading(&self, until: Instant) {
+        *self.read.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
+    }
+
+    /// Whether there are huge pages, and as much memory as the weights need and as much again for others.
     fn has_room(&self) -> bool {
         let needed = 2 * self.model.mapped_bytes() as u64;
-        let memory = self.files.text("/proc/meminfo").ok();
-        let memory = memory.and_then(|text| meminfo::parse(&text).ok());
-        memory.is_some_and(|memory| memory.available_bytes >= needed)
+        spare::gives_huge_pages(&self.files)
+            && spare::memory(&self.files).is_some_and(|bytes| bytes >= needed)
     }
 }
 
@@ -111,17 +134,21 @@ impl Forward for Driven {
         self.pool.set_active(threads.max(1));
     }
 
-    fn wake(&self) {
+    fn wake(&self) -> bool {
         if !self.has_room() {
             debug!("too little memory for weights in huge pages; they stay mapped from their file");
-        } else if let Err(error) = self.model.make_resident() {
+            return false;
+        }
+        self.set_reading(Instant::now() + LONGEST_READING);
+        let result = self.model.make_resident();
+        self.set_reading(Instant::now());
+        if let Err(error) = &result {
             warn!("weights stay mapped from their file, which is slower: {error}");
         }
+        result.is_ok()
     }
 
     fn rest(&self) {
-        if let Err(error) = self.model.release() {
-            warn!("weights stay in memory: {error}");
-        }
+        self.model.release();
     }
 }

@@ -16,6 +16,7 @@ pub mod known;
 pub mod resident;
 mod room;
 pub mod routing;
+mod spare;
 mod status;
 
 use std::path::Path;
@@ -204,8 +205,9 @@ impl Models {
         let (id, began) = (found.id.clone(), Instant::now());
         info!("loading {id} from {}", found.path.display());
         let (files, config, threads) = (self.files.clone(), self.config.engine.clone(), self.threads);
-        let loaded =
-            tokio::task::spawn_blocking(move || Resident::load(found, files, &config, threads)).await;
+        let limit = self.limit();
+        let load = move || Resident::load(found, files, &config, threads, limit);
+        let loaded = tokio::task::spawn_blocking(load).await;
         let failed = |why: String| {
             let error = failed_load(&id, &why);
             *self.last_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
@@ -249,12 +251,17 @@ impl Models {
             .sum()
     }
 
+    /// Most bytes that models may take, where the machine's memory is known.
+    fn limit(&self) -> Option<u64> {
+        let memory = self.known().memory()?;
+        Some(memory / 100 * u64::from(self.config.model.memory_percent))
+    }
+
     /// Unloads what was not wanted for longest until the new one fits, and waits until its memory is free.
     async fn make_room(&self, found: &Found) -> Result<(), ApiError> {
-        let Some(memory) = self.known().memory() else {
+        let Some(limit) = self.limit() else {
             return Ok(());
         };
-        let limit = memory / 100 * u64::from(self.config.model.memory_percent);
         if found.memory_bytes > limit {
             return Err(ApiError::NoModel {
                 reason: format!(
@@ -317,6 +324,11 @@ impl Models {
     /// The pace, and the pressure that led to it.
     pub fn pace(&self) -> (Pace, Pressure) {
         *self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a model reads its weights from the disk, or did so shortly before.
+    pub fn read_weights(&self) -> bool {
+        self.table().iter().any(|resident| resident.reads_weights())
     }
 
     /// Sets the pace of every model.

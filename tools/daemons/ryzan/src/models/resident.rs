@@ -61,12 +61,14 @@ pub struct Resident {
 }
 
 impl Resident {
-    /// Loads a model. It takes as long as reading the file does when it was not packed before.
+    /// Loads a model, which with its texts is to take at most `limit` bytes. It takes as long as reading the file does when it was not
+    /// packed before.
     pub fn load(
         found: Found,
         files: Files,
         config: &EngineConfig,
         threads: usize,
+        limit: Option<u64>,
     ) -> Result<Self, ResidentError> {
         let options = LoadOptions {
             context: (config.context > 0).then_some(config.context),
@@ -79,8 +81,11 @@ impl Resident {
         drop(opened);
         let info = model.info().clone();
         let prefix_bytes = config.cache_mebibytes << 20;
+        // Running texts may fill what the weights leave, but no more than the longest text takes.
+        let left = limit.map_or(u64::MAX, |limit| limit.saturating_sub(info.bytes as u64));
+        let longest = info.bytes_per_position.saturating_mul(info.context);
         let options = EngineOptions {
-            state_bytes: prefix_bytes.max(info.bytes_per_position.saturating_mul(info.context)),
+            state_bytes: prefix_bytes.max(longest.min(usize::try_from(left).unwrap_or(usize::MAX))),
             prefix_bytes,
             spill: spill(&found, config),
             parallel: config.parallel_requests,
@@ -185,6 +190,11 @@ impl Resident {
     /// How many threads may compute; none pauses.
     pub fn set_threads(&self, threads: usize) {
         self.engine.set_threads(threads);
+    }
+
+    /// Whether weights are being read from the disk, or were so shortly before.
+    pub fn reads_weights(&self) -> bool {
+        self.model.upgrade().is_some_and(|model| model.reads_weights())
     }
 
     /// Takes the weights out of memory until there is work again, for others to have it.

@@ -34,7 +34,7 @@ pub async fn run(files: Files, config: YieldConfig, models: Arc<Models>) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let pressure = read(&files, &config.units);
+        let pressure = read(&files, &config.units, models.read_weights());
         let calm = calm_since.map_or(Duration::ZERO, |since| since.elapsed());
         let (next, calm_now) = decide(pace, calm, pressure, &config);
         calm_since = if calm_now {
@@ -57,8 +57,9 @@ pub async fn run(files: Files, config: YieldConfig, models: Arc<Models>) {
     }
 }
 
-/// The pressures now; what cannot be read does not press.
-pub fn read(files: &Files, units: &[String]) -> Pressure {
+/// The pressures now; what cannot be read does not press. While the disk reads for the model itself, only the I/O of the units
+/// counts: else a model would be paused because it was started.
+pub fn read(files: &Files, units: &[String], own_reading: bool) -> Pressure {
     let of = |path: String, who| {
         let text = files.text(path).ok()?;
         average(&text, who)
@@ -66,9 +67,14 @@ pub fn read(files: &Files, units: &[String]) -> Pressure {
     let unit_io = units
         .iter()
         .filter_map(|unit| of(format!("{UNITS}/{unit}/io.pressure"), "some"));
+    let system_io = if own_reading {
+        None
+    } else {
+        of(format!("{SYSTEM}/io"), "some")
+    };
     Pressure {
         cpu: of(format!("{SYSTEM}/cpu"), "some").unwrap_or(0.0),
-        io: unit_io.fold(of(format!("{SYSTEM}/io"), "some").unwrap_or(0.0), f32::max),
+        io: unit_io.fold(system_io.unwrap_or(0.0), f32::max),
         memory: of(format!("{SYSTEM}/memory"), "full").unwrap_or(0.0),
     }
 }
@@ -99,13 +105,18 @@ mod tests {
         );
         let files = Files::new(folder.path());
         let units = ["smbd.service".to_owned(), "nfs-server.service".to_owned()];
+        let pressure = |io| Pressure {
+            cpu: 0.0,
+            io,
+            memory: 2.5,
+        };
+        assert_eq!(read(&files, &units, false), pressure(31.0));
+        write("proc/pressure/io", "41.00", "1.00");
+        assert_eq!(read(&files, &units, false), pressure(41.0));
         assert_eq!(
-            read(&files, &units),
-            Pressure {
-                cpu: 0.0,
-                io: 31.0,
-                memory: 2.5
-            }
+            read(&files, &units, true),
+            pressure(31.0),
+            "the disk reads for the model"
         );
     }
 }

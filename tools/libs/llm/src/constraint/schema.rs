@@ -179,11 +179,7 @@ fn bound(object: &mut Map<String, Value>) {
     let largest = if decimals == 0 {
         EXACT as f64
     } else {
-        10f64.powi(
-            15_i32
-                .saturating_sub_unsigned(u32::try_from(decimals).unwrap_or(u32::MAX))
-                .max(0),
-        )
+        10f64.powi(15 - i32::try_from(decimals.min(15)).unwrap_or(15))
     };
     for (keyword, sign) in [("minimum", -1.0), ("maximum", 1.0)] {
         let given = object.get(keyword).map(Value::as_f64);

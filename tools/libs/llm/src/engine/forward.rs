@@ -103,8 +103,11 @@ pub trait Forward: Send + Sync + 'static {
     fn forward(&self, batch: &mut [Step<'_, Self::Sequence>]) -> Result<(), ForwardError>;
     /// How many threads a pass may use from now on; at least one.
     fn set_threads(&self, threads: usize);
-    /// There is work, for the first time or after [`Forward::rest`].
-    fn wake(&self) {}
+    /// There is work, for the first time or after [`Forward::rest`]. Whether it has now all that makes it fast; if not it is asked
+    /// again after a minute of work.
+    fn wake(&self) -> bool {
+        true
+    }
     /// There has been no work for a while: memory that only speed needs may go.
     fn rest(&self) {}
 }

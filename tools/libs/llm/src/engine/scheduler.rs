@@ -30,6 +30,9 @@ pub(super) enum Command {
     Shutdown,
 }
 
+/// After how long of work the model is woken again that could not do all it would.
+const WAKE_AGAIN: Duration = Duration::from_mins(1);
+
 /// A text with no more unseen tokens than this is writing, or close to it, and is never put off for a reader.
 const FEW: usize = 32;
 
@@ -48,6 +51,8 @@ pub(super) struct Scheduler<M: Forward> {
     status: EngineStatus,
     /// Whether the model was woken, and has not rested since.
     awake: bool,
+    /// When to try again what waking could not do.
+    wake_again: Option<Instant>,
     draining: bool,
     stopped: bool,
 }
@@ -86,6 +91,7 @@ impl<M: Forward> Scheduler<M> {
             waiting: VecDeque::new(),
             running: Vec::new(),
             awake: false,
+            wake_again: None,
             draining: false,
             stopped: false,
         }
@@ -160,9 +166,11 @@ impl<M: Forward> Scheduler<M> {
 
     /// Wakes the model if there is something to do.
     fn wake(&mut self) {
-        if !self.awake && !self.running.is_empty() {
-            self.model.wake();
+        let due = !self.awake || self.wake_again.is_some_and(|at| at <= Instant::now());
+        if due && !self.running.is_empty() {
+            let done = self.model.wake();
             self.awake = true;
+            self.wake_again = (!done).then(|| Instant::now() + WAKE_AGAIN);
         }
     }
 

@@ -1,4 +1,4 @@
-//! Ternary tensors packed for the kernels, once, in a file beside the model that is mapped from then on.
+//! Ternary tensors packed for the kernels, once, in a file beside the model that is read in place from then on.
 
 use std::fs::{self, File};
 use std::io::{self, Read};

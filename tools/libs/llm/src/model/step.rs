@@ -86,8 +86,10 @@ impl Model {
     }
 
     /// Gives this memory back; the weights are mapped from their file again.
-    pub fn release(&self) -> io::Result<()> {
-        self.panels.as_ref().map_or(Ok(()), |panels| panels.release())
+    pub fn release(&self) {
+        if let Some(panels) = &self.panels {
+            panels.release();
+        }
     }
 
     /// Bytes of packed weights in files, which [`Model::make_resident`] reads.

@@ -1,4 +1,4 @@
-//! The products of one row with one, two or four tokens, compiled for each tier.
+//! The products of one row with one, two or four tokens, and sums of rows, compiled for each tier.
 #![allow(unsafe_code)] // calls into tiers the processor was found to have
 
 use super::half_float::widen;
@@ -160,7 +160,10 @@ macro_rules! products {
             }
         }
 
-        /// Strips of the rows whose sums stay in registers: of fp16 if `HALF`, else of floats.
+        /// Columns whose sums stay in registers, for one or two of them.
+        const STRIP: usize = if WIDTH < 8 { LANES / 2 } else { LANES };
+
+        /// The rows in strips, of fp16 if `HALF`, else of floats.
         $(#[$feature])?
         fn strips<const M: usize, const HALF: bool>(
             halves: &[u8],
@@ -170,7 +173,7 @@ macro_rules! products {
             mut next: *const u8,
         ) {
             let width = out.len() / M;
-            let whole = width - width % LANES;
+            let whole = width - width % STRIP;
             // One of them has none.
             let halves_of_rows = halves.chunks_exact(2 * width);
             let floats_of_rows = floats.chunks_exact(width);
@@ -178,40 +181,40 @@ macro_rules! products {
             for j in 0..M {
                 assert!(numbers[j].len() >= count);
             }
-            for at in (0..whole).step_by(LANES) {
-                let mut sums = [[zero(); STEP]; M];
+            for at in (0..whole).step_by(STRIP) {
+                let mut sums = [[zero(); STRIP / WIDTH]; M];
                 for j in 0..M {
-                    for s in 0..STEP {
+                    for s in 0..STRIP / WIDTH {
                         sums[j][s] = load(part(out, j * width + at + s * WIDTH));
                     }
                 }
                 let (mut halves, mut floats) = (halves_of_rows.clone(), floats_of_rows.clone());
                 for row in 0..count {
-                    let mut cells = [zero(); STEP];
+                    let mut cells = [zero(); STRIP / WIDTH];
                     if HALF {
                         prefetch_line(next);
-                        next = next.wrapping_add(2 * LANES);
+                        next = next.wrapping_add(2 * STRIP);
                         let Some(halves) = halves.next() else { break };
-                        let line: &[u8; 2 * LANES] = part(halves, 2 * at);
-                        for s in 0..STEP {
+                        let line: &[u8; 2 * STRIP] = part(halves, 2 * at);
+                        for s in 0..STRIP / WIDTH {
                             cells[s] = f16(&line.as_chunks().0[s]);
                         }
                     } else {
                         let Some(floats) = floats.next() else { break };
-                        let line: &[f32; LANES] = part(floats, at);
-                        for s in 0..STEP {
+                        let line: &[f32; STRIP] = part(floats, at);
+                        for s in 0..STRIP / WIDTH {
                             cells[s] = load(&line.as_chunks().0[s]);
                         }
                     }
                     for j in 0..M {
                         let number = splat(numbers[j][row]);
-                        for s in 0..STEP {
+                        for s in 0..STRIP / WIDTH {
                             sums[j][s] = plus(sums[j][s], times(number, cells[s]));
                         }
                     }
                 }
                 for j in 0..M {
-                    for s in 0..STEP {
+                    for s in 0..STRIP / WIDTH {
                         let out = &mut out[j * width + at + s * WIDTH..];
                         store(&mut out.as_chunks_mut().0[0], sums[j][s]);
                     }

@@ -1,5 +1,4 @@
-//! The packed weights of a model as one file beside it, read in place: one copy of the weights in memory, shared with
-//! every process that maps them.
+//! The packed weights of a model as one file beside it, read in place: one copy of the weights in memory.
 #![allow(unsafe_code)] // the map
 
 use std::collections::BTreeMap;

@@ -58,7 +58,8 @@ impl Mapping {
     }
 
     /// Reads the file into huge pages, if it is not there yet, and has the page cache let go of it. The bytes stay where they
-    /// are and what they are, also for those who read them meanwhile. On an error they stay mapped.
+    /// are and what they are, also for those who read them meanwhile. On an error they stay mapped. (Where the system has no
+    /// address space left for the exchange itself, they are gone for a moment; so it is better made while nobody reads.)
     pub fn make_resident(&self) -> io::Result<()> {
         let mut resident = self.resident.lock().unwrap_or_else(PoisonError::into_inner);
         if *resident {
@@ -84,10 +85,7 @@ impl Mapping {
         // waits for the kernel and then finds the same bytes.
         if let Err(error) = unsafe { mremap(copy.start, span, span, flags, Some(self.at.start)) } {
             // The target may be gone by now.
-            if self.map_file().is_err() {
-                log::error!("the system has no memory left to map weights with");
-                std::process::abort();
-            }
+            self.map_again();
             return Err(error.into());
         }
         *resident = true;
@@ -97,13 +95,20 @@ impl Mapping {
     }
 
     /// Maps the file again, and gives the memory back.
-    pub fn release(&self) -> io::Result<()> {
+    pub fn release(&self) {
         let mut resident = self.resident.lock().unwrap_or_else(PoisonError::into_inner);
         if *resident {
-            self.map_file()?;
+            self.map_again();
             *resident = false;
         }
-        Ok(())
+    }
+
+    /// Puts the file in place of whatever is there. A process whose weights are gone cannot go on.
+    fn map_again(&self) {
+        if let Err(error) = self.map_file() {
+            log::error!("weights cannot be mapped from their file any more: {error}");
+            std::process::abort();
+        }
     }
 
     /// Puts a map of the file in place of whatever is there, in one go.
@@ -218,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bytes_stay_the_same_and_only_one_copy_is_in_memory() {
+    fn the_bytes_stay_the_same_and_memory_is_given_back() {
         for len in [0, 1, 4096, HUGE - 1, HUGE, 2 * PIECE + 5] {
             let bytes: Vec<u8> = (0..len).map(|at| (at * 7 + at / 251) as u8).collect();
             let mapping = mapping(&bytes);
@@ -234,8 +239,8 @@ mod tests {
                     let anonymous = kibibytes(&mapping, "Anonymous");
                     assert!((len as u64 / 1024..=span).contains(&anonymous), "{anonymous} KiB");
                 }
-                mapping.release().unwrap();
-                mapping.release().unwrap();
+                mapping.release();
+                mapping.release();
                 if len > 0 {
                     assert_eq!(kibibytes(&mapping, "Anonymous"), 0);
                 }
@@ -258,7 +263,7 @@ mod tests {
             });
             for _ in 0..50 {
                 mapping.make_resident().unwrap();
-                mapping.release().unwrap();
+                mapping.release();
             }
             done.store(true, Ordering::Relaxed);
             assert!(reader.join().unwrap() > 0);

@@ -255,7 +255,8 @@ fn a_model_without_work_rests_and_wakes_for_the_next() {
     }
     let text = collect(engine.submit(request(&[5], 100)).unwrap()).0;
     until(false);
-    // Paused in the middle of a text, it rests too, and goes on as it would have.
+    // Told to in the middle of a text, it rests too, and goes on as it would have.
+    let engine = self::engine(&model, EngineOptions::default());
     model.gauges.hold(true);
     let generation = engine.submit(request(&[5], 100)).unwrap();
     for _ in 0..3 {

@@ -56,9 +56,10 @@ impl Gauges {
         self.freed.notify_all();
     }
 
-    fn wake(&self) {
+    fn wake(&self) -> bool {
         self.awake.store(true, Ordering::SeqCst);
         self.wakes.fetch_add(1, Ordering::SeqCst);
+        true
     }
 
     fn pass<S>(&self, batch: &[Step<'_, S>]) -> Result<(), ForwardError> {
@@ -198,8 +199,8 @@ impl Forward for Attention {
 
     fn set_threads(&self, _: usize) {}
 
-    fn wake(&self) {
-        self.gauges.wake();
+    fn wake(&self) -> bool {
+        self.gauges.wake()
     }
 
     fn rest(&self) {
@@ -289,8 +290,8 @@ impl Forward for Recurrent {
 
     fn set_threads(&self, _: usize) {}
 
-    fn wake(&self) {
-        self.gauges.wake();
+    fn wake(&self) -> bool {
+        self.gauges.wake()
     }
 
     fn rest(&self) {
