@@ -36,7 +36,7 @@ struct Options {
     #[arg(long, value_enum)]
     activations: Option<Activations>,
 
-    /// Folder for the model files, up to 1.5 GB; they are used again by later runs
+    /// Folder for the model files, 3 GB with the packed weights; they are used again by later runs
     #[arg(long, value_name = "DIR")]
     work: PathBuf,
 

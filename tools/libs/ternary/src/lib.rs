@@ -40,7 +40,7 @@ mod runs;
 pub use activations::{Activations, Precision};
 pub use dense::{
     Dense, DenseError, F16Matrix, KMatrix, KQuant, Product, Q8Activations, Q8Matrix, Quantised, Rows,
-    add_rows, multiply_dense, multiply_each, multiply_q8, widen_all,
+    add_rows, multiply_dense, multiply_each, multiply_q8,
 };
 pub use isa::Isa;
 pub use multiply::{multiply, multiply_all, multiply_with};

@@ -64,15 +64,17 @@ mod tests {
 
     use super::*;
 
+    fn write(root: &Path, path: &str, text: &str) {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
     #[test]
     fn the_system_its_zfs_cache_and_the_control_group_count() {
         let folder = tempfile::tempdir().unwrap();
         let files = Files::new(folder.path());
-        let write = |path: &str, text: &str| {
-            let path = folder.path().join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        };
+        let write = |path, text| write(folder.path(), path, text);
         assert_eq!(memory(&files), None);
         write("proc/meminfo", "MemTotal: 8000 kB\nMemAvailable: 1000 kB\n");
         assert_eq!(memory(&files), Some(1_024_000));
@@ -99,14 +101,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let files = Files::new(folder.path());
         assert!(!gives_huge_pages(&files));
-        let setting = folder.path().join("sys/kernel/mm/transparent_hugepage/enabled");
-        fs::create_dir_all(setting.parent().unwrap()).unwrap();
         for (text, expected) in [
             ("[always] madvise never\n", true),
             ("always [madvise] never\n", true),
             ("always madvise [never]\n", false),
         ] {
-            fs::write(&setting, text).unwrap();
+            write(folder.path(), "sys/kernel/mm/transparent_hugepage/enabled", text);
             assert_eq!(gives_huge_pages(&files), expected, "{text}");
         }
     }

@@ -49,10 +49,8 @@ pub(super) struct Scheduler<M: Forward> {
     recycled: Recycled,
     pace: Pace,
     status: EngineStatus,
-    /// Whether the model was woken, and has not rested since.
-    awake: bool,
-    /// When to try again what waking could not do.
-    wake_again: Option<Instant>,
+    /// From when on the model is woken as soon as there is work; none while it is awake.
+    wake_from: Option<Instant>,
     draining: bool,
     stopped: bool,
 }
@@ -90,8 +88,7 @@ impl<M: Forward> Scheduler<M> {
             shared,
             waiting: VecDeque::new(),
             running: Vec::new(),
-            awake: false,
-            wake_again: None,
+            wake_from: Some(Instant::now()),
             draining: false,
             stopped: false,
         }
@@ -147,7 +144,7 @@ impl<M: Forward> Scheduler<M> {
 
     /// Blocks until there is a command. The model rests when that takes long.
     fn await_command(&mut self) {
-        let patience = self.options.rest_after.filter(|_| self.awake);
+        let patience = self.options.rest_after.filter(|_| self.wake_from.is_none());
         let received = match patience {
             Some(patience) => self.inbox.recv_timeout(patience),
             None => self.inbox.recv().map_err(Into::into),
@@ -161,16 +158,15 @@ impl<M: Forward> Scheduler<M> {
 
     fn rest(&mut self) {
         self.model.rest();
-        self.awake = false;
+        self.wake_from = Some(Instant::now());
     }
 
     /// Wakes the model if there is something to do.
     fn wake(&mut self) {
-        let due = !self.awake || self.wake_again.is_some_and(|at| at <= Instant::now());
+        let due = self.wake_from.is_some_and(|from| from <= Instant::now());
         if due && !self.running.is_empty() {
             let done = self.model.wake();
-            self.awake = true;
-            self.wake_again = (!done).then(|| Instant::now() + WAKE_AGAIN);
+            self.wake_from = (!done).then(|| Instant::now() + WAKE_AGAIN);
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use half::f16;
 use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
-use sigmavault_ternary::{Rows, widen_all};
+use sigmavault_ternary::Rows;
 
 use super::error::BadSave;
 
@@ -97,17 +97,6 @@ impl Cells {
                     *cell = *value;
                 }
             }
-        }
-    }
-
-    /// Reads the cells from `at` on, and has those of `next` fetched meanwhile, which are read after them.
-    fn read(&self, at: usize, out: &mut [f32], next: Option<&Self>) {
-        match (self, next) {
-            (Self::Half(cells), Some(Self::Half(next))) => {
-                widen_all(&cells[at..at + out.len()], out, &next[at..]);
-            }
-            (Self::Half(cells), _) => widen_all(&cells[at..at + out.len()], out, &[]),
-            (Self::Single(cells), _) => out.copy_from_slice(&cells[at..at + out.len()]),
         }
     }
 
@@ -243,15 +232,6 @@ impl Pages {
         }
     }
 
-    /// Reads the run of one layer's head in page `page`: keys as `[element][token]`, values as `[token][element]`.
-    pub fn read(&self, layer: usize, head: usize, page: usize, keys: &mut [f32], values: &mut [f32]) {
-        let run = self.shape.run(layer, head);
-        let here = &self.pages[page];
-        here.keys.read(run, keys, Some(&here.values));
-        let next = self.pages.get(page + 1).map(|page| &page.keys);
-        here.values.read(run, values, next);
-    }
-
     /// The pages that hold the first `length` tokens, for [`Pages::from_bytes`].
     pub fn to_bytes(&self, length: usize, out: &mut Vec<u8>) {
         for page in &self.pages[..length.div_ceil(PAGE)] {
@@ -307,7 +287,9 @@ mod tests {
 
     fn read(pages: &Pages, page: usize) -> (Vec<f32>, Vec<f32>) {
         let (mut keys, mut values) = (vec![0.0; 4 * PAGE], vec![0.0; 4 * PAGE]);
-        pages.read(1, 1, page, &mut keys, &mut values);
+        let run = pages.run(1, 1, page);
+        run.keys.widen(&mut keys, None);
+        run.values.widen(&mut values, None);
         (keys, values)
     }
 

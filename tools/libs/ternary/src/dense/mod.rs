@@ -16,7 +16,6 @@ mod rows;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use dot::widen_ssse3;
 pub(crate) use half_float::widen;
-pub use half_float::widen_all;
 
 pub use kquants::{KMatrix, KQuant};
 pub use matrix::{Dense, DenseError, F16Matrix, Q8Matrix, multiply_dense, multiply_dense_with};

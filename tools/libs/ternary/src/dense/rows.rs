@@ -5,6 +5,7 @@
 use std::slice;
 
 use super::dot::{self, Row};
+use super::half_float::widen_all;
 use crate::isa::Isa;
 
 /// Rows of one length, one behind the other.
@@ -36,6 +37,18 @@ impl<'a> Rows<'a> {
         match self {
             Self::Half(rows) => Self::Half(&rows[..count]),
             Self::Single(rows) => Self::Single(&rows[..count]),
+        }
+    }
+
+    /// As floats, exactly. Where they are fp16 as many of `next` are fetched into the cache meanwhile.
+    ///
+    /// # Panics
+    /// When there are not as many floats as numbers.
+    pub fn widen(self, out: &mut [f32], next: Option<Rows<'_>>) {
+        match (self, next) {
+            (Self::Half(bits), Some(Rows::Half(next))) => widen_all(bits, out, next),
+            (Self::Half(bits), _) => widen_all(bits, out, &[]),
+            (Self::Single(floats), _) => out.copy_from_slice(floats),
         }
     }
 

@@ -62,10 +62,7 @@ impl Mapping {
     /// address space left for the exchange itself, they are gone for a moment; so it is better made while nobody reads.)
     pub fn make_resident(&self) -> io::Result<()> {
         let mut resident = self.resident.lock().unwrap_or_else(PoisonError::into_inner);
-        if *resident {
-            return Ok(());
-        }
-        if self.len == 0 {
+        if *resident || self.len == 0 {
             return Ok(());
         }
         let copy = Reserved::new(self.len)?;

@@ -289,14 +289,6 @@ impl Forward for Recurrent {
     }
 
     fn set_threads(&self, _: usize) {}
-
-    fn wake(&self) -> bool {
-        self.gauges.wake()
-    }
-
-    fn rest(&self) {
-        self.gauges.awake.store(false, Ordering::SeqCst);
-    }
 }
 
 /// The tokens, the text and the last event of a generation.
