@@ -1,0 +1,50 @@
+//! Users of a system below a folder: useradd(8), chpasswd(8) and chown(1), run by chroot(8).
+
+use std::path::Path;
+
+use crate::run::Invocation;
+
+fn below(root: &Path) -> Invocation {
+    Invocation::new("chroot").arg(root)
+}
+
+/// A user to be added, with a group of the same name and a home.
+#[derive(Debug, Clone, Copy)]
+pub struct NewUser<'a> {
+    /// Name.
+    pub name: &'a str,
+    /// Full name; may be empty.
+    pub full_name: &'a str,
+    /// Login shell.
+    pub shell: &'a str,
+    /// Further groups, all of which the system has.
+    pub groups: &'a [&'a str],
+}
+
+/// Adds a user.
+pub fn add(root: &Path, user: &NewUser<'_>) -> Invocation {
+    below(root)
+        .args(["useradd", "--create-home", "--shell", user.shell, "--user-group"])
+        .args(["--comment", user.full_name])
+        .args(["--groups", &user.groups.join(",")])
+        .arg(user.name)
+}
+
+/// Sets a password.
+pub fn set_password(root: &Path, user: &str, password: &str) -> Invocation {
+    below(root)
+        .arg("chpasswd")
+        .secret_input(format!("{user}:{password}\n"))
+}
+
+/// Sets a password by its crypt(5) hash.
+pub fn set_password_hash(root: &Path, user: &str, hash: &str) -> Invocation {
+    below(root)
+        .args(["chpasswd", "--encrypted"])
+        .secret_input(format!("{user}:{hash}\n"))
+}
+
+/// Gives a path, as it is below the root, and everything in it to a user and the group of the same name.
+pub fn give(root: &Path, user: &str, path: &str) -> Invocation {
+    below(root).args(["chown", "--recursive", &format!("{user}:{user}"), path])
+}

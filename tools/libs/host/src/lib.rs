@@ -1,0 +1,32 @@
+//! Running other programs. Each module names one tool: it builds the invocations that this product uses and parses what
+//! the tool prints, both without running anything. [`run`] holds the one runner, with a recorder and a replayer.
+//!
+//! - disks: [`lsblk`], [`blkid`], [`blockdev`], [`sgdisk`], [`systemd_repart`], [`wipefs`], [`udevadm`], [`mount`]
+//! - encryption: [`cryptsetup`], [`systemd_cryptenroll`]
+//! - pools: [`zpool`]
+//! - starting: [`bootctl`], [`systemctl`], [`journalctl`]
+//! - users, language and time: [`accounts`], [`localectl`], [`setupcon`], [`timedatectl`], [`wall`]
+
+pub mod accounts;
+pub mod blkid;
+pub mod blockdev;
+pub mod bootctl;
+pub mod cryptsetup;
+pub mod journalctl;
+pub mod localectl;
+pub mod lsblk;
+pub mod mount;
+mod parse;
+pub mod run;
+pub mod setupcon;
+pub mod sgdisk;
+pub mod systemctl;
+pub mod systemd_cryptenroll;
+pub mod systemd_repart;
+pub mod timedatectl;
+pub mod udevadm;
+pub mod wall;
+pub mod wipefs;
+pub mod zpool;
+
+pub use parse::ParseError;

@@ -1,0 +1,115 @@
+//! Programs of this machine.
+
+use std::io::{self, Write};
+use std::process::{Command, ExitStatus, Stdio};
+
+use super::error::RunError;
+use super::invocation::{Input, Invocation};
+use super::output::Output;
+use super::runner::Run;
+
+/// Runs programs on this machine, in the C.UTF-8 locale unless the invocation says otherwise.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Local;
+
+impl Local {
+    /// Runs a program on the terminal of this process, such as a shell, until it ends.
+    pub fn on_terminal(&self, invocation: &Invocation) -> Result<ExitStatus, RunError> {
+        let mut command = Command::new(invocation.program());
+        surround(&mut command, invocation);
+        command.status().map_err(|error| not_started(invocation, error))
+    }
+}
+
+impl Run for Local {
+    fn run(&self, invocation: &Invocation) -> Result<Output, RunError> {
+        captured(invocation).map_err(|error| not_started(invocation, error))
+    }
+}
+
+fn captured(invocation: &Invocation) -> io::Result<Output> {
+    let mut command = Command::new(invocation.program());
+    command.env("LC_ALL", "C.UTF-8");
+    surround(&mut command, invocation);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let output = match invocation.standard_input() {
+        Input::Empty => command.stdin(Stdio::null()).spawn()?.wait_with_output()?,
+        Input::Plain(bytes) | Input::Secret(bytes) => {
+            let mut child = command.stdin(Stdio::piped()).spawn()?;
+            let stdin = child.stdin.take();
+            std::thread::scope(|scope| {
+                // A program may print more than a pipe holds before it reads, and may end without reading.
+                scope.spawn(move || stdin.map(|mut stdin| stdin.write_all(bytes)));
+                child.wait_with_output()
+            })?
+        }
+    };
+    Ok(Output {
+        status: output.status,
+        stdout: output.stdout,
+        stderr: output.stderr,
+    })
+}
+
+fn surround(command: &mut Command, invocation: &Invocation) {
+    command.args(invocation.arguments());
+    let variables = invocation.environment().iter();
+    command.envs(variables.map(|(name, value)| (name, value)));
+    if let Some(folder) = invocation.working_folder() {
+        command.current_dir(folder);
+    }
+}
+
+fn not_started(invocation: &Invocation, source: io::Error) -> RunError {
+    RunError::Start {
+        invocation: Box::new(invocation.clone()),
+        source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn output_or_the_reason() {
+        let printf = Invocation::new("printf").arg("a b");
+        assert_eq!(Local.text(&printf).unwrap(), "a b");
+        let fails = Invocation::new("sh").args(["-c", "echo no >&2; exit 3"]);
+        let error = Local.succeed(&fails).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "sh -c echo no >&2; exit 3 ended with exit status: 3: no"
+        );
+        assert_eq!(error.last_words(), "no");
+        let absent = Local.run(&Invocation::new("/nowhere")).unwrap_err().to_string();
+        assert!(absent.starts_with("cannot run /nowhere: "), "{absent}");
+    }
+
+    #[test]
+    fn input_environment_and_folder_arrive() {
+        let shell = Invocation::new("sh")
+            .args(["-c", "cat; echo $LC_ALL $WORD; pwd"])
+            .env("WORD", "yes")
+            .folder("/")
+            .input("in\n");
+        assert_eq!(Local.text(&shell).unwrap(), "in\nC.UTF-8 yes\n/\n");
+    }
+
+    #[test]
+    fn more_than_a_pipe_holds_goes_both_ways() {
+        let bytes = vec![b'x'; 1 << 20];
+        let output = Local
+            .succeed(&Invocation::new("cat").input(bytes.clone()))
+            .unwrap();
+        assert!(output.stdout == bytes);
+        let unread = Local.succeed(&Invocation::new("true").input(bytes)).unwrap();
+        assert_eq!(unread.stdout, b"");
+    }
+
+    #[test]
+    fn a_program_on_the_terminal_gives_its_status() {
+        let exit = Invocation::new("sh").args(["-c", "exit 4"]);
+        assert_eq!(Local.on_terminal(&exit).unwrap().code(), Some(4));
+    }
+}
