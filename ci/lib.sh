@@ -47,5 +47,26 @@ in_tools() {
         --chdir /src "$@"
 }
 
+# layer NAME ADD: from here on, in_tools works in the tools tree with what the function ADD has put on top of it by in_tools. The layer
+# stays in the cache. Needs root and a mount namespace that ends with the script: see mounts_apart.
+layer() {
+    local folder
+    folder=$cache/$1-$(basename "$tools")
+    mkdir -p "$folder/upper" "$folder/work" "$folder/root"
+    mount -t overlay overlay -o "lowerdir=$tools,upperdir=$folder/upper,workdir=$folder/work" "$folder/root"
+    tools=$folder/root
+    if [[ ! -e $folder/complete ]]; then
+        log "$1" "$2"
+        touch "$folder/complete"
+    fi
+}
+
+# mounts_apart SCRIPT ARGUMENTS...: runs the script again in a mount namespace of its own; returns at once when it is in one.
+mounts_apart() {
+    if [[ -z ${SIGMAVAULT_MOUNTS_APART-} ]]; then
+        SIGMAVAULT_MOUNTS_APART=1 exec unshare --mount "$@"
+    fi
+}
+
 # profile_iso PROFILE: where its ISO is.
 profile_iso() { echo "$source/out/sigmavault-$1-amd64.iso"; }
