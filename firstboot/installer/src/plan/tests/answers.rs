@@ -170,7 +170,7 @@ fn keys_to_log_in_with() {
         "ssh-ed25519",
         "AAAAC3Nz",
         "",
-        "-----BEGIN OPENSSH PRIVATE KEY-----",
+        "-----BEGIN OPENSSH PRIVATE KEY-----", // pragma: allowlist secret
         "ssh-rsa AAAA\nroot",
     ] {
         assert_eq!(with(&[key, bad], true, false), ["user.ssh-keys[1]"], "{bad}");
