@@ -1,7 +1,9 @@
 //! Answers as far as they were given, while a person is being asked.
 
+use std::fmt;
+
 use crate::answers::{Answers, Keyboard, Mode, Network, System};
-use crate::machine::{Contents, Disk, Installed, Machine};
+use crate::machine::{Contents, Disk, InUse, Installed, Machine};
 use crate::plan::{self, Confirmation, InstallPlan, Refusal};
 use crate::select::Selector;
 
@@ -43,6 +45,42 @@ impl Place {
             Self::Pool => !keeps && (draft.disk().is_none() || !draft.pool_candidates().is_empty()),
             Self::Encryption | Self::Network | Self::User => !keeps,
             Self::Welcome | Self::Keyboard | Self::TimeZone | Self::Disk | Self::Summary => true,
+        }
+    }
+}
+
+/// What stands against taking a disk for the system. `Display` says it as part of a sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Bar {
+    /// It cannot be written.
+    InUse(InUse),
+    /// It is too small.
+    TooSmall {
+        /// What it has.
+        found: String,
+        /// What the system needs.
+        needed: String,
+    },
+    /// Its data was to be kept, and its installation was not completed.
+    Incomplete,
+    /// Its data was to be kept and cannot be, for this reason.
+    CannotKeep(String),
+    /// It cannot be told from another one.
+    NotOne(Box<Refusal>),
+}
+
+impl fmt::Display for Bar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InUse(reason) => reason.fmt(f),
+            Self::TooSmall { found, needed } => {
+                write!(f, "too small: it has {found}, the system needs {needed}")
+            }
+            Self::Incomplete => {
+                f.write_str("its installation was not completed, so that there is nothing to keep")
+            }
+            Self::CannotKeep(reason) => f.write_str(reason),
+            Self::NotOne(refusal) => refusal.fmt(f),
         }
     }
 }
@@ -135,26 +173,25 @@ impl Draft {
     }
 
     /// What stands against taking this disk, in this way, whatever the other answers.
-    pub(crate) fn against(&self, disk: &Disk, mode: Mode) -> Option<String> {
+    pub(crate) fn against(&self, disk: &Disk, mode: Mode) -> Option<Bar> {
         if let Some(reason) = &disk.in_use {
-            return Some(reason.clone());
+            return Some(Bar::InUse(reason.clone()));
         }
         // Its state partition may lack settings and users: a system that nobody can log in to.
         if let (Mode::KeepData, Contents::SigmaVault(Installed { complete: false, .. })) =
             (mode, &disk.contents)
         {
-            return Some("its installation was not completed, so that there is nothing to keep".to_owned());
+            return Some(Bar::Incomplete);
         }
         let mut draft = self.clone();
         draft.choose(&disk.name);
         draft.answers.system.mode = mode;
         draft.answers.pool = None;
         draft.refusals().into_iter().find_map(|refusal| match refusal {
-            Refusal::TooSmall { found, needed, .. } => {
-                Some(format!("too small: it has {found}, the system needs {needed}"))
-            }
-            Refusal::InUse { reason, .. } | Refusal::CannotKeep { reason, .. } => Some(reason),
-            refusal @ Refusal::Disk { .. } => Some(refusal.to_string()),
+            Refusal::TooSmall { found, needed, .. } => Some(Bar::TooSmall { found, needed }),
+            Refusal::InUse { reason, .. } => Some(Bar::InUse(reason)),
+            Refusal::CannotKeep { reason, .. } => Some(Bar::CannotKeep(reason)),
+            refusal @ Refusal::Disk { .. } => Some(Bar::NotOne(Box::new(refusal))),
             Refusal::NoUefi
             | Refusal::Memory { .. }
             | Refusal::HoldsData { .. }
@@ -164,7 +201,7 @@ impl Draft {
     }
 
     /// Why this disk cannot become the system disk in any way.
-    pub(crate) fn barred(&self, disk: &Disk) -> Option<String> {
+    pub(crate) fn barred(&self, disk: &Disk) -> Option<Bar> {
         let erase = self.against(disk, Mode::Erase)?;
         self.against(disk, Mode::KeepData).map(|_| erase)
     }

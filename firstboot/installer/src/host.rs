@@ -3,13 +3,14 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IsTerminal as _, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
 use nix::unistd::{geteuid, ttyname};
+use sigmavault_host::run::{Invocation, Local, Run as _};
+use sigmavault_host::{setupcon, systemctl};
 use sigmavault_installer::answers::{Action, Keyboard};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -48,18 +49,8 @@ pub fn keyboard(keyboard: &Keyboard) {
     );
     let set = || -> io::Result<()> {
         fs::write("/etc/default/keyboard", text)?;
-        let quiet = || Stdio::null();
-        let status = Command::new("setupcon")
-            .args(["--keyboard-only", "--force"])
-            .stdin(quiet())
-            .stdout(quiet())
-            .stderr(quiet())
-            .status()?;
-        if status.success() {
-            Ok(())
-        } else {
-            Err(io::Error::other(format!("setupcon: {status}")))
-        }
+        Local.succeed(&setupcon::keyboard()).map_err(io::Error::other)?;
+        Ok(())
     };
     if let Err(error) = set() {
         log(&format!("the console's keyboard was not changed: {error}"));
@@ -74,23 +65,23 @@ fn is_virtual_console(path: &Path) -> bool {
 /// Runs a shell until it is left.
 pub fn shell() {
     let shell = std::env::var("SHELL").unwrap_or_else(|_| "/bin/bash".to_owned());
-    if let Err(error) = Command::new(&shell).status() {
-        eprintln!("{shell}: {error}");
+    if let Err(error) = Local.on_terminal(&Invocation::new(&shell)) {
+        eprintln!("{shell}: {}", error.last_words());
     }
 }
 
 /// Does what is wanted at the end.
 pub fn finish(action: Action) -> io::Result<()> {
-    let verb = match action {
+    let ask = match action {
         Action::Wait => return Ok(()),
-        Action::Reboot => "reboot",
-        Action::Poweroff => "poweroff",
+        Action::Reboot => systemctl::reboot(),
+        Action::Poweroff => systemctl::poweroff(),
     };
-    let status = Command::new("systemctl").arg(verb).status()?;
+    let status = Local.on_terminal(&ask).map_err(io::Error::other)?;
     if status.success() {
         Ok(())
     } else {
-        Err(io::Error::other(format!("systemctl {verb}: {status}")))
+        Err(io::Error::other(format!("{ask}: {status}")))
     }
 }
 

@@ -48,10 +48,7 @@ impl Installation {
         match self.messages.recv_timeout(patience) {
             Ok(message) => Some(message),
             Err(RecvTimeoutError::Timeout) => None,
-            Err(RecvTimeoutError::Disconnected) => {
-                let error = ExecuteError::Changed("the installation ended without a word".to_owned());
-                Some(Message::Ended(Err(error)))
-            }
+            Err(RecvTimeoutError::Disconnected) => Some(Message::Ended(Err(ExecuteError::Silent))),
         }
     }
 

@@ -4,13 +4,14 @@ use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use serde::Deserialize;
 use sigmavault_facts::{Files, kernel, meminfo};
+use sigmavault_host::lsblk::{self, Column, Device};
+use sigmavault_host::run::RunError;
+use sigmavault_host::{ParseError, localectl, timedatectl, udevadm};
 
-use crate::execute::ExecuteError;
-use crate::execute::verity::{Superblock, VerityError};
-use crate::machine::{Contents, Disk, Firmware, Installed, KeyboardLayout, Machine, Source};
-use crate::run::Run;
+use crate::device::verity::{Superblock, VerityError};
+use crate::machine::{Contents, Disk, Firmware, InUse, Installed, KeyboardLayout, Machine, Source};
+use crate::site::Site;
 
 /// GPT names of the partitions of an installed system, the state partition apart.
 const SLOTS: [&str; 4] = ["root-a", "root-a-verity", "root-b", "root-b-verity"];
@@ -23,11 +24,15 @@ pub const STATE_UNFINISHED: &str = "state-new";
 #[derive(Debug, thiserror::Error)]
 pub enum InventoryError {
     /// A program failed.
-    #[error(transparent)]
-    Program(#[from] ExecuteError),
+    #[error(
+        "{} failed: {}\n  try: look at `journalctl -b` and `dmesg`; the installation can be run again",
+        .0.invocation(),
+        .0.last_words()
+    )]
+    Program(#[from] RunError),
     /// Its output was not understood.
-    #[error("lsblk printed something unexpected: {0}")]
-    Lsblk(#[from] serde_json::Error),
+    #[error(transparent)]
+    Output(#[from] ParseError),
     /// Not started from a medium with a verified root.
     #[error(
         "this system was not started from an installation medium: {0} is missing\n  try: start the machine from the SigmaVault stick or CD"
@@ -43,28 +48,47 @@ pub enum InventoryError {
     Read(&'static str, String),
 }
 
-/// Reads this machine.
-pub fn read(run: &dyn Run) -> Result<Machine, InventoryError> {
-    let files = Files::new("/");
+/// What is asked about disks.
+const COLUMNS: [Column; 17] = [
+    Column::Name,
+    Column::Path,
+    Column::Type,
+    Column::Size,
+    Column::Model,
+    Column::Serial,
+    Column::Wwn,
+    Column::Tran,
+    Column::Rota,
+    Column::Ro,
+    Column::LogSec,
+    Column::Fstype,
+    Column::Label,
+    Column::Partlabel,
+    Column::Parttypename,
+    Column::Pttype,
+    Column::Mountpoints,
+];
+/// Seconds that udev is given to look at the disks.
+const SETTLE: u32 = 60;
+
+/// Reads the machine.
+pub fn read(site: &Site) -> Result<Machine, InventoryError> {
+    let (run, files) = (site.run(), site.files());
     // Serial numbers and contents come from udev, which may still be looking. Too long is no reason not to begin.
-    let _ = run.run("udevadm", &["settle", "--timeout=60"], b"");
-    let source = source(&files)?;
-    let text = run.run(
-        "lsblk",
-        &[
-            "--json",
-            "--bytes",
-            "--tree",
-            "--output",
-            "NAME,PATH,TYPE,SIZE,MODEL,SERIAL,WWN,TRAN,ROTA,RO,LOG-SEC,FSTYPE,LABEL,PARTLABEL,PARTTYPENAME,PTTYPE,MOUNTPOINTS",
-        ],
-        b"",
-    )?;
-    let medium = [&source.esp, &source.verity].map(|device| parent_disk(device));
-    let mut disks: Vec<Disk> = block_devices(&text)?
+    let _ = run.succeed(&udevadm::settle_within(SETTLE));
+    let source = source(site)?;
+    let text = run.text(&lsblk::tree(&COLUMNS, None))?;
+    let medium = [&source.esp, &source.verity].map(|device| parent_disk(site, device));
+    let mut disks: Vec<Disk> = lsblk::parse(&text)?
         .iter()
         .filter(|device| device.kind == "disk" && !is_virtual(&device.name))
-        .map(|device| disk(device, medium.iter().flatten().any(|name| *name == device.name)))
+        .map(|device| {
+            disk(
+                site,
+                device,
+                medium.iter().flatten().any(|name| *name == device.name),
+            )
+        })
         .collect();
     disks.sort_by(|a, b| a.name.cmp(&b.name));
     let memory = files
@@ -72,7 +96,7 @@ pub fn read(run: &dyn Run) -> Result<Machine, InventoryError> {
         .map_err(|error| InventoryError::Read("/proc/meminfo", error.to_string()))?;
     Ok(Machine {
         memory: memory.total_bytes,
-        firmware: if Path::new("/sys/firmware/efi").exists() {
+        firmware: if files.exists("/sys/firmware/efi") {
             Firmware::Uefi
         } else {
             Firmware::Bios
@@ -83,44 +107,31 @@ pub fn read(run: &dyn Run) -> Result<Machine, InventoryError> {
             == Some("2"),
         disks,
         source,
-        interfaces: interfaces(&files),
-        locales: lines(
-            &run.run("localectl", &["list-locales", "--no-pager"], b"")
-                .unwrap_or_default(),
-        ),
+        interfaces: interfaces(files),
+        locales: localectl::parse(&run.text(&localectl::list_locales()).unwrap_or_default()),
         keyboards: keyboards(
             &files
                 .text("/usr/share/X11/xkb/rules/base.lst")
                 .unwrap_or_default(),
         ),
-        timezones: lines(
-            &run.run("timedatectl", &["list-timezones", "--no-pager"], b"")
-                .unwrap_or_default(),
-        ),
+        timezones: timedatectl::parse(&run.text(&timedatectl::list_timezones()).unwrap_or_default()),
     })
 }
 
-fn lines(text: &str) -> Vec<String> {
-    text.lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .map(str::to_owned)
-        .collect()
-}
-
 /// The system on the medium.
-fn source(files: &Files) -> Result<Source, InventoryError> {
+fn source(site: &Site) -> Result<Source, InventoryError> {
+    let files = site.files();
     let cmdline = files
         .text("/proc/cmdline")
         .map_err(|error| InventoryError::Read("/proc/cmdline", error.to_string()))?;
     let root_hash = kernel::argument(&cmdline, "roothash").ok_or(InventoryError::NoMedium("roothash="))?;
     let device = |path: &'static str| {
-        std::fs::canonicalize(path)
+        site.resolve(path)
             .map(|path| path.display().to_string())
             .map_err(|_| InventoryError::NoMedium(path))
     };
     let verity = device("/dev/sigmavault/root-verity")?;
-    let tree = Superblock::of_device(Path::new(&verity))?;
+    let tree = Superblock::of_device(&site.path(&verity))?;
     Ok(Source {
         version: sigmavault_facts::report::image(files)
             .ok()
@@ -138,9 +149,9 @@ fn source(files: &Files) -> Result<Source, InventoryError> {
 }
 
 /// The disk that a partition is on.
-fn parent_disk(partition: &str) -> Option<String> {
+fn parent_disk(site: &Site, partition: &str) -> Option<String> {
     let name = Path::new(partition).file_name()?;
-    let path = std::fs::canonicalize(Path::new("/sys/class/block").join(name)).ok()?;
+    let path = site.resolve(Path::new("/sys/class/block").join(name)).ok()?;
     Some(path.parent()?.file_name()?.to_string_lossy().into_owned())
 }
 
@@ -159,57 +170,18 @@ fn interfaces(files: &Files) -> Vec<String> {
         .collect()
 }
 
-/// One entry of `lsblk --json`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct BlockDevice {
-    name: String,
-    /// Device.
-    pub path: String,
-    #[serde(rename = "type")]
-    kind: String,
-    /// Bytes.
-    pub size: u64,
-    model: Option<String>,
-    serial: Option<String>,
-    wwn: Option<String>,
-    tran: Option<String>,
-    rota: bool,
-    ro: bool,
-    #[serde(rename = "log-sec")]
-    sector: u32,
-    fstype: Option<String>,
-    label: Option<String>,
-    /// GPT name.
-    pub partlabel: Option<String>,
-    parttypename: Option<String>,
-    pttype: Option<String>,
-    mountpoints: Vec<Option<String>>,
-    /// Partitions, and what is made of them.
-    pub children: Vec<BlockDevice>,
-}
-
-/// What `lsblk --json` printed.
-pub fn block_devices(text: &str) -> Result<Vec<BlockDevice>, serde_json::Error> {
-    #[derive(Deserialize)]
-    struct Output {
-        blockdevices: Vec<BlockDevice>,
-    }
-    Ok(serde_json::from_str::<Output>(text)?.blockdevices)
-}
-
-fn disk(device: &BlockDevice, medium: bool) -> Disk {
+fn disk(site: &Site, device: &Device, medium: bool) -> Disk {
     let in_use = if medium {
-        Some("it is the medium that this system runs from".to_owned())
-    } else if device.ro {
-        Some("it is read-only".to_owned())
+        Some(InUse::Medium)
+    } else if device.read_only {
+        Some(InUse::ReadOnly)
     } else {
-        holder(device).or_else(|| busy(&device.path))
+        holder(device).or_else(|| claimed(&site.path(&device.path)))
     };
     Disk {
         name: device.name.clone(),
         path: device.path.clone(),
-        links: links(&device.path),
+        links: links(site, &device.path),
         model: device.model.as_deref().unwrap_or_default().trim().to_owned(),
         serial: device
             .serial
@@ -218,55 +190,57 @@ fn disk(device: &BlockDevice, medium: bool) -> Disk {
             .filter(|text| !text.is_empty())
             .map(str::to_owned),
         wwn: device.wwn.clone(),
-        bus: device.tran.clone().unwrap_or_default(),
+        bus: device.transport.clone().unwrap_or_default(),
         bytes: device.size,
-        rotational: device.rota,
-        sector: device.sector,
+        rotational: device.rotational,
+        sector: u32::try_from(device.logical_sector).unwrap_or_default(),
         in_use,
         contents: contents(device),
     }
 }
 
 /// What holds a disk or a part of it.
-fn holder(device: &BlockDevice) -> Option<String> {
-    if let Some(path) = device.mountpoints.iter().flatten().next() {
-        return Some(format!("{} is in use as {path}", device.name));
+fn holder(device: &Device) -> Option<InUse> {
+    if let Some(path) = device.mountpoints.first() {
+        return Some(InUse::Mounted {
+            device: device.name.clone(),
+            at: path.clone(),
+        });
     }
     if !matches!(device.kind.as_str(), "disk" | "part") {
-        return Some(format!(
-            "{} ({}) is made of it and running",
-            device.name, device.kind
-        ));
+        return Some(InUse::Holder {
+            device: device.name.clone(),
+            kind: device.kind.clone(),
+        });
     }
     device.children.iter().find_map(holder)
 }
 
 /// Whether something else has claimed it, such as an imported pool.
-fn busy(path: &str) -> Option<String> {
+fn claimed(path: &Path) -> Option<InUse> {
     let open = OpenOptions::new()
         .read(true)
         .custom_flags(nix::libc::O_EXCL)
         .open(path);
     match open {
-        Err(error) if error.raw_os_error() == Some(nix::libc::EBUSY) => {
-            Some("another part of this system uses it, such as an imported pool".to_owned())
-        }
+        Err(error) if error.raw_os_error() == Some(nix::libc::EBUSY) => Some(InUse::Claimed),
         _ => None,
     }
 }
 
 /// Names below `/dev/disk`, those by id first.
-fn links(path: &str) -> Vec<String> {
+fn links(site: &Site, path: &str) -> Vec<String> {
     let mut links = Vec::new();
     for folder in ["by-id", "by-path"] {
         let folder = Path::new("/dev/disk").join(folder);
-        let mut here: Vec<String> = folder
+        let mut here: Vec<String> = site
+            .path(&folder)
             .read_dir()
             .into_iter()
             .flatten()
             .flatten()
-            .map(|entry| entry.path())
-            .filter(|link| std::fs::canonicalize(link).is_ok_and(|target| target == Path::new(path)))
+            .map(|entry| folder.join(entry.file_name()))
+            .filter(|link| site.resolve(link).is_ok_and(|target| target == Path::new(path)))
             .map(|link| link.display().to_string())
             .collect();
         here.sort_by_key(|link| (link.contains("/wwn-"), link.contains("/nvme-eui."), link.clone()));
@@ -276,7 +250,7 @@ fn links(path: &str) -> Vec<String> {
 }
 
 /// What is on a disk, by its partitions and signatures.
-fn contents(device: &BlockDevice) -> Contents {
+fn contents(device: &Device) -> Contents {
     let part = |label: &str| {
         device
             .children
@@ -297,7 +271,7 @@ fn contents(device: &BlockDevice) -> Contents {
             encrypted: state.fstype.as_deref() == Some("crypto_LUKS"),
         });
     }
-    let signature = |device: &BlockDevice| {
+    let signature = |device: &Device| {
         let label = device.label.as_ref().map(|label| format!("\"{label}\""));
         let words = [
             device.parttypename.clone(),
@@ -306,7 +280,7 @@ fn contents(device: &BlockDevice) -> Contents {
         ];
         words.into_iter().flatten().collect::<Vec<_>>().join(" ")
     };
-    let partitions: Vec<&BlockDevice> = device
+    let partitions: Vec<&Device> = device
         .children
         .iter()
         .filter(|child| child.kind == "part")

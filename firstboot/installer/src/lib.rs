@@ -1,12 +1,12 @@
 //! The installer: from the live medium to a disk that boots by itself.
 //!
 //! - [`answers`], [`select`]: what it is told, and which disks are meant
-//! - [`machine`], [`inventory`]: what it knows about the machine, and how that is read
+//! - [`machine`], [`inventory`]: what it knows about the machine, and how that is read; [`device`]: block devices
 //! - [`layout`]: which ZFS layout suits which disks
 //! - [`sources`]: where answers come from when nobody types them
 //! - [`plan`]: what will be done, or why it is refused; pure
 //! - [`progress`]: what a running installation tells
-//! - [`execute`], [`run`]: doing it, by programs of the system
+//! - [`execute`]: doing it, by the programs of a [`site`]
 //! - [`installation`]: a plan being carried out in a thread of its own; [`lock`]: one at a time
 //! - [`ui`]: the screens; [`plain`]: the same questions line by line; [`unattended`]: none, with a [`report`]
 //! - [`show`]: plans and progress as lines of text
@@ -14,6 +14,7 @@
 
 pub mod answers;
 pub mod demo;
+pub mod device;
 mod draft;
 pub mod execute;
 pub mod installation;
@@ -26,9 +27,10 @@ pub mod plain;
 pub mod plan;
 pub mod progress;
 pub mod report;
-pub mod run;
 pub mod select;
 pub mod show;
+pub mod site;
+pub mod size;
 pub mod sources;
 pub mod ui;
 pub mod unattended;

@@ -63,10 +63,9 @@ impl Locked {
             }
             Err((_, Errno::EAGAIN)) => {
                 let process = fs::read_to_string(&self.path).unwrap_or_default();
-                Err(ExecuteError::Changed(format!(
-                    "another installation is running on this machine (process {})",
-                    process.trim()
-                )))
+                Err(ExecuteError::Locked {
+                    process: process.trim().to_owned(),
+                })
             }
             Err((_, error)) => Err(unwritable(error.into())),
         }
@@ -105,7 +104,7 @@ mod tests {
         assert_eq!(
             second.take().unwrap_err().to_string(),
             format!(
-                "another installation is running on this machine (process {})\n  try: start the installer again and look at the disks",
+                "another installation is running on this machine (process {})\n  try: wait until it has ended, or stop it and start again",
                 std::process::id()
             )
         );

@@ -1,6 +1,8 @@
 //! What the installer knows about the machine it runs on. Plain data, so that plans are made and tested, and
 //! screens shown, without a machine; [`crate::inventory`] reads a real one.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// The machine and the medium it was started from.
@@ -92,10 +94,51 @@ pub struct Disk {
     pub rotational: bool,
     /// Bytes of a logical sector.
     pub sector: u32,
-    /// Why it cannot be written: the live medium, mounted, part of a running array or pool, read-only.
-    pub in_use: Option<String>,
+    /// Why it cannot be written.
+    pub in_use: Option<InUse>,
     /// What is on it.
     pub contents: Contents,
+}
+
+/// Why a disk cannot be written. `Display` says it as part of a sentence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InUse {
+    /// This system was started from it.
+    Medium,
+    /// It is read-only.
+    ReadOnly,
+    /// It, or a part of it, is mounted or used for swap.
+    Mounted {
+        /// Kernel name of the part.
+        device: String,
+        /// Where; `[SWAP]` for swap.
+        at: String,
+    },
+    /// Something that runs is made of it, such as an array.
+    Holder {
+        /// Kernel name of what is made of it.
+        device: String,
+        /// Its kind, as lsblk names it.
+        kind: String,
+    },
+    /// It is part of an imported pool.
+    Pool(String),
+    /// The kernel says that something has claimed it.
+    Claimed,
+}
+
+impl fmt::Display for InUse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Medium => f.write_str("it is the medium that this system was started from"),
+            Self::ReadOnly => f.write_str("it is read-only"),
+            Self::Mounted { device, at } => write!(f, "{device} is in use as {at}"),
+            Self::Holder { device, kind } => write!(f, "{device} ({kind}) is made of it and running"),
+            Self::Pool(name) => write!(f, "it is part of the imported pool \"{name}\""),
+            Self::Claimed => f.write_str("another part of this system uses it, such as an imported pool"),
+        }
+    }
 }
 
 /// What is on a disk.
@@ -126,6 +169,16 @@ pub struct Installed {
     pub state_bytes: u64,
     /// Whether the state partition is encrypted.
     pub encrypted: bool,
+}
+
+impl Machine {
+    /// The disks that something can be installed to: all but the medium.
+    pub fn candidates(&self) -> Vec<&Disk> {
+        self.disks
+            .iter()
+            .filter(|disk| disk.in_use != Some(InUse::Medium))
+            .collect()
+    }
 }
 
 impl Disk {

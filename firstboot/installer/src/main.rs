@@ -23,7 +23,7 @@ use sigmavault_installer::lock::{self, Locked};
 use sigmavault_installer::machine::Machine;
 use sigmavault_installer::plan::{self, Confirmation};
 use sigmavault_installer::report::{Report, Verdict};
-use sigmavault_installer::run::Local;
+use sigmavault_installer::site::Site;
 use sigmavault_installer::sources::{self, Medium};
 use sigmavault_installer::ui::{self, App, Look};
 use sigmavault_installer::{plain, show, unattended};
@@ -42,7 +42,7 @@ fn main() -> ExitCode {
 
 /// Reads this machine.
 fn read_machine() -> anyhow::Result<Machine> {
-    Ok(inventory::read(&Local)?)
+    Ok(inventory::read(&Site::this_machine())?)
 }
 
 /// Answers that somebody left for this machine, and where they were.
@@ -92,7 +92,10 @@ impl World {
     fn execute(self) -> Arc<dyn Execute> {
         match self {
             Self::Demo(scenario, takes) => Arc::new(Demo::new(scenario, takes)),
-            Self::Live => Arc::new(Locked::new(Arc::new(Real(Local)), Path::new(lock::PATH))),
+            Self::Live => Arc::new(Locked::new(
+                Arc::new(Real(Site::this_machine())),
+                Path::new(lock::PATH),
+            )),
         }
     }
 

@@ -1,13 +1,14 @@
 //! The same questions line by line, for screen readers and terminals that cannot move their cursor.
 
 mod console;
+mod error;
 mod questions;
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 pub use console::Console;
+pub use error::PlainError;
 
 use crate::answers::{Action, Keyboard, Mode};
 use crate::draft::{Draft, Place};
@@ -16,20 +17,6 @@ use crate::machine::Machine;
 use crate::plan::{Confirmation, InstallPlan};
 use crate::show;
 use crate::unattended::carry_out;
-
-/// Why the questions ended.
-#[derive(Debug, thiserror::Error)]
-pub enum PlainError {
-    /// Input or output does not work.
-    #[error("cannot ask: {0}")]
-    Io(#[from] io::Error),
-    /// The input ended before the summary was confirmed.
-    #[error("the input ended before the summary was confirmed; nothing was written")]
-    Ended,
-    /// No answer could mend it.
-    #[error("SigmaVault NAS OS cannot be installed on this machine:\n{0}")]
-    Hopeless(String),
-}
 
 /// How it was left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::answers::Size;
 use crate::machine::Disk;
+use crate::size::Size;
 
 #[cfg(test)]
 mod tests;

@@ -95,15 +95,10 @@ fn untouched(machine: &Machine, plan: &InstallPlan) -> Vec<String> {
         let pool = plan.pool.iter().flat_map(|pool| &pool.disks);
         pool.chain([&plan.disk]).any(|member| member.path == disk.path)
     };
-    let medium = |disk: &Disk| {
-        disk.in_use
-            .as_ref()
-            .is_some_and(|reason| reason.starts_with("it is the medium"))
-    };
     let mut lines: Vec<String> = machine
-        .disks
-        .iter()
-        .filter(|disk| !written(disk) && !medium(disk))
+        .candidates()
+        .into_iter()
+        .filter(|disk| !written(disk))
         .map(|disk| format!("  {}", disk.describe()))
         .collect();
     if !lines.is_empty() {

@@ -16,6 +16,9 @@ use sigmavault_facts::kernel;
 
 use crate::machine::Source;
 
+pub use door::{Device, Door};
+
+mod door;
 pub mod volume;
 
 #[cfg(test)]
@@ -66,15 +69,6 @@ pub enum SourceError {
     },
 }
 
-/// A device with a file system.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Device {
-    /// By the label of its file system.
-    Label(String),
-    /// By its path below `/dev`.
-    Path(PathBuf),
-}
-
 /// What the kernel command line says about answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Argument {
@@ -87,18 +81,6 @@ pub enum Argument {
         /// The file, relative to the root of its file system.
         path: PathBuf,
     },
-}
-
-/// What is needed of a machine to find answers.
-pub trait Door {
-    /// The text of a file of the running system, `None` when there is none.
-    fn text(&self, path: &Path) -> io::Result<Option<String>>;
-
-    /// The device node, `None` when it has not appeared in this time.
-    fn device(&self, device: &Device, patience: Duration) -> Option<PathBuf>;
-
-    /// The text of a file on a device, `None` when there is none. Nothing is written to the device.
-    fn text_on(&self, device: &Path, file: &Path) -> io::Result<Option<String>>;
 }
 
 /// The devices of the medium that may hold answers.

@@ -9,7 +9,8 @@ use serde_json::Value;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Answers, schema};
+use super::model::Answers;
+use super::schema::schema;
 use crate::nearest::hint;
 
 /// What is wrong with an answer file, and where. It never repeats a secret.

@@ -3,7 +3,7 @@
 use schemars::schema_for;
 use serde_json::Value;
 
-use super::Answers;
+use super::model::Answers;
 
 /// The JSON Schema (2020-12) of an answer file. It has no `null`, since TOML has none: what is not given is absent.
 pub fn schema() -> Value {

@@ -6,6 +6,8 @@ use serde_json::Value;
 
 use super::*;
 use crate::layout::Kind;
+use crate::select::Selector;
+use crate::size::Size;
 
 const EXAMPLE: &str = include_str!("../../answers.example.toml");
 const MINIMAL: &str = "[system]\ndisk.serial = 'S1'\n";

@@ -1,6 +1,6 @@
 //! Machines of the demonstration.
 
-use crate::machine::{Contents, Disk, Firmware, Installed, KeyboardLayout, Machine, Source};
+use crate::machine::{Contents, Disk, Firmware, InUse, Installed, KeyboardLayout, Machine, Source};
 
 const LOCALES: [&str; 14] = [
     "C.UTF-8",
@@ -182,7 +182,7 @@ pub(super) fn shelf() -> Vec<Disk> {
         ));
     }
     if let Some(disk) = disks.last_mut() {
-        disk.in_use = Some("it is part of the imported pool \"backup\"".to_owned());
+        disk.in_use = Some(InUse::Pool("backup".to_owned()));
         disk.contents = Contents::Foreign("1 partition: member of pool \"backup\" (zfs)".to_owned());
     }
     disks.push(Disk {
@@ -241,7 +241,7 @@ fn spinning(name: &str, model: &str, serial: &str, bytes: u64) -> Disk {
 
 fn medium() -> Disk {
     Disk {
-        in_use: Some("it is the medium that this system was started from".to_owned()),
+        in_use: Some(InUse::Medium),
         contents: Contents::Foreign("the installation medium".to_owned()),
         ..disk("sdf", "SanDisk Ultra", "4C530001230505117", "usb", 30_752_000_000)
     }

@@ -1,20 +1,23 @@
 //! The system disk: old signatures off, partitions on by systemd-repart, keys, and the look back at the end.
 
 use std::fs;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
+use sigmavault_host::lsblk::{self, Column, Device};
+use sigmavault_host::run::Run;
+use sigmavault_host::{blockdev, sgdisk, systemd_cryptenroll, systemd_repart, udevadm, wipefs};
 use sigmavault_types::slots::Slot;
 
-use super::ExecuteError;
-use super::real::io;
-use crate::answers::Secret;
-use crate::inventory::{self, BlockDevice, STATE, STATE_UNFINISHED};
+use super::error::{ExecuteError, io};
+use super::key_file::KeyFile;
+use crate::inventory::{STATE, STATE_UNFINISHED};
 use crate::machine::Disk;
 use crate::plan::{EncryptionPlan, InstallPlan};
-use crate::run::Run;
+use crate::site::Site;
+
+/// Where files that last as long as the installation are.
+const RUN: &str = "/run/sigmavault";
 
 /// Partition definitions of the image (repart.d(5)).
 const DEFINITIONS: &str = "/usr/lib/sigmavault/repart.d";
@@ -41,32 +44,16 @@ impl Parts {
 
 /// Takes partition tables and signatures off a disk, the backup table at its end too.
 pub fn wipe(run: &dyn Run, disk: &Disk) -> Result<(), ExecuteError> {
-    let listed = run.run(
-        "lsblk",
-        &[
-            "--list",
-            "--noheadings",
-            "--paths",
-            "--output",
-            "NAME",
-            &disk.path,
-        ],
-        b"",
-    )?;
-    let mut names: Vec<&str> = listed
-        .lines()
-        .map(str::trim)
-        .filter(|name| !name.is_empty())
-        .collect();
+    let device = look(run, disk, &[Column::Name, Column::Path])?;
     // Partitions before the disk that they are on.
-    names.reverse();
-    for name in &names {
-        run.run("wipefs", &["--all", "--force", name], b"")?;
+    for device in device.with_descendants().into_iter().rev() {
+        run.succeed(&wipefs::erase_all(&device.path))?;
     }
     // It complains about a table that is broken, which is why it is called.
-    let _ = run.run("sgdisk", &["--zap-all", &disk.path], b"");
+    let _ = run.succeed(&sgdisk::zap_all(&disk.path));
     forget_partitions(run, disk)?;
-    run.run("udevadm", &["settle"], b"").map(drop)
+    run.succeed(&udevadm::settle())?;
+    Ok(())
 }
 
 /// How often the kernel is asked to read the partition table again, half a second apart.
@@ -77,40 +64,33 @@ const REREADS: u32 = 20;
 fn forget_partitions(run: &dyn Run, disk: &Disk) -> Result<(), ExecuteError> {
     let mut tries = 0;
     loop {
-        run.run("udevadm", &["settle"], b"")?;
+        run.succeed(&udevadm::settle())?;
         tries += 1;
-        match run.run("blockdev", &["--rereadpt", &disk.path], b"") {
+        match run.succeed(&blockdev::reread_partition_table(&disk.path)) {
+            Ok(_) => return Ok(()),
             Err(_) if tries < REREADS => std::thread::sleep(Duration::from_millis(500)),
-            answer => return answer.map(drop),
+            Err(error) => return Err(error.into()),
         }
     }
 }
 
 /// Lays the disk out as planned.
-pub fn partition(run: &dyn Run, plan: &InstallPlan) -> Result<Parts, ExecuteError> {
+pub fn partition(site: &Site, plan: &InstallPlan) -> Result<Parts, ExecuteError> {
+    let run = site.run();
     let folder = tempfile::Builder::new()
         .prefix("repart-")
-        .tempdir_in("/run/sigmavault")
-        .map_err(|error| io("make a folder in", "/run/sigmavault", error))?;
-    definitions(plan, Path::new(DEFINITIONS), folder.path())?;
-    let definitions = format!("--definitions={}", folder.path().display());
-    let mut args = vec![
-        "--empty=force",
-        "--dry-run=no",
-        "--discard=no",
-        "--json=off",
-        &definitions,
-    ];
+        .tempdir_in(site.path(RUN))
+        .map_err(|error| io("make a folder in", RUN, error))?;
+    definitions(plan, &site.path(DEFINITIONS), folder.path())?;
+    let definitions = Path::new(RUN).join(folder.path().file_name().unwrap_or_default());
     let key = plan
         .encryption
         .as_ref()
-        .map(|encryption| KeyFile::new(&encryption.passphrase))
+        .map(|encryption| KeyFile::new(site, &encryption.passphrase))
         .transpose()?;
-    let key = key.as_ref().map(|key| format!("--key-file={}", key.path()));
-    args.extend(key.as_deref());
-    args.push(&plan.disk.path);
-    run.run("systemd-repart", &args, b"")?;
-    run.run("udevadm", &["settle"], b"")?;
+    let key = key.as_ref().map(KeyFile::path);
+    run.succeed(&systemd_repart::replace_table(&plan.disk.path, &definitions, key))?;
+    run.succeed(&udevadm::settle())?;
     parts(run, &plan.disk)
 }
 
@@ -119,8 +99,7 @@ fn definitions(plan: &InstallPlan, from: &Path, folder: &Path) -> Result<(), Exe
     for partition in &plan.partitions {
         let name = format!("{}.conf", partition.definition);
         let path = from.join(&name);
-        let text =
-            fs::read_to_string(&path).map_err(|error| io("read", &path.display().to_string(), error))?;
+        let text = fs::read_to_string(&path).map_err(|error| io("read", &path, error))?;
         let mut drop_in = format!(
             "[Partition]\nSizeMinBytes={0}\nSizeMaxBytes={0}\n",
             partition.bytes
@@ -139,15 +118,15 @@ fn definitions(plan: &InstallPlan, from: &Path, folder: &Path) -> Result<(), Exe
             fs::create_dir(&drop_ins)?;
             fs::write(drop_ins.join("plan.conf"), drop_in)
         };
-        write().map_err(|error| io("write below", &folder.display().to_string(), error))?;
+        write().map_err(|error| io("write below", folder, error))?;
     }
     Ok(())
 }
 
 /// The partitions of an installed disk, by their GPT names.
 pub fn parts(run: &dyn Run, disk: &Disk) -> Result<Parts, ExecuteError> {
-    let device = look(run, disk)?;
-    let find = |labels: &[&str]| {
+    let device = look(run, disk, &PARTITIONS)?;
+    let find = |labels: &[&'static str]| {
         device
             .children
             .iter()
@@ -157,7 +136,10 @@ pub fn parts(run: &dyn Run, disk: &Disk) -> Result<Parts, ExecuteError> {
                     .is_some_and(|label| labels.contains(&label))
             })
             .map(|part| part.path.clone())
-            .ok_or_else(|| ExecuteError::Changed(format!("{} has no partition {}", disk.name, labels[0])))
+            .ok_or_else(|| ExecuteError::NoPartition {
+                disk: disk.name.clone(),
+                label: labels[0],
+            })
     };
     Ok(Parts {
         esp: find(&["esp"])?,
@@ -169,51 +151,47 @@ pub fn parts(run: &dyn Run, disk: &Disk) -> Result<Parts, ExecuteError> {
     })
 }
 
-fn look(run: &dyn Run, disk: &Disk) -> Result<BlockDevice, ExecuteError> {
-    let args = [
-        "--json",
-        "--bytes",
-        "--tree",
-        "--output",
-        "NAME,PATH,TYPE,SIZE,PARTLABEL",
-        &disk.path,
-    ];
-    let text = run.run("lsblk", &args, b"")?;
-    inventory::block_devices(&text)
+/// What is asked about partitions.
+const PARTITIONS: [Column; 5] = [
+    Column::Name,
+    Column::Path,
+    Column::Type,
+    Column::Size,
+    Column::Partlabel,
+];
+
+fn look(run: &dyn Run, disk: &Disk, columns: &[Column]) -> Result<Device, ExecuteError> {
+    let text = run.text(&lsblk::tree(columns, Some(&disk.path)))?;
+    lsblk::parse(&text)
         .ok()
         .and_then(|devices| devices.into_iter().next())
-        .ok_or_else(|| ExecuteError::Changed(format!("{} is no longer there", disk.name)))
+        .ok_or_else(|| ExecuteError::Gone {
+            disk: disk.name.clone(),
+        })
 }
 
 /// Makes the recovery key and binds the TPM. Gives the recovery key.
-pub fn enrol(run: &dyn Run, state: &str, plan: &EncryptionPlan) -> Result<Option<String>, ExecuteError> {
-    let key = KeyFile::new(&plan.passphrase)?;
-    let unlock = format!("--unlock-key-file={}", key.path());
+pub fn enrol(site: &Site, state: &str, plan: &EncryptionPlan) -> Result<Option<String>, ExecuteError> {
+    let key = KeyFile::new(site, &plan.passphrase)?;
     if plan.tpm2 {
-        run.run(
-            "systemd-cryptenroll",
-            &[&unlock, "--tpm2-device=auto", "--tpm2-pcrs=7", state],
-            b"",
-        )?;
+        site.run()
+            .succeed(&systemd_cryptenroll::tpm2(state, key.path()))?;
     }
     if !plan.recovery_key {
         return Ok(None);
     }
-    let printed = run.run("systemd-cryptenroll", &[&unlock, "--recovery-key", state], b"")?;
-    let key = printed
-        .split_whitespace()
-        .find(|word| word.len() == 71 && word.matches('-').count() == 7);
-    key.map(|key| Some(key.to_owned()))
-        .ok_or_else(|| ExecuteError::Program {
-            program: "systemd-cryptenroll --recovery-key".to_owned(),
-            said: "it printed no recovery key".to_owned(),
-            hint: "run the installation again".to_owned(),
-        })
+    let printed = site
+        .run()
+        .text(&systemd_cryptenroll::recovery_key(state, key.path()))?;
+    match systemd_cryptenroll::parse_recovery_key(&printed) {
+        Ok(key) => Ok(Some(key)),
+        Err(_) => Err(ExecuteError::NoRecoveryKey),
+    }
 }
 
 /// Gives the state partition its final name: the mark of a complete installation.
 pub fn rename_state(run: &dyn Run, disk: &Disk) -> Result<(), ExecuteError> {
-    let device = look(run, disk)?;
+    let device = look(run, disk, &PARTITIONS)?;
     let number = device
         .children
         .iter()
@@ -226,19 +204,15 @@ pub fn rename_state(run: &dyn Run, disk: &Disk) -> Result<(), ExecuteError> {
                 .ok()
         });
     if let Some(number) = number {
-        run.run(
-            "sgdisk",
-            &[&format!("--change-name={number}:{STATE}"), &disk.path],
-            b"",
-        )?;
-        run.run("udevadm", &["settle"], b"")?;
+        run.succeed(&sgdisk::change_name(&disk.path, number, STATE))?;
+        run.succeed(&udevadm::settle())?;
     }
     Ok(())
 }
 
 /// Compares the disk with the plan.
 pub fn compare(run: &dyn Run, plan: &InstallPlan) -> Result<(), ExecuteError> {
-    let device = look(run, &plan.disk)?;
+    let device = look(run, &plan.disk, &PARTITIONS)?;
     for partition in &plan.partitions {
         let found = device
             .children
@@ -247,55 +221,20 @@ pub fn compare(run: &dyn Run, plan: &InstallPlan) -> Result<(), ExecuteError> {
         match found {
             Some(part) if part.size == partition.bytes => {}
             Some(part) => {
-                return Err(ExecuteError::Changed(format!(
-                    "partition {} has {} bytes, planned were {}",
-                    partition.label, part.size, partition.bytes
-                )));
+                return Err(ExecuteError::PartitionSize {
+                    label: partition.label.clone(),
+                    found: part.size,
+                    planned: partition.bytes,
+                });
             }
             None => {
-                return Err(ExecuteError::Changed(format!(
-                    "partition {} is missing",
-                    partition.label
-                )));
+                return Err(ExecuteError::PartitionMissing {
+                    label: partition.label.clone(),
+                });
             }
         }
     }
     Ok(())
-}
-
-/// A passphrase in a file that only root reads, in memory, gone when dropped.
-#[derive(Debug)]
-pub struct KeyFile {
-    path: PathBuf,
-}
-
-impl KeyFile {
-    /// Writes it.
-    pub fn new(secret: &Secret) -> Result<Self, ExecuteError> {
-        let path = PathBuf::from(format!("/run/sigmavault/key-{}", std::process::id()));
-        let write = || {
-            let _ = fs::remove_file(&path);
-            let mut file = fs::OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(&path)?;
-            file.write_all(secret.0.as_bytes())
-        };
-        write().map_err(|error| io("write", &path.display().to_string(), error))?;
-        Ok(Self { path })
-    }
-
-    /// Where it is.
-    pub fn path(&self) -> std::path::Display<'_> {
-        self.path.display()
-    }
-}
-
-impl Drop for KeyFile {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
-    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,9 @@
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use sigmavault_host::run::{Invocation, Output, Recorder, Scripted};
+
 use super::*;
-use crate::answers::Mode;
+use crate::answers::{Mode, Secret};
 use crate::machine::{Contents, Source};
 use crate::plan::Partition;
 
@@ -113,37 +117,23 @@ fn definitions_and_plan_name_the_same() {
     assert_eq!(names, planned);
 }
 
-/// A disk whose partitions somebody has open for a while.
-#[derive(Debug)]
-struct Held {
-    refusals: std::sync::Mutex<u32>,
-    calls: std::sync::Mutex<Vec<String>>,
-}
-
-impl Run for Held {
-    fn run(&self, program: &str, args: &[&str], _: &[u8]) -> Result<String, ExecuteError> {
-        self.calls.lock().unwrap().push(program.to_owned());
-        let mut refusals = self.refusals.lock().unwrap();
-        if args.contains(&"--rereadpt") && *refusals > 0 {
-            *refusals -= 1;
-            return Err(ExecuteError::Program {
-                program: program.into(),
-                said: "Device or resource busy".into(),
-                hint: String::new(),
-            });
-        }
-        Ok(String::new())
-    }
-}
-
+/// The partitions of a disk are open for a while.
 #[test]
 fn a_partition_that_is_open_for_a_moment_is_waited_for() {
-    let held = Held {
-        refusals: 2.into(),
-        calls: Vec::new().into(),
-    };
-    forget_partitions(&held, &plan(false).disk).unwrap();
-    let calls = held.calls.lock().unwrap();
-    let expected = ["udevadm", "blockdev"].repeat(3);
-    assert_eq!(*calls, expected);
+    let refusals = AtomicU32::new(2);
+    let recorder = Recorder::new(Scripted(move |invocation: &Invocation| {
+        let left = || refusals.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        if invocation.program() == "blockdev" && left().is_ok() {
+            Output::failure(1, "Device or resource busy")
+        } else {
+            Output::success("")
+        }
+    }));
+    forget_partitions(&recorder, &plan(false).disk).unwrap();
+    let transcript = recorder.transcript();
+    let calls: Vec<&str> = transcript.calls().map(|call| call.line.as_str()).collect();
+    assert_eq!(
+        calls,
+        ["udevadm settle", "blockdev --rereadpt /dev/sda"].repeat(3)
+    );
 }

@@ -2,64 +2,56 @@
 
 use std::path::Path;
 
-use super::ExecuteError;
-use super::real::io;
+use sigmavault_host::run::Invocation;
+use sigmavault_host::zpool::{self, NewPool};
+
+use super::error::ExecuteError;
+use super::files;
 use crate::layout::Kind;
 use crate::plan::PoolPlan;
-use crate::run::Run;
+use crate::site::Site;
 
 /// Where it is mounted while it is made.
 const ALTROOT: &str = "/run/sigmavault/pool";
 
 /// Makes the pool and leaves it exported, with what the new system needs to import it by itself.
-pub fn create(run: &dyn Run, plan: &PoolPlan, root: &Path) -> Result<(), ExecuteError> {
+pub fn create(site: &Site, plan: &PoolPlan, root: &Path) -> Result<(), ExecuteError> {
     let folder = root.join("etc/zfs");
-    std::fs::create_dir_all(&folder).map_err(|error| io("make", &folder.display().to_string(), error))?;
+    files::make_folder(site, &folder)?;
     let cache = folder.join("zpool.cache");
-    let args = arguments(plan, &cache.display().to_string());
-    run.run("zpool", &args.iter().map(String::as_str).collect::<Vec<_>>(), b"")?;
+    site.run().succeed(&creation(plan, &cache))?;
     // Exporting takes the pool out of the cache file, by which the new system finds it.
-    let kept = std::fs::read(&cache).map_err(|error| io("read", &cache.display().to_string(), error))?;
-    run.run("zpool", &["export", &plan.name], b"")?;
-    std::fs::write(&cache, kept).map_err(|error| io("write", &cache.display().to_string(), error))
+    let kept = files::read(site, &cache)?;
+    site.run().succeed(&zpool::export(&plan.name))?;
+    files::restore(site, &cache, &kept)
 }
 
-/// What `zpool` is told. Sources of the choices: zpoolprops(7), zfsprops(7), OpenZFS "Workload Tuning".
-fn arguments(plan: &PoolPlan, cache: &str) -> Vec<String> {
-    let mountpoint = format!("mountpoint={}", plan.mountpoint);
-    let cachefile = format!("cachefile={cache}");
+/// How the pool is created. Sources of the choices: zpoolprops(7), zfsprops(7), OpenZFS "Workload Tuning".
+fn creation(plan: &PoolPlan, cache: &Path) -> Invocation {
     let trim = if plan.disks.iter().any(|disk| disk.rotational) {
         "autotrim=off"
     } else {
         "autotrim=on"
     };
-    let mut args: Vec<String> = [
-        "create",
-        "-f",
-        "-R",
-        ALTROOT,
-        "-o",
-        "ashift=12",
-        "-o",
-        trim,
-        "-o",
-        &cachefile,
-        "-O",
-        "compression=lz4",
-        "-O",
-        "relatime=on",
-        "-O",
-        "xattr=sa",
-        "-O",
-        "acltype=posixacl",
-        "-O",
-        "dnodesize=auto",
-        "-O",
-        &mountpoint,
-        &plan.name,
-    ]
-    .map(str::to_owned)
-    .to_vec();
+    zpool::create(&NewPool {
+        name: &plan.name,
+        altroot: ALTROOT,
+        properties: &["ashift=12", trim, &format!("cachefile={}", cache.display())],
+        file_system_properties: &[
+            "compression=lz4",
+            "relatime=on",
+            "xattr=sa",
+            "acltype=posixacl",
+            "dnodesize=auto",
+            &format!("mountpoint={}", plan.mountpoint),
+        ],
+        vdevs: &vdevs(plan),
+    })
+}
+
+/// The vdevs as zpool-create(8) takes them.
+fn vdevs(plan: &PoolPlan) -> Vec<String> {
+    let mut words = Vec::new();
     let keyword = match plan.layout.kind {
         Kind::Single | Kind::Stripe => None,
         Kind::Mirror | Kind::Mirrors => Some("mirror"),
@@ -73,14 +65,14 @@ fn arguments(plan: &PoolPlan, cache: &str) -> Vec<String> {
             .map(|disk| disk.links.first().unwrap_or(&disk.path).clone())
     };
     for vdev in &plan.layout.vdevs {
-        args.extend(keyword.map(str::to_owned));
-        args.extend(vdev.iter().filter_map(device));
+        words.extend(keyword.map(str::to_owned));
+        words.extend(vdev.iter().filter_map(device));
     }
     if !plan.layout.spares.is_empty() {
-        args.push("spare".to_owned());
-        args.extend(plan.layout.spares.iter().filter_map(device));
+        words.push("spare".to_owned());
+        words.extend(plan.layout.spares.iter().filter_map(device));
     }
-    args
+    words
 }
 
 #[cfg(test)]

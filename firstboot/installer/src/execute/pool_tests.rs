@@ -28,9 +28,9 @@ fn told(kind: Kind, count: usize) -> String {
         layout: layout::make(kind, &sizes).unwrap(),
         disks,
     };
-    let args = arguments(&plan, "/t/etc/zfs/zpool.cache");
-    let at = args.iter().position(|arg| arg == "tank").unwrap();
-    args[at..].join(" ").replace("/dev/disk/by-id/ata-", "")
+    let line = creation(&plan, Path::new("/t/etc/zfs/zpool.cache")).to_string();
+    let at = line.find(" tank ").unwrap();
+    line[at + 1..].replace("/dev/disk/by-id/ata-", "")
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn the_pool_is_found_again() {
         layout: layout::make(Kind::Single, &[4_000_000_000_000]).unwrap(),
         disks: vec![disk("d0", false)],
     };
-    let args = arguments(&plan, "/t/etc/zfs/zpool.cache").join(" ");
+    let args = creation(&plan, Path::new("/t/etc/zfs/zpool.cache")).to_string();
     assert!(args.contains("-o cachefile=/t/etc/zfs/zpool.cache"), "{args}");
     assert!(args.contains("-O mountpoint=/srv/sigmavault/tank"), "{args}");
     assert!(args.contains("-o autotrim=on"), "{args}");

@@ -1,32 +1,33 @@
 //! Carrying a plan out on the machine.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use sigmavault_facts::slots::entry;
 use sigmavault_types::slots::Slot;
 
-use super::copy::{CopyError, copy};
 use super::disk::{self, Parts};
+use super::error::{ExecuteError, io};
+use super::executor::Execute;
 use super::slots;
 use super::target::{Mounted, StateDevice};
-use super::verity::{self, VerityError};
-use super::{Execute, ExecuteError, pool, settings};
+use super::{pool, settings};
 use crate::answers::Mode;
+use crate::device::copy::{CopyError, copy};
+use crate::device::verity::{self, VerityError};
 use crate::inventory;
 use crate::machine::Disk;
 use crate::plan::InstallPlan;
 use crate::progress::{Event, Outcome, Step, Stop};
-use crate::run::Run;
+use crate::site::Site;
 
 /// Between two messages about bytes.
 const TELL_EVERY: Duration = Duration::from_millis(200);
 
-/// On this machine, by its programs.
-#[derive(Debug, Clone, Copy)]
-pub struct Real<R>(pub R);
+/// On a machine, by its programs.
+#[derive(Debug, Clone)]
+pub struct Real(pub Site);
 
-impl<R: Run> Execute for Real<R> {
+impl Execute for Real {
     fn execute(
         &self,
         plan: &InstallPlan,
@@ -34,7 +35,7 @@ impl<R: Run> Execute for Real<R> {
         tell: &(dyn Fn(Event) + Sync),
     ) -> Result<Outcome, ExecuteError> {
         let work = Work {
-            run: &self.0,
+            site: &self.0,
             plan,
             stop,
             tell,
@@ -45,7 +46,7 @@ impl<R: Run> Execute for Real<R> {
             Mode::KeepData => work.keep_data(),
         }?;
         work.step(Step::Finish, || {
-            disk::compare(work.run, plan)?;
+            disk::compare(work.site.run(), plan)?;
             Ok(((), "the disk is as planned".to_owned()))
         })?;
         Ok(outcome)
@@ -53,7 +54,7 @@ impl<R: Run> Execute for Real<R> {
 }
 
 struct Work<'a> {
-    run: &'a dyn Run,
+    site: &'a Site,
     plan: &'a InstallPlan,
     stop: &'a Stop,
     tell: &'a (dyn Fn(Event) + Sync),
@@ -63,51 +64,51 @@ impl Work<'_> {
     /// A new system on a disk that loses everything.
     fn erase(&self) -> Result<Outcome, ExecuteError> {
         let mut outcome = Outcome::default();
-        let (plan, run) = (self.plan, self.run);
+        let (plan, site) = (self.plan, self.site);
         let parts = self.step(Step::Partition, || {
-            disk::wipe(run, &plan.disk)?;
-            let parts = disk::partition(run, plan)?;
+            disk::wipe(site.run(), &plan.disk)?;
+            let parts = disk::partition(site, plan)?;
             Ok((parts, format!("{} partitions", plan.partitions.len())))
         })?;
         self.slot(&parts, Slot::A)?;
         self.slot(&parts, Slot::B)?;
         if let Some(encryption) = &plan.encryption {
             self.step(Step::Keys, || {
-                outcome.recovery_key = disk::enrol(run, &parts.state, encryption)?;
+                outcome.recovery_key = disk::enrol(site, &parts.state, encryption)?;
                 Ok(((), String::new()))
             })?;
         }
         let passphrase = plan.encryption.as_ref().map(|encryption| &encryption.passphrase);
-        let state = StateDevice::open(run, &parts.state, passphrase)?;
-        let target = Mounted::assemble(run, &parts, state.path())?;
+        let state = StateDevice::open(site, &parts.state, passphrase)?;
+        let target = Mounted::assemble(site, &parts, state.path())?;
         if let Some(settings) = &plan.settings {
             self.step(Step::Settings, || {
-                settings::write(run, Mounted::root(), settings)?;
+                settings::write(site, Mounted::root(), settings)?;
                 Ok(((), settings.network.hostname.clone()))
             })?;
         }
         if let Some(pool) = &plan.pool {
             self.step(Step::Pool, || {
                 for disk in &pool.disks {
-                    disk::wipe(run, disk)?;
+                    disk::wipe(site.run(), disk)?;
                 }
-                pool::create(run, pool, Mounted::root())?;
+                pool::create(site, pool, Mounted::root())?;
                 Ok(((), format!("{} on {} disks", pool.name, pool.disks.len())))
             })?;
         }
-        target.close(run)?;
-        state.close(run)?;
+        target.close()?;
+        state.close()?;
         self.step(Step::Boot, || {
-            let esp = slots::Esp::mount(run, &parts.esp)?;
-            outcome.notes.extend(esp.install_loader(run)?);
+            let esp = slots::Esp::mount(site, &parts.esp)?;
+            outcome.notes.extend(esp.install_loader()?);
             for slot in [Slot::A, Slot::B] {
                 esp.write_kernel(slot, &plan.source)?;
             }
             // From here on the disk counts as installed; the entries that make it boot come last.
-            disk::rename_state(run, &plan.disk)?;
+            disk::rename_state(site.run(), &plan.disk)?;
             esp.write_entry(Slot::B, &plan.source.version, entry::SECOND)?;
             esp.write_entry(Slot::A, &plan.source.version, entry::FIRST)?;
-            esp.close(run)?;
+            esp.close()?;
             Ok(((), "two entries, three tries each".to_owned()))
         })?;
         Ok(outcome)
@@ -116,9 +117,9 @@ impl Work<'_> {
     /// A new system beside data that stays: one slot after the other, so that one of them always boots.
     fn keep_data(&self) -> Result<Outcome, ExecuteError> {
         let mut outcome = Outcome::default();
-        let (plan, run) = (self.plan, self.run);
-        let parts = disk::parts(run, &plan.disk)?;
-        let esp = slots::Esp::mount(run, &parts.esp)?;
+        let (plan, site) = (self.plan, self.site);
+        let parts = disk::parts(site.run(), &plan.disk)?;
+        let esp = slots::Esp::mount(site, &parts.esp)?;
         let first = esp.less_wanted();
         for (slot, rank) in [(first, entry::NEWEST), (first.other(), entry::FIRST)] {
             esp.remove_entry(slot)?;
@@ -127,9 +128,9 @@ impl Work<'_> {
             esp.write_entry(slot, &plan.source.version, rank)?;
         }
         self.step(Step::Boot, || {
-            outcome.notes.extend(esp.install_loader(run)?);
+            outcome.notes.extend(esp.install_loader()?);
             esp.write_entry(first, &plan.source.version, entry::SECOND)?;
-            esp.close(run)?;
+            esp.close()?;
             Ok(((), String::new()))
         })?;
         Ok(outcome)
@@ -150,7 +151,7 @@ impl Work<'_> {
                 (&source.root, root, source.root_bytes, 0),
                 (&source.verity, tree, source.verity_bytes, source.root_bytes),
             ] {
-                copy(Path::new(from), Path::new(to), len, &mut |done| {
+                copy(&self.site.path(from), &self.site.path(to), len, &mut |done| {
                     last = before + done;
                     told(last)
                 })
@@ -159,30 +160,30 @@ impl Work<'_> {
                     CopyError::Write(error) => io("write", to, error),
                     CopyError::Stopped => ExecuteError::Stopped,
                 })?;
+                self.site.note(&format!("copy {len} bytes from {from} to {to}"));
             }
             Ok(((), String::new()))
         })?;
-        let root_hash = verity::parse_root_hash(&source.root_hash).ok_or_else(|| {
-            ExecuteError::Changed("the medium's root hash is not one of SHA-256".to_owned())
-        })?;
+        let root_hash = verity::parse_root_hash(&source.root_hash).ok_or(ExecuteError::RootHash)?;
         self.stepped(reading, Some(source.root_bytes), |told| {
-            verity::verify(Path::new(root), Path::new(tree), &root_hash, told).map_err(
-                |error| match error {
-                    VerityError::Stopped => ExecuteError::Stopped,
-                    VerityError::Read(path, error) => io("read", &path, error),
-                    other => ExecuteError::ReadBack {
-                        device: root.to_owned(),
-                        detail: other.to_string(),
-                    },
+            let (data, hashes) = (self.site.path(root), self.site.path(tree));
+            verity::verify(&data, &hashes, &root_hash, told).map_err(|error| match error {
+                VerityError::Stopped => ExecuteError::Stopped,
+                VerityError::Read(path, error) => io("read", path, error),
+                other => ExecuteError::ReadBack {
+                    device: root.to_owned(),
+                    detail: other.to_string(),
                 },
-            )?;
+            })?;
+            self.site
+                .note(&format!("read {root} and {tree} back: the root hash matches"));
             Ok(((), "root hash matches".to_owned()))
         })
     }
 
     /// The disks once more: minutes may have passed since the plan was made.
     fn check(&self) -> Result<((), String), ExecuteError> {
-        let machine = inventory::read(self.run).map_err(|error| ExecuteError::Changed(error.to_string()))?;
+        let machine = inventory::read(self.site)?;
         let pool = self.plan.pool.iter().flat_map(|pool| &pool.disks);
         for disk in std::iter::once(&self.plan.disk).chain(pool) {
             let now = machine.disks.iter().find(|now| now.path == disk.path);
@@ -190,23 +191,20 @@ impl Work<'_> {
                 |now: &&Disk| now.serial == disk.serial && now.bytes == disk.bytes && now.model == disk.model;
             match now.filter(same) {
                 None => {
-                    return Err(ExecuteError::Changed(format!(
-                        "{} is no longer there",
-                        disk.describe()
-                    )));
+                    return Err(ExecuteError::Gone {
+                        disk: disk.describe(),
+                    });
                 }
-                Some(now) if now.in_use.is_some() => {
-                    return Err(ExecuteError::Changed(format!(
-                        "{} is in use now: {}",
-                        disk.name,
-                        now.in_use.as_deref().unwrap_or_default()
-                    )));
+                Some(Disk { in_use: Some(by), .. }) => {
+                    return Err(ExecuteError::InUse {
+                        disk: disk.name.clone(),
+                        by: by.clone(),
+                    });
                 }
                 Some(now) if now.contents != disk.contents => {
-                    return Err(ExecuteError::Changed(format!(
-                        "{} holds something else now",
-                        disk.name
-                    )));
+                    return Err(ExecuteError::OtherContents {
+                        disk: disk.name.clone(),
+                    });
                 }
                 Some(_) => {}
             }
@@ -256,14 +254,5 @@ impl Work<'_> {
             said,
         });
         Ok(result)
-    }
-}
-
-/// An error of reading or writing.
-pub fn io(action: &'static str, path: &str, error: std::io::Error) -> ExecuteError {
-    ExecuteError::Io {
-        action,
-        path: path.to_owned(),
-        error,
     }
 }

@@ -1,62 +1,63 @@
 //! Settings of the new system, written into its own `/etc` and `/home`.
 
-use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
-use super::ExecuteError;
-use super::real::io;
+use sigmavault_host::accounts::{self, NewUser};
+use sigmavault_host::systemctl;
+
+use super::error::ExecuteError;
+use super::files;
 use crate::answers::{Address, Keyboard, User};
 use crate::plan::Settings;
-use crate::run::Run;
+use crate::site::Site;
 
+/// The id under which ZFS marks pools.
+const HOST_ID: &str = "/etc/hostid";
 /// Groups of the administrator, as far as the image has them.
 const GROUPS: [&str; 6] = ["sudo", "adm", "systemd-journal", "netdev", "users", "sigmavault"];
 
 /// Writes everything below `root`.
-pub fn write(run: &dyn Run, root: &Path, settings: &Settings) -> Result<(), ExecuteError> {
+pub fn write(site: &Site, root: &Path, settings: &Settings) -> Result<(), ExecuteError> {
     let host = &settings.network.hostname;
-    put(root, "etc/hostname", &format!("{host}\n"), 0o644)?;
+    put(site, root, "etc/hostname", &format!("{host}\n"), 0o644)?;
     let hosts = format!("127.0.0.1 localhost\n127.0.1.1 {host}\n::1 localhost ip6-localhost ip6-loopback\n");
-    put(root, "etc/hosts", &hosts, 0o644)?;
+    put(site, root, "etc/hosts", &hosts, 0o644)?;
     put(
+        site,
         root,
         "etc/locale.conf",
         &format!("LANG={}\n", settings.language),
         0o644,
     )?;
-    put(root, "etc/default/keyboard", &keyboard(&settings.keyboard), 0o644)?;
-    let localtime = root.join("etc/localtime");
-    let link = || {
-        if localtime.symlink_metadata().is_ok() {
-            fs::remove_file(&localtime)?;
-        }
-        symlink(format!("/usr/share/zoneinfo/{}", settings.timezone), &localtime)
-    };
-    link().map_err(|error| io("write", &localtime.display().to_string(), error))?;
-    put(root, "etc/timezone", &format!("{}\n", settings.timezone), 0o644)?;
+    put(
+        site,
+        root,
+        "etc/default/keyboard",
+        &keyboard(&settings.keyboard),
+        0o644,
+    )?;
+    let zone = format!("/usr/share/zoneinfo/{}", settings.timezone);
+    files::link(site, &root.join("etc/localtime"), &zone)?;
+    put(
+        site,
+        root,
+        "etc/timezone",
+        &format!("{}\n", settings.timezone),
+        0o644,
+    )?;
     // The id under which ZFS marked the pools that were made here.
-    if Path::new("/etc/hostid").exists() {
-        let to = root.join("etc/hostid");
-        fs::copy("/etc/hostid", &to).map_err(|error| io("write", &to.display().to_string(), error))?;
+    if site.files().exists(HOST_ID) {
+        files::copy(site, Path::new(HOST_ID), &root.join("etc/hostid"))?;
     }
     if let Some(address) = &settings.network.address {
         let name = "etc/NetworkManager/system-connections/sigmavault.nmconnection";
-        put(root, name, &connection(address), 0o600)?;
+        put(site, root, name, &connection(address), 0o600)?;
     }
-    user(run, root, &settings.user)
+    user(site, root, &settings.user)
 }
 
-fn put(root: &Path, name: &str, text: &str, mode: u32) -> Result<(), ExecuteError> {
-    let path = root.join(name);
-    let write = || {
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder)?;
-        }
-        fs::write(&path, text)?;
-        fs::set_permissions(&path, PermissionsExt::from_mode(mode))
-    };
-    write().map_err(|error| io("write", &path.display().to_string(), error))
+fn put(site: &Site, root: &Path, name: &str, text: &str, mode: u32) -> Result<(), ExecuteError> {
+    files::write(site, &root.join(name), text, mode)
 }
 
 /// keyboard(5), read by the console and by GNOME.
@@ -105,59 +106,42 @@ fn connection(address: &Address) -> String {
     )
 }
 
-fn user(run: &dyn Run, root: &Path, user: &User) -> Result<(), ExecuteError> {
-    let tree = root.display().to_string();
-    let groups: Vec<&str> = {
-        let known = fs::read_to_string(root.join("etc/group")).unwrap_or_default();
-        GROUPS
-            .into_iter()
-            .filter(|group| known.lines().any(|line| line.split(':').next() == Some(group)))
-            .collect()
+fn user(site: &Site, root: &Path, user: &User) -> Result<(), ExecuteError> {
+    let known = site.files().text(root.join("etc/group")).unwrap_or_default();
+    let groups: Vec<&str> = GROUPS
+        .into_iter()
+        .filter(|group| known.lines().any(|line| line.split(':').next() == Some(group)))
+        .collect();
+    let new = NewUser {
+        name: &user.name,
+        full_name: &user.full_name,
+        shell: "/bin/bash",
+        groups: &groups,
     };
-    let groups = groups.join(",");
-    let args = [
-        &tree,
-        "useradd",
-        "--create-home",
-        "--shell",
-        "/bin/bash",
-        "--user-group",
-        "--comment",
-        &user.full_name,
-        "--groups",
-        &groups,
-        &user.name,
-    ];
-    run.run("chroot", &args, b"")?;
+    site.run().succeed(&accounts::add(root, &new))?;
     if let Some(password) = &user.password {
-        run.run(
-            "chroot",
-            &[&tree, "chpasswd"],
-            format!("{}:{}\n", user.name, password.0).as_bytes(),
-        )?;
+        site.run()
+            .succeed(&accounts::set_password(root, &user.name, &password.0))?;
     } else if let Some(hash) = &user.password_hash {
-        run.run(
-            "chroot",
-            &[&tree, "chpasswd", "--encrypted"],
-            format!("{}:{}\n", user.name, hash.0).as_bytes(),
-        )?;
+        site.run()
+            .succeed(&accounts::set_password_hash(root, &user.name, &hash.0))?;
     }
     if !user.ssh_keys.is_empty() {
         let name = format!("home/{}/.ssh/authorized_keys", user.name);
-        put(root, &name, &format!("{}\n", user.ssh_keys.join("\n")), 0o600)?;
-        let folder = root.join("home").join(&user.name).join(".ssh");
-        fs::set_permissions(&folder, PermissionsExt::from_mode(0o700))
-            .map_err(|error| io("set the mode of", &folder.display().to_string(), error))?;
-        let owner = format!("{0}:{0}", user.name);
+        put(
+            site,
+            root,
+            &name,
+            &format!("{}\n", user.ssh_keys.join("\n")),
+            0o600,
+        )?;
+        files::set_mode(site, &root.join("home").join(&user.name).join(".ssh"), 0o700)?;
         let inside = format!("/home/{}/.ssh", user.name);
-        run.run("chroot", &[&tree, "chown", "--recursive", &owner, &inside], b"")?;
+        site.run().succeed(&accounts::give(root, &user.name, &inside))?;
     }
     if user.ssh {
-        run.run(
-            "systemctl",
-            &[&format!("--root={tree}"), "enable", "ssh.service"],
-            b"",
-        )?;
+        site.run()
+            .succeed(&systemctl::enable_below(root, "ssh.service"))?;
     }
     Ok(())
 }

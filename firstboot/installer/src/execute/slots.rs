@@ -5,12 +5,14 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use sigmavault_facts::slots::entry::{Entry, FIRST, NEWEST, Name};
+use sigmavault_host::bootctl::{self, Variables};
+use sigmavault_host::mount;
 use sigmavault_types::slots::Slot;
 
-use super::ExecuteError;
-use super::real::io;
+use super::error::{ExecuteError, io};
+use super::files;
 use crate::machine::Source;
-use crate::run::Run;
+use crate::site::Site;
 
 /// Where the ESP of the system disk is mounted.
 const ESP: &str = "/run/sigmavault/new-esp";
@@ -22,26 +24,26 @@ const MEDIUM_KERNELS: &str = "EFI/Linux";
 const ENTRIES: &str = "loader/entries";
 /// Tries of a new slot.
 const TRIES: u32 = 3;
+/// What the firmware's list of boot options calls the loader.
+const DESCRIPTION: &str = "SigmaVault NAS OS";
 
 /// A mounted EFI system partition. Dropped, it is unmounted.
 #[derive(Debug)]
-pub struct Esp<'a> {
-    run: &'a dyn Run,
+pub struct Esp {
+    site: Site,
     folder: PathBuf,
     mounted: bool,
 }
 
-impl<'a> Esp<'a> {
+impl Esp {
     /// Mounts it.
-    pub fn mount(run: &'a dyn Run, device: &str) -> Result<Self, ExecuteError> {
-        fs::create_dir_all(ESP).map_err(|error| io("make", ESP, error))?;
-        run.run(
-            "mount",
-            &["--types", "vfat", "--options", "umask=0077", device, ESP],
-            b"",
-        )?;
+    pub fn mount(site: &Site, device: &str) -> Result<Self, ExecuteError> {
+        files::make_folder(site, ESP)?;
+        let options = Some("umask=0077");
+        site.run()
+            .succeed(&mount::device("vfat", options, device, Path::new(ESP)))?;
         Ok(Self {
-            run,
+            site: site.clone(),
             folder: PathBuf::from(ESP),
             mounted: true,
         })
@@ -49,18 +51,17 @@ impl<'a> Esp<'a> {
 
     /// Puts systemd-boot on it and into the firmware's list. What the firmware refuses is a note: the loader is also
     /// where every firmware looks by itself.
-    pub fn install_loader(&self, run: &dyn Run) -> Result<Option<String>, ExecuteError> {
-        let path = format!("--esp-path={}", self.folder.display());
-        let args = [
-            &path,
-            "--make-entry-directory=no",
-            "--efi-boot-option-description=SigmaVault NAS OS",
-            "install",
-        ];
-        let note = match run.run("bootctl", &args, b"") {
+    pub fn install_loader(&self) -> Result<Option<String>, ExecuteError> {
+        let install = |variables| {
+            self.site
+                .run()
+                .succeed(&bootctl::install(&self.folder, DESCRIPTION, variables))
+        };
+        let note = match install(Variables::Write) {
             Ok(_) => None,
             Err(error) => {
-                run.run("bootctl", &[&["--no-variables"], &args[..]].concat(), b"")?;
+                install(Variables::Keep)?;
+                let error = ExecuteError::from(error);
                 Some(format!(
                     "the firmware took no boot entry ({error}); if the machine does not start from the disk, choose it in the firmware's boot menu"
                 ))
@@ -72,29 +73,27 @@ impl<'a> Esp<'a> {
 
     /// Copies the medium's kernel image to a slot.
     pub fn write_kernel(&self, slot: Slot, source: &Source) -> Result<(), ExecuteError> {
-        fs::create_dir_all(MEDIUM).map_err(|error| io("make", MEDIUM, error))?;
-        self.run.run(
-            "mount",
-            &["--types", "vfat", "--options", "ro", &source.esp, MEDIUM],
-            b"",
-        )?;
-        let copied = self.copy_kernel(slot, Path::new(MEDIUM));
-        self.run.run("umount", &[MEDIUM], b"")?;
+        let medium = Path::new(MEDIUM);
+        files::make_folder(&self.site, medium)?;
+        self.site
+            .run()
+            .succeed(&mount::device("vfat", Some("ro"), &source.esp, medium))?;
+        let copied = self.copy_kernel(slot, medium);
+        self.site.run().succeed(&mount::unmount(medium))?;
         copied
     }
 
     fn copy_kernel(&self, slot: Slot, medium: &Path) -> Result<(), ExecuteError> {
         let folder = medium.join(MEDIUM_KERNELS);
-        let shown = folder.display().to_string();
-        let images = fs::read_dir(&folder).map_err(|error| io("list", &shown, error))?;
+        let images = fs::read_dir(self.site.path(&folder)).map_err(|error| io("list", &folder, error))?;
         let image = images
             .flatten()
-            .map(|entry| entry.path())
+            .map(|entry| folder.join(entry.file_name()))
             .find(|path| path.extension().is_some_and(|extension| extension == "efi"))
-            .ok_or_else(|| {
-                ExecuteError::Changed(format!("the medium has no kernel image in {MEDIUM_KERNELS}"))
+            .ok_or(ExecuteError::NoKernel {
+                folder: MEDIUM_KERNELS,
             })?;
-        let bytes = fs::read(&image).map_err(|error| io("read", &image.display().to_string(), error))?;
+        let bytes = files::read(&self.site, &image)?;
         self.put(&format!("EFI/sigmavault/slot-{}.efi", slot.name()), &bytes)
     }
 
@@ -124,12 +123,11 @@ impl<'a> Esp<'a> {
     }
 
     fn remove(&self, entry: &Entry) -> Result<(), ExecuteError> {
-        let path = self.folder.join(ENTRIES).join(&entry.file);
-        fs::remove_file(&path).map_err(|error| io("remove", &path.display().to_string(), error))
+        files::remove(&self.site, &self.folder.join(ENTRIES).join(&entry.file))
     }
 
     fn entries(&self, slot: Slot) -> Vec<Entry> {
-        let folder = self.folder.join(ENTRIES);
+        let folder = self.site.path(self.folder.join(ENTRIES));
         let files = fs::read_dir(&folder).into_iter().flatten().flatten();
         files
             .filter_map(|file| file.file_name().into_string().ok())
@@ -162,34 +160,29 @@ impl<'a> Esp<'a> {
     }
 
     fn put(&self, name: &str, bytes: &[u8]) -> Result<(), ExecuteError> {
-        let path = self.folder.join(name);
-        fs::create_dir_all(path.parent().unwrap_or(&self.folder))
-            .and_then(|()| sigmavault_durable::replace(&path, bytes))
-            .map_err(|error| io("write", &path.display().to_string(), error))
+        files::replace(&self.site, &self.folder.join(name), bytes)
     }
 
     fn sync(&self, name: &str) -> Result<(), ExecuteError> {
         let path = self.folder.join(name);
-        match File::open(&path).and_then(|folder| folder.sync_all()) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(io("write", &path.display().to_string(), error))
-            }
+        match File::open(self.site.path(&path)).and_then(|folder| folder.sync_all()) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(io("write", &path, error)),
             _ => Ok(()),
         }
     }
 
     /// Unmounts it; everything is on the disk then.
-    pub fn close(mut self, run: &dyn Run) -> Result<(), ExecuteError> {
+    pub fn close(mut self) -> Result<(), ExecuteError> {
         self.mounted = false;
-        run.run("umount", &[&self.folder.display().to_string()], b"")
-            .map(drop)
+        self.site.run().succeed(&mount::unmount(&self.folder))?;
+        Ok(())
     }
 }
 
-impl Drop for Esp<'_> {
+impl Drop for Esp {
     fn drop(&mut self) {
         if self.mounted {
-            let _ = self.run.run("umount", &[&self.folder.display().to_string()], b"");
+            let _ = self.site.run().succeed(&mount::unmount(&self.folder));
         }
     }
 }

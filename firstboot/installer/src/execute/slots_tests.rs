@@ -1,11 +1,10 @@
 use sigmavault_facts::slots::entry::SECOND;
 
 use super::*;
-use crate::run::Local;
 
-fn esp(folder: &Path) -> Esp<'static> {
+fn esp(folder: &Path) -> Esp {
     Esp {
-        run: &Local,
+        site: Site::this_machine(),
         folder: folder.to_owned(),
         mounted: false,
     }

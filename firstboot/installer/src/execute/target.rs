@@ -2,13 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
+use sigmavault_host::run::Invocation;
+use sigmavault_host::{cryptsetup, mount};
 use sigmavault_types::slots::Slot;
 
-use super::ExecuteError;
-use super::disk::{KeyFile, Parts};
-use super::real::io;
+use super::disk::Parts;
+use super::error::ExecuteError;
+use super::files;
+use super::key_file::KeyFile;
 use crate::answers::Secret;
-use crate::run::Run;
+use crate::site::Site;
 
 /// Where the state file system is mounted.
 const STATE: &str = "/run/sigmavault/state";
@@ -18,35 +21,28 @@ const ROOT: &str = "/run/sigmavault/target";
 const MAPPING: &str = "sigmavault-new-state";
 
 /// The state partition, unlocked when it is encrypted. Dropped, it is closed.
-pub struct StateDevice<'a> {
-    run: &'a dyn Run,
+#[derive(Debug)]
+pub struct StateDevice {
+    site: Site,
     path: String,
     open: bool,
 }
 
-impl<'a> StateDevice<'a> {
+impl StateDevice {
     /// Unlocks it.
-    pub fn open(
-        run: &'a dyn Run,
-        partition: &str,
-        passphrase: Option<&Secret>,
-    ) -> Result<Self, ExecuteError> {
+    pub fn open(site: &Site, partition: &str, passphrase: Option<&Secret>) -> Result<Self, ExecuteError> {
         let Some(passphrase) = passphrase else {
             return Ok(Self {
-                run,
+                site: site.clone(),
                 path: partition.to_owned(),
                 open: false,
             });
         };
-        let key = KeyFile::new(passphrase)?;
-        let key = format!("--key-file={}", key.path());
-        run.run(
-            "cryptsetup",
-            &["open", "--type=luks2", &key, partition, MAPPING],
-            b"",
-        )?;
+        let key = KeyFile::new(site, passphrase)?;
+        site.run()
+            .succeed(&cryptsetup::open(partition, MAPPING, key.path()))?;
         Ok(Self {
-            run,
+            site: site.clone(),
             path: format!("/dev/mapper/{MAPPING}"),
             open: true,
         })
@@ -58,55 +54,51 @@ impl<'a> StateDevice<'a> {
     }
 
     /// Locks it again.
-    pub fn close(mut self, run: &dyn Run) -> Result<(), ExecuteError> {
+    pub fn close(mut self) -> Result<(), ExecuteError> {
         if std::mem::take(&mut self.open) {
-            run.run("cryptsetup", &["close", MAPPING], b"")?;
+            self.site.run().succeed(&cryptsetup::close(MAPPING))?;
         }
         Ok(())
     }
 }
 
-impl Drop for StateDevice<'_> {
+impl Drop for StateDevice {
     fn drop(&mut self) {
         if self.open {
-            let _ = self.run.run("cryptsetup", &["close", MAPPING], b"");
+            let _ = self.site.run().succeed(&cryptsetup::close(MAPPING));
         }
     }
 }
 
 /// Slot A's root with a writable `/etc` and `/home` that end up in the state partition's `factory` folder, from
 /// where the first boot, and every factory reset, takes them. Dropped, it is unmounted.
-pub struct Mounted<'a> {
-    run: &'a dyn Run,
+#[derive(Debug)]
+pub struct Mounted {
+    site: Site,
     mounts: Vec<PathBuf>,
 }
 
-impl<'a> Mounted<'a> {
+impl Mounted {
     /// Mounts everything.
-    pub fn assemble(run: &'a dyn Run, parts: &Parts, state: &str) -> Result<Self, ExecuteError> {
+    pub fn assemble(site: &Site, parts: &Parts, state: &str) -> Result<Self, ExecuteError> {
         let mut mounted = Self {
-            run,
+            site: site.clone(),
             mounts: Vec::new(),
         };
-        mounted.mount(&["--types", "ext4", state], Path::new(STATE))?;
-        let state = Path::new(STATE);
+        mounted.mount("ext4", None, state, Path::new(STATE))?;
         for folder in ["factory/etc", "factory/home", ".work"] {
-            let path = state.join(folder);
-            std::fs::create_dir_all(&path).map_err(|error| io("make", &path.display().to_string(), error))?;
+            files::make_folder(site, Path::new(STATE).join(folder))?;
         }
         let (slot, _) = parts.slot(Slot::A);
-        mounted.mount(&["--types", "erofs", "--options", "ro", slot], Path::new(ROOT))?;
+        mounted.mount("erofs", Some("ro"), slot, Self::root())?;
         let overlay = format!("lowerdir={ROOT}/etc,upperdir={STATE}/factory/etc,workdir={STATE}/.work");
-        mounted.mount(
-            &["--types", "overlay", "--options", &overlay, "new-etc"],
-            &Self::root().join("etc"),
-        )?;
+        mounted.mount("overlay", Some(&overlay), "new-etc", &Self::root().join("etc"))?;
         let home = format!("{STATE}/factory/home");
-        mounted.mount(&["--bind", &home], &Self::root().join("home"))?;
+        mounted.bind(&home, &Self::root().join("home"))?;
         for folder in ["tmp", "run", "var"] {
-            mounted.mount(&["--types", "tmpfs", "tmpfs"], &Self::root().join(folder))?;
+            mounted.mount("tmpfs", None, "tmpfs", &Self::root().join(folder))?;
         }
-        mounted.mount(&["--bind", "/dev"], &Self::root().join("dev"))?;
+        mounted.bind("/dev", &Self::root().join("dev"))?;
         Ok(mounted)
     }
 
@@ -115,36 +107,45 @@ impl<'a> Mounted<'a> {
         Path::new(ROOT)
     }
 
-    fn mount(&mut self, args: &[&str], on: &Path) -> Result<(), ExecuteError> {
-        if !on.exists() {
-            std::fs::create_dir_all(on).map_err(|error| io("make", &on.display().to_string(), error))?;
+    fn mount(
+        &mut self,
+        kind: &str,
+        options: Option<&str>,
+        device: &str,
+        on: &Path,
+    ) -> Result<(), ExecuteError> {
+        self.add(&mount::device(kind, options, device, on), on)
+    }
+
+    fn bind(&mut self, folder: &str, on: &Path) -> Result<(), ExecuteError> {
+        self.add(&mount::bind(Path::new(folder), on), on)
+    }
+
+    fn add(&mut self, mount: &Invocation, on: &Path) -> Result<(), ExecuteError> {
+        if !self.site.files().exists(on) {
+            files::make_folder(&self.site, on)?;
         }
-        let path = on.display().to_string();
-        self.run.run("mount", &[args, &[&path]].concat(), b"")?;
+        self.site.run().succeed(mount)?;
         self.mounts.push(on.to_owned());
         Ok(())
     }
 
     /// Unmounts everything; what was written is on the disk then.
-    pub fn close(mut self, run: &dyn Run) -> Result<(), ExecuteError> {
+    pub fn close(mut self) -> Result<(), ExecuteError> {
         while let Some(path) = self.mounts.pop() {
             if path == Path::new(STATE) {
-                let work = path.join(".work");
-                std::fs::remove_dir_all(&work)
-                    .map_err(|error| io("remove", &work.display().to_string(), error))?;
+                files::remove_folder(&self.site, &path.join(".work"))?;
             }
-            run.run("umount", &[&path.display().to_string()], b"")?;
+            self.site.run().succeed(&mount::unmount(&path))?;
         }
         Ok(())
     }
 }
 
-impl Drop for Mounted<'_> {
+impl Drop for Mounted {
     fn drop(&mut self) {
         while let Some(path) = self.mounts.pop() {
-            let _ = self
-                .run
-                .run("umount", &["--lazy", &path.display().to_string()], b"");
+            let _ = self.site.run().succeed(&mount::unmount_lazily(&path));
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{BufRead, Write};
 
-use super::PlainError;
+use super::error::PlainError;
 
 /// Where questions go and answers come from.
 pub struct Console<'a> {

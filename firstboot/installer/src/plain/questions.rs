@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::{Console, PlainError};
+use super::console::Console;
+use super::error::PlainError;
 use crate::answers::{Address, Encryption, Mode, Network, Pool, Secret, User};
 use crate::draft::{Draft, Place, selector};
 use crate::layout;

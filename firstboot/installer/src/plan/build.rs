@@ -1,6 +1,8 @@
 //! The whole plan from its parts.
 
-use super::{Confirmation, InstallPlan, Refusal, pool, settings, system};
+use super::install::{Confirmation, InstallPlan};
+use super::refusal::Refusal;
+use super::{pool, settings, system};
 use crate::answers::{Answers, Mode};
 use crate::machine::{Firmware, Machine};
 
@@ -70,13 +72,5 @@ pub fn build(
     match plan {
         Some(plan) if refusals.is_empty() => Ok(plan),
         _ => Err(refusals),
-    }
-}
-
-/// A refusal of one answer.
-pub(super) fn wrong(key: &str, reason: impl Into<String>) -> Refusal {
-    Refusal::Answer {
-        key: key.to_owned(),
-        reason: reason.into(),
     }
 }

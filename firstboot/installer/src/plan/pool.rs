@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::build::wrong;
-use super::system::{candidates, too_small};
-use super::{PoolPlan, Refusal};
+use super::install::PoolPlan;
+use super::refusal::Refusal;
 use crate::answers::Pool;
 use crate::layout::{self, Layout};
 use crate::machine::{Contents, Disk, Machine};
@@ -21,9 +20,10 @@ pub(super) fn plan(
 ) -> Option<PoolPlan> {
     let before = refusals.len();
     if let Err(reason) = name(&wanted.name) {
-        refusals.push(wrong("pool.name", reason));
+        refusals.push(Refusal::answer("pool.name", reason));
     }
-    let remaining: Vec<&Disk> = candidates(machine)
+    let remaining: Vec<&Disk> = machine
+        .candidates()
         .into_iter()
         .filter(|disk| system.is_none_or(|system| system.path != disk.path))
         .collect();
@@ -42,14 +42,14 @@ pub(super) fn plan(
         return None;
     }
     if disks.is_empty() {
-        refusals.push(wrong(
+        refusals.push(Refusal::answer(
             "pool.disks",
             "there is no disk for a pool: beside the system disk no other is empty and built in; name the disks, or leave [pool] out",
         ));
         return None;
     }
     let layout = lay_out(wanted, &disks)
-        .map_err(|reason| refusals.push(wrong("pool.layout", reason)))
+        .map_err(|reason| refusals.push(Refusal::answer("pool.layout", reason)))
         .ok()?;
     Some(PoolPlan {
         name: wanted.name.clone(),
@@ -75,7 +75,10 @@ fn chosen<'a>(wanted: &Pool, remaining: &[&'a Disk], refusals: &mut Vec<Refusal>
         let key = format!("pool.disks[{index}]");
         match selector.choose(remaining) {
             Ok(disk) if seen.insert(&disk.path) => disks.push(disk),
-            Ok(disk) => refusals.push(wrong(&key, format!("names {} once more", disk.describe()))),
+            Ok(disk) => refusals.push(Refusal::answer(
+                &key,
+                format!("names {} once more", disk.describe()),
+            )),
             Err(error) => refusals.push(Refusal::Disk { what: key, error }),
         }
     }
@@ -100,7 +103,7 @@ fn refuse_disk(disk: &Disk, erase: &[String], refusals: &mut Vec<Refusal>) {
         });
     }
     if disk.bytes < DISK_MIN {
-        refusals.push(too_small(disk, DISK_MIN));
+        refusals.push(Refusal::too_small(disk, DISK_MIN));
     }
     let contents = match &disk.contents {
         Contents::Empty => return,

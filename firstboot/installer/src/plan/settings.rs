@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::build::wrong;
-use super::{Refusal, Settings};
+use super::install::Settings;
+use super::refusal::Refusal;
 use crate::answers::{Address, Answers, Keyboard, Network, User};
 use crate::machine::Machine;
 use crate::nearest::hint;
@@ -91,7 +91,7 @@ const KEY_TYPES: [&str; 7] = [
 pub(super) fn plan(answers: &Answers, machine: &Machine, refusals: &mut Vec<Refusal>) -> Option<Settings> {
     let mut check = |key: &str, result: Result<(), String>| {
         if let Err(reason) = result {
-            refusals.push(wrong(key, reason));
+            refusals.push(Refusal::answer(key, reason));
         }
     };
     check(

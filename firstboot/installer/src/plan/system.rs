@@ -1,9 +1,10 @@
 //! The system disk: which, how it is cut up, and the encryption of its state partition.
 
-use super::build::wrong;
-use super::{Confirmation, EncryptionPlan, Partition, Refusal};
-use crate::answers::{Answers, Encryption, Size, System};
-use crate::machine::{Contents, Disk, Installed, Machine, Source, decimal};
+use super::install::{Confirmation, EncryptionPlan, Partition};
+use super::refusal::{Refusal, apart};
+use crate::answers::{Answers, Encryption, System};
+use crate::machine::{Contents, Disk, Installed, Machine, Source};
+use crate::size::Size;
 
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
@@ -18,17 +19,6 @@ const STATE_USUAL: u64 = 64 * GIB;
 /// Characters of a passphrase.
 const PASSPHRASE_MIN: usize = 8;
 
-/// The disks that something can be installed to: all but the medium.
-pub(super) fn candidates(machine: &Machine) -> Vec<&Disk> {
-    machine.disks.iter().filter(|disk| !is_medium(disk)).collect()
-}
-
-fn is_medium(disk: &Disk) -> bool {
-    disk.in_use
-        .as_ref()
-        .is_some_and(|reason| reason.starts_with("it is the medium"))
-}
-
 /// The system disk, when the selector names one; what stands against it is added to the refusals.
 pub(super) fn choose<'a>(
     machine: &'a Machine,
@@ -38,7 +28,7 @@ pub(super) fn choose<'a>(
 ) -> Option<&'a Disk> {
     let disk = wanted
         .disk
-        .choose(&candidates(machine))
+        .choose(&machine.candidates())
         .map_err(|error| {
             refusals.push(Refusal::Disk {
                 what: "system.disk".to_owned(),
@@ -53,7 +43,7 @@ pub(super) fn choose<'a>(
         });
     }
     if ![512, 4096].contains(&disk.sector) {
-        refusals.push(wrong(
+        refusals.push(Refusal::answer(
             "system.disk",
             format!(
                 "{} has sectors of {} bytes; the system needs 512 or 4096",
@@ -100,7 +90,7 @@ pub(super) fn erase(
         .saturating_add(ESP + OVERHEAD);
     let state = state_size.map_or(STATE_MIN, |size| size.0);
     if state < STATE_MIN || !state.is_multiple_of(MIB) {
-        refusals.push(wrong(
+        refusals.push(Refusal::answer(
             "system.state-size",
             format!("{} will not do: give at least 2G, in whole MiB", Size(state)),
         ));
@@ -108,7 +98,7 @@ pub(super) fn erase(
     }
     let needed = fixed.saturating_add(state);
     if needed > disk.bytes {
-        refusals.push(too_small(disk, needed));
+        refusals.push(Refusal::too_small(disk, needed));
         return None;
     }
     let rest = (disk.bytes - fixed) / MIB * MIB;
@@ -171,7 +161,7 @@ pub(super) fn refuse_what_stays(answers: &Answers, refusals: &mut Vec<Refusal>) 
         ("system.state-size", answers.system.state_size.is_some()),
     ] {
         if given {
-            refusals.push(wrong(
+            refusals.push(Refusal::answer(
                 key,
                 "cannot be given with system.mode = \"keep-data\", which leaves the state partition and pools as they are",
             ));
@@ -187,20 +177,20 @@ pub(super) fn encryption(
 ) -> EncryptionPlan {
     let passphrase = &wanted.passphrase.0;
     if passphrase.chars().count() < PASSPHRASE_MIN {
-        refusals.push(wrong(
+        refusals.push(Refusal::answer(
             "encryption.passphrase",
             format!("is too short: give at least {PASSPHRASE_MIN} characters"),
         ));
     }
     // It is typed at boot, and read from a file where a line end would count.
     if passphrase.contains(char::is_control) {
-        refusals.push(wrong(
+        refusals.push(Refusal::answer(
             "encryption.passphrase",
             "has a line end or control character",
         ));
     }
     if wanted.tpm2 && !machine.tpm2 {
-        refusals.push(wrong(
+        refusals.push(Refusal::answer(
             "encryption.tpm2",
             "this machine has no TPM 2.0 that Linux can use: switch it on in the firmware setup, or set tpm2 = false",
         ));
@@ -228,24 +218,4 @@ fn partitions(esp: u64, root: u64, verity: u64, state: u64) -> Vec<Partition> {
         bytes,
     })
     .collect()
-}
-
-/// A disk that is too small.
-pub(super) fn too_small(disk: &Disk, needed: u64) -> Refusal {
-    let (found, needed) = apart(disk.bytes, needed);
-    Refusal::TooSmall {
-        disk: disk.describe(),
-        found,
-        needed,
-    }
-}
-
-/// Two different sizes for a person, to the byte when they look the same otherwise.
-fn apart(a: u64, b: u64) -> (String, String) {
-    let short = (decimal(a), decimal(b));
-    if short.0 == short.1 {
-        (format!("{a} bytes"), format!("{b} bytes"))
-    } else {
-        short
-    }
 }

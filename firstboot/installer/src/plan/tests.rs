@@ -1,8 +1,9 @@
 use super::*;
 use crate::answers::*;
 use crate::layout::Kind;
-use crate::machine::{Contents, Firmware, Installed, KeyboardLayout, Machine};
+use crate::machine::{Contents, Disk, Firmware, InUse, Installed, KeyboardLayout, Machine, Source};
 use crate::select::Selector;
+use crate::size::Size;
 
 mod answers;
 mod disks;
@@ -36,7 +37,7 @@ fn machine() -> Machine {
         Contents::Foreign("2 partitions".to_owned()),
     );
     medium.bus = "usb".to_owned();
-    medium.in_use = Some("it is the medium that this system was started from".to_owned());
+    medium.in_use = Some(InUse::Medium);
     Machine {
         memory: 8 * GIB,
         firmware: Firmware::Uefi,
@@ -148,7 +149,10 @@ fn says_everything_that_stands_against_it() {
     let mut machine = machine();
     machine.firmware = Firmware::Bios;
     machine.memory = GIB;
-    machine.disks[0].in_use = Some("/mnt is mounted from it".to_owned());
+    machine.disks[0].in_use = Some(InUse::Mounted {
+        device: "sda1".to_owned(),
+        at: "/mnt".to_owned(),
+    });
     let mut answers = answers();
     answers.system.confirm = Some("D1".to_owned());
     answers.network.hostname = "-x".to_owned();
@@ -158,7 +162,7 @@ fn says_everything_that_stands_against_it() {
         [
             "this machine was started by BIOS; the installed system needs UEFI\n  try: switch UEFI on (CSM or legacy boot off) in the firmware setup and start the medium again",
             "this machine has 1024 MiB of memory; the system needs 2 GiB",
-            "sda  537 GB  sata  TESTDISK  SYS cannot be used: /mnt is mounted from it",
+            "sda  537 GB  sata  TESTDISK  SYS cannot be used: sda1 is in use as /mnt",
             "the system disk is sda  537 GB  sata  TESTDISK  SYS, but confirm is \"D1\"\n  try: system.confirm = \"SYS\" if that is the right one",
             "network.hostname: '-x' is no host name: take letters, digits and '-', not at the ends, 63 at most, without a domain",
             "user: is missing: the system needs an administrator",

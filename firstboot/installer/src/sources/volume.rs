@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use sigmavault_facts::mounts;
 
-use super::{Device, Door};
+use super::door::{Device, Door};
 
 /// Bytes of an answer file at most.
 const LARGEST: u64 = 1 << 20;

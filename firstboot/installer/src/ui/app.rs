@@ -12,39 +12,18 @@ use ratatui::widgets::{Block, Clear, Padding, Paragraph};
 use super::ending::{Done, Failed, KeyShown, Refused};
 use super::look::Look;
 use super::progress::Progress;
+use super::request::Request;
 use super::screen::{Screen, Turn};
 use super::screens;
 use super::text::wrap;
-use crate::answers::{Action, Keyboard, Mode};
+use crate::answers::Mode;
 use crate::draft::{Draft, Place};
 use crate::execute::ExecuteError;
 use crate::machine::Machine;
-use crate::plan::InstallPlan;
 use crate::progress::{Event, Outcome};
 
 /// The least terminal: columns and lines.
 const LEAST: (u16, u16) = (80, 24);
-
-/// What the surroundings are asked to do.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Request {
-    /// Ends the installer.
-    Leave,
-    /// Makes the console's keys those of this keyboard.
-    Keyboard(Keyboard),
-    /// Begins the installation.
-    Install(Box<InstallPlan>),
-    /// Stops it at the next safe point.
-    Stop,
-    /// Reads the machine once more and gives it to [`App::look_at`].
-    Look,
-    /// Ends the installer, and then this.
-    Finish(Action),
-    /// Runs a shell, and comes back.
-    Shell,
-    /// Draws everything anew, over what others have written on the terminal.
-    Redraw,
-}
 
 /// Where it stands.
 #[derive(Debug)]

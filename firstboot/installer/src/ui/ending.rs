@@ -10,9 +10,9 @@ use ratatui::style::{Color, Style};
 use ratatui::text::Line;
 use ratatui::widgets::Paragraph;
 
-use super::app::Request;
 use super::look::Look;
 use super::menu::Menu;
+use super::request::Request;
 use super::text::{duration, wrap};
 use crate::answers::Action;
 use crate::draft::{Draft, sentence};

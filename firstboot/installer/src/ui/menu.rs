@@ -6,8 +6,8 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::Span;
 
-use super::app::Request;
 use super::look::Look;
+use super::request::Request;
 
 /// A few things that can be done now.
 #[derive(Debug)]

@@ -16,6 +16,7 @@ mod look;
 mod menu;
 mod picker;
 mod progress;
+mod request;
 mod screen;
 mod screens;
 mod strength;
@@ -23,5 +24,6 @@ mod table;
 pub mod terminal;
 pub(crate) mod text;
 
-pub use app::{App, Request};
+pub use app::App;
 pub use look::Look;
+pub use request::Request;

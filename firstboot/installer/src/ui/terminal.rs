@@ -15,7 +15,8 @@ use ratatui::layout::{Position, Rect};
 use rustix::termios::{Winsize, tcgetwinsize, tcsetwinsize};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use super::app::{App, Request};
+use super::app::App;
+use super::request::Request;
 use crate::answers::{Action, Keyboard};
 use crate::execute::Execute;
 use crate::installation::{Installation, Message};

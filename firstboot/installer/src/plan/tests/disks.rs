@@ -205,7 +205,7 @@ fn a_pool_takes_the_empty_disks() {
     let mut stick = disk("sdf", Some("USB2"), 4000 * GIB, Contents::Empty);
     stick.bus = "usb".to_owned();
     let mut busy = disk("sdg", Some("BUSY"), 4000 * GIB, Contents::Empty);
-    busy.in_use = Some("it is part of a running array".to_owned());
+    busy.in_use = Some(InUse::Claimed);
     machine.disks.extend([stick, busy]);
     let mut answers = answers();
     answers.pool = Some(pool(&[]));
@@ -277,10 +277,13 @@ fn a_pool_that_cannot_be() {
     );
 
     let mut machine = machine();
-    machine.disks[1].in_use = Some("it is mounted".to_owned());
+    machine.disks[1].in_use = Some(InUse::Mounted {
+        device: "sdb1".to_owned(),
+        at: "/mnt".to_owned(),
+    });
     assert_eq!(
         refused(&machine, &with(pool(&["D1"]))),
-        ["sdb  4.29 TB  sata  TESTDISK  D1 cannot be used: it is mounted"]
+        ["sdb  4.29 TB  sata  TESTDISK  D1 cannot be used: sdb1 is in use as /mnt"]
     );
     machine.disks.truncate(1);
     assert_eq!(keys(&machine, &with(pool(&[]))), ["pool.disks"]);

@@ -7,9 +7,9 @@ use ratatui::style::Style;
 use ratatui::text::Line;
 use ratatui::widgets::Paragraph;
 
-use super::intro;
-use crate::draft::Draft;
-use crate::machine::Disk;
+use super::intro::intro;
+use crate::draft::{Bar, Draft};
+use crate::machine::{Disk, InUse};
 use crate::ui::look::Look;
 use crate::ui::screen::{Screen, Turn};
 use crate::ui::table::{self, Row};
@@ -19,7 +19,7 @@ use crate::ui::text::wrap;
 #[derive(Debug, Default)]
 pub(crate) struct SystemDisk {
     /// For each disk, why it cannot be chosen.
-    barred: Vec<Option<String>>,
+    barred: Vec<Option<Bar>>,
     at: usize,
     problem: Option<String>,
 }
@@ -86,7 +86,7 @@ impl Screen for SystemDisk {
                 } else {
                     Style::new()
                 },
-                holds: holds(disk, barred.as_deref()),
+                holds: holds(disk, barred.as_ref()),
             })
             .collect();
         let rows_wanted = u16::try_from(rows.len() + 1).unwrap_or(u16::MAX);
@@ -142,10 +142,10 @@ impl SystemDisk {
     }
 }
 
-fn holds(disk: &Disk, barred: Option<&str>) -> String {
+fn holds(disk: &Disk, barred: Option<&Bar>) -> String {
     match barred {
-        Some(reason) if reason.starts_with("it is the medium") => "medium".to_owned(),
-        Some(reason) if reason.starts_with("too small") => "too small".to_owned(),
+        Some(Bar::InUse(InUse::Medium)) => "medium".to_owned(),
+        Some(Bar::TooSmall { .. }) => "too small".to_owned(),
         _ => table::holds(disk),
     }
 }

@@ -4,7 +4,7 @@ use crossterm::event::KeyEvent;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
-use super::intro;
+use super::intro::intro;
 use crate::answers::{Encryption, Secret};
 use crate::draft::Draft;
 use crate::ui::fields::{Field, Fields, Reply};

@@ -5,7 +5,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Span;
 
-use super::intro;
+use super::intro::intro;
 use crate::answers::Keyboard;
 use crate::draft::Draft;
 use crate::ui::input::Input;

@@ -4,7 +4,7 @@ use crossterm::event::KeyEvent;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
-use super::intro;
+use super::intro::intro;
 use crate::answers::Mode;
 use crate::draft::Draft;
 use crate::machine::Contents;
@@ -53,11 +53,11 @@ impl Screen for ModeScreen {
         };
         let mut options = vec![Choice {
             text: "Erase it. Everything on it is lost.".to_owned(),
-            barred: draft.against(&disk, Mode::Erase),
+            barred: draft.against(&disk, Mode::Erase).map(|bar| bar.to_string()),
         }];
         let mut keeps = false;
         if let Contents::SigmaVault(_) = disk.contents {
-            let barred = draft.against(&disk, Mode::KeepData);
+            let barred = draft.against(&disk, Mode::KeepData).map(|bar| bar.to_string());
             keeps = barred.is_none();
             options.push(Choice {
                 text: "Install the system anew and keep settings, users and data.".to_owned(),

@@ -6,7 +6,7 @@ use crossterm::event::KeyEvent;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
-use super::intro;
+use super::intro::intro;
 use crate::answers::{Address, Network};
 use crate::draft::Draft;
 use crate::ui::fields::{Field, Fields, Kind, Reply};

@@ -9,7 +9,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
-use super::intro;
+use super::intro::intro;
 use crate::answers::Pool;
 use crate::draft::{Draft, selector};
 use crate::layout::{self, Layout};

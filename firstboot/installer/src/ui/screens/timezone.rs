@@ -4,7 +4,7 @@ use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
-use super::{LIST_KEYS, intro};
+use super::intro::{LIST_KEYS, intro};
 use crate::draft::Draft;
 use crate::ui::look::Look;
 use crate::ui::picker::Picker;

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use sha2::{Digest, Sha256};
 
-use super::copy::{AlignedBuffer, CHUNK, open_direct};
+use super::direct::{AlignedBuffer, CHUNK, open_direct};
 
 /// Data and hash blocks: the only size that we write.
 const BLOCK: u64 = 4096;

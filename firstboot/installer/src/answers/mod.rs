@@ -1,0 +1,16 @@
+//! What the installer is told: by a person, screen by screen, or by an answer file in TOML.
+//!
+//! One type serves both. [`schema`] is its JSON Schema, committed as `answers.schema.json`; [`parse`] reads an answer
+//! file and checks it against that schema. `answers.example.toml` shows every answer.
+
+mod model;
+mod parse;
+mod schema;
+#[cfg(test)]
+mod tests;
+
+pub use model::{
+    Action, Address, Answers, Encryption, Finish, Keyboard, Mode, Network, Pool, Secret, System, User,
+};
+pub use parse::{AnswersError, parse};
+pub use schema::schema;

@@ -1,0 +1,9 @@
+//! Block devices, read and written as a whole.
+//!
+//! - [`direct`]: past the page cache
+//! - [`copy`]: from one to another
+//! - [`verity`]: against a hash tree
+
+pub mod copy;
+pub mod direct;
+pub mod verity;

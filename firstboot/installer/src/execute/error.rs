@@ -1,0 +1,135 @@
+//! Why an installation did not come to its end.
+
+use std::io;
+use std::path::Path;
+
+use sigmavault_host::run::RunError;
+
+use crate::inventory::InventoryError;
+use crate::machine::InUse;
+
+/// Why an installation did not come to its end, and what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecuteError {
+    /// The person asked it to stop.
+    #[error("stopped as asked; run the installation again to complete it")]
+    Stopped,
+    /// Another installation is running.
+    #[error(
+        "another installation is running on this machine (process {process})\n  try: wait until it has ended, or stop it and start again"
+    )]
+    Locked {
+        /// Its process id.
+        process: String,
+    },
+    /// The thread of the installation ended and did not say how.
+    #[error(
+        "the installation ended without a word\n  try: look at `journalctl -b`; the installation can be run again"
+    )]
+    Silent,
+    /// A program failed.
+    #[error(
+        "{} failed: {}\n  try: look at `journalctl -b` and `dmesg`; the installation can be run again",
+        .0.invocation(),
+        .0.last_words()
+    )]
+    Program(#[from] RunError),
+    /// systemd-cryptenroll made no recovery key.
+    #[error(
+        "systemd-cryptenroll --recovery-key failed: it printed no recovery key\n  try: run the installation again"
+    )]
+    NoRecoveryKey,
+    /// A file or device could not be read or written.
+    #[error(
+        "cannot {action} {path}: {error}\n  try: look at the cables and `dmesg`; the installation can be run again"
+    )]
+    Io {
+        /// What was being done.
+        action: &'static str,
+        /// To what.
+        path: String,
+        /// Why not.
+        error: io::Error,
+    },
+    /// What was written is not what was read back.
+    #[error(
+        "{device} does not hold what was written to it: {detail}\n  try: another disk or cable; this one loses data"
+    )]
+    ReadBack {
+        /// Which.
+        device: String,
+        /// What differs.
+        detail: String,
+    },
+    /// The machine cannot be read any more.
+    #[error("{0}\n  try: start the installer again and look at the disks")]
+    Machine(#[from] InventoryError),
+    /// A disk of the plan is gone.
+    #[error("{disk} is no longer there\n  try: start the installer again and look at the disks")]
+    Gone {
+        /// The disk.
+        disk: String,
+    },
+    /// A disk of the plan has come into use.
+    #[error("{disk} is in use now: {by}\n  try: start the installer again and look at the disks")]
+    InUse {
+        /// The disk.
+        disk: String,
+        /// By what.
+        by: InUse,
+    },
+    /// Something else is on a disk of the plan.
+    #[error("{disk} holds something else now\n  try: start the installer again and look at the disks")]
+    OtherContents {
+        /// The disk.
+        disk: String,
+    },
+    /// A partition of an installed system is missing.
+    #[error("{disk} has no partition {label}\n  try: start the installer again and look at the disks")]
+    NoPartition {
+        /// The disk.
+        disk: String,
+        /// GPT name of the partition.
+        label: &'static str,
+    },
+    /// A planned partition is not on the disk.
+    #[error("partition {label} is missing\n  try: start the installer again and look at the disks")]
+    PartitionMissing {
+        /// GPT name of the partition.
+        label: String,
+    },
+    /// A partition has another size than planned.
+    #[error(
+        "partition {label} has {found} bytes, planned were {planned}\n  try: start the installer again and look at the disks"
+    )]
+    PartitionSize {
+        /// GPT name of the partition.
+        label: String,
+        /// Its bytes.
+        found: u64,
+        /// Its bytes in the plan.
+        planned: u64,
+    },
+    /// The root hash of the medium is none.
+    #[error(
+        "the medium's root hash is not one of SHA-256\n  try: write the medium again with `sigmavault-image flash`"
+    )]
+    RootHash,
+    /// The medium has no kernel image.
+    #[error(
+        "the medium has no kernel image in {folder}\n  try: write the medium again with `sigmavault-image flash`"
+    )]
+    NoKernel {
+        /// Where it was looked for.
+        folder: &'static str,
+    },
+}
+
+/// An error of reading or writing.
+pub fn io(action: &'static str, path: impl AsRef<Path>, error: io::Error) -> ExecuteError {
+    ExecuteError::Io {
+        action,
+        path: path.as_ref().display().to_string(),
+        error,
+    }
+}

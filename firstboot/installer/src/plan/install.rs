@@ -1,0 +1,92 @@
+//! The plan and its parts.
+
+use serde::Serialize;
+
+use crate::answers::{Mode, Network, Secret, User};
+use crate::layout::Layout;
+use crate::machine::{Disk, Source};
+
+/// Everything that an installation does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct InstallPlan {
+    /// The system disk.
+    pub disk: Disk,
+    /// What happens to it.
+    pub mode: Mode,
+    /// What is copied.
+    pub source: Source,
+    /// Its partitions, in order.
+    pub partitions: Vec<Partition>,
+    /// LUKS2 on the state partition.
+    pub encryption: Option<EncryptionPlan>,
+    /// The data pool.
+    pub pool: Option<PoolPlan>,
+    /// Settings written to the state partition; absent when data is kept.
+    pub settings: Option<Settings>,
+}
+
+/// One partition of the system disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Partition {
+    /// Which definition in `/usr/lib/sigmavault/repart.d` it is, without `.conf`, such as `20-root-a`.
+    pub definition: String,
+    /// GPT name.
+    pub label: String,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+/// LUKS2 on the state partition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct EncryptionPlan {
+    /// Passphrase.
+    #[serde(skip)]
+    pub passphrase: Secret,
+    /// Make a recovery key.
+    pub recovery_key: bool,
+    /// Enrol the TPM.
+    pub tpm2: bool,
+}
+
+/// The data pool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PoolPlan {
+    /// Name.
+    pub name: String,
+    /// Where it is mounted.
+    pub mountpoint: String,
+    /// Its disks; the layout's indices count in them.
+    pub disks: Vec<Disk>,
+    /// How they stand together.
+    pub layout: Layout,
+}
+
+/// What the installed system is told about its place in the world.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Settings {
+    /// Locale.
+    pub language: String,
+    /// XKB layout.
+    pub keyboard: crate::answers::Keyboard,
+    /// Time zone.
+    pub timezone: String,
+    /// Host name and address.
+    pub network: Network,
+    /// Administrator.
+    #[serde(skip)]
+    pub user: User,
+}
+
+/// How far the person has gone: the summary shows a plan before its confirmation is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Confirmation {
+    /// `system.confirm` must name the disk.
+    Required,
+    /// It is asked for later.
+    Later,
+}

@@ -1,0 +1,18 @@
+//! The plan: what will be done, decided in full before anything is written. It is built from answers and the
+//! machine, shown on the summary, executed, and compared with the result.
+//!
+//! [`build`] makes it, in three parts that know nothing of each other: `system` (disk and encryption), `pool`, and
+//! `settings` (language, network, user).
+
+mod build;
+mod install;
+mod pool;
+mod refusal;
+mod settings;
+mod system;
+#[cfg(test)]
+mod tests;
+
+pub use build::build;
+pub use install::{Confirmation, EncryptionPlan, InstallPlan, Partition, PoolPlan, Settings};
+pub use refusal::Refusal;

@@ -1,0 +1,116 @@
+//! What stands against a plan.
+
+use crate::machine::{Disk, InUse, decimal};
+use crate::select::SelectError;
+
+/// Why a plan cannot be made, and what to do about it. None of it has touched a disk.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Started by BIOS.
+    #[error(
+        "this machine was started by BIOS; the installed system needs UEFI\n  try: switch UEFI on (CSM or legacy boot off) in the firmware setup and start the medium again"
+    )]
+    NoUefi,
+    /// Too little memory.
+    #[error("this machine has {found} of memory; the system needs {needed}")]
+    Memory {
+        /// What it has.
+        found: String,
+        /// What is needed.
+        needed: String,
+    },
+    /// A selector that does not match exactly one disk.
+    #[error("{what}: {error}")]
+    Disk {
+        /// Which answer.
+        what: String,
+        /// Why.
+        error: SelectError,
+    },
+    /// Too small.
+    #[error("{disk} has {found}; the system needs {needed}\n  try: a larger disk")]
+    TooSmall {
+        /// The disk.
+        disk: String,
+        /// What it has.
+        found: String,
+        /// What is needed.
+        needed: String,
+    },
+    /// In use.
+    #[error("{disk} cannot be used: {reason}")]
+    InUse {
+        /// The disk.
+        disk: String,
+        /// Why.
+        reason: InUse,
+    },
+    /// Holds something that nobody agreed to lose.
+    #[error("{disk} holds something: {contents}\n  try: {hint}")]
+    HoldsData {
+        /// The disk.
+        disk: String,
+        /// What.
+        contents: String,
+        /// What to do.
+        hint: String,
+    },
+    /// The confirmation is missing or names another disk.
+    #[error(
+        "the system disk is {disk}, but confirm is {given}\n  try: system.confirm = \"{expected}\" if that is the right one"
+    )]
+    Unconfirmed {
+        /// The disk.
+        disk: String,
+        /// What stands there.
+        given: String,
+        /// What had to.
+        expected: String,
+    },
+    /// Data cannot be kept.
+    #[error("{disk}: its data cannot be kept: {reason}")]
+    CannotKeep {
+        /// The disk.
+        disk: String,
+        /// Why.
+        reason: String,
+    },
+    /// An answer that cannot be so.
+    #[error("{key}: {reason}")]
+    Answer {
+        /// Key in the answer file, such as `network.hostname`.
+        key: String,
+        /// What is wrong and what would be right.
+        reason: String,
+    },
+}
+
+impl Refusal {
+    /// A refusal of one answer.
+    pub(super) fn answer(key: &str, reason: impl Into<String>) -> Self {
+        Self::Answer {
+            key: key.to_owned(),
+            reason: reason.into(),
+        }
+    }
+
+    /// A refusal of a disk that is too small.
+    pub(super) fn too_small(disk: &Disk, needed: u64) -> Self {
+        let (found, needed) = apart(disk.bytes, needed);
+        Self::TooSmall {
+            disk: disk.describe(),
+            found,
+            needed,
+        }
+    }
+}
+
+/// Two different sizes for a person, to the byte when they look the same otherwise.
+pub(super) fn apart(a: u64, b: u64) -> (String, String) {
+    let short = (decimal(a), decimal(b));
+    if short.0 == short.1 {
+        (format!("{a} bytes"), format!("{b} bytes"))
+    } else {
+        short
+    }
+}

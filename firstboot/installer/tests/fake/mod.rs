@@ -1,0 +1,331 @@
+//! A machine that does not exist: files below a folder, and programs that change them as the real ones would.
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+use sigmavault_facts::Files;
+use sigmavault_host::run::{Invocation, Output, Recorder, Run, RunError};
+use sigmavault_installer::site::Site;
+use tempfile::TempDir;
+
+/// A hash tree over [`system`], written by `veritysetup format` (cryptsetup).
+const TREE: &[u8] = include_bytes!("../verity/tree-of-300-blocks");
+/// Its root hash.
+const ROOT_HASH: &str = "1a72fe1a8c71a2686adc1852194081f70eb888af054641ed9c8c4c16671fd230";
+/// What systemd-cryptenroll prints.
+const RECOVERY_KEY: &str = "cbdefghi-jklnrtuv-vutrnlkj-ihgfedbc-cdcdefef-ghghijij-klklnrnr-tutuvcvc";
+/// Partition definitions of the image.
+const DEFINITIONS: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../image/overlay/usr/lib/sigmavault/repart.d"
+);
+
+/// The system on the medium: 300 blocks with a pattern.
+fn system() -> Vec<u8> {
+    (0..300_u32)
+        .flat_map(|block| (0..4096_u32).map(move |at| (block * 7 + at * 13 + (block >> 3)).to_le_bytes()[0]))
+        .collect()
+}
+
+/// A partition as lsblk shows it.
+#[derive(Debug, Clone)]
+pub struct Part {
+    pub label: &'static str,
+    pub bytes: u64,
+    pub fstype: &'static str,
+}
+
+/// The machine. Disks are `vda` for the system, `vdb` and `vdc` for a pool, and the medium `vdz`.
+#[derive(Debug, Clone)]
+pub struct Machine(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    root: TempDir,
+    disks: Mutex<BTreeMap<String, Vec<Part>>>,
+    /// A program that fails when its line holds this.
+    fails: Mutex<Option<String>>,
+}
+
+impl Machine {
+    /// With empty disks.
+    pub fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        fill(root.path());
+        let medium = ["boot", "system", "tree"].map(|label| part(label, 64 << 20, "vfat"));
+        let disks = BTreeMap::from([
+            ("vda".to_owned(), Vec::new()),
+            ("vdb".to_owned(), Vec::new()),
+            ("vdc".to_owned(), Vec::new()),
+            ("vdz".to_owned(), medium.to_vec()),
+        ]);
+        Self(Arc::new(Inner {
+            root,
+            disks: disks.into(),
+            fails: None.into(),
+        }))
+    }
+
+    /// Puts partitions on a disk.
+    pub fn holds(self, disk: &str, parts: &[Part]) -> Self {
+        self.lay_out(disk, parts.to_vec());
+        self
+    }
+
+    /// Has a program fail whose line holds this text.
+    pub fn fails(self, text: &str) -> Self {
+        *self.0.fails.lock().unwrap() = Some(text.to_owned());
+        self
+    }
+
+    /// An installed system on the system disk, of which slot A boots.
+    pub fn installed(self) -> Self {
+        let slots = ["root-a", "root-a-verity", "root-b", "root-b-verity"];
+        let mut parts = vec![part("esp", 1 << 30, "vfat")];
+        parts.extend(slots.map(|label| part(label, 64 << 20, "")));
+        parts.push(part("state", 8 << 30, "ext4"));
+        let entries = self.path("/run/sigmavault/new-esp/loader/entries");
+        fs::create_dir_all(&entries).unwrap();
+        for (name, key) in [("a", "sigmavault-1"), ("b", "sigmavault-2")] {
+            let text = format!("sort-key {key}\nefi /EFI/sigmavault/slot-{name}.efi\n");
+            fs::write(entries.join(format!("sigmavault-{name}.conf")), text).unwrap();
+        }
+        self.holds("vda", &parts)
+    }
+
+    /// Where its files and programs are; what is done to them is kept by the recorder.
+    pub fn site(&self) -> (Site, Recorder<Self>) {
+        let recorder = Recorder::new(self.clone());
+        let notes = recorder.clone();
+        let site = Site::new(
+            Arc::new(recorder.clone()),
+            Files::new(self.0.root.path()),
+            Arc::new(move |text| notes.note(text)),
+        );
+        (site, recorder)
+    }
+
+    fn path(&self, path: impl AsRef<Path>) -> PathBuf {
+        let path = path.as_ref();
+        self.0.root.path().join(path.strip_prefix("/").unwrap_or(path))
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn lay_out(&self, disk: &str, parts: Vec<Part>) {
+        for (number, part) in (1..).zip(&parts) {
+            let file = fs::File::create(self.path(format!("/dev/{disk}{number}"))).unwrap();
+            file.set_len(part.bytes).unwrap();
+        }
+        self.0.disks.lock().unwrap().insert(disk.to_owned(), parts);
+    }
+
+    fn answer(&self, invocation: &Invocation) -> Output {
+        let words: Vec<&str> = invocation
+            .arguments()
+            .iter()
+            .map(|word| word.to_str().unwrap())
+            .collect();
+        let last = words.last().copied().unwrap_or_default();
+        let line = invocation.to_string();
+        if self
+            .0
+            .fails
+            .lock()
+            .unwrap()
+            .as_ref()
+            .is_some_and(|text| line.contains(text))
+        {
+            return Output::failure(1, "it does not work\n");
+        }
+        match (invocation.program().to_str().unwrap(), &words[..]) {
+            ("lsblk", _) => return Output::success(self.lsblk(last)),
+            ("systemd-repart", _) => self.repart(&words),
+            ("sgdisk", [change, _]) if change.starts_with("--change-name=") => self.rename(change, last),
+            ("systemd-cryptenroll", words) if words.contains(&"--recovery-key") => {
+                return Output::success(format!("    {RECOVERY_KEY}\n"));
+            }
+            ("mount", ["--types", "erofs", ..]) => {
+                self.write(
+                    &format!("{last}/etc/group"),
+                    "root:x:0:\nsudo:x:27:\nsigmavault:x:980:\n",
+                );
+                symlink(
+                    "/usr/share/zoneinfo/Etc/UTC",
+                    self.path(format!("{last}/etc/localtime")),
+                )
+                .unwrap();
+            }
+            ("mount", [.., "ro", _, point]) => {
+                self.write(&format!("{point}/EFI/Linux/sigmavault_0.2.0.efi"), "kernel");
+            }
+            ("zpool", ["create", ..]) => {
+                let cache = words.iter().find_map(|word| word.strip_prefix("cachefile="));
+                self.write(cache.unwrap(), "cache\n");
+            }
+            ("zpool", ["export", _]) => {
+                fs::remove_file(self.path("/run/sigmavault/target/etc/zfs/zpool.cache")).unwrap();
+            }
+            ("localectl", _) => return Output::success("C.UTF-8\nde_DE.UTF-8\n"),
+            ("timedatectl", _) => return Output::success("Etc/UTC\nEurope/Berlin\n"),
+            _ => {}
+        }
+        Output::success("")
+    }
+
+    /// Partitions by the definitions, with the sizes and names of the drop-ins.
+    fn repart(&self, words: &[&str]) {
+        let folder = words.iter().find_map(|word| word.strip_prefix("--definitions="));
+        let mut names: Vec<PathBuf> = fs::read_dir(self.path(folder.unwrap()))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.is_file())
+            .collect();
+        names.sort();
+        let parts = names.iter().map(|path| {
+            let drop_in = path.with_extension("conf.d").join("plan.conf");
+            let text = fs::read_to_string(drop_in).unwrap();
+            let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key));
+            let name = path.file_stem().unwrap().to_str().unwrap();
+            let encrypted = value("Encrypt=").is_some();
+            Part {
+                label: value("Label=").unwrap_or(&name[3..]).to_owned().leak(),
+                bytes: value("SizeMinBytes=").unwrap().parse().unwrap(),
+                fstype: if encrypted { "crypto_LUKS" } else { "" },
+            }
+        });
+        let disk = words.last().unwrap().trim_start_matches("/dev/");
+        self.lay_out(disk, parts.collect());
+    }
+
+    fn rename(&self, change: &str, disk: &str) {
+        let (number, name) = change
+            .trim_start_matches("--change-name=")
+            .split_once(':')
+            .unwrap();
+        let number: usize = number.parse().unwrap();
+        let mut disks = self.0.disks.lock().unwrap();
+        let parts = disks.get_mut(disk.trim_start_matches("/dev/")).unwrap();
+        parts[number - 1].label = name.to_owned().leak();
+    }
+
+    fn lsblk(&self, last: &str) -> String {
+        let wanted = last.strip_prefix("/dev/");
+        let disks = self.0.disks.lock().unwrap();
+        let devices: Vec<Value> = disks
+            .iter()
+            .filter(|(name, _)| wanted.is_none_or(|wanted| wanted == name.as_str()))
+            .map(|(name, parts)| device(name, parts))
+            .collect();
+        json!({ "blockdevices": devices }).to_string()
+    }
+}
+
+impl Run for Machine {
+    fn run(&self, invocation: &Invocation) -> Result<Output, RunError> {
+        Ok(self.answer(invocation))
+    }
+}
+
+/// A partition.
+pub fn part(label: &'static str, bytes: u64, fstype: &'static str) -> Part {
+    Part { label, bytes, fstype }
+}
+
+fn device(name: &str, parts: &[Part]) -> Value {
+    let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    let children: Vec<Value> = (1..)
+        .zip(parts)
+        .map(|(number, part)| {
+            let name = format!("{name}{number}");
+            json!({
+                "name": name, "path": format!("/dev/{name}"), "type": "part", "size": part.bytes,
+                "partlabel": part.label, "fstype": text(part.fstype), "mountpoints": [null],
+            })
+        })
+        .collect();
+    json!({
+        "name": name, "path": format!("/dev/{name}"), "type": "disk", "size": 200_000_000_000_u64,
+        "model": "Fake", "serial": format!("S-{name}"), "tran": if name == "vdz" { "usb" } else { "virtio" },
+        "rota": false, "ro": false, "log-sec": 512, "mountpoints": [null],
+        "pttype": if parts.is_empty() { None } else { Some("gpt") }, "children": children,
+    })
+}
+
+/// The files that the installer reads.
+fn fill(root: &Path) {
+    let path = |path: &str| root.join(path);
+    for folder in [
+        "proc",
+        "etc",
+        "run/sigmavault",
+        "dev/mapper",
+        "dev/sigmavault",
+        "dev/disk/by-id",
+        "sys/firmware/efi",
+        "sys/class/tpm/tpm0",
+        "sys/class/net/enp1s0",
+        "sys/class/block",
+        "sys/devices/vdz",
+        "usr/lib/sigmavault",
+        "usr/share/X11/xkb/rules",
+    ] {
+        fs::create_dir_all(path(folder)).unwrap();
+    }
+    let cmdline = format!("quiet sigmavault.live roothash={ROOT_HASH}\n");
+    let files: [(&str, &[u8]); 9] = [
+        ("proc/cmdline", cmdline.as_bytes()),
+        (
+            "proc/meminfo",
+            b"MemTotal: 8000000 kB\nMemFree: 1 kB\nMemAvailable: 7000000 kB\n",
+        ),
+        ("etc/hostid", b"\x01\x02\x03\x04"),
+        ("sys/class/tpm/tpm0/tpm_version_major", b"2\n"),
+        ("usr/lib/sigmavault/image.json", br#"{"version": "0.2.0"}"#),
+        (
+            "usr/share/X11/xkb/rules/base.lst",
+            b"! layout\n  us English\n  de German\n",
+        ),
+        ("dev/dm-0", &system()),
+        ("dev/vdz1", b""),
+        ("dev/vdz3", TREE),
+    ];
+    for (file, bytes) in files {
+        fs::write(path(file), bytes).unwrap();
+    }
+    for (link, target) in [
+        ("dev/mapper/root", "../dm-0"),
+        ("dev/sigmavault/root-verity", "../vdz3"),
+        ("dev/sigmavault/esp", "../vdz1"),
+        ("usr/lib/sigmavault/repart.d", DEFINITIONS),
+    ] {
+        symlink(target, path(link)).unwrap();
+    }
+    for disk in ["vda", "vdb", "vdc", "vdz"] {
+        fs::write(path(&format!("dev/{disk}")), "").unwrap();
+        symlink(
+            format!("../../{disk}"),
+            path(&format!("dev/disk/by-id/virtio-S-{disk}")),
+        )
+        .unwrap();
+    }
+    for part in ["vdz1", "vdz3"] {
+        fs::create_dir(path(&format!("sys/devices/vdz/{part}"))).unwrap();
+        symlink(
+            format!("../../devices/vdz/{part}"),
+            path(&format!("sys/class/block/{part}")),
+        )
+        .unwrap();
+    }
+    // Links to a network interface's hardware are what tells it from a virtual one.
+    symlink("../../../devices", path("sys/class/net/enp1s0/device")).unwrap();
+}
