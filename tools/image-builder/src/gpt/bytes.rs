@@ -4,7 +4,8 @@ use std::io::{Read, Seek, SeekFrom, Write};
 
 use uuid::Uuid;
 
-use super::{Copy, GptError, Partition, PartitionEdit, SECTOR, Table};
+use super::error::GptError;
+use super::table::{Copy, Partition, PartitionEdit, SECTOR, Table};
 
 const SIGNATURE: &[u8; 8] = b"EFI PART";
 const REVISION: u32 = 0x0001_0000;

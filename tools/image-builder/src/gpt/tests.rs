@@ -1,6 +1,7 @@
 use std::io::Cursor;
 
 use proptest::prelude::*;
+use uuid::{Uuid, uuid};
 
 use super::bytes::Header;
 use super::*;

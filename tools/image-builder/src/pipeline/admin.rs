@@ -2,10 +2,12 @@
 
 use std::process::ExitCode;
 
-use super::build::{open, print_json};
 use super::error::{BuildError, Problem};
-use super::lock::{Lock, moved};
+use super::lock::Lock;
+use super::moved::moved;
+use super::report::print_json;
 use super::resolve::resolve;
+use super::setup::open;
 use super::stages::tools;
 use super::store::remove;
 use crate::cli::{CleanArgs, Global, LockArgs};
@@ -40,7 +42,7 @@ pub fn lock(args: &LockArgs, global: &Global) -> Result<ExitCode, BuildError> {
         let tools = tools::ensure(&context, None)?;
         let resolved = resolve(&context, &tools)?;
         let used = resolved.all.packages();
-        let before = lock.image(&name).map_err(BuildError::Setup)?.unwrap_or_default();
+        let before = lock.image(&name).map_err(BuildError::setup)?.unwrap_or_default();
         let differs = moved(&before, &used);
         lock.set_tools(&tools.packages);
         lock.set_image(&name, &used);

@@ -4,14 +4,14 @@
 //! installed from a local archive that holds nothing else. What is installed can therefore not drift
 //! from what was resolved.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::context::Context;
-use super::error::Problem;
+use super::debs::{Deb, DebSet};
+use super::error::{ArchiveError, InternalError, Problem, ToolFailure};
 use super::key::{digest, digest_file};
 use super::run::Runner;
 use super::sandbox::{Sandbox, inside};
@@ -22,71 +22,26 @@ use crate::profile::KernelSource;
 /// Package lists younger than this are not fetched again.
 const FRESH: Duration = Duration::from_mins(10);
 
-/// A .deb: what it is, its file name in an archive, and its size in bytes.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Deb {
-    /// What it is.
-    pub package: Package,
-    /// File name, as apt's cache spells it.
-    pub file: String,
-    /// Bytes; 0 when not known.
-    pub size: u64,
-}
-
-/// A named choice of packages, resolved.
-#[derive(Debug, Clone, Default)]
-pub struct DebSet(pub Vec<Deb>);
-
-impl DebSet {
-    /// A digest of names, versions and contents.
-    pub fn digest(&self) -> String {
-        let lines = self
-            .0
-            .iter()
-            .map(|deb| format!("{} {}\n", deb.file, deb.package.sha256));
-        digest(&lines.collect::<BTreeSet<_>>().into_iter().collect::<String>())
-    }
-
-    /// The package of this name.
-    pub fn find(&self, name: &str) -> Option<&Deb> {
-        self.0.iter().find(|deb| deb.package.name == name)
-    }
-
-    /// All packages, sorted.
-    pub fn packages(&self) -> Vec<Package> {
-        let all = self
-            .0
-            .iter()
-            .map(|deb| deb.package.clone())
-            .collect::<BTreeSet<_>>();
-        all.into_iter().collect()
-    }
-}
-
-impl From<&Package> for Deb {
-    fn from(package: &Package) -> Self {
-        let file = format!(
-            "{}_{}_{}.deb",
-            package.name,
-            package.version.replace(':', "%3a"),
-            package.arch
-        );
-        Self {
-            package: package.clone(),
-            file,
-            size: 0,
-        }
-    }
-}
-
 /// A Debian archive seen through apt, with state of its own and no installed packages.
 #[derive(Debug)]
 pub struct Archive<'a> {
     context: &'a Context,
     tools: &'a Path,
     state: PathBuf,
-    pool: Option<PathBuf>,
-    sources: String,
+    place: Place,
+}
+
+/// Where an archive is.
+#[derive(Debug)]
+enum Place {
+    /// On the network.
+    Network,
+    /// In a folder made by [`super::pool::write`].
+    Pool {
+        folder: PathBuf,
+        /// Digest of its packages: what its lists depend on.
+        digest: String,
+    },
 }
 
 impl<'a> Archive<'a> {
@@ -103,23 +58,23 @@ impl<'a> Archive<'a> {
         if context.profile.kernel.source == KernelSource::Backports {
             let _ = writeln!(sources, "deb {key} {main} {suite}-backports {parts}");
         }
-        Self::open(context, tools, sources, None)
+        Self::open(context, tools, &sources, Place::Network)
     }
 
-    /// A local archive made by [`write_pool`].
-    pub fn pool(context: &'a Context, tools: &'a Path, pool: &Path) -> Result<Self, Problem> {
+    /// A local archive made by [`super::pool::write`]; `digest` changes when its packages do.
+    pub fn pool(context: &'a Context, tools: &'a Path, pool: &Path, digest: &str) -> Result<Self, Problem> {
         let suite = &context.image.suite;
         let sources = format!("deb [trusted=yes] file:{} {suite} main\n", inside::POOL);
-        Self::open(context, tools, sources, Some(pool.to_owned()))
+        let (folder, digest) = (pool.to_owned(), digest.to_owned());
+        Self::open(context, tools, &sources, Place::Pool { folder, digest })
     }
 
-    fn open(
-        context: &'a Context,
-        tools: &'a Path,
-        sources: String,
-        pool: Option<PathBuf>,
-    ) -> Result<Self, Problem> {
-        let id = digest(&format!("{sources}{}{pool:?}", context.arch));
+    fn open(context: &'a Context, tools: &'a Path, sources: &str, place: Place) -> Result<Self, Problem> {
+        let folder = match &place {
+            Place::Network => None,
+            Place::Pool { folder, .. } => Some(folder),
+        };
+        let id = digest(&format!("{sources}{}{folder:?}", context.arch));
         let state = context.cache.join("apt").join(&id[..16]);
         for folder in ["lists/partial", "archives/partial", "state", "provided"] {
             let folder = state.join(folder);
@@ -139,8 +94,7 @@ impl<'a> Archive<'a> {
             context,
             tools,
             state,
-            pool,
-            sources,
+            place,
         })
     }
 
@@ -150,33 +104,38 @@ impl<'a> Archive<'a> {
             .sandbox(self.tools)
             .give(&self.state, inside::WORK)
             .env("APT_CONFIG", "/work/apt.conf");
-        match &self.pool {
-            Some(pool) => sandbox.show(pool, inside::POOL),
-            None => sandbox.network(),
+        match &self.place {
+            Place::Pool { folder, .. } => sandbox.show(folder, inside::POOL),
+            Place::Network => sandbox.network(),
         }
     }
 
-    /// Fetches the package lists, unless they are fresh or there is no network to fetch them from.
+    /// Reads the package lists: those of the network once in ten minutes and not without a network, those of a
+    /// folder when its packages have changed.
     pub fn update(&self, runner: &Runner) -> Result<(), Problem> {
-        let stamp = self.state.join("updated");
+        match &self.place {
+            Place::Network => self.update_from_network(runner),
+            Place::Pool { digest, .. } => self.update_from_pool(runner, digest),
+        }
+    }
+
+    fn update_from_network(&self, runner: &Runner) -> Result<(), Problem> {
+        let stamp = self.stamp();
         let age = stamp.metadata().and_then(|about| about.modified()).ok();
         let fresh = age
             .and_then(|at| SystemTime::now().duration_since(at).ok())
             .is_some_and(|age| age < FRESH);
-        let known = age.is_some() && self.pool.is_none();
+        let known = age.is_some();
         if known && (fresh || self.context.offline) {
             return Ok(());
         }
-        if self.context.offline && self.pool.is_none() {
-            return Err(Problem::Unmet(
-                "--offline, but the cache holds no package lists: build once with a network".to_owned(),
-            ));
+        if self.context.offline {
+            return Err(ArchiveError::OfflineWithoutLists.into());
         }
         runner.bar().message("fetching package lists");
-        let update = ["-q", "-o", "APT::Update::Error-Mode=any", "update"];
-        match runner.run(&mut self.sandbox().command("apt-get", update)) {
-            Ok(()) => fs::write(&stamp, &self.sources).map_err(Problem::io("write", &stamp)),
-            Err(Problem::Tool { tail, .. }) if known => {
+        match self.read_lists(runner) {
+            Ok(()) => fs::write(&stamp, "").map_err(Problem::io("write", &stamp)),
+            Err(Problem::Tool(ToolFailure { tail, .. })) if known => {
                 let why = tail
                     .iter()
                     .rev()
@@ -191,6 +150,28 @@ impl<'a> Archive<'a> {
             }
             Err(problem) => Err(problem),
         }
+    }
+
+    fn update_from_pool(&self, runner: &Runner, digest: &str) -> Result<(), Problem> {
+        let stamp = self.stamp();
+        if fs::read_to_string(&stamp).is_ok_and(|known| known == digest) {
+            return Ok(());
+        }
+        // Half-read lists are nobody's.
+        remove(&stamp)?;
+        runner.bar().message("reading package lists");
+        self.read_lists(runner)?;
+        fs::write(&stamp, digest).map_err(Problem::io("write", &stamp))
+    }
+
+    /// Says of which packages, or when, the lists were read.
+    fn stamp(&self) -> PathBuf {
+        self.state.join("updated")
+    }
+
+    fn read_lists(&self, runner: &Runner) -> Result<(), Problem> {
+        let update = ["-q", "-o", "APT::Update::Error-Mode=any", "update"];
+        runner.run(&mut self.sandbox().command("apt-get", update))
     }
 
     /// Everything that installing `packages` on an empty system takes.
@@ -223,16 +204,8 @@ impl<'a> Archive<'a> {
         }
         let total = missing.iter().map(|deb| deb.size).sum::<u64>();
         if self.context.offline {
-            let names = missing
-                .iter()
-                .take(8)
-                .map(|deb| deb.file.as_str())
-                .collect::<Vec<_>>()
-                .join(", ");
-            return Err(Problem::Unmet(format!(
-                "--offline, but the cache lacks {} packages: {names}",
-                missing.len()
-            )));
+            let files = missing.iter().map(|deb| deb.file.clone()).collect();
+            return Err(ArchiveError::OfflineWithoutPackages { files }.into());
         }
         let incoming = store.join(format!("incoming-{}", std::process::id()));
         remove(&incoming)?;
@@ -286,10 +259,13 @@ impl<'a> Archive<'a> {
             let path = incoming.join(&deb.file);
             let found = digest_file(&path)?;
             if found != deb.package.sha256 {
-                return Err(Problem::Unmet(format!(
-                    "{}: SHA-256 is {found}, not {}; clear the cache with `sigmavault-image clean --cache` and build again",
-                    deb.file, deb.package.sha256
-                )));
+                let (file, expected) = (deb.file.clone(), deb.package.sha256.clone());
+                return Err(ArchiveError::WrongDigest {
+                    file,
+                    found,
+                    expected,
+                }
+                .into());
             }
             let target = store.join(&deb.file);
             fs::rename(&path, &target).map_err(Problem::io("rename to", &target))?;
@@ -360,15 +336,16 @@ fn mirrors(context: &Context, runner: &Runner) -> Result<(String, String), Probl
     let mut lines = text.lines().map(str::to_owned);
     match (lines.next(), lines.next()) {
         (Some(main), Some(security)) => Ok((main, security)),
-        _ => Err(Problem::Unmet(
-            "no Debian archive is known here; name one with --mirror URL".to_owned(),
-        )),
+        _ => Err(ArchiveError::NoMirror.into()),
     }
 }
 
 /// One line of `apt-get --print-uris`: `'URI' FILE SIZE SHA256:HASH`.
-fn parse_uri(line: &str) -> Result<Deb, Problem> {
-    let bad = || Problem::Unmet(format!("apt printed a line that is not understood: {line}"));
+fn parse_uri(line: &str) -> Result<Deb, InternalError> {
+    let bad = || InternalError::ToolOutput {
+        tool: "apt-get",
+        line: line.to_owned(),
+    };
     let rest = line
         .strip_prefix('\'')
         .and_then(|rest| rest.split_once("' "))
@@ -399,37 +376,6 @@ fn parse_uri(line: &str) -> Result<Deb, Problem> {
     })
 }
 
-/// Makes a Debian archive in `folder` that holds exactly these packages, linked from `store`.
-pub fn write_pool(
-    context: &Context,
-    runner: &Runner,
-    tools: &Path,
-    debs: &[Deb],
-    store: &Path,
-    folder: &Path,
-) -> Result<(), Problem> {
-    let files = folder.join("debs");
-    fs::create_dir_all(&files).map_err(Problem::io("make the folder", &files))?;
-    for deb in debs {
-        let (from, to) = (store.join(&deb.file), files.join(&deb.file));
-        if fs::hard_link(&from, &to).is_err() && !to.exists() {
-            fs::copy(&from, &to).map_err(Problem::io("copy", &from))?;
-        }
-    }
-    runner.bar().message("indexing packages");
-    let (suite, arch) = (&context.image.suite, context.arch);
-    let script = format!(
-        "cd {pool}; mkdir -p dists/{suite}/main/binary-{arch}
-        apt-ftparchive --md5 --no-sha1 --no-sha512 packages debs >dists/{suite}/main/binary-{arch}/Packages
-        apt-ftparchive -o APT::FTPArchive::Release::Suite={suite} -o APT::FTPArchive::Release::Codename={suite} \\
-            -o APT::FTPArchive::Release::Components=main -o APT::FTPArchive::Release::Architectures={arch} \\
-            release dists/{suite} >/tmp/Release
-        cp /tmp/Release dists/{suite}/Release",
-        pool = inside::POOL
-    );
-    runner.run(&mut context.sandbox(tools).give(folder, inside::POOL).script(&script))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -458,22 +404,5 @@ mod tests {
         ] {
             assert!(parse_uri(line).is_err(), "{line}");
         }
-    }
-
-    #[test]
-    fn a_digest_does_not_depend_on_order() {
-        let deb = |name: &str| {
-            Deb::from(&Package {
-                name: name.into(),
-                version: "1".into(),
-                arch: "all".into(),
-                sha256: digest(name),
-            })
-        };
-        assert_eq!(
-            DebSet(vec![deb("a"), deb("b")]).digest(),
-            DebSet(vec![deb("b"), deb("a")]).digest()
-        );
-        assert_ne!(DebSet(vec![deb("a")]).digest(), DebSet(vec![deb("b")]).digest());
     }
 }

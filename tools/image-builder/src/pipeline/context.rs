@@ -9,6 +9,7 @@ use super::key::Inputs;
 use super::run::{Interrupt, Runner};
 use super::sandbox::Sandbox;
 use super::store::{Lookup, Store};
+use super::timings::Timings;
 use crate::profile::{Arch, Profile};
 use crate::progress::Progress;
 
@@ -54,7 +55,7 @@ pub struct Context {
     /// Stage results.
     pub store: Store,
     /// What took how long.
-    pub timings: super::report::Timings,
+    pub timings: Timings,
 }
 
 impl Context {

@@ -1,13 +1,12 @@
 //! `image/image.lock`: every Debian package of the tools tree and of each image, with version and SHA-256.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::fs;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::error::Problem;
+use super::error::{EntryFault, InputError, InternalError, Problem};
 use crate::manifest::Package;
 
 /// First lines of the file.
@@ -30,42 +29,14 @@ struct Section {
     packages: Vec<String>,
 }
 
-/// One difference between two sets of packages.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "change", rename_all = "kebab-case")]
-pub enum Moved {
-    /// Only in the second.
-    Added(Package),
-    /// Only in the first.
-    Removed(Package),
-    /// In both, not the same.
-    Changed {
-        /// In the first.
-        from: Package,
-        /// In the second.
-        to: Package,
-    },
-}
-
-impl fmt::Display for Moved {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Added(new) => write!(f, "+ {} {}", new.name, new.version),
-            Self::Removed(old) => write!(f, "- {} {}", old.name, old.version),
-            Self::Changed { from, to } if from.version == to.version => {
-                write!(f, "! {} {}: same version, other content", from.name, from.version)
-            }
-            Self::Changed { from, to } => write!(f, "~ {} {} -> {}", from.name, from.version, to.version),
-        }
-    }
-}
-
 impl Lock {
     /// Reads it; a missing file is an empty lock.
     pub fn read(path: &Path) -> Result<Self, Problem> {
         match fs::read_to_string(path) {
-            Ok(text) => toml::from_str(&text)
-                .map_err(|error| Problem::Unmet(format!("{} is not a lock file: {error}", path.display()))),
+            Ok(text) => Ok(toml::from_str(&text).map_err(|reason| InputError::LockFile {
+                path: path.to_owned(),
+                reason,
+            })?),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(Problem::io("read", path)(error)),
         }
@@ -73,17 +44,17 @@ impl Lock {
 
     /// Writes it whole or not at all.
     pub fn write(&self, path: &Path) -> Result<(), Problem> {
-        let text = toml::to_string_pretty(self).map_err(|error| Problem::Unmet(error.to_string()))?;
+        let text = toml::to_string_pretty(self).map_err(InternalError::Toml)?;
         write_whole(path, format!("{HEADER}{text}").as_bytes())
     }
 
     /// Packages of the tools tree.
-    pub fn tools(&self) -> Result<Vec<Package>, Problem> {
+    pub fn tools(&self) -> Result<Vec<Package>, InputError> {
         self.tools.packages.iter().map(|line| parse(line)).collect()
     }
 
     /// Packages of a profile's image; `None` when the lock does not have it.
-    pub fn image(&self, name: &str) -> Result<Option<Vec<Package>>, Problem> {
+    pub fn image(&self, name: &str) -> Result<Option<Vec<Package>>, InputError> {
         let section = self.image.get(name);
         section
             .map(|section| section.packages.iter().map(|line| parse(line)).collect())
@@ -118,34 +89,6 @@ impl Section {
     }
 }
 
-/// What differs, by package name.
-pub fn moved(from: &[Package], to: &[Package]) -> Vec<Moved> {
-    let index = |packages: &[Package]| {
-        let pairs = packages
-            .iter()
-            .map(|package| ((package.name.clone(), package.arch.clone()), package.clone()));
-        pairs.collect::<BTreeMap<_, _>>()
-    };
-    let (from, to) = (index(from), index(to));
-    let mut moved = Vec::new();
-    for (name, old) in &from {
-        match to.get(name) {
-            None => moved.push(Moved::Removed(old.clone())),
-            Some(new) if new != old => moved.push(Moved::Changed {
-                from: old.clone(),
-                to: new.clone(),
-            }),
-            Some(_) => {}
-        }
-    }
-    moved.extend(
-        to.iter()
-            .filter(|(name, _)| !from.contains_key(*name))
-            .map(|(_, new)| Moved::Added(new.clone())),
-    );
-    moved
-}
-
 /// Writes a file so that its name never stands for a part of it.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
@@ -155,17 +98,17 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
     fs::rename(&new, path).map_err(Problem::io("rename to", path))
 }
 
-fn parse(line: &str) -> Result<Package, Problem> {
+fn parse(line: &str) -> Result<Package, InputError> {
+    let damaged = |fault| InputError::LockEntry { fault };
     let words = line.split(' ').collect::<Vec<_>>();
     let [name, version, arch, sha256] = words[..] else {
-        return Err(Problem::Unmet(format!(
-            "not a lock entry: `{line}`; it is `name version arch sha256`"
-        )));
+        return Err(damaged(EntryFault::Words(line.to_owned())));
     };
     if sha256.len() != 64 || !sha256.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(Problem::Unmet(format!(
-            "lock entry of {name}: `{sha256}` is not a SHA-256"
-        )));
+        return Err(damaged(EntryFault::Digest {
+            name: name.to_owned(),
+            found: sha256.to_owned(),
+        }));
     }
     Ok(Package {
         name: name.to_owned(),
@@ -204,17 +147,6 @@ mod tests {
             Some(vec![package("zfs", "2.3.9")])
         );
         assert_eq!(read.image("pc-gnome").unwrap(), None);
-    }
-
-    #[test]
-    fn differences_are_named() {
-        let from = [package("a", "1"), package("b", "1"), package("c", "1")];
-        let to = [package("a", "1"), package("b", "2"), package("d", "1")];
-        let lines = moved(&from, &to)
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>();
-        assert_eq!(lines, ["~ b 1 -> 2", "- c 1", "+ d 1"]);
     }
 
     #[test]

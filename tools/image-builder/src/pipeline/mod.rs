@@ -4,18 +4,23 @@
 mod admin;
 pub mod archive;
 mod build;
-pub mod checks;
 pub mod context;
+pub mod debs;
 pub mod error;
 pub mod key;
 pub mod lock;
+pub mod moved;
+mod parts;
+mod pool;
 pub mod report;
 pub mod resolve;
 mod results;
 pub mod run;
 pub mod sandbox;
+mod setup;
 pub mod stages;
 pub mod store;
+pub mod timings;
 
 pub use admin::{clean, lock};
 pub use build::build;

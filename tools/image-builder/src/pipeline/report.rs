@@ -1,53 +1,16 @@
-//! What a build leaves beside the ISO: manifest, SBOM, package lock, timings and checksums.
+//! What a build leaves beside the ISO: the build report, the bill of materials and checksums.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::context::Context;
-use super::error::Problem;
+use super::error::{BuildError, InputError, InternalError, Problem};
 use super::key::{digest, digest_file};
 use super::lock::write_whole;
+use super::timings::StageTime;
 use crate::manifest::{Manifest, Package};
-
-/// What one stage took.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct StageTime {
-    /// The stage.
-    pub stage: String,
-    /// Seconds.
-    pub seconds: f64,
-    /// Whether its result came from the cache.
-    pub cached: bool,
-    /// Bytes of its result.
-    pub bytes: u64,
-}
-
-/// Times of all stages so far; clones share them.
-#[derive(Debug, Clone, Default)]
-pub struct Timings(Arc<Mutex<Vec<StageTime>>>);
-
-impl Timings {
-    /// Adds a stage.
-    pub fn add(&self, stage: &str, took: Duration, cached: bool, bytes: u64) {
-        let seconds = (took.as_secs_f64() * 10.0).round() / 10.0;
-        let entry = StageTime {
-            stage: stage.to_owned(),
-            seconds,
-            cached,
-            bytes,
-        };
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
-    }
-
-    /// All of them, in the order they ended.
-    pub fn all(&self) -> Vec<StageTime> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
 
 /// The build report, `NAME.build.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -69,8 +32,16 @@ pub struct BuildReport {
     pub stages: Vec<StageTime>,
 }
 
+/// Prints it as JSON on standard output.
+pub fn print_json<T: Serialize>(value: &T) -> Result<(), BuildError> {
+    let text =
+        serde_json::to_string_pretty(value).map_err(|error| BuildError::setup(InternalError::Json(error)))?;
+    println!("{text}");
+    Ok(())
+}
+
 /// SPDX 2.3 document (ISO/IEC 5962) of Debian packages, firmware packages among them, and crates.
-pub fn sbom(context: &Context, manifest: &Manifest, crates: &[CrateEntry]) -> Result<String, Problem> {
+pub fn sbom(context: &Context, manifest: &Manifest, crates: &[CrateEntry]) -> Result<String, InternalError> {
     let debian = manifest
         .packages
         .iter()
@@ -96,7 +67,7 @@ pub fn sbom(context: &Context, manifest: &Manifest, crates: &[CrateEntry]) -> Re
         "creationInfo": {"created": rfc3339(manifest.source_date_epoch), "creators": [format!("Tool: sigmavault-image-{}", manifest.version)]},
         "packages": all, "relationships": relationships,
     });
-    let text = serde_json::to_string_pretty(&document).map_err(|error| Problem::Unmet(error.to_string()))?;
+    let text = serde_json::to_string_pretty(&document).map_err(InternalError::Json)?;
     Ok(format!("{text}\n"))
 }
 
@@ -148,13 +119,12 @@ pub struct CrateEntry {
 }
 
 /// Crates of `Cargo.lock` that the named packages reach.
-pub fn crates(lock: &str, roots: &[&str]) -> Result<Vec<CrateEntry>, Problem> {
+pub fn crates(lock: &str, roots: &[&str]) -> Result<Vec<CrateEntry>, InputError> {
     #[derive(Deserialize)]
     struct CargoLock {
         package: Vec<CrateEntry>,
     }
-    let lock: CargoLock =
-        toml::from_str(lock).map_err(|error| Problem::Unmet(format!("Cargo.lock: {error}")))?;
+    let lock: CargoLock = toml::from_str(lock).map_err(InputError::CargoLock)?;
     let mut reached = vec![false; lock.package.len()];
     let mut open = roots.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     while let Some(wanted) = open.pop() {

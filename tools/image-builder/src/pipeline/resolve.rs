@@ -2,11 +2,14 @@
 
 use std::time::Instant;
 
-use super::archive::{self, Archive, Deb, DebSet};
+use super::archive::Archive;
 use super::context::Context;
-use super::error::{BuildError, Problem};
+use super::debs::{Deb, DebSet};
+use super::error::{ArchiveError, BuildError, InputError, Problem};
 use super::key::digest_file;
-use super::lock::{Lock, moved};
+use super::lock::Lock;
+use super::moved::moved;
+use super::pool;
 use super::run;
 use super::stages::initrd;
 use super::stages::tools::Tools;
@@ -104,16 +107,13 @@ fn resolve_in(
     let initrd_set = archive.resolve(runner, &with(initrd::PACKAGES))?;
     // What the ZFS module is compiled from is unpacked, not installed: its own dependencies are in no lock.
     let zfs = match locked {
-        Some(locked) => ZfsSource::pick(locked, context.arch.name())?,
+        Some(locked) => ZfsSource::pick(locked, context.arch)?,
         None => {
             let headers = match context.arch {
                 Arch::Amd64 => "linux-headers-amd64",
                 Arch::Arm64 => "linux-headers-arm64",
             };
-            ZfsSource::pick(
-                &archive.resolve(runner, &[headers, "zfs-dkms"])?,
-                context.arch.name(),
-            )?
+            ZfsSource::pick(&archive.resolve(runner, &[headers, "zfs-dkms"])?, context.arch)?
         }
     };
     let mut all = [&base_set.0, &late, &initrd_set.0, &zfs.debs.0]
@@ -133,12 +133,10 @@ fn resolve_in(
 }
 
 /// Tools and image of the lock.
-pub fn locked_packages(context: &Context, lock: &Lock) -> Result<(Vec<Package>, Vec<Package>), Problem> {
+pub fn locked_packages(context: &Context, lock: &Lock) -> Result<(Vec<Package>, Vec<Package>), InputError> {
     let image = lock.image(&context.profile.name)?.ok_or_else(|| {
-        Problem::Unmet(format!(
-            "image/image.lock has no entry for profile {name}: run `sigmavault-image lock --update --profile {name}`",
-            name = context.profile.name
-        ))
+        let profile = context.profile.name.clone();
+        InputError::NotLocked { profile }
     })?;
     Ok((lock.tools()?, image))
 }
@@ -169,14 +167,12 @@ pub fn fetch_locked(
         let archive = Archive::network(context, &tools.root, &runner).map_err(wrap)?;
         archive.update(&runner).map_err(wrap)?;
         if let Err(problem) = archive.fetch(&runner, &missing, &store) {
-            let names = missing.iter().filter(|deb| !store.join(&deb.file).exists());
-            let names = names
-                .map(|deb| format!("\n    - {} {}", deb.package.name, deb.package.version))
-                .collect::<String>();
-            return Err(wrap(Problem::Unmet(format!(
-                "packages of image/image.lock that the archive no longer has, or has with other content:{names}\n  \
-                 try: `sigmavault-image lock --update`, or --mirror with an archive that keeps old versions\n  {problem}"
-            ))));
+            let gone = missing.iter().filter(|deb| !store.join(&deb.file).exists());
+            let error = ArchiveError::Gone {
+                packages: gone.map(|deb| deb.package.clone()).collect(),
+                cause: Box::new(problem),
+            };
+            return Err(wrap(error.into()));
         }
     }
     runner
@@ -193,16 +189,16 @@ fn resolve_alone(
     debs: Vec<Deb>,
 ) -> Result<Resolved, Problem> {
     let set = DebSet(debs);
-    let pool = context.cache.join("pool").join(&context.profile.name);
-    let mark = pool.join("digest");
+    let folder = context.cache.join("pool").join(&context.profile.name);
+    let mark = folder.join("digest");
     let digest = format!("{} {}", tools.key, set.digest());
     if std::fs::read_to_string(&mark).ok().as_deref() != Some(&digest) {
-        remove(&pool)?;
+        remove(&folder)?;
         let store = context.cache.join("debs");
-        archive::write_pool(context, runner, &tools.root, &set.0, &store, &pool)?;
+        pool::write(context, runner, &tools.root, &set.0, &store, &folder)?;
         std::fs::write(&mark, &digest).map_err(Problem::io("write", &mark))?;
     }
-    let archive = Archive::pool(context, &tools.root, &pool)?;
+    let archive = Archive::pool(context, &tools.root, &folder, &digest)?;
     archive.update(runner)?;
     resolve_in(context, &archive, runner, Some(&set))
 }
@@ -213,16 +209,10 @@ pub fn resolve_locked(context: &Context, tools: &Tools, image: &[Package]) -> Re
     let wrap = |problem| context.failed(&runner, "resolve", problem);
     let debs = image.iter().map(Deb::from).collect::<Vec<_>>();
     let resolved = resolve_alone(context, tools, &runner, debs).map_err(wrap)?;
-    let differs = moved(image, &resolved.all.packages());
-    if !differs.is_empty() {
-        let lines = differs
-            .iter()
-            .map(|line| format!("\n    {line}"))
-            .collect::<String>();
-        return Err(wrap(Problem::Unmet(format!(
-            "the image would differ from image/image.lock:{lines}\n  try: `sigmavault-image lock --update --profile {}`",
-            context.profile.name
-        ))));
+    let changes = moved(image, &resolved.all.packages());
+    if !changes.is_empty() {
+        let profile = context.profile.name.clone();
+        return Err(wrap(InputError::LockDiffers { profile, changes }.into()));
     }
     runner.bar().done("as locked");
     Ok(resolved)

@@ -4,25 +4,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::build::Parts;
 use super::context::Context;
-use super::error::{BuildError, Problem};
+use super::error::{BuildError, InternalError, Problem};
 use super::key::{digest, digest_file};
-use super::lock::{Lock, moved, write_whole};
+use super::lock::{Lock, write_whole};
+use super::moved::moved;
+use super::parts::Parts;
 use super::report::{self, BuildReport};
 use super::resolve::Resolved;
 use super::stages::tools::Tools;
+use super::stages::workspace::Workspace;
 use super::stages::{iso, root};
 use crate::manifest::{Manifest, Sizes};
-
-/// Roots of the crates that go into an image.
-const IMAGE_CRATES: [&str; 5] = [
-    "sigmavault-detector",
-    "sigmavault-installer",
-    "sigmavault-api",
-    "sigmavault-cli",
-    "sigmavault-ryzan",
-];
 
 pub fn write_results(
     context: &Context,
@@ -37,11 +30,12 @@ pub fn write_results(
     let text = fs::read_to_string(&cargo_lock)
         .map_err(Problem::io("read", &cargo_lock))
         .map_err(BuildError::Setup)?;
-    let crates = report::crates(&text, &IMAGE_CRATES).map_err(BuildError::Setup)?;
-    let sbom = report::sbom(context, &manifest, &crates).map_err(BuildError::Setup)?;
+    let workspace = Workspace::read(&context.source).map_err(BuildError::Setup)?;
+    let crates = report::crates(&text, &workspace.installed()).map_err(BuildError::setup)?;
+    let sbom = report::sbom(context, &manifest, &crates).map_err(BuildError::setup)?;
     let target = iso::path(context, out);
     let json = serde_json::to_string_pretty(&manifest)
-        .map_err(|error| BuildError::Setup(Problem::Unmet(error.to_string())))?;
+        .map_err(|error| BuildError::setup(InternalError::Json(error)))?;
     let texts = iso::texts(context)
         .iter()
         .map(|(_, path)| digest_file(path))
@@ -87,8 +81,7 @@ pub fn write_results(
             format!("{json}\n").as_bytes(),
         )?;
         write_whole(&out.join(format!("{name}.spdx.json")), sbom.as_bytes())?;
-        let text =
-            serde_json::to_string_pretty(&report).map_err(|error| Problem::Unmet(error.to_string()))?;
+        let text = serde_json::to_string_pretty(&report).map_err(InternalError::Json)?;
         write_whole(&report_path, format!("{text}\n").as_bytes())?;
         report::checksums(
             out,

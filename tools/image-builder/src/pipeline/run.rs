@@ -4,13 +4,13 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{BufRead, BufReader, PipeReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::error::{Problem, hint};
+use super::error::{Ending, EnvironmentError, Problem, ToolFailure};
 use crate::progress::StageBar;
 
 /// Lines of output that an error repeats.
@@ -114,15 +114,13 @@ impl Runner {
         let tool = tool_name(command);
         let text = command_text(command);
         self.note(&format!("$ {text}"));
-        let failed = |status: String, tail: Vec<String>| Problem::Tool {
+        let failed = |ending: Ending, tail: Vec<String>| ToolFailure {
             tool: tool.clone(),
-            status,
-            hint: hint(&tail),
+            ending,
             tail,
             command: text.clone(),
         };
-        let (reader, writer) =
-            std::io::pipe().map_err(|error| failed(format!("cannot be started: {error}"), Vec::new()))?;
+        let (reader, writer) = std::io::pipe().map_err(EnvironmentError::Pipe)?;
         let stdout = if keep {
             Stdio::piped()
         } else {
@@ -131,7 +129,7 @@ impl Runner {
         command.stdin(Stdio::null()).stdout(stdout).stderr(writer);
         let mut child = command
             .spawn()
-            .map_err(|error| failed(format!("cannot be started: {error}"), Vec::new()))?;
+            .map_err(|error| failed(Ending::NotStarted(error), Vec::new()))?;
         // The command keeps copies of the pipe's writing end: without this the reader never sees the end.
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let kept = child.stdout.take().map(|mut out| {
@@ -157,18 +155,18 @@ impl Runner {
         }
         let status = child
             .wait()
-            .map_err(|error| failed(format!("was lost: {error}"), Vec::new()))?;
+            .map_err(|error| failed(Ending::Lost(error), Vec::new()))?;
         self.check()?;
         if !status.success() {
-            return Err(failed(ending(status), tail.into()));
+            return Err(failed(Ending::Failed(status), tail.into()).into());
         }
         let bytes = match kept.map(std::thread::JoinHandle::join) {
             Some(Ok(Ok(bytes))) => bytes,
             None => Vec::new(),
-            Some(_) => return Err(failed("closed its output early".to_owned(), tail.into())),
+            Some(_) => return Err(failed(Ending::OutputClosed, tail.into()).into()),
         };
-        String::from_utf8(bytes)
-            .map_err(|_| failed("printed something that is not UTF-8".to_owned(), tail.into()))
+        let text = String::from_utf8(bytes).map_err(|_| failed(Ending::NotText, tail.into()))?;
+        Ok(text)
     }
 
     fn take(&self, line: String, tail: &mut VecDeque<String>) {
@@ -185,11 +183,8 @@ impl Runner {
     }
 }
 
-fn writer_clone(writer: &std::io::PipeWriter) -> Result<Stdio, Problem> {
-    let clone = writer
-        .try_clone()
-        .map_err(|error| Problem::Unmet(format!("cannot open a pipe: {error}")))?;
-    Ok(clone.into())
+fn writer_clone(writer: &std::io::PipeWriter) -> Result<Stdio, EnvironmentError> {
+    Ok(writer.try_clone().map_err(EnvironmentError::Pipe)?.into())
 }
 
 /// Sends each line, ended by a newline or a carriage return, without terminal colours.
@@ -215,13 +210,6 @@ fn forward(reader: PipeReader, lines: &mpsc::Sender<String>) {
 
 fn text_of(bytes: &[u8]) -> String {
     console::strip_ansi_codes(&String::from_utf8_lossy(bytes)).into_owned()
-}
-
-fn ending(status: ExitStatus) -> String {
-    match status.code() {
-        Some(code) => format!("ended with exit code {code}"),
-        None => format!("was ended by a signal ({status})"),
-    }
 }
 
 /// The program that does the work: what stands behind `--` in a sandbox's command line.
@@ -287,13 +275,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let runner = runner(folder.path(), Interrupt::default());
         let error = runner.run(&mut sh("seq 100; exit 3")).unwrap_err();
-        let Problem::Tool {
-            tool, status, tail, ..
-        } = error
+        let Problem::Tool(ToolFailure {
+            tool, ending, tail, ..
+        }) = error
         else {
             panic!("{error}")
         };
-        assert_eq!((tool.as_str(), status.as_str()), ("sh", "ended with exit code 3"));
+        assert_eq!(
+            (tool.as_str(), ending.to_string().as_str()),
+            ("sh", "ended with exit code 3")
+        );
         assert_eq!(tail.len(), 15);
         assert_eq!(tail.last().map(String::as_str), Some("100"));
     }

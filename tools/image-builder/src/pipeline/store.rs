@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::error::Problem;
+use super::error::{InternalError, Problem};
 use super::key::Inputs;
 
 /// Results kept per stage and variant: the present one and the one before.
@@ -78,7 +78,7 @@ impl Store {
     pub fn finished(&self, stage: &str, variant: &str, inputs: &Inputs) -> Result<(), Problem> {
         let folder = self.folder(stage, variant);
         let path = folder.join("last.json");
-        let text = serde_json::to_string_pretty(inputs).map_err(|error| Problem::Unmet(error.to_string()))?;
+        let text = serde_json::to_string_pretty(inputs).map_err(InternalError::Json)?;
         fs::write(&path, text).map_err(Problem::io("write", &path))?;
         let mut results = Vec::new();
         for entry in folder.read_dir().map_err(Problem::io("list", &folder))? {

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::error::{Fault, FaultKind};
 use super::schema::{self, KEYS, Key, Kind, Shape};
-use super::{Fault, FaultKind};
 
 /// A value as text, and the line it stands on.
 #[derive(Debug, Clone, PartialEq, Eq)]

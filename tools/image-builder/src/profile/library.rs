@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::error::{Fault, FaultKind, ProfileError};
 use super::layer::{Item, Layer};
+use super::resolved::{Boot, Budget, Drivers, Firmware, Kernel, Model, Profile, System, Vm};
 use super::schema::{self, Inherit, KEYS, Key};
-use super::{
-    Arch, Boot, BootFirmware, Budget, Desktop, Drivers, Fault, FaultKind, Firmware, Kernel, KernelSource,
-    Medium, Model, Profile, ProfileError, System, Tier, Vm,
-};
+use super::values::{Arch, BootFirmware, Desktop, KernelSource, Medium, Tier};
 
 /// Every profile file of a folder.
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
 //! Every key a profile may have: its section, what it holds and how it is inherited.
 
-use super::{Arch, BootFirmware, Desktop, KernelSource, Medium, Tier};
+use super::values::{Arch, BootFirmware, Desktop, KernelSource, Medium, Tier};
 
 /// Whether a key holds one value or a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

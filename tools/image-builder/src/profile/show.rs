@@ -7,9 +7,10 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
+use super::error::ProfileError;
 use super::library::{Library, Resolved};
+use super::resolved::Profile;
 use super::schema::KEYS;
-use super::{Profile, ProfileError};
 use crate::cli::{Global, ProfilesAction, ProfilesArgs, ShowFormat};
 use crate::source;
 

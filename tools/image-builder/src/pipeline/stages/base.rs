@@ -7,10 +7,11 @@ use std::fs;
 use std::path::Path;
 
 use super::tools::Tools;
-use crate::pipeline::archive::{self, DebSet};
 use crate::pipeline::context::Context;
+use crate::pipeline::debs::DebSet;
 use crate::pipeline::error::{BuildError, Problem};
 use crate::pipeline::key::Inputs;
+use crate::pipeline::pool;
 use crate::pipeline::run::Runner;
 use crate::pipeline::sandbox::inside;
 use crate::pipeline::store::remove;
@@ -52,14 +53,14 @@ fn run_mkosi(
     runner: &Runner,
     folder: &Path,
 ) -> Result<(), Problem> {
-    let pool = folder.join("pool");
-    archive::write_pool(
+    let packages = folder.join("pool");
+    pool::write(
         context,
         runner,
         &tools.root,
         &tree.debs.0,
         &context.cache.join("debs"),
-        &pool,
+        &packages,
     )?;
     let work = folder.join("work");
     for name in ["mkosi", "cache", "workspace"] {
@@ -73,14 +74,14 @@ fn run_mkosi(
     let sandbox = context
         .sandbox(&tools.root)
         .devices()
-        .show(&pool, inside::POOL)
+        .show(&packages, inside::POOL)
         .give(folder, inside::WORK)
         .chdir("/work/work/mkosi");
     runner.run(&mut sandbox.command("mkosi", ["--directory", "/work/work/mkosi", "build"]))?;
     let made = out.join("tree");
     let target = folder.join("tree");
     fs::rename(&made, &target).map_err(Problem::io("rename to", &target))?;
-    for leftover in [&pool, &work, &out] {
+    for leftover in [&packages, &work, &out] {
         remove(leftover)?;
     }
     Ok(())

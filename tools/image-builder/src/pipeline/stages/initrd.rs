@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::base::Tree;
 use super::tools::Tools;
-use crate::pipeline::archive::DebSet;
 use crate::pipeline::context::Context;
+use crate::pipeline::debs::DebSet;
 use crate::pipeline::error::{BuildError, Problem};
 use crate::pipeline::key::Inputs;
 use crate::pipeline::sandbox::inside;

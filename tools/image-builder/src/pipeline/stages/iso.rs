@@ -9,7 +9,7 @@ use super::tools::Tools;
 use crate::gpt::{self, PartitionEdit};
 use crate::manifest::Manifest;
 use crate::pipeline::context::Context;
-use crate::pipeline::error::{BuildError, Problem};
+use crate::pipeline::error::{Budgeted, BuildError, InputError, InternalError, Problem};
 use crate::pipeline::run::Runner;
 use crate::pipeline::sandbox::inside;
 use crate::pipeline::store::remove;
@@ -118,12 +118,16 @@ const READ_ONLY: u64 = 1 << 60;
 fn budget(context: &Context, image: &Path) -> Result<(), Problem> {
     let size = image.metadata().map_err(Problem::io("read", image))?.len();
     match context.profile.iso_budget() {
-        Some(budget) if size > budget => Err(Problem::Unmet(format!(
-            "the ISO has {} MiB, its budget (budget.iso-mib of profile {}) is {} MiB",
-            size >> 20,
-            context.profile.name,
-            budget >> 20
-        ))),
+        Some(budget) if size > budget => {
+            let (what, profile) = (Budgeted::Iso, context.profile.name.clone());
+            Err(InputError::OverBudget {
+                what,
+                size,
+                budget,
+                profile,
+            }
+            .into())
+        }
         _ => Ok(()),
     }
 }
@@ -136,8 +140,7 @@ fn write_tree(context: &Context, parts: &Parts, bios: bool, tree: &Path) -> Resu
         fs::create_dir_all(parent).map_err(Problem::io("make the folder", parent))?;
         fs::write(&path, bytes).map_err(Problem::io("write", &path))
     };
-    let json =
-        serde_json::to_string_pretty(parts.manifest).map_err(|error| Problem::Unmet(error.to_string()))?;
+    let json = serde_json::to_string_pretty(parts.manifest).map_err(InternalError::Json)?;
     put("sigmavault/manifest.json", format!("{json}\n").as_bytes())?;
     put("sigmavault/sbom.spdx.json", parts.sbom.as_bytes())?;
     for (name, path) in texts(context) {

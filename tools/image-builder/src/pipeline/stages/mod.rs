@@ -1,12 +1,14 @@
-//! The stages, in the order in which they need each other: [`tools`], [`packages`] (ours), [`zfs`],
-//! [`base`] and [`initrd`] (Debian's), [`root`], [`boot`], [`iso`].
+//! The stages, in the order in which they need each other: [`tools`], [`packages`] (ours, of [`workspace`]), [`zfs`],
+//! [`base`] and [`initrd`] (Debian's), [`root`] with its [`checks`], [`boot`], [`iso`].
 
 pub mod base;
 pub mod boot;
+pub mod checks;
 pub mod deb;
 pub mod initrd;
 pub mod iso;
 pub mod packages;
 pub mod root;
 pub mod tools;
+pub mod workspace;
 pub mod zfs;

@@ -7,21 +7,18 @@ use serde::Deserialize;
 
 use super::deb::{self, DebSource};
 use super::tools::Tools;
+use super::workspace::Workspace;
 use crate::pipeline::context::Context;
-use crate::pipeline::error::{BuildError, Problem};
+use crate::pipeline::error::{BuildError, InputError, InternalError, Problem};
 use crate::pipeline::key::Inputs;
 use crate::pipeline::run::Runner;
 use crate::pipeline::sandbox::{Sandbox, inside};
 use crate::profile::{Arch, Desktop};
 
-/// What of the source tree goes into our packages. The image builder itself does not.
-const SOURCES: &[&str] = &[
+/// What of the source tree goes into our packages beside the crates.
+const SOURCES: [&str; 5] = [
     "Cargo.toml",
     "Cargo.lock",
-    "firstboot",
-    "tools/cli",
-    "tools/daemons",
-    "tools/libs",
     "units",
     "image/overlay",
     "image/overlay-gnome",
@@ -61,11 +58,13 @@ pub fn make(context: &Context, tools: &Tools) -> Result<PathBuf, BuildError> {
     let mut inputs = Inputs::recipe(1)
         .with("tools", &tools.key)
         .with("desktop", context.profile.system.desktop.name());
-    for name in SOURCES {
+    let workspace = Workspace::read(&context.source).map_err(BuildError::Setup)?;
+    let crates = workspace.sources();
+    for name in SOURCES.into_iter().map(Path::new).chain(crates) {
         let path = context.source.join(name);
-        if path.exists() {
-            inputs = inputs.with_path(name, &path).map_err(BuildError::Setup)?;
-        }
+        inputs = inputs
+            .with_path(&name.to_string_lossy(), &path)
+            .map_err(BuildError::Setup)?;
     }
     let variant = format!("{}-{}", context.arch, context.profile.system.desktop);
     context.stage("packages", &variant, &inputs, |runner, folder| {
@@ -141,8 +140,7 @@ fn packaged_crates(runner: &Runner, sandbox: &Sandbox) -> Result<Vec<(Crate, Deb
         "cargo",
         ["metadata", "--no-deps", "--locked", "--format-version", "1"],
     ))?;
-    let metadata: Metadata =
-        serde_json::from_str(&text).map_err(|error| Problem::Unmet(format!("cargo metadata: {error}")))?;
+    let metadata: Metadata = serde_json::from_str(&text).map_err(InternalError::CargoMetadata)?;
     let mut crates = Vec::new();
     for mut package in metadata.packages {
         if let Some(table) = package.metadata.take().and_then(|metadata| metadata.deb) {
@@ -157,7 +155,7 @@ fn crate_package(
     package: &Crate,
     table: &DebTable,
     release: &Path,
-) -> Result<DebSource, Problem> {
+) -> Result<DebSource, InputError> {
     let inside_source = package.manifest_path.parent().unwrap_or(Path::new("/"));
     let folder = context.source.join(
         inside_source
@@ -179,11 +177,9 @@ fn crate_package(
         } else {
             to.clone()
         };
-        let mode = u32::from_str_radix(mode, 8).map_err(|_| {
-            Problem::Unmet(format!(
-                "{}: `{mode}` is not a file mode",
-                package.manifest_path.display()
-            ))
+        let mode = u32::from_str_radix(mode, 8).map_err(|_| InputError::AssetMode {
+            manifest: package.manifest_path.clone(),
+            mode: mode.clone(),
         })?;
         files.push((source, target.trim_start_matches('/').to_owned(), mode));
     }

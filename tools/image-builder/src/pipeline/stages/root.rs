@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
+use super::checks;
 use super::tools::Tools;
 use crate::manifest::Package;
-use crate::pipeline::archive::Deb;
-use crate::pipeline::checks;
 use crate::pipeline::context::Context;
-use crate::pipeline::error::{BuildError, Problem};
+use crate::pipeline::debs::Deb;
+use crate::pipeline::error::{Budgeted, BuildError, EnvironmentError, InputError, InternalError, Problem};
 use crate::pipeline::key::Inputs;
 use crate::pipeline::run::Runner;
 use crate::pipeline::sandbox::{Sandbox, inside};
@@ -113,11 +113,16 @@ impl Overlay {
             upper.display(),
             work.display()
         );
-        mount(Some("overlay"), &merged, Some("overlay"), MsFlags::empty(), Some(options.as_str())).map_err(|error| {
-            Problem::Unmet(format!(
-                "cannot mount an overlay on {}: {error}\n  try: a cache on ext4, xfs or btrfs with --cache, outside of a container",
-                merged.display()
-            ))
+        mount(
+            Some("overlay"),
+            &merged,
+            Some("overlay"),
+            MsFlags::empty(),
+            Some(options.as_str()),
+        )
+        .map_err(|errno| EnvironmentError::Overlay {
+            path: merged.clone(),
+            errno,
         })?;
         Ok(Self { merged })
     }
@@ -324,12 +329,16 @@ fn seal(
     let path = folder.join("root.erofs");
     let size = path.metadata().map_err(Problem::io("read", &path))?.len();
     match context.profile.root_budget() {
-        Some(budget) if size > budget => Err(Problem::Unmet(format!(
-            "the root file system has {} MiB, its budget (budget.root-mib of profile {}) is {} MiB",
-            size >> 20,
-            context.profile.name,
-            budget >> 20
-        ))),
+        Some(budget) if size > budget => {
+            let (what, profile) = (Budgeted::Root, context.profile.name.clone());
+            Err(InputError::OverBudget {
+                what,
+                size,
+                budget,
+                profile,
+            }
+            .into())
+        }
         _ => Ok(size),
     }
 }
@@ -383,10 +392,12 @@ pub fn packages(
             (Some(known), _) => known.sha256.clone(),
             (None, Some((_, sha256))) => sha256.clone(),
             (None, None) => {
-                return Err(Problem::Unmet(format!(
-                    "{name} {version} is in the root of {}, but was not resolved for it",
-                    context.profile.name
-                )));
+                return Err(InternalError::NotResolved {
+                    name: name.to_owned(),
+                    version: version.to_owned(),
+                    profile: context.profile.name.clone(),
+                }
+                .into());
             }
         };
         packages.push(package);

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::manifest::Package;
-use crate::pipeline::archive::Deb;
 use crate::pipeline::context::Context;
-use crate::pipeline::error::{BuildError, Problem};
+use crate::pipeline::debs::Deb;
+use crate::pipeline::error::{ArchiveError, BuildError, EnvironmentError, InternalError, Problem};
 use crate::pipeline::key::{digest, digest_file};
 use crate::pipeline::lock::write_whole;
 use crate::pipeline::run::Runner;
@@ -58,10 +58,7 @@ pub fn existing(source: &Path, cache: &Path) -> Result<PathBuf, Problem> {
     if root.exists() {
         return Ok(root);
     }
-    Err(Problem::Unmet(format!(
-        "there is no tools tree in {}: run ./ci/setup, or build an image",
-        root.display()
-    )))
+    Err(EnvironmentError::NoToolsTree(root).into())
 }
 
 /// What the tree is made from. `ci/setup` computes the same from the same bytes.
@@ -77,9 +74,7 @@ fn recipe(source: &Path) -> Result<String, Problem> {
 
 fn make(context: &Context, runner: &Runner, root: &Path, locked: Option<&[Package]>) -> Result<(), Problem> {
     if context.offline && locked.is_none() {
-        return Err(Problem::Unmet(
-            "--offline, but the cache holds no tools tree: build once with a network".to_owned(),
-        ));
+        return Err(ArchiveError::OfflineWithoutTools.into());
     }
     let debs = context.cache.join("debs");
     let mut command = Command::new(context.image_path("tools-tree/make"));
@@ -142,9 +137,8 @@ fn installed(context: &Context, runner: &Runner, root: &Path) -> Result<Vec<Pack
     for line in text.lines() {
         let words = line.split(' ').collect::<Vec<_>>();
         let [name, version, arch] = words[..] else {
-            return Err(Problem::Unmet(format!(
-                "dpkg-query printed a line that is not understood: {line}"
-            )));
+            let (tool, line) = ("dpkg-query", line.to_owned());
+            return Err(InternalError::ToolOutput { tool, line }.into());
         };
         let mut package = Package {
             name: name.to_owned(),
@@ -156,7 +150,7 @@ fn installed(context: &Context, runner: &Runner, root: &Path) -> Result<Vec<Pack
         packages.push(package);
     }
     packages.sort();
-    let text = serde_json::to_string(&packages).map_err(|error| Problem::Unmet(error.to_string()))?;
+    let text = serde_json::to_string(&packages).map_err(InternalError::Json)?;
     write_whole(&list, text.as_bytes())?;
     Ok(packages)
 }

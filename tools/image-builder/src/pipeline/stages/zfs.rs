@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 
 use super::deb::{self, DebSource};
 use super::tools::Tools;
-use crate::pipeline::archive::{Deb, DebSet};
 use crate::pipeline::context::Context;
-use crate::pipeline::error::{BuildError, Problem};
+use crate::pipeline::debs::{Deb, DebSet};
+use crate::pipeline::error::{ArchiveError, BuildError, InputError, InternalError, Problem};
 use crate::pipeline::key::Inputs;
 use crate::pipeline::run::Runner;
 use crate::pipeline::sandbox::inside;
+use crate::profile::Arch;
 
 /// What the modules are made from.
 #[derive(Debug)]
@@ -26,7 +27,7 @@ pub struct ZfsSource {
 
 impl ZfsSource {
     /// Picks the packages out of what `linux-headers-ARCH` and `zfs-dkms` bring.
-    pub fn pick(resolved: &DebSet, arch: &str) -> Result<Self, Problem> {
+    pub fn pick(resolved: &DebSet, arch: Arch) -> Result<Self, ArchiveError> {
         let needed = |deb: &&Deb| {
             let name = deb.package.name.as_str();
             name.starts_with("linux-headers-") || name.starts_with("linux-kbuild-") || name == "zfs-dkms"
@@ -37,11 +38,10 @@ impl ZfsSource {
             let name = deb.package.name.strip_prefix("linux-headers-")?;
             (name.ends_with(&format!("-{arch}")) && deb.package.name != meta).then(|| name.to_owned())
         };
-        let kernel = debs.iter().find_map(release).ok_or_else(|| {
-            Problem::Unmet(format!(
-                "the archive has no kernel headers for {arch} to compile the ZFS module with"
-            ))
-        })?;
+        let kernel = debs
+            .iter()
+            .find_map(release)
+            .ok_or(ArchiveError::NoKernelHeaders { arch })?;
         Ok(Self {
             kernel,
             debs: DebSet(debs),
@@ -165,15 +165,11 @@ fn check_kernel(kernel: &str, meta: &Path) -> Result<(), Problem> {
         .find_map(|line| line.strip_prefix("Linux-Maximum:"))
         .map(str::trim);
     let Some(maximum) = maximum else {
-        return Err(Problem::Unmet(format!(
-            "{}: no Linux-Maximum line",
-            meta.display()
-        )));
+        return Err(InternalError::NoLinuxMaximum(meta.to_owned()).into());
     };
     if release(kernel) > release(maximum) {
-        return Err(Problem::Unmet(format!(
-            "this OpenZFS supports Linux up to {maximum}, the kernel is {kernel}: choose `kernel.source = \"stable\"` in the profile"
-        )));
+        let (kernel, maximum) = (kernel.to_owned(), maximum.to_owned());
+        return Err(InputError::KernelTooNew { kernel, maximum }.into());
     }
     Ok(())
 }

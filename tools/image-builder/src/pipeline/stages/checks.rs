@@ -5,11 +5,11 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use super::context::Context;
-use super::error::Problem;
-use super::run::Runner;
-use super::sandbox::inside;
-use super::stages::tools::Tools;
+use super::tools::Tools;
+use crate::pipeline::context::Context;
+use crate::pipeline::error::{InputError, Problem};
+use crate::pipeline::run::Runner;
+use crate::pipeline::sandbox::inside;
 
 /// What a check looks at.
 #[derive(Debug)]
@@ -57,15 +57,7 @@ pub fn run(
     for fault in &faults {
         runner.note(&format!("fault: {fault}"));
     }
-    let shown = faults
-        .iter()
-        .take(20)
-        .map(|fault| format!("\n    - {fault}"))
-        .collect::<String>();
-    Err(Problem::Unmet(format!(
-        "the root tree has {} faults:{shown}",
-        faults.len()
-    )))
+    Err(InputError::TreeFaults(faults).into())
 }
 
 /// No machine-id, host id, host key or random seed: every machine makes its own.

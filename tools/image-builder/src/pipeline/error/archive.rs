@@ -1,0 +1,58 @@
+//! What the Debian archive, the network or the package cache does not give.
+
+use std::error::Error;
+
+use crate::manifest::Package;
+use crate::profile::Arch;
+
+/// Why packages could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiveError {
+    /// `--offline` without package lists.
+    #[error("--offline, but the cache holds no package lists: build once with a network")]
+    OfflineWithoutLists,
+    /// `--offline` without a tools tree.
+    #[error("--offline, but the cache holds no tools tree: build once with a network")]
+    OfflineWithoutTools,
+    /// `--offline` without some packages.
+    #[error("--offline, but the cache lacks {} packages: {}; build once with a network", files.len(), files.iter().take(8).map(String::as_str).collect::<Vec<_>>().join(", "))]
+    OfflineWithoutPackages {
+        /// File names of all that are missing.
+        files: Vec<String>,
+    },
+    /// Neither `--mirror` nor the host's apt names an archive.
+    #[error("no Debian archive is known here; name one with --mirror URL")]
+    NoMirror,
+    /// A package is not the one that was resolved.
+    #[error(
+        "{file}: SHA-256 is {found}, not {expected}; clear the cache with `sigmavault-image clean --cache` and build again"
+    )]
+    WrongDigest {
+        /// File name of the package.
+        file: String,
+        /// SHA-256 of what was fetched.
+        found: String,
+        /// SHA-256 in the package lists or the lock.
+        expected: String,
+    },
+    /// Packages of the lock that cannot be fetched.
+    #[error(
+        "packages of image/image.lock that the archive no longer has, or has with other content:{}\n  \
+         try: `sigmavault-image lock --update`, or --mirror with an archive that keeps old versions\n  {cause}",
+        packages.iter().map(|package| format!("\n    - {} {}", package.name, package.version)).collect::<String>()
+    )]
+    Gone {
+        /// Those that are still missing.
+        packages: Vec<Package>,
+        /// What fetching them said.
+        cause: Box<dyn Error + Send + Sync>,
+    },
+    /// The archive cannot serve the ZFS stage.
+    #[error(
+        "the archive has no kernel headers for {arch} to compile the ZFS module with; name a complete archive with --mirror URL"
+    )]
+    NoKernelHeaders {
+        /// For which architecture.
+        arch: Arch,
+    },
+}

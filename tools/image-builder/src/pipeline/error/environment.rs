@@ -1,0 +1,39 @@
+//! What this machine does not allow or lacks.
+
+use std::io;
+use std::path::PathBuf;
+
+use nix::errno::Errno;
+
+/// Why this machine cannot do what a build needs.
+#[derive(Debug, thiserror::Error)]
+pub enum EnvironmentError {
+    /// Not root.
+    #[error("an image holds files of many owners, and only root can make those: run with sudo")]
+    NotRoot,
+    /// No mounts of our own.
+    #[error("cannot make a mount namespace: {0}\n  try: run as root, outside of an unprivileged container")]
+    MountNamespace(Errno),
+    /// No overlay over the base tree.
+    #[error(
+        "cannot mount an overlay on {}: {errno}\n  try: a cache on ext4, xfs or btrfs with --cache, outside of a container",
+        path.display()
+    )]
+    Overlay {
+        /// Where it was to be.
+        path: PathBuf,
+        /// Why not.
+        errno: Errno,
+    },
+    /// Ctrl-C could not be caught.
+    #[error("cannot listen for Ctrl-C: {0}\n  try: run it in a terminal of its own")]
+    Signals(io::Error),
+    /// No more pipes.
+    #[error(
+        "cannot open a pipe: {0}\n  try: end other programs, or raise the limit of open files (`ulimit -n`)"
+    )]
+    Pipe(io::Error),
+    /// A command that needs the tools tree found none.
+    #[error("there is no tools tree in {}: run ./ci/setup, or build an image", .0.display())]
+    NoToolsTree(PathBuf),
+}

@@ -1,0 +1,157 @@
+//! What the command line, the profile, the lock or the rest of the source tree asks for in vain.
+
+use std::path::PathBuf;
+
+use crate::pipeline::moved::Moved;
+use crate::profile::Arch;
+
+/// Why what was asked for cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum InputError {
+    /// No images for this architecture.
+    #[error("images for {0} cannot be built yet; build --arch amd64")]
+    UnsupportedArch(Arch),
+    /// `image/image.toml` cannot be used.
+    #[error("{} is not valid: {reason}\n  try: correct the line, or restore the file from version control", path.display())]
+    ImageConfig {
+        /// The file.
+        path: PathBuf,
+        /// Line and mistake.
+        reason: toml::de::Error,
+    },
+    /// A crate's manifest cannot be used.
+    #[error("{} is not valid: {reason}\n  try: correct the line, or restore the file from version control", path.display())]
+    Manifest {
+        /// The crate's Cargo.toml.
+        path: PathBuf,
+        /// Line and mistake.
+        reason: toml::de::Error,
+    },
+    /// A lock that is not one.
+    #[error(
+        "{} is not a lock file: {reason}\n  try: restore it from version control, or remove it and run `sigmavault-image lock --update`",
+        path.display()
+    )]
+    LockFile {
+        /// The file.
+        path: PathBuf,
+        /// Line and mistake.
+        reason: toml::de::Error,
+    },
+    /// A damaged line of the lock.
+    #[error(
+        "{fault}\n  try: restore image/image.lock from version control, or run `sigmavault-image lock --update`"
+    )]
+    LockEntry {
+        /// What is wrong with it.
+        fault: EntryFault,
+    },
+    /// `--locked` for a profile that was never locked.
+    #[error(
+        "image/image.lock has no entry for profile {profile}: run `sigmavault-image lock --update --profile {profile}`"
+    )]
+    NotLocked {
+        /// The profile.
+        profile: String,
+    },
+    /// `--locked`, and the packages of the lock resolve to others.
+    #[error(
+        "the image would differ from image/image.lock:{}\n  try: `sigmavault-image lock --update --profile {profile}`",
+        changes.iter().map(|change| format!("\n    {change}")).collect::<String>()
+    )]
+    LockDiffers {
+        /// The profile.
+        profile: String,
+        /// What would differ.
+        changes: Vec<Moved>,
+    },
+    /// `Cargo.lock` cannot be read for the bill of materials.
+    #[error(
+        "Cargo.lock is not valid: {0}\n  try: restore it from version control, or run `cargo generate-lockfile`"
+    )]
+    CargoLock(toml::de::Error),
+    /// A crate's list of installed files has a mode that is none.
+    #[error("{}: `{mode}` is not a file mode; write it in octal, like \"755\"", manifest.display())]
+    AssetMode {
+        /// The crate's Cargo.toml.
+        manifest: PathBuf,
+        /// What it says.
+        mode: String,
+    },
+    /// The kernel is newer than OpenZFS allows.
+    #[error(
+        "this OpenZFS supports Linux up to {maximum}, the kernel is {kernel}: choose `kernel.source = \"stable\"` in the profile"
+    )]
+    KernelTooNew {
+        /// Kernel release.
+        kernel: String,
+        /// The newest that OpenZFS names.
+        maximum: String,
+    },
+    /// The finished root tree breaks its rules.
+    #[error(
+        "the root tree has {} faults:{}\n  try: change the packages or `system.remove-files` of the profile; the log names every fault",
+        .0.len(),
+        .0.iter().take(20).map(|fault| format!("\n    - {fault}")).collect::<String>()
+    )]
+    TreeFaults(Vec<String>),
+    /// A result is larger than the profile allows.
+    #[error(
+        "the {} has {} MiB, its budget ({} of profile {profile}) is {} MiB\n  try: leave packages out, or raise the budget",
+        what.name(),
+        size >> 20,
+        what.key(),
+        budget >> 20
+    )]
+    OverBudget {
+        /// Which result.
+        what: Budgeted,
+        /// Its bytes.
+        size: u64,
+        /// Bytes allowed.
+        budget: u64,
+        /// The profile.
+        profile: String,
+    },
+}
+
+/// A line of the lock that is not `name version arch sha256`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EntryFault {
+    /// Not four words.
+    #[error("not a lock entry: `{0}`; it is `name version arch sha256`")]
+    Words(String),
+    /// The last word is no SHA-256.
+    #[error("lock entry of {name}: `{found}` is not a SHA-256")]
+    Digest {
+        /// The package.
+        name: String,
+        /// The last word.
+        found: String,
+    },
+}
+
+/// A result with a budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Budgeted {
+    /// The root file system.
+    Root,
+    /// The ISO.
+    Iso,
+}
+
+impl Budgeted {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Root => "root file system",
+            Self::Iso => "ISO",
+        }
+    }
+
+    fn key(self) -> &'static str {
+        match self {
+            Self::Root => "budget.root-mib",
+            Self::Iso => "budget.iso-mib",
+        }
+    }
+}

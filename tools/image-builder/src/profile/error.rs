@@ -1,0 +1,140 @@
+//! What can be wrong in a profile, and why profiles could not be used.
+
+use std::path::PathBuf;
+
+use super::values::{Arch, Tier};
+
+/// One mistake in a profile, and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}:{line}: {kind}", file.display())]
+pub struct Fault {
+    /// The file.
+    pub file: PathBuf,
+    /// Line, from 1.
+    pub line: usize,
+    /// What is wrong.
+    pub kind: FaultKind,
+}
+
+/// What can be wrong in a profile.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FaultKind {
+    /// Not TOML.
+    #[error("not valid TOML: {0}")]
+    Syntax(String),
+    /// A key or section nobody reads.
+    #[error("unknown key `{key}`{}", nearest.as_ref().map(|near| format!("; the nearest valid key is `{near}`")).unwrap_or_default())]
+    UnknownKey {
+        /// Full name, with its section.
+        key: String,
+        /// The valid key most like it.
+        nearest: Option<String>,
+    },
+    /// A value of the wrong type.
+    #[error("`{key}` must be {expected}, not {found}")]
+    WrongType {
+        /// Full name.
+        key: String,
+        /// What it must be.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+    /// A value outside its set or grammar.
+    #[error("`{value}` is not valid for `{key}`: {allowed}")]
+    BadValue {
+        /// Full name.
+        key: String,
+        /// The value.
+        value: String,
+        /// What is allowed.
+        allowed: String,
+    },
+    /// `extends` names no profile.
+    #[error("there is no profile `{parent}` to extend{}", nearest.as_ref().map(|near| format!("; did you mean `{near}`?")).unwrap_or_default())]
+    UnknownParent {
+        /// The name.
+        parent: String,
+        /// The profile most like it.
+        nearest: Option<String>,
+    },
+    /// A profile extends itself.
+    #[error("`extends` runs in a circle: {}", chain.join(" -> "))]
+    Cycle {
+        /// The circle, first name repeated at the end.
+        chain: Vec<String>,
+    },
+    /// A list that must name something.
+    #[error("`{0}` must name at least one")]
+    Empty(String),
+    /// A key that must be there.
+    #[error("`{key}` is missing: {why}")]
+    Missing {
+        /// Full name.
+        key: String,
+        /// What needs it.
+        why: String,
+    },
+    /// Bounds the wrong way round.
+    #[error("`model.min-tier` ({min}) is above `model.max-tier` ({max})")]
+    TierOrder {
+        /// Smallest tier.
+        min: Tier,
+        /// Largest tier.
+        max: Tier,
+    },
+    /// A file name that cannot be a profile's.
+    #[error("`{0}` is not a profile name: use a-z, 0-9 and '-', beginning with a letter")]
+    BadName(String),
+}
+
+/// Why profiles could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ProfileError {
+    /// Mistakes in the files.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Faults(Vec<Fault>),
+    /// No such profile.
+    #[error("there is no profile `{name}` in {}{}; `sigmavault-image profiles list` shows them all", folder.display(), nearest.as_ref().map(|near| format!(", did you mean `{near}`?")).unwrap_or_default())]
+    Unknown {
+        /// What was asked for.
+        name: String,
+        /// Where it was looked for.
+        folder: PathBuf,
+        /// The profile most like it.
+        nearest: Option<String>,
+    },
+    /// A base was to be built.
+    #[error("profile `{0}` is abstract, a base for others; build one that extends it")]
+    Abstract(String),
+    /// Not built for this architecture.
+    #[error("profile `{name}` is not built for {arch}; it is for {}", supported.iter().map(|arch| arch.name()).collect::<Vec<_>>().join(", "))]
+    WrongArch {
+        /// The profile.
+        name: String,
+        /// The architecture asked for.
+        arch: Arch,
+        /// Those it is for.
+        supported: Vec<Arch>,
+    },
+    /// A file or the folder could not be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A resolved profile could not be written as TOML.
+    #[error("cannot write the profile as TOML")]
+    Toml(#[from] toml::ser::Error),
+    /// JSON could not be written.
+    #[error("cannot write JSON")]
+    Json(#[from] serde_json::Error),
+    /// Standard output is gone.
+    #[error("cannot write to standard output")]
+    Output(#[from] std::io::Error),
+    /// The source tree was not found.
+    #[error(transparent)]
+    Source(#[from] crate::source::SourceError),
+}

@@ -1,0 +1,174 @@
+//! A resolved profile as plain data.
+
+use serde::Serialize;
+
+use super::error::ProfileError;
+use super::values::{Arch, BootFirmware, Desktop, KernelSource, Medium, Tier};
+
+/// One resolved profile: its file with every parent merged in, checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Profile {
+    /// File name without `.toml`.
+    pub name: String,
+    /// This profile and its parents, nearest first.
+    pub lineage: Vec<String>,
+    /// One line for people.
+    pub description: String,
+    /// Only a base for others; not buildable.
+    #[serde(rename = "abstract")]
+    pub is_abstract: bool,
+    /// Architectures it is built for.
+    pub arch: Vec<Arch>,
+    /// Kernel and its command line.
+    pub kernel: Kernel,
+    /// The root file system.
+    pub system: System,
+    /// Firmware packages.
+    pub firmware: Firmware,
+    /// Promised drivers.
+    pub drivers: Drivers,
+    /// How the ISO starts.
+    pub boot: Boot,
+    /// Bounds of the model tier.
+    pub model: Model,
+    /// Largest sizes allowed.
+    pub budget: Budget,
+    /// Hints for the VM test.
+    pub vm: Vm,
+}
+
+/// `[kernel]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Kernel {
+    /// Where the kernel comes from.
+    pub source: KernelSource,
+    /// Arguments, in order.
+    pub command_line: Vec<String>,
+    /// Module names or path patterns left out of the image.
+    pub modules_exclude: Vec<String>,
+}
+
+/// `[system]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct System {
+    /// Desktop or none.
+    pub desktop: Desktop,
+    /// Host name of the live session.
+    pub hostname: String,
+    /// Debian packages, `name` or `name/suite`.
+    pub packages: Vec<String>,
+    /// Packages taken out again, whoever asked for them.
+    pub packages_remove: Vec<String>,
+    /// Absolute paths or globs deleted from the tree.
+    pub remove_files: Vec<String>,
+}
+
+/// `[firmware]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Firmware {
+    /// Debian packages with firmware files.
+    pub packages: Vec<String>,
+}
+
+/// `[drivers]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Drivers {
+    /// Kernel modules that must be in the image with their firmware.
+    pub required: Vec<String>,
+}
+
+/// `[boot]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Boot {
+    /// What the ISO boots from.
+    pub media: Vec<Medium>,
+    /// Firmware that starts it.
+    pub firmware: Vec<BootFirmware>,
+}
+
+/// `[model]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Model {
+    /// Smallest tier this class of machine gets.
+    pub min_tier: Tier,
+    /// Largest tier this class of machine gets.
+    pub max_tier: Tier,
+}
+
+/// `[budget]`, in MiB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Budget {
+    /// Largest ISO; only an abstract profile may leave it out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub iso_mib: Option<u64>,
+    /// Largest root file system.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub root_mib: Option<u64>,
+}
+
+/// `[vm]`: the machine the smoke test gives this profile unless told otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Vm {
+    /// Memory, like `4G`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<String>,
+    /// QEMU CPU model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<String>,
+}
+
+impl Profile {
+    /// Every package to install, firmware included, less those taken out again.
+    pub fn packages(&self) -> Vec<&str> {
+        let removed = &self.system.packages_remove;
+        let all = self.system.packages.iter().chain(&self.firmware.packages);
+        all.filter(|package| {
+            let name = package.split('/').next().unwrap_or(package);
+            !removed.iter().any(|gone| gone == name)
+        })
+        .map(String::as_str)
+        .collect()
+    }
+
+    /// The kernel command line as one string.
+    pub fn command_line(&self) -> String {
+        self.kernel.command_line.join(" ")
+    }
+
+    /// Whether it can be built for this architecture.
+    pub fn supports(&self, arch: Arch) -> bool {
+        self.arch.contains(&arch)
+    }
+
+    /// Firmware kinds on this architecture: BIOS exists on amd64 only.
+    pub fn boot_firmware(&self, arch: Arch) -> Vec<BootFirmware> {
+        let kinds = self.boot.firmware.iter().copied();
+        kinds
+            .filter(|kind| *kind != BootFirmware::Bios || arch == Arch::Amd64)
+            .collect()
+    }
+
+    /// Largest ISO in bytes.
+    pub fn iso_budget(&self) -> Option<u64> {
+        self.budget.iso_mib.map(|mib| mib << 20)
+    }
+
+    /// Largest root file system in bytes.
+    pub fn root_budget(&self) -> Option<u64> {
+        self.budget.root_mib.map(|mib| mib << 20)
+    }
+
+    /// The profile as a TOML file that resolves to the same data without any parent.
+    pub fn to_toml(&self) -> Result<String, ProfileError> {
+        let mut table = toml::Table::try_from(self)?;
+        table.remove("name");
+        table.remove("lineage");
+        let text = toml::to_string_pretty(&table)?;
+        Ok(format!("# {}\n{text}", self.lineage.join(" < ")))
+    }
+}
