@@ -3,16 +3,29 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use nix::sys::statvfs::statvfs;
-
-use super::Family;
+use serde::Serialize;
+use sigmavault_host::run::{Invocation, Run};
 
 /// The keyring with which packages are checked.
 pub const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 /// Stands in the user ids of Debian 13's keys.
 const TRIXIE: &[u8] = b"(13/trixie)";
+
+/// How a distribution installs packages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Family {
+    /// Debian, Ubuntu and what is made from them.
+    Debian,
+    /// Fedora and what is made from it.
+    Fedora,
+    /// Arch and what is made from it.
+    Arch,
+    /// Another one.
+    Other,
+}
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,13 +97,13 @@ pub enum Kvm {
 
 impl Facts {
     /// Looks at this host.
-    pub fn gather(cache: &Path, out: &Path) -> Self {
+    pub fn gather(run: &dyn Run, cache: &Path, out: &Path) -> Self {
         let bwrap = in_path("bwrap");
         let keyring = fs::read(KEYRING).ok();
         Self {
             family: family(&fs::read_to_string("/etc/os-release").unwrap_or_default()),
             mmdebstrap: in_path("mmdebstrap"),
-            sandbox: sandbox(bwrap.as_deref()),
+            sandbox: sandbox(run, bwrap.as_deref()),
             bwrap,
             trixie_keys: keyring.as_ref().is_some_and(|keys| has_trixie(keys)),
             keyring: keyring.map(|_| KEYRING.to_owned()),
@@ -187,11 +200,11 @@ fn spaces(folders: &[&Path]) -> Vec<Space> {
 }
 
 /// Tries what the build does: new namespaces and mounts in them.
-fn sandbox(bwrap: Option<&str>) -> Sandbox {
+fn sandbox(run: &dyn Run, bwrap: Option<&str>) -> Sandbox {
     let Some(bwrap) = bwrap else {
         return Sandbox::Untried;
     };
-    let tried = Command::new(bwrap)
+    let trial = Invocation::new(bwrap)
         .args([
             "--ro-bind",
             "/",
@@ -203,16 +216,16 @@ fn sandbox(bwrap: Option<&str>) -> Sandbox {
             "--tmpfs",
             "/tmp",
         ])
-        .args(["--unshare-pid", "--unshare-ipc", "--unshare-uts", "true"])
-        .output();
-    let message = match tried {
+        .args(["--unshare-pid", "--unshare-ipc", "--unshare-uts", "true"]);
+    let message = match run.run(&trial) {
         Ok(output) if output.status.success() => return Sandbox::Works,
-        Ok(output) => String::from_utf8_lossy(&output.stderr)
+        Ok(output) => output
+            .complaint()
             .lines()
             .next_back()
             .unwrap_or("no reason given")
             .to_owned(),
-        Err(error) => error.to_string(),
+        Err(error) => error.last_words(),
     };
     let container = ["/run/.containerenv", "/.dockerenv", "/run/systemd/container"];
     let restricted = fs::read_to_string("/proc/sys/kernel/apparmor_restrict_unprivileged_userns");

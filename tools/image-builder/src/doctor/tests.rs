@@ -1,7 +1,8 @@
 use std::path::PathBuf;
 
-use super::facts::{family, has_trixie, memory, virtualisation};
-use super::*;
+use super::command::lines;
+use super::facts::{self, Facts, Family, Kvm, Sandbox, Space, family, has_trixie, memory, virtualisation};
+use super::judge::judge;
 
 fn ready() -> Facts {
     Facts {

@@ -1,14 +1,34 @@
-//! What a disk is and what it holds, as lsblk tells.
+//! What a disk is and what it holds, as lsblk and blkid tell.
 
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use indicatif::BinaryBytes;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::Serialize;
+use sigmavault_host::ParseError;
+use sigmavault_host::blkid::{self, Probed};
+use sigmavault_host::lsblk::{self, Column, Device};
+use sigmavault_host::run::{Run, RunError};
 
-const COLUMNS: &str =
-    "NAME,KNAME,PATH,TYPE,SIZE,RO,RM,TRAN,VENDOR,MODEL,SERIAL,WWN,FSTYPE,LABEL,PTTYPE,PKNAME,MOUNTPOINTS";
+const COLUMNS: &[Column] = &[
+    Column::Name,
+    Column::Kname,
+    Column::Path,
+    Column::Type,
+    Column::Size,
+    Column::Ro,
+    Column::Rm,
+    Column::Tran,
+    Column::Vendor,
+    Column::Model,
+    Column::Serial,
+    Column::Wwn,
+    Column::Fstype,
+    Column::Label,
+    Column::Pttype,
+    Column::Pkname,
+    Column::Mountpoints,
+];
 
 /// Why a disk could not be looked at.
 #[derive(Debug, thiserror::Error)]
@@ -24,22 +44,17 @@ pub enum DiskError {
     /// A file or folder.
     #[error("{} is not a block device; name a whole disk like /dev/sdb", .0.display())]
     NotBlock(PathBuf),
-    /// lsblk is not there.
-    #[error("cannot run lsblk; install util-linux")]
-    NoLsblk(#[source] std::io::Error),
+    /// lsblk did not run.
+    #[error("{0}; install util-linux")]
+    NoLsblk(RunError),
     /// lsblk failed.
-    #[error("lsblk {} failed: {message}", path.display())]
-    Lsblk {
-        /// The device.
-        path: PathBuf,
-        /// Its error output.
-        message: String,
-    },
-    /// lsblk printed something else than it does.
-    #[error("lsblk printed what this program does not understand")]
-    Json(#[from] serde_json::Error),
-    /// lsblk does not know it.
-    #[error("lsblk does not list {}", .0.display())]
+    #[error("{0}; check that the disk is still attached")]
+    Lsblk(RunError),
+    /// lsblk printed something else than its JSON.
+    #[error("{0}; install util-linux 2.37 or later")]
+    Parse(ParseError),
+    /// lsblk does not list it.
+    #[error("lsblk does not list {}; attach the disk again, or name it by its node in /dev", .0.display())]
     NotListed(PathBuf),
 }
 
@@ -103,7 +118,7 @@ pub struct Part {
 
 impl Disk {
     /// Looks at a disk; a link like those in /dev/disk/by-id is followed.
-    pub fn look(path: &Path) -> Result<Self, DiskError> {
+    pub fn look(run: &dyn Run, path: &Path) -> Result<Self, DiskError> {
         let missing = |source| DiskError::Missing {
             path: path.to_owned(),
             source,
@@ -112,17 +127,13 @@ impl Disk {
         if !real.metadata().map_err(missing)?.file_type().is_block_device() {
             return Err(DiskError::NotBlock(path.to_owned()));
         }
-        let output = Command::new("lsblk")
-            .args(["-J", "-b", "-o", COLUMNS])
-            .arg(&real)
-            .output();
-        let output = output.map_err(DiskError::NoLsblk)?;
-        if !output.status.success() {
-            let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-            return Err(DiskError::Lsblk { path: real, message });
-        }
-        let mut disk = Self::parse(&String::from_utf8_lossy(&output.stdout), &real)?;
-        disk.probe();
+        let list = lsblk::tree(COLUMNS, Some(&real.to_string_lossy()));
+        let text = run.text(&list).map_err(|error| match error {
+            RunError::Start { .. } => DiskError::NoLsblk(error),
+            _ => DiskError::Lsblk(error),
+        })?;
+        let mut disk = Self::parse(&text, &real)?;
+        disk.probe(run);
         if disk.serial.is_none() {
             disk.serial = serial_from_sysfs(&disk.name);
         }
@@ -130,16 +141,16 @@ impl Disk {
     }
 
     /// Asks blkid where lsblk says nothing: without udev's database it knows no contents.
-    fn probe(&mut self) {
+    fn probe(&mut self, run: &dyn Run) {
         let unknown = |content: &Content| content.file_system.is_none();
         if unknown(&self.content) && self.partition_table.is_none() {
-            let found = probe(&self.path);
+            let found = probe(run, &self.path);
             self.content.file_system = found.kind;
             self.content.label = found.label;
             self.partition_table = found.table;
         }
         for part in self.parts.iter_mut().filter(|part| unknown(&part.content)) {
-            let found = probe(&format!("/dev/{}", part.name));
+            let found = probe(run, &format!("/dev/{}", part.name));
             part.content.file_system = found.kind;
             part.content.label = found.label;
         }
@@ -147,14 +158,11 @@ impl Disk {
 
     /// The disk in lsblk's JSON.
     pub fn parse(json: &str, path: &Path) -> Result<Self, DiskError> {
-        let list: Lsblk = serde_json::from_str(json)?;
-        let node = list
-            .blockdevices
-            .into_iter()
-            .find(|node| Path::new(&node.path) == path);
+        let listed = lsblk::parse(json).map_err(DiskError::Parse)?;
+        let node = listed.into_iter().find(|node| Path::new(&node.path) == path);
         let node = node.ok_or_else(|| DiskError::NotListed(path.to_owned()))?;
-        let mut parts = Vec::new();
-        collect(&node.children, &mut parts);
+        let parts = node.with_descendants().into_iter().skip(1).map(part).collect();
+        let on_it = content(&node);
         let words = [&node.vendor, &node.model]
             .into_iter()
             .flatten()
@@ -169,7 +177,7 @@ impl Disk {
             text(node.serial).or(text(node.wwn))
         };
         Ok(Self {
-            content: content(node.fstype, node.label, node.mountpoints),
+            content: on_it,
             name: node.kname,
             path: node.path,
             kind: node.kind,
@@ -177,10 +185,10 @@ impl Disk {
             model: text(Some(model)),
             serial,
             // An external disk says that it is fixed; its bus says otherwise.
-            removable: node.rm || node.tran.as_deref() == Some("usb"),
-            bus: text(node.tran),
+            removable: node.removable || node.transport.as_deref() == Some("usb"),
+            bus: text(node.transport),
             size: node.size,
-            read_only: node.ro,
+            read_only: node.read_only,
             partition_table: text(node.pttype),
             parts,
         })
@@ -245,47 +253,15 @@ impl Content {
     }
 }
 
-/// What blkid finds on a device.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Found {
-    kind: Option<String>,
-    label: Option<String>,
-    table: Option<String>,
-}
-
-fn probe(path: &str) -> Found {
-    match Command::new("blkid").args(["-p", "-o", "export", path]).output() {
-        Ok(output) if output.status.success() => found(&String::from_utf8_lossy(&output.stdout)),
-        // 8: signatures of several kinds.
-        Ok(output) if output.status.code() == Some(8) => Found {
+/// What blkid finds on a device; nothing when it cannot look.
+fn probe(run: &dyn Run, path: &str) -> blkid::Signature {
+    match run.run(&blkid::probe(path)).map(|output| blkid::probed(&output)) {
+        Ok(Probed::Found(signature)) => signature,
+        Ok(Probed::Ambivalent) => blkid::Signature {
             kind: Some("several kinds of content".to_owned()),
-            ..Found::default()
+            ..blkid::Signature::default()
         },
-        _ => Found::default(),
-    }
-}
-
-/// Reads blkid's `NAME=value` lines, in which a backslash stands before special characters.
-fn found(export: &str) -> Found {
-    let value = |name: &str| {
-        let line = export
-            .lines()
-            .find_map(|line| line.strip_prefix(name)?.strip_prefix('='))?;
-        let mut plain = String::new();
-        let mut letters = line.chars();
-        while let Some(letter) = letters.next() {
-            plain.extend(if letter == '\\' {
-                letters.next()
-            } else {
-                Some(letter)
-            });
-        }
-        text(Some(plain))
-    };
-    Found {
-        kind: value("TYPE"),
-        label: value("LABEL"),
-        table: value("PTTYPE"),
+        Ok(Probed::Nothing) | Err(_) => blkid::Signature::default(),
     }
 }
 
@@ -296,23 +272,20 @@ fn serial_from_sysfs(name: &str) -> Option<String> {
         .find_map(|place| text(std::fs::read_to_string(format!("/sys/block/{name}/{place}")).ok()))
 }
 
-fn collect(nodes: &[Node], into: &mut Vec<Part>) {
-    for node in nodes {
-        into.push(Part {
-            name: node.kname.clone(),
-            kind: node.kind.clone(),
-            size: node.size,
-            content: content(node.fstype.clone(), node.label.clone(), node.mountpoints.clone()),
-        });
-        collect(&node.children, into);
+fn part(device: &Device) -> Part {
+    Part {
+        name: device.kname.clone(),
+        kind: device.kind.clone(),
+        size: device.size,
+        content: content(device),
     }
 }
 
-fn content(file_system: Option<String>, label: Option<String>, mounted: Vec<Option<String>>) -> Content {
+fn content(device: &Device) -> Content {
     Content {
-        file_system: text(file_system),
-        label: text(label),
-        mounted: mounted.into_iter().flatten().collect(),
+        file_system: text(device.fstype.clone()),
+        label: text(device.label.clone()),
+        mounted: device.mountpoints.clone(),
     }
 }
 
@@ -320,65 +293,6 @@ fn text(value: Option<String>) -> Option<String> {
     value
         .map(|text| text.trim().to_owned())
         .filter(|text| !text.is_empty())
-}
-
-#[derive(Deserialize)]
-struct Lsblk {
-    blockdevices: Vec<Node>,
-}
-
-#[derive(Deserialize)]
-struct Node {
-    kname: String,
-    path: String,
-    #[serde(rename = "type")]
-    kind: String,
-    #[serde(default, deserialize_with = "number")]
-    size: u64,
-    #[serde(default, deserialize_with = "flag")]
-    ro: bool,
-    #[serde(default, deserialize_with = "flag")]
-    rm: bool,
-    tran: Option<String>,
-    vendor: Option<String>,
-    model: Option<String>,
-    serial: Option<String>,
-    wwn: Option<String>,
-    fstype: Option<String>,
-    label: Option<String>,
-    pttype: Option<String>,
-    pkname: Option<String>,
-    #[serde(default)]
-    mountpoints: Vec<Option<String>>,
-    #[serde(default)]
-    children: Vec<Node>,
-}
-
-/// Versions of lsblk print numbers and flags as themselves or as strings.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Loose {
-    Flag(bool),
-    Number(u64),
-    Text(String),
-    Nothing(()),
-}
-
-fn number<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
-    Ok(match Loose::deserialize(from)? {
-        Loose::Number(number) => number,
-        Loose::Text(text) => text.parse().unwrap_or(0),
-        Loose::Flag(_) | Loose::Nothing(()) => 0,
-    })
-}
-
-fn flag<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
-    Ok(match Loose::deserialize(from)? {
-        Loose::Flag(flag) => flag,
-        Loose::Number(number) => number != 0,
-        Loose::Text(text) => text == "1",
-        Loose::Nothing(()) => false,
-    })
 }
 
 /// A removable disk with one partition, for tests.
@@ -412,6 +326,8 @@ pub fn sample(name: &str) -> Disk {
 
 #[cfg(test)]
 mod tests {
+    use sigmavault_host::run::{Invocation, Local, Output, Scripted};
+
     use super::*;
 
     #[test]
@@ -459,32 +375,51 @@ mod tests {
     }
 
     #[test]
-    fn blkid_is_understood() {
-        let export = "DEVNAME=/dev/loop0\nLABEL=ke\\ ep\\\"x\nBLOCK_SIZE=1024\nTYPE=ext4\nUSAGE=filesystem\n";
-        let expected = Found {
-            kind: Some("ext4".into()),
-            label: Some("ke ep\"x".into()),
-            table: None,
+    fn blkid_is_asked_where_lsblk_says_nothing() {
+        let run = Scripted(|invocation: &Invocation| match invocation.quoted().as_str() {
+            "blkid -p -o export /dev/sdb" => Output::success("PTTYPE=gpt\nPTUUID=1\n"),
+            "blkid -p -o export /dev/sdb1" => Output::success("LABEL=ke\\ ep\\\"x\nTYPE=ext4\n"),
+            "blkid -p -o export /dev/sdb2" => Output::failure(8, ""),
+            _ => Output::failure(2, ""),
+        });
+        let mut disk = sample("sdb");
+        disk.partition_table = None;
+        let unknown = |name: &str| Part {
+            name: name.to_owned(),
+            content: Content::default(),
+            ..disk.parts[0].clone()
         };
-        assert_eq!(found(export), expected);
+        disk.parts = vec![
+            unknown("sdb1"),
+            unknown("sdb2"),
+            unknown("sdb3"),
+            disk.parts[0].clone(),
+        ];
+        disk.probe(&run);
         assert_eq!(
-            found("PTTYPE=gpt\nPTUUID=1\n"),
-            Found {
-                table: Some("gpt".into()),
-                ..Found::default()
-            }
+            disk.losses(),
+            [
+                "partition table gpt",
+                "sdb1: ext4 \"ke ep\"x\", 512.00 MiB",
+                "sdb2: several kinds of content, 512.00 MiB",
+                "sdb3: nothing recognised, 512.00 MiB",
+                "sdb1: vfat \"BOOT\", 512.00 MiB",
+            ]
         );
-        assert_eq!(found(""), Found::default());
     }
 
     #[test]
     fn files_are_not_disks() {
-        let error = Disk::look(Path::new("/etc/hostname")).unwrap_err().to_string();
+        let error = Disk::look(&Local, Path::new("/etc/hostname"))
+            .unwrap_err()
+            .to_string();
         assert_eq!(
             error,
             "/etc/hostname is not a block device; name a whole disk like /dev/sdb"
         );
-        let error = Disk::look(Path::new("/dev/none")).unwrap_err().to_string();
+        let error = Disk::look(&Local, Path::new("/dev/none"))
+            .unwrap_err()
+            .to_string();
         assert_eq!(
             error,
             "there is no /dev/none; `lsblk` shows the disks of this machine"

@@ -11,6 +11,7 @@ use std::sync::atomic::AtomicBool;
 
 use indicatif::BinaryBytes;
 use serde::Serialize;
+use sigmavault_host::run::Local;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::cli::FlashArgs;
@@ -111,7 +112,7 @@ pub fn run(args: &FlashArgs) -> Result<ExitCode, FlashError> {
             problems: iso.problems,
         });
     }
-    let disk = Disk::look(&args.device)?;
+    let disk = Disk::look(&Local, &args.device)?;
     let options = Options {
         iso_bytes: iso.bytes,
         serial: args.serial.clone(),
