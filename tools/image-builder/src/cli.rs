@@ -92,11 +92,11 @@ pub enum Command {
     Inspect(InspectArgs),
     /// List, show and check hardware profiles
     Profiles(ProfilesArgs),
-    /// Say what this host lacks for building, with the command that fixes it
+    /// Check whether this host can build images, and name the command that fixes what is missing
     Doctor(DoctorArgs),
-    /// Renew image/image.lock, which names every package of an image
+    /// Update image/image.lock, the list of every package in each image
     Lock(LockArgs),
-    /// Remove what builds have left
+    /// Remove the results of builds
     Clean(CleanArgs),
     /// Print completions for a shell
     Completions(CompletionsArgs),
@@ -117,10 +117,10 @@ pub struct BuildArgs {
     /// Folder for the ISO and its reports
     #[arg(long, value_name = "DIR", default_value = "out")]
     pub out: PathBuf,
-    /// Use exactly the packages of image/image.lock, and refuse to differ
+    /// Use exactly the packages of image/image.lock, or fail
     #[arg(long)]
     pub locked: bool,
-    /// Say for each stage which input made it run again
+    /// Name the changed input for each stage that runs again
     #[arg(long)]
     pub explain: bool,
     /// Print the build report as JSON
@@ -147,13 +147,13 @@ pub struct FlashArgs {
     /// Serial number of the disk: allows one that is not removable (for a loop device, its name)
     #[arg(long)]
     pub serial: Option<String>,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long)]
     pub yes: bool,
-    /// Print what would happen, and write nothing
+    /// Print what would happen without writing anything
     #[arg(long)]
     pub dry_run: bool,
-    /// Do not read the disk back
+    /// Do not read the disk back to verify it
     #[arg(long)]
     pub no_verify: bool,
     /// Print the plan and the result as JSON
@@ -166,7 +166,7 @@ pub struct FlashArgs {
 pub struct InspectArgs {
     /// The ISO
     pub iso: PathBuf,
-    /// Name every package
+    /// List every package
     #[arg(long)]
     pub packages: bool,
     /// Print JSON, packages included
@@ -195,7 +195,7 @@ pub enum ProfilesAction {
     Show {
         /// The profile
         name: String,
-        /// How to print it
+        /// Output format
         #[arg(long, value_enum, default_value_t = ShowFormat::Text)]
         format: ShowFormat,
         /// Same as --format json
@@ -243,10 +243,10 @@ pub struct DoctorArgs {
 /// `lock`.
 #[derive(Debug, Clone, Args)]
 pub struct LockArgs {
-    /// Take the newest packages and write the lock anew
+    /// Write the lock with the newest packages of the archive
     #[arg(long, required = true)]
     pub update: bool,
-    /// Profile to renew, repeatable; by default all that can be built
+    /// Profile to update; may be repeated [default: all that can be built]
     #[arg(long, value_name = "NAME")]
     pub profile: Vec<String>,
     /// Debian archive to take packages from
@@ -266,7 +266,7 @@ pub struct CleanArgs {
     /// Folder of build results
     #[arg(long, value_name = "DIR", default_value = "out")]
     pub out: PathBuf,
-    /// Remove the cache too: the default one, or the one named
+    /// Also remove the cache: the default one, or this one
     #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true)]
     pub cache: Option<Option<PathBuf>>,
 }
