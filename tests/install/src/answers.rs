@@ -1,7 +1,7 @@
 //! Answer files for the installer.
 
 use serde::Serialize;
-use sigmavault_image_builder::smoke::guest::Credential;
+use sigmavault_vm::Credential;
 
 use crate::error::Error;
 
@@ -240,5 +240,13 @@ on-failure = "wait"
             answers.credential().unwrap().value,
             "[system]\nmode = \"keep-data\"\n\n[system.disk]\nbus = \"virtio\"\n\n[finish]\naction = \"wait\"\non-failure = \"wait\"\n"
         );
+    }
+
+    #[test]
+    fn everything_that_is_typed_can_be() {
+        for text in [USER, PASSWORD, PASSPHRASE, HOSTNAME] {
+            let typed = |character| sigmavault_vm::keyboard::keys(character).is_some();
+            assert!(text.chars().all(typed), "{text}");
+        }
     }
 }

@@ -1,20 +1,19 @@
-//! What one scenario works with: machines to start, disks to install to, checks to fill in.
+//! What one scenario works with: machines to start, disks to install to, checks to record.
 
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use sigmavault_image_builder::smoke::{self, Halt, Session, Share};
+use sigmavault_vm::{Boot, Drive, GIB, Halt, Image, Logs, Rig, Session};
 
 use crate::answers::{Action, Answers};
-use crate::boot::Boot;
-use crate::disk::{GIB, Image};
+use crate::disk::{self, Extent, SYSTEM};
 use crate::error::Error;
+use crate::esp;
 use crate::installer::{self, Report, Verdict};
 use crate::lab::{LIVE_BOOT_LIMIT, Lab};
-use crate::results::{Check, Outcome};
-use crate::rig::{Rig, SYSTEM};
-use crate::scenario::Scenario;
+use crate::results::Check;
 
 /// Size of a system disk.
 pub const SYSTEM_BYTES: u64 = 8 * GIB;
@@ -28,7 +27,7 @@ pub const TARGET_LIMIT: Duration = Duration::from_mins(6);
 /// What one scenario works with.
 #[derive(Debug)]
 pub struct Bench<'a> {
-    /// What it shares with others.
+    /// What it shares with other scenarios.
     pub lab: &'a Lab,
     artifacts: PathBuf,
     work: tempfile::TempDir,
@@ -36,11 +35,13 @@ pub struct Bench<'a> {
     deadline: Instant,
     boots: usize,
     images: usize,
-    checks: Vec<Check>,
-    notes: Vec<String>,
+    /// The checks so far.
+    pub checks: Vec<Check>,
+    /// The measured values so far.
+    pub notes: Vec<String>,
 }
 
-/// A machine whose disk has a system on it.
+/// A machine with a system disk.
 #[derive(Debug, Clone)]
 pub struct Installed {
     /// The system disk.
@@ -50,70 +51,46 @@ pub struct Installed {
 }
 
 impl Installed {
-    /// The machine without the medium.
+    /// The machine, without the ISO.
     pub fn rig(&self) -> Rig {
-        Rig::new(&self.variables).system(&self.system)
+        Rig::new(&self.variables).boot_drive(&self.system, SYSTEM)
     }
-}
 
-/// Plays a scenario from its start to its outcome.
-pub fn play(scenario: &Scenario, lab: &Lab, artifacts: &Path) -> Result<Outcome, Error> {
-    let started = Instant::now();
-    let artifacts = artifacts.join(scenario.name);
-    if artifacts.exists() {
-        fs::remove_dir_all(&artifacts).map_err(Error::io("remove", &artifacts))?;
+    /// Where the partition of this GPT name lies on the system disk.
+    pub fn partition(&self, label: &str) -> Result<Extent, Error> {
+        disk::partition(&self.system, label)
     }
-    fs::create_dir_all(&artifacts).map_err(Error::io("create", &artifacts))?;
-    let artifacts = fs::canonicalize(&artifacts).map_err(Error::io("open", &artifacts))?;
-    let folder = |parent: &Path| {
-        tempfile::Builder::new()
-            .prefix("sv-")
-            .tempdir_in(parent)
-            .map_err(Error::io("create a folder in", parent))
-    };
-    let mut bench = Bench {
-        lab,
-        artifacts,
-        work: folder(&lab.work)?,
-        // A socket's path has at most 107 bytes, and the work folder may be anywhere.
-        sockets: folder(&std::env::temp_dir())?,
-        deadline: started + scenario.limit,
-        boots: 0,
-        images: 0,
-        checks: Vec::new(),
-        notes: Vec::new(),
-    };
-    let result = (scenario.run)(&mut bench);
-    let error = match result {
-        Err(Error::Machine(smoke::Error::Interrupted)) => {
-            return Err(Error::Machine(smoke::Error::Interrupted));
-        }
-        Err(error) => Some(error.to_string()),
-        // A scenario without checks has shown nothing.
-        Ok(()) if bench.checks.is_empty() => Some("nothing was checked".to_owned()),
-        Ok(()) => None,
-    };
-    let outcome = Outcome {
-        scenario: scenario.name,
-        passed: error.is_none() && bench.checks.iter().all(|check| check.passed),
-        error,
-        seconds: (started.elapsed().as_secs_f64() * 10.0).round() / 10.0,
-        notes: bench.notes,
-        checks: bench.checks,
-        artifacts: bench.artifacts,
-    };
-    let path = outcome.artifacts.join("report.json");
-    fs::write(&path, serde_json::to_string_pretty(&outcome)? + "\n").map_err(Error::io("write", &path))?;
-    Ok(outcome)
 }
 
 impl<'a> Bench<'a> {
-    /// Tells what goes on.
+    /// An empty one for a scenario that must be over by `deadline`; logs of its machines go to folders in `artifacts`.
+    pub fn new(lab: &'a Lab, artifacts: &Path, deadline: Instant) -> Result<Self, Error> {
+        let folder = |parent: &Path| {
+            tempfile::Builder::new()
+                .prefix("sv-")
+                .tempdir_in(parent)
+                .map_err(Error::io("create a folder in", parent))
+        };
+        Ok(Self {
+            lab,
+            artifacts: artifacts.to_owned(),
+            work: folder(&lab.work)?,
+            // A socket's path has at most 107 bytes, and the work folder may be anywhere.
+            sockets: folder(&std::env::temp_dir())?,
+            deadline,
+            boots: 0,
+            images: 0,
+            checks: Vec::new(),
+            notes: Vec::new(),
+        })
+    }
+
+    /// Prints what is being done.
     pub fn say(&self, text: &str) {
         eprintln!("  ....  {text}");
     }
 
-    /// Keeps a measured value, for people.
+    /// Records a measured value, for people.
     pub fn note(&mut self, text: String) {
         eprintln!("  note  {text}");
         self.notes.push(text);
@@ -148,6 +125,16 @@ impl<'a> Bench<'a> {
         self.check(name, measured == expected, measured, expected);
     }
 
+    /// Records whether a value is the one expected.
+    pub fn equal<T: PartialEq + fmt::Debug>(&mut self, name: impl Into<String>, measured: &T, expected: &T) {
+        self.check(
+            name,
+            measured == expected,
+            format!("{measured:?}"),
+            format!("{expected:?}"),
+        );
+    }
+
     /// Records whether a text contains another, letter case aside.
     pub fn contains(&mut self, name: impl Into<String>, measured: impl Into<String>, part: &str) {
         let measured = measured.into();
@@ -155,13 +142,14 @@ impl<'a> Bench<'a> {
         self.check(name, passed, measured, format!("a text with {part:?}"));
     }
 
-    /// Makes an empty disk.
+    /// Creates an empty disk.
     pub fn blank(&mut self, bytes: u64) -> Result<Image, Error> {
         self.images += 1;
-        Image::create(self.path(&format!("blank-{}.raw", self.images)), bytes)
+        let path = self.path(&format!("blank-{}.raw", self.images));
+        Ok(Image::create(path, bytes)?)
     }
 
-    /// The folder of files that last as long as the scenario.
+    /// The folder for files that last as long as the scenario.
     pub fn folder(&self) -> &Path {
         self.work.path()
     }
@@ -183,21 +171,9 @@ impl<'a> Bench<'a> {
         let sockets = folder(self.sockets.path(), self.boots.to_string())?;
         let lab = self.lab;
         self.say(&format!("{name}: switched on"));
-        let machine = rig.machine(lab.accelerator, &lab.tools, &sockets, &logs)?;
-        let mut line = vec!["qemu-system-x86_64".to_owned()];
-        line.extend(machine.arguments());
-        let command = logs.join("qemu.sh");
-        fs::write(&command, smoke::shell_line(line.iter().map(String::as_str)))
-            .map_err(Error::io("write", &command))?;
-        let mut shares = vec![
-            Share::Read(&lab.iso),
-            Share::Write(self.work.path()),
-            Share::Write(&sockets),
-            Share::Write(&logs),
-        ];
-        shares.extend(rig.tpm.as_deref().and_then(Path::parent).map(Share::Write));
-        let qemu = lab.tools.command("qemu-system-x86_64", &shares);
-        let session = Session::start(&machine, qemu, &logs.join("qemu.log"), &lab.interrupted)?;
+        let logs = Logs::new(logs);
+        let machine = rig.machine(lab.accelerator, &lab.tools, &sockets, logs.clone())?;
+        let session = Session::start(&machine, &lab.tools, &lab.interrupted)?;
         Ok(Boot::new(session, &lab.tools, self.deadline, sockets, logs))
     }
 
@@ -213,19 +189,16 @@ impl<'a> Bench<'a> {
 
     /// Waits for the installer's report.
     pub fn installers_report(&self, boot: &mut Boot<'a>) -> Result<Report, Error> {
-        let mut found = None;
-        boot.wait("the installer's report", INSTALL_LIMIT, |session| {
-            found = installer::find_report(session.transcript().lines());
-            found.is_some()
+        let found = boot.wait_for("the installer's report", INSTALL_LIMIT, |session| {
+            Ok(installer::find_report(session.transcript().lines()))
         })?;
-        match found {
-            Some(Ok(report)) => Ok(report),
-            Some(Err(line)) => Err(boot.unmet(&format!("the installer's report is not as agreed: {line}"))),
-            None => Err(boot.unmet("no report of the installer")),
-        }
+        found.map_err(|report| Error::BadReport {
+            report,
+            last: boot.session().last_seen(),
+        })
     }
 
-    /// A fresh machine, installed by these answers, which must make it switch itself off.
+    /// Installs a machine by these answers and waits until it has switched itself off.
     pub fn install_and_power_off(
         &mut self,
         name: &str,
@@ -234,10 +207,8 @@ impl<'a> Bench<'a> {
     ) -> Result<Report, Error> {
         let answers = answers.clone().then(Action::Poweroff);
         let (report, mut boot) = self.install(name, rig, &answers)?;
-        if report.result != Verdict::Installed {
-            return Err(Error::NotInstalled(report.to_string()));
-        }
-        boot.wait_for_end(&Halt::PoweredOff, TARGET_LIMIT)?;
+        let report = installed(report)?;
+        boot.wait_for_end(Halt::PoweredOff, TARGET_LIMIT)?;
         Ok(report)
     }
 
@@ -248,7 +219,7 @@ impl<'a> Bench<'a> {
         Ok(Installed { system, variables })
     }
 
-    /// A machine with a system that was installed by plain answers and never started: a copy of one that is made once.
+    /// A machine whose system was installed by plain answers and never started: a copy of one that is made once.
     pub fn installed_machine(&mut self) -> Result<Installed, Error> {
         if let Some((system, variables)) = self.lab.installed() {
             return self.copy_of(&Installed { system, variables });
@@ -259,7 +230,7 @@ impl<'a> Bench<'a> {
         Ok(machine)
     }
 
-    /// A copy of a machine that is switched off.
+    /// A copy of a machine that is off.
     pub fn copy_of(&mut self, machine: &Installed) -> Result<Installed, Error> {
         self.images += 1;
         let path = self.path(&format!("copy-{}.raw", self.images));
@@ -278,7 +249,7 @@ impl<'a> Bench<'a> {
         Ok(boot)
     }
 
-    /// Waits until an installed system is there, within the limit, and until nothing is left to start.
+    /// Waits until an installed system has started, within the limit, and until nothing is left to start.
     pub fn settle(&mut self, name: &str, boot: &mut Boot<'a>, limit: Duration) -> Result<(), Error> {
         boot.wait_for_system(limit)?;
         let state = boot.wait_for_target(TARGET_LIMIT)?;
@@ -292,16 +263,17 @@ impl<'a> Bench<'a> {
     pub fn refused(&mut self, name: &str, rig: &Rig, answers: &Answers, reason: &str) -> Result<(), Error> {
         let before = digests(rig)?;
         let (report, mut boot) = self.install(name, rig, answers)?;
-        self.same(
-            format!("{name}: result"),
-            format!("{:?}", report.result),
-            "Refused",
-        );
+        self.equal(format!("{name}: result"), &report.result, &Verdict::Refused);
         self.contains(format!("{name}: reason"), report.reasons(), reason);
         self.unwritten(name, &mut boot)?;
         boot.cut();
         self.same(format!("{name}: disks"), digests(rig)?, before);
         Ok(())
+    }
+
+    /// Names of the boot entries on a machine's EFI system partition.
+    pub fn boot_entries(&self, machine: &Installed) -> Result<Vec<String>, Error> {
+        esp::entries(&self.lab.tools, &machine.system, machine.partition("esp")?)
     }
 
     /// Checks that the guest has written to no drive.
@@ -322,12 +294,17 @@ impl<'a> Bench<'a> {
     }
 }
 
+/// The report of an installation, which must have put the system on the disk.
+pub fn installed(report: Report) -> Result<Report, Error> {
+    match report.result {
+        Verdict::Installed => Ok(report),
+        Verdict::Refused | Verdict::Failed | Verdict::Stopped => Err(Error::NotInstalled(report)),
+    }
+}
+
 /// SHA-256 of every disk of a machine, one a line.
 pub fn digests(rig: &Rig) -> Result<String, Error> {
-    let digest = |drive: &smoke::Drive| {
-        let path = drive.path.clone();
-        Ok(format!("{} {}", drive.serial, Image { path }.digest()?))
-    };
+    let digest = |drive: &Drive| Ok(format!("{} {}", drive.serial, disk::digest(&drive.path)?));
     let lines: Result<Vec<String>, Error> = rig.drives.iter().map(digest).collect();
     Ok(lines?.join("\n"))
 }

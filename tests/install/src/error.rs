@@ -3,31 +3,36 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use sigmavault_image_builder::{gpt, inspect, smoke};
+use sigmavault_image_builder::pipeline::error::Problem;
+use sigmavault_image_builder::smoke::ImageError;
+use sigmavault_image_builder::{gpt, source};
+use sigmavault_vm::LastSeen;
+
+use crate::installer::{BadReport, Report};
 
 /// What ended a scenario, or kept the tests from starting.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The machine could not be started, ended early, or took too long.
     #[error(transparent)]
-    Machine(#[from] smoke::Error),
-    /// The file is no ISO of ours.
-    #[error(transparent)]
-    Inspect(#[from] inspect::InspectError),
-    /// The ISO is incomplete, or there is nothing in it to test here.
-    #[error("{} cannot be tested: {why}\n  try: ci/build --profile vm-test", path.display())]
-    Iso {
+    Machine(#[from] sigmavault_vm::Error),
+    /// The ISO cannot be tested.
+    #[error("{0}\n  try: ci/build --profile vm-test")]
+    Image(#[from] ImageError),
+    /// The ISO has a desktop.
+    #[error("{} is an image of profile {profile}, and these tests need one without a desktop\n  try: ci/build --profile vm-test", path.display())]
+    Desktop {
         /// The ISO.
         path: PathBuf,
-        /// What is wrong with it.
-        why: String,
+        /// Its profile.
+        profile: String,
     },
+    /// The source tree was not found.
+    #[error(transparent)]
+    Source(#[from] source::SourceError),
     /// There is no tools tree.
-    #[error("{0}")]
-    NoTools(String),
-    /// KVM was asked for and cannot be used.
-    #[error("KVM cannot be used: {0}\n  try: leave out --accel to fall back to emulation")]
-    NoKvm(String),
+    #[error(transparent)]
+    NoTools(#[from] Problem),
     /// A disk has no partition table that can be read.
     #[error(transparent)]
     Gpt(#[from] gpt::GptError),
@@ -51,25 +56,17 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
-    /// A program of the host or of the tools tree failed.
-    #[error("{program} failed: {said}")]
-    Tool {
-        /// Its name.
-        program: &'static str,
-        /// The end of what it printed.
-        said: String,
-    },
-    /// The machine did not do what the scenario stands on.
-    #[error("{what}\nLast seen: {last}")]
-    Unmet {
-        /// What should have been.
-        what: String,
+    /// The installer printed a report that cannot be read.
+    #[error("the installer's report is not as agreed: {report}\n{last}")]
+    BadReport {
+        /// The report.
+        report: BadReport,
         /// What the machine showed last.
-        last: String,
+        last: LastSeen,
     },
-    /// The installer said something else than "installed".
+    /// The installer reported something else than "installed".
     #[error("the installation ended as {0}")]
-    NotInstalled(String),
+    NotInstalled(Report),
     /// Answers cannot be written as TOML.
     #[error("cannot write the answers: {0}")]
     Answers(#[from] toml::ser::Error),

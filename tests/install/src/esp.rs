@@ -1,29 +1,18 @@
 //! The boot loader's entries on the EFI system partition, read from outside with mtools.
 
-use std::path::Path;
+use std::ffi::OsStr;
 
-use sigmavault_image_builder::smoke::{Share, ToolsTree};
+use sigmavault_vm::{Image, Share, ToolsTree};
 
-use crate::disk::{Extent, Image};
+use crate::disk::Extent;
 use crate::error::Error;
 
 /// Names of the boot entries, such as `sigmavault-a+3.conf`, sorted.
 pub fn entries(tools: &ToolsTree, image: &Image, esp: Extent) -> Result<Vec<String>, Error> {
-    let output = tools
-        .command("mdir", &[Share::Read(&image.path)])
-        .arg("-b")
-        .arg("-i")
-        .arg(format!("{}@@{}", image.path.display(), esp.offset))
-        .arg("::/loader/entries")
-        .output()
-        .map_err(Error::io("run", Path::new("bwrap")))?;
-    if !output.status.success() {
-        return Err(Error::Tool {
-            program: "mdir",
-            said: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-        });
-    }
-    Ok(parse(&String::from_utf8_lossy(&output.stdout)))
+    let place = format!("{}@@{}", image.path.display(), esp.offset);
+    let arguments = ["-b", "-i", &place, "::/loader/entries"].map(OsStr::new);
+    let listing = tools.read("mdir", &[Share::Read(&image.path)], &arguments)?;
+    Ok(parse(&listing))
 }
 
 fn parse(listing: &str) -> Vec<String> {
@@ -37,12 +26,12 @@ fn parse(listing: &str) -> Vec<String> {
     names
 }
 
-/// What an entry's name says of its boot counter (`UAPI.10`, Boot Loader Specification, boot counting).
+/// The boot counter in an entry's name (`UAPI.10`, Boot Loader Specification, boot counting).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Counter {
-    /// A start was good: no counter.
+    /// A start was good: the name has no counter.
     Good,
-    /// Starts it still has.
+    /// Starts that are left.
     TriesLeft(u32),
 }
 

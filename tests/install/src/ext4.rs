@@ -1,6 +1,8 @@
 //! The state of an ext4 file system, read from outside (kernel documentation, `filesystems/ext4/super.rst`).
 
-use crate::disk::{Extent, Image};
+use sigmavault_vm::Image;
+
+use crate::disk::Extent;
 use crate::error::Error;
 
 /// Where the superblock stands in the partition.

@@ -1,10 +1,10 @@
-//! What the installer says on the serial console.
+//! What the installer prints on the serial console.
 
 use std::fmt;
 
 use serde::Deserialize;
 
-/// What stands before the report.
+/// What precedes the report on its line.
 const MARK: &str = "sigmavault-installer-report: ";
 
 /// How an installation ended.
@@ -21,7 +21,7 @@ pub enum Verdict {
     Stopped,
 }
 
-/// The line that an unattended installation ends with.
+/// The last line of an unattended installation.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Report {
@@ -77,19 +77,43 @@ impl fmt::Display for Report {
     }
 }
 
-/// The report among lines of the serial console, when there is one; else the line that should be one.
-pub fn find_report(lines: &[String]) -> Option<Result<Report, String>> {
+/// A text in the report's place that is no report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadReport {
+    /// Why, when there is any text.
+    pub error: Option<String>,
+    /// The text.
+    pub text: String,
+}
+
+impl fmt::Display for BadReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.error {
+            Some(error) => write!(f, "{error}: {}", self.text),
+            None => f.write_str(&self.text),
+        }
+    }
+}
+
+/// The last report among lines of the serial console, when there is one.
+pub fn find_report(lines: &[String]) -> Option<Result<Report, BadReport>> {
     let text = lines.iter().rev().find_map(|line| line.split_once(MARK))?.1;
     // The kernel may have written on the same line.
     let mut values = serde_json::Deserializer::from_str(text).into_iter::<Report>();
     Some(match values.next() {
         Some(Ok(report)) => Ok(report),
-        Some(Err(error)) => without_one(text).ok_or_else(|| format!("{error}: {text}")),
-        None => Err(text.to_owned()),
+        Some(Err(error)) => without_one(text).ok_or_else(|| BadReport {
+            error: Some(error.to_string()),
+            text: text.to_owned(),
+        }),
+        None => Err(BadReport {
+            error: None,
+            text: text.to_owned(),
+        }),
     })
 }
 
-/// The report when one character of it came twice, as happens on the emulated serial port when the kernel writes there
+/// The report when one character of it is doubled, as happens on the emulated serial port when the kernel writes there
 /// at the same time.
 fn without_one(text: &str) -> Option<Report> {
     let twice = text.char_indices().zip(text.chars().skip(1));
@@ -101,7 +125,7 @@ fn without_one(text: &str) -> Option<Report> {
         })
 }
 
-/// The installer's names for the steps that go through much data.
+/// The installer's names for the steps that read or write whole slots.
 const STEPS: [&str; 4] = [
     "Copy the system to slot A",
     "Read slot A back",
@@ -109,7 +133,7 @@ const STEPS: [&str; 4] = [
     "Read slot B back",
 ];
 
-/// Seconds of the long steps, from the lines that tell of their end: `Read slot A back: done in 3.5 s: matches`.
+/// Seconds of the long steps, from the lines that report their end: `Read slot A back: done in 3.5 s: matches`.
 pub fn step_seconds(lines: &[String]) -> Vec<(String, f64)> {
     STEPS
         .iter()
@@ -162,8 +186,13 @@ mod tests {
     #[test]
     fn what_is_no_report() {
         let line = format!("{MARK}{{\"result\":\"perhaps\"}}");
-        assert!(find_report(&[line]).unwrap().unwrap_err().contains("perhaps"));
-        assert_eq!(find_report(&[MARK.to_owned()]).unwrap(), Err(String::new()));
+        let bad = find_report(&[line]).unwrap().unwrap_err();
+        assert!(bad.to_string().contains("perhaps"), "{bad}");
+        let empty = BadReport {
+            error: None,
+            text: String::new(),
+        };
+        assert_eq!(find_report(&[MARK.to_owned()]).unwrap(), Err(empty));
     }
 
     #[test]

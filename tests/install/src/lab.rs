@@ -7,16 +7,14 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use sigmavault_image_builder::cli::default_cache;
-use sigmavault_image_builder::inspect;
 use sigmavault_image_builder::manifest::Manifest;
 use sigmavault_image_builder::pipeline::stages::tools;
-use sigmavault_image_builder::smoke::accel::{self, KvmVerdict};
-use sigmavault_image_builder::smoke::{Accel, Accelerator, Session, Share, ToolsTree};
+use sigmavault_image_builder::smoke::TestImage;
+use sigmavault_vm::accel::{self, KvmVerdict};
+use sigmavault_vm::{Accel, Accelerator, Awaited, Image, KvmFault, Logs, Rig, Session, ToolsTree};
 
-use crate::disk::Image;
 use crate::error::Error;
 use crate::options::Options;
-use crate::rig::Rig;
 
 /// Longest a live system may take to start its agent.
 pub const LIVE_BOOT_LIMIT: Duration = Duration::from_mins(5);
@@ -28,22 +26,22 @@ pub struct Lab {
     pub tools: ToolsTree,
     /// The ISO, an absolute path.
     pub iso: PathBuf,
-    /// What the build says of it.
+    /// Its manifest.
     pub manifest: Manifest,
     /// How the processor is virtualised.
     pub accelerator: Accelerator,
-    /// Raised when the user wants to stop.
+    /// Set when the user wants to stop.
     pub interrupted: Arc<AtomicBool>,
     /// Folder for disk images.
     pub work: PathBuf,
-    /// Seed of what is random.
+    /// Seed of the random numbers.
     pub seed: u64,
     /// How often the power is cut.
     pub cuts: u32,
 }
 
 impl Lab {
-    /// Looks at the ISO of a source tree, finds the tools tree, and finds out about KVM when that was asked for.
+    /// Inspects the ISO, finds the tools tree, and tries KVM when that was asked for.
     pub fn prepare(
         options: &Options,
         tree: &Path,
@@ -51,36 +49,18 @@ impl Lab {
         seed: u64,
         interrupted: Arc<AtomicBool>,
     ) -> Result<Self, Error> {
-        let iso = options.iso(tree);
-        let iso = fs::canonicalize(&iso).map_err(|error| Error::Iso {
-            path: iso.clone(),
-            why: error.to_string(),
-        })?;
-        let inspection = inspect::inspect(&iso)?;
-        let manifest = match inspection.manifest {
-            Some(manifest) if inspection.problems.is_empty() => manifest,
-            _ => {
-                return Err(Error::Iso {
-                    path: iso,
-                    why: inspection.problems.join("; "),
-                });
-            }
-        };
-        if manifest.arch != "amd64" || manifest.desktop != "none" {
-            return Err(Error::Iso {
-                path: iso,
-                why: format!(
-                    "it is an image of profile {} for {}, and these tests need one for amd64 without a desktop",
-                    manifest.profile, manifest.arch
-                ),
+        let image = TestImage::open(&options.iso(tree))?;
+        if image.manifest.desktop != "none" {
+            return Err(Error::Desktop {
+                path: image.iso,
+                profile: image.manifest.profile,
             });
         }
-        let root =
-            tools::existing(tree, &default_cache()).map_err(|error| Error::NoTools(error.to_string()))?;
+        let root = tools::existing(tree, &default_cache())?;
         let mut lab = Self {
             tools: ToolsTree { root },
-            iso,
-            manifest,
+            iso: image.iso,
+            manifest: image.manifest,
             accelerator: Accelerator::Tcg,
             interrupted,
             work: fs::canonicalize(work).map_err(Error::io("open", work))?,
@@ -93,15 +73,12 @@ impl Lab {
 
     fn choose_accelerator(&self, asked: Accel) -> Result<Accelerator, Error> {
         let verdict = KvmVerdict::of(&default_cache());
-        if asked == Accel::Auto && verdict.unusable() {
-            return Ok(Accelerator::Tcg);
-        }
-        let (candidates, _) = accel::candidates(asked, Path::new(accel::KVM)).map_err(Error::NoKvm)?;
-        if candidates.len() == 1 {
-            return Ok(candidates[0]);
+        let candidates = accel::candidates(verdict.narrow(asked), Path::new(accel::KVM))?.accelerators;
+        if let [only] = candidates[..] {
+            return Ok(only);
         }
         eprintln!("== does the ISO boot under KVM");
-        let Some(why) = self.kvm_is_broken()? else {
+        let Some(why) = self.kvm_fault()? else {
             return Ok(Accelerator::Kvm);
         };
         eprintln!("  KVM is there, but {why}: emulating");
@@ -109,34 +86,29 @@ impl Lab {
         Ok(Accelerator::Tcg)
     }
 
-    /// Boots the ISO under KVM; says why that did not work.
-    fn kvm_is_broken(&self) -> Result<Option<String>, Error> {
+    /// Boots the ISO under KVM; returns why that did not work.
+    fn kvm_fault(&self) -> Result<Option<KvmFault>, Error> {
         let folder = tempfile::tempdir_in(&self.work).map_err(Error::io("create a folder in", &self.work))?;
         let rig = Rig::new(folder.path().join("vars.fd")).iso(&self.iso);
-        let machine = rig.machine(Accelerator::Kvm, &self.tools, folder.path(), folder.path())?;
-        let qemu = self.tools.command(
-            "qemu-system-x86_64",
-            &[Share::Read(&self.iso), Share::Write(folder.path())],
-        );
-        let messages = folder.path().join("qemu.log");
-        let mut session = match Session::start(&machine, qemu, &messages, &self.interrupted) {
-            Err(sigmavault_image_builder::smoke::Error::MachineEnded { how, .. }) => return Ok(Some(how)),
+        let machine = rig.machine(
+            Accelerator::Kvm,
+            &self.tools,
+            folder.path(),
+            Logs::new(folder.path()),
+        )?;
+        let mut session = match Session::start(&machine, &self.tools, &self.interrupted) {
+            Err(sigmavault_vm::Error::MachineEnded { how, .. }) => {
+                return Ok(Some(KvmFault::NotStarted(how)));
+            }
             session => session?,
         };
-        let deadline = Instant::now() + LIVE_BOOT_LIMIT;
-        loop {
-            session.poll()?;
-            if session.guest.hello {
-                return Ok(None);
-            }
-            if let Some(why) = accel::broken(&session.early_signs()) {
-                return Ok(Some(why));
-            }
-            if Instant::now() > deadline {
-                return Ok(Some("the guest did not come up".to_owned()));
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
+        let awaited = Awaited {
+            what: "the guest to come up",
+            deadline: Instant::now() + LIVE_BOOT_LIMIT,
+            limit: LIVE_BOOT_LIMIT,
+            artifacts: folder.path(),
+        };
+        Ok(session.wait_under_kvm(&awaited, &mut |_| ())?)
     }
 
     /// Folder of the disk that scenarios copy, for this ISO.
@@ -145,7 +117,7 @@ impl Lab {
             .join(format!("installed-{}", &self.manifest.root_hash[..16]))
     }
 
-    /// The installed disk and its machine's firmware variables, when an installation has left them.
+    /// The installed disk and its machine's firmware variables, once an installation has left them.
     pub fn installed(&self) -> Option<(Image, PathBuf)> {
         let base = self.base();
         let found = base.exists().then(|| Image {

@@ -5,13 +5,14 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
-use sigmavault_image_builder::{smoke::interrupt_flag, source};
-use sigmavault_install_tests::bench;
+use sigmavault_image_builder::source;
 use sigmavault_install_tests::error::Error;
 use sigmavault_install_tests::lab::Lab;
 use sigmavault_install_tests::options::Options;
+use sigmavault_install_tests::play::play;
 use sigmavault_install_tests::results::Report;
-use sigmavault_install_tests::scenario::{ALL, Scenario};
+use sigmavault_install_tests::scenario::{self, ALL, Scenario};
+use sigmavault_vm::interrupt_flag;
 
 fn main() -> ExitCode {
     let options = Options::parse();
@@ -21,7 +22,7 @@ fn main() -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
-    let selected = match options.selected() {
+    let selected = match scenario::selected(&options) {
         Ok(selected) => selected,
         Err(error) => {
             eprintln!("error: {error}");
@@ -38,7 +39,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Plays the scenarios; whether all passed.
+/// Runs the scenarios; returns whether all passed.
 fn run(options: &Options, selected: &[&Scenario]) -> Result<bool, Error> {
     let here = std::path::Path::new(".");
     let interrupted = interrupt_flag().map_err(Error::io("listen for signals in", here))?;
@@ -52,7 +53,7 @@ fn run(options: &Options, selected: &[&Scenario]) -> Result<bool, Error> {
         .map_err(Error::io("create a folder in", &std::env::temp_dir()))?;
     let work = options.work.as_deref().unwrap_or(scratch.path());
     fs::create_dir_all(work).map_err(Error::io("create", work))?;
-    let tree = source::find(options.source.as_deref()).map_err(|error| Error::NoTools(error.to_string()))?;
+    let tree = source::find(options.source.as_deref())?;
     let lab = Lab::prepare(options, &tree, work, seed, interrupted)?;
     let artifacts = options.artifacts(&tree);
     fs::create_dir_all(&artifacts).map_err(Error::io("create", &artifacts))?;
@@ -66,7 +67,7 @@ fn run(options: &Options, selected: &[&Scenario]) -> Result<bool, Error> {
     };
     for scenario in selected {
         eprintln!("== {}: {}", scenario.name, scenario.about);
-        let outcome = bench::play(scenario, &lab, &artifacts)?;
+        let outcome = play(scenario, &lab, &artifacts)?;
         eprintln!("{outcome}");
         report.passed &= outcome.passed;
         report.scenarios.push(outcome);

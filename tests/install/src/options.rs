@@ -1,11 +1,9 @@
-//! What the user may ask for: one struct that is the command line and its documentation.
+//! The command line: one struct that is also its documentation.
 
 use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Parser};
-use sigmavault_image_builder::smoke::Accel;
-
-use crate::scenario::{ALL, SHORT, Scenario};
+use sigmavault_vm::Accel;
 
 /// Installs SigmaVault in virtual machines and boots what was installed.
 #[derive(Debug, Clone, Parser)]
@@ -18,7 +16,7 @@ pub struct Options {
     /// List the scenarios and run none
     #[arg(long)]
     pub list: bool,
-    /// Run the one scenario that every change has to pass
+    /// Run the one scenario that every change must pass
     #[arg(long)]
     pub short: bool,
     /// Run all scenarios
@@ -27,12 +25,11 @@ pub struct Options {
     /// ISO of profile vm-test [default: out/sigmavault-vm-test-amd64.iso in the source tree]
     #[arg(long)]
     pub iso: Option<PathBuf>,
-    /// Folder for logs, screenshots and reports, one below it for each scenario [default: out/install-tests in the
+    /// Folder for logs, screenshots and reports, with a subfolder for each scenario [default: out/install-tests in the
     /// source tree]
     #[arg(long, value_name = "DIR")]
     pub artifacts: Option<PathBuf>,
-    /// Folder for disk images; what was installed is found there again by a later run with the same ISO [default: one
-    /// that is removed at the end]
+    /// Folder for disk images; a later run with the same ISO reuses the installed disk there [default: a temporary one]
     #[arg(long, value_name = "DIR")]
     pub work: Option<PathBuf>,
     /// Root of the source tree, which names the tools tree [default: found above the current folder]
@@ -41,10 +38,10 @@ pub struct Options {
     /// How the processor is virtualised; `auto` takes KVM when the image really boots under it
     #[arg(long, value_enum, default_value_t = Accel::Auto)]
     pub accel: Accel,
-    /// How often `power-cuts` cuts the power, half of it while data is kept
+    /// How often `power-cuts` cuts the power; half of the cuts hit installations that keep data
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub cuts: u32,
-    /// Seed of what is random [default: taken from the clock, and printed]
+    /// Seed of the random numbers [default: taken from the clock, and printed]
     #[arg(long)]
     pub seed: Option<u64>,
     /// Print the report as JSON
@@ -52,39 +49,17 @@ pub struct Options {
     pub json: bool,
 }
 
-/// A name that no scenario has.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no scenario \"{0}\"\n  try: --list shows them")]
-pub struct UnknownScenario(String);
-
 impl Options {
-    /// The ISO, where the source tree is known.
+    /// The ISO: the one asked for, or the usual one of the source tree.
     pub fn iso(&self, source: &Path) -> PathBuf {
         let usual = || source.join("out/sigmavault-vm-test-amd64.iso");
         self.iso.clone().unwrap_or_else(usual)
     }
 
-    /// Folder for artifacts, where the source tree is known.
+    /// Folder for artifacts: the one asked for, or the usual one of the source tree.
     pub fn artifacts(&self, source: &Path) -> PathBuf {
         let usual = || source.join("out/install-tests");
         self.artifacts.clone().unwrap_or_else(usual)
-    }
-
-    /// The scenarios that were asked for.
-    pub fn selected(&self) -> Result<Vec<&'static Scenario>, UnknownScenario> {
-        if self.all {
-            return Ok(ALL.iter().collect());
-        }
-        let short = [SHORT.to_owned()];
-        let names: &[String] = if self.short { &short } else { &self.scenarios };
-        names
-            .iter()
-            .map(|name| {
-                ALL.iter()
-                    .find(|scenario| scenario.name == name)
-                    .ok_or_else(|| UnknownScenario(name.clone()))
-            })
-            .collect()
     }
 }
 
@@ -98,25 +73,6 @@ mod tests {
                 .into_iter()
                 .chain(line.split_whitespace()),
         )
-    }
-
-    fn names(line: &str) -> Result<Vec<&'static str>, UnknownScenario> {
-        let selected = parse(line).unwrap().selected()?;
-        Ok(selected.into_iter().map(|scenario| scenario.name).collect())
-    }
-
-    #[test]
-    fn selections() {
-        assert_eq!(names("--short"), Ok(vec!["unattended"]));
-        assert_eq!(names("--all").unwrap().len(), ALL.len());
-        assert_eq!(
-            names("unattended unattended"),
-            Ok(vec!["unattended", "unattended"])
-        );
-        assert_eq!(
-            names("unattended nothing"),
-            Err(UnknownScenario("nothing".into()))
-        );
     }
 
     #[test]

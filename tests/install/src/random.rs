@@ -1,11 +1,11 @@
-//! Numbers that look random and are the same for the same seed (`SplitMix64`, Steele et al. 2014).
+//! Pseudo-random numbers, the same for the same seed (`SplitMix64`, Steele et al. 2014).
 
-/// A row of numbers.
+/// A sequence of numbers.
 #[derive(Debug, Clone)]
 pub struct Random(u64);
 
 impl Random {
-    /// The row that belongs to a seed.
+    /// The sequence of a seed.
     pub const fn new(seed: u64) -> Self {
         Self(seed)
     }
@@ -35,7 +35,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn the_published_row() {
+    fn the_published_sequence() {
         let mut random = Random::new(1_234_567);
         let row = [(); 3].map(|()| random.next());
         assert_eq!(

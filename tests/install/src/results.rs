@@ -1,11 +1,11 @@
-//! What came out: checks, scenarios, the whole run; as lines and as JSON.
+//! Results of checks, of scenarios and of the whole run, as lines and as JSON.
 
 use std::fmt;
 use std::path::PathBuf;
 
 use serde::Serialize;
 
-/// One thing that was looked at.
+/// One check.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Check {
@@ -30,7 +30,7 @@ impl fmt::Display for Check {
     }
 }
 
-/// One line, or lines that stand apart.
+/// A text of one line, or of several indented ones.
 fn shown(text: &str) -> String {
     match text.trim() {
         "" => "(nothing)".to_owned(),
@@ -38,7 +38,7 @@ fn shown(text: &str) -> String {
     }
 }
 
-/// How a scenario came out.
+/// The result of a scenario.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Outcome {
@@ -46,7 +46,7 @@ pub struct Outcome {
     pub scenario: &'static str,
     /// Whether every check passed and nothing ended it early.
     pub passed: bool,
-    /// What ended it early.
+    /// The error that ended it early.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// How long it took.

@@ -4,23 +4,25 @@ use std::time::Duration;
 
 use crate::bench::Bench;
 use crate::error::Error;
+use crate::options::Options;
 use crate::scenarios::{
-    damaged, encrypted, keep_data, keys, model, no_write, pool, power_cuts, pulled, refusals, unattended,
+    damaged, disk_removed, encrypted, keep_data, keyboard, model, no_write, pool, power_cuts, refusals,
+    unattended,
 };
 
-/// The one that every change has to pass.
+/// The one that every change must pass.
 pub const SHORT: &str = "unattended";
 
-/// One story from disks to checks.
+/// One sequence of installations and boots, with its checks.
 #[derive(Debug)]
 pub struct Scenario {
     /// Name on the command line.
     pub name: &'static str,
-    /// What it shows.
+    /// What it does.
     pub about: &'static str,
     /// Longest it may take, on two emulated processors.
     pub limit: Duration,
-    /// Plays it.
+    /// Runs it.
     pub run: fn(&mut Bench<'_>) -> Result<(), Error>,
 }
 
@@ -28,87 +30,132 @@ pub struct Scenario {
 pub const ALL: [Scenario; 13] = [
     Scenario {
         name: "unattended",
-        about: "installs by answers on an empty disk, boots it twice, and looks at everything",
+        about: "installs from an answer file on an empty disk, boots twice and checks everything",
         limit: Duration::from_mins(40),
         run: unattended::run,
     },
     Scenario {
         name: "no-write-before-confirm",
-        about: "no disk is written before the system disk is confirmed, by answers or by keys",
+        about: "writes no disk before the system disk is confirmed, by answers or by keyboard",
         limit: Duration::from_hours(1),
         run: no_write::run,
     },
     Scenario {
         name: "flipped-bit",
-        about: "one byte of slot A is wrong: slot B runs and says why",
+        about: "one wrong byte in slot A: slot B starts and says why",
         limit: Duration::from_hours(1),
         run: damaged::flipped_bit,
     },
     Scenario {
-        name: "broken-a",
-        about: "slot A lost its hash tree: slot B runs and says why",
+        name: "lost-hash-tree",
+        about: "slot A without its hash tree: slot B starts and says why",
         limit: Duration::from_hours(1),
-        run: damaged::broken_a,
+        run: damaged::lost_hash_tree,
     },
     Scenario {
         name: "luks",
-        about: "an encrypted state partition is opened by passphrase and by recovery key",
+        about: "opens an encrypted state partition by passphrase and by recovery key",
         limit: Duration::from_hours(1),
         run: encrypted::luks,
     },
     Scenario {
         name: "tpm",
-        about: "an encrypted state partition is opened by the TPM, and by passphrase without it",
+        about: "opens an encrypted state partition by the TPM, and by passphrase without it",
         limit: Duration::from_hours(1),
         run: encrypted::tpm,
     },
     Scenario {
         name: "model",
-        about: "a language model comes from a stick, is loaded, answers, and is there again after a restart",
+        about: "copies a language model from a stick, asks it, and asks again after a restart",
         limit: Duration::from_hours(1),
         run: model::run,
     },
     Scenario {
         name: "pool",
-        about: "a data pool of three disks is made, mounted and there again after a restart",
+        about: "creates a data pool of three disks and finds it again after a restart",
         limit: Duration::from_hours(1),
         run: pool::run,
     },
     Scenario {
         name: "keep-data",
-        about: "a new installation keeps settings, users and files",
+        about: "installs anew and keeps settings, users and files",
         limit: Duration::from_hours(1),
         run: keep_data::run,
     },
     Scenario {
         name: "refusals",
-        about: "machines and answers that cannot be installed leave the disks untouched",
+        about: "refuses unsuitable machines and answers, and leaves their disks untouched",
         limit: Duration::from_hours(1),
         run: refusals::run,
     },
     Scenario {
-        name: "pulled",
-        about: "the system disk is pulled out during the copy: a clear error, and a second try works",
+        name: "disk-removed",
+        about: "removes the system disk during the copy: a clear error, and a second try works",
         limit: Duration::from_hours(1),
-        run: pulled::run,
+        run: disk_removed::run,
     },
     Scenario {
         name: "power-cuts",
-        about: "the power is cut at random points: the installation can be repeated, old systems still start",
+        about: "cuts the power at random points: installing again works, and old systems still start",
         limit: Duration::from_hours(10),
         run: power_cuts::run,
     },
     Scenario {
-        name: "keys",
-        about: "the whole installation by keyboard",
+        name: "keyboard",
+        about: "installs by keyboard, screen by screen",
         limit: Duration::from_hours(1),
-        run: keys::run,
+        run: keyboard::run,
     },
 ];
+
+/// There is no scenario of this name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no scenario \"{0}\"\n  try: --list shows them")]
+pub struct UnknownScenario(String);
+
+/// The scenarios that were asked for.
+pub fn selected(options: &Options) -> Result<Vec<&'static Scenario>, UnknownScenario> {
+    if options.all {
+        return Ok(ALL.iter().collect());
+    }
+    let short = [SHORT.to_owned()];
+    let names: &[String] = if options.short { &short } else { &options.scenarios };
+    names
+        .iter()
+        .map(|name| {
+            ALL.iter()
+                .find(|scenario| scenario.name == name)
+                .ok_or_else(|| UnknownScenario(name.clone()))
+        })
+        .collect()
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::Parser;
+
+    fn names(line: &str) -> Result<Vec<&'static str>, UnknownScenario> {
+        let words = ["sigmavault-install-tests"]
+            .into_iter()
+            .chain(line.split_whitespace());
+        let selected = selected(&Options::try_parse_from(words).unwrap())?;
+        Ok(selected.into_iter().map(|scenario| scenario.name).collect())
+    }
+
+    #[test]
+    fn selections() {
+        assert_eq!(names("--short"), Ok(vec!["unattended"]));
+        assert_eq!(names("--all").unwrap().len(), ALL.len());
+        assert_eq!(
+            names("unattended unattended"),
+            Ok(vec!["unattended", "unattended"])
+        );
+        assert_eq!(
+            names("unattended nothing"),
+            Err(UnknownScenario("nothing".into()))
+        );
+    }
 
     #[test]
     fn names_are_unique_and_the_short_one_is_there() {

@@ -297,8 +297,8 @@ pub struct ManArgs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::smoke::{Accel, Firmware, Medium};
     use clap::CommandFactory;
+    use sigmavault_vm::{Accel, Firmware, Medium};
 
     fn parse(line: &str) -> Command {
         Cli::try_parse_from(line.split(' ')).unwrap().command

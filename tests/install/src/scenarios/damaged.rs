@@ -1,59 +1,52 @@
-//! Slot A is damaged: the machine refuses it, comes up from slot B by itself, and says why.
+//! Slot A is damaged: the machine refuses it, starts from slot B by itself, and says why.
 
 use std::time::Duration;
 
 use serde_json::Value;
+use sigmavault_vm::Boot;
 
 use crate::bench::Bench;
 use crate::error::Error;
 use crate::esp::{self, Counter};
-use crate::scenarios::looks;
+use crate::scenarios::checks;
 
 /// Three starts of slot A, half a minute of waiting after each, and one of slot B.
 const FALL_BACK_LIMIT: Duration = Duration::from_mins(20);
 /// Within the first block of the root, which holds the superblock; not in the superblock itself.
 const FLIPPED: u64 = 512;
-/// Bytes that are overwritten from a partition's start on.
+/// Bytes that are overwritten, from the start of a partition.
 const LOST: usize = 1 << 20;
 
-/// One byte of the root is not what it was.
+/// One byte of the root is flipped.
 pub fn flipped_bit(bench: &mut Bench<'_>) -> Result<(), Error> {
     let machine = bench.installed_machine()?;
-    let root = machine.system.partition("root-a")?;
+    let root = machine.partition("root-a")?;
     machine.system.flip(root.offset + FLIPPED)?;
     let rig = machine.rig().restarting();
     let mut boot = bench.boot("flipped bit", &rig)?.patient();
     let line = boot.wait_for_line("is corrupted", FALL_BACK_LIMIT)?;
     bench.contains("the kernel on the console", line, "verity");
     falls_back(bench, boot)?;
-    let entries = esp::entries(
-        &bench.lab.tools,
-        &machine.system,
-        machine.system.partition("esp")?,
-    )?;
+    let entries = bench.boot_entries(&machine)?;
     counters(bench, &entries);
     Ok(())
 }
 
 /// The hash tree of slot A is gone.
-pub fn broken_a(bench: &mut Bench<'_>) -> Result<(), Error> {
+pub fn lost_hash_tree(bench: &mut Bench<'_>) -> Result<(), Error> {
     let machine = bench.installed_machine()?;
-    let tree = machine.system.partition("root-a-verity")?;
+    let tree = machine.partition("root-a-verity")?;
     machine.system.write_at(tree.offset, &vec![0; LOST])?;
     let rig = machine.rig().restarting();
-    let boot = bench.boot("broken slot A", &rig)?.patient();
+    let boot = bench.boot("lost hash tree", &rig)?.patient();
     falls_back(bench, boot)?;
-    let entries = esp::entries(
-        &bench.lab.tools,
-        &machine.system,
-        machine.system.partition("esp")?,
-    )?;
+    let entries = bench.boot_entries(&machine)?;
     counters(bench, &entries);
     Ok(())
 }
 
-/// Waits for slot B and looks at what it says of slot A.
-fn falls_back(bench: &mut Bench<'_>, mut boot: crate::boot::Boot<'_>) -> Result<(), Error> {
+/// Waits for slot B and checks what it says of slot A.
+fn falls_back(bench: &mut Bench<'_>, mut boot: Boot<'_>) -> Result<(), Error> {
     let line = boot.wait_for_line("slot a did not start", FALL_BACK_LIMIT)?;
     bench.note(line);
     boot.wait_for_system(FALL_BACK_LIMIT)?;
@@ -61,8 +54,8 @@ fn falls_back(bench: &mut Bench<'_>, mut boot: crate::boot::Boot<'_>) -> Result<
     let (took, resets) = (boot.elapsed().as_secs(), boot.session().resets());
     bench.note(format!("slot B {state} {took} s after power on"));
     bench.same("starts of slot A", resets.to_string(), "3");
-    looks::healthy(bench, &mut boot)?;
-    let slots = looks::slot(bench, &mut boot, "b")?;
+    checks::healthy(bench, &mut boot)?;
+    let slots = checks::slot(bench, &mut boot, "b")?;
     let reason = slots["fell_back"]["reason"].as_str().unwrap_or_default();
     bench.check(
         "reason in `sigmavault slots`",
@@ -76,7 +69,7 @@ fn falls_back(bench: &mut Bench<'_>, mut boot: crate::boot::Boot<'_>) -> Result<
     let status: Value = serde_json::from_str(&status.output).unwrap_or_default();
     let shown = !reason.is_empty() && holds(&status, reason);
     bench.check("reason in `sigmavault status`", shown, status.to_string(), reason);
-    boot.power_off()
+    Ok(boot.power_off()?)
 }
 
 /// Slot A has no tries left and slot B counts as good.
@@ -91,7 +84,7 @@ fn counters(bench: &mut Bench<'_>, entries: &[String]) {
     );
 }
 
-/// Whether a text stands somewhere in a JSON value.
+/// Whether a text occurs anywhere in a JSON value.
 fn holds(value: &Value, text: &str) -> bool {
     match value {
         Value::String(found) => found.contains(text),

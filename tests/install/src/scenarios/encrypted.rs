@@ -1,26 +1,23 @@
-//! An encrypted state partition: opened by passphrase, by recovery key, by the TPM.
+//! An encrypted state partition, opened by passphrase, by recovery key and by the TPM.
 
 use std::time::Duration;
 
-use sigmavault_image_builder::smoke::Halt;
+use sigmavault_vm::{Boot, Halt, Rig, Tpm};
 
 use crate::answers::{Action, Answers, PASSPHRASE};
-use crate::bench::{BOOT_LIMIT, Bench, INSTALL_LIMIT, Installed};
-use crate::boot::Boot;
+use crate::bench::{BOOT_LIMIT, Bench, INSTALL_LIMIT, Installed, installed};
+use crate::disk::SYSTEM;
 use crate::error::Error;
-use crate::installer::{Report, Verdict};
-use crate::rig::{Rig, SYSTEM};
-use crate::scenarios::looks;
-use crate::tpm::Tpm;
+use crate::scenarios::checks;
 
-/// What a prompt for the passphrase contains, in whatever words.
+/// A word that every prompt for the passphrase contains.
 const PROMPT: &str = "passphrase";
 /// First bytes of a LUKS header.
 const LUKS: [u8; 6] = *b"LUKS\xba\xbe";
 /// Longest the check of a key may take: its derivation is slow on purpose.
 const KEY_LIMIT: Duration = Duration::from_mins(3);
 
-/// By a passphrase that is typed on the serial console.
+/// By passphrase and by recovery key, typed on the serial console.
 pub fn luks(bench: &mut Bench<'_>) -> Result<(), Error> {
     let machine = bench.empty_machine()?;
     let answers = Answers::erase(SYSTEM).encrypted(false);
@@ -41,11 +38,11 @@ pub fn luks(bench: &mut Bench<'_>) -> Result<(), Error> {
     boot.type_on_serial(&format!("{PASSPHRASE}\r"))?;
     bench.settle("passphrase", &mut boot, KEY_LIMIT + BOOT_LIMIT)?;
     opened(bench, &mut boot)?;
-    looks::healthy(bench, &mut boot)?;
-    looks::identity(bench, &mut boot)?;
+    checks::healthy(bench, &mut boot)?;
+    checks::identity(bench, &mut boot)?;
     let marks = boot.run(&format!(
         "echo a >/etc/mark; echo b >/var/lib/mark; echo c >/home/ada/mark; {}",
-        looks::MARKS
+        checks::MARKS
     ))?;
     boot.power_off()?;
 
@@ -53,9 +50,9 @@ pub fn luks(bench: &mut Bench<'_>) -> Result<(), Error> {
     ask(&mut boot, 0)?;
     boot.type_on_serial(&format!("{key}\r"))?;
     bench.settle("recovery key", &mut boot, KEY_LIMIT + BOOT_LIMIT)?;
-    let kept = boot.run(looks::MARKS)?.text();
+    let kept = boot.run(checks::MARKS)?.text();
     bench.same("files after a restart", kept, marks.text());
-    boot.power_off()
+    Ok(boot.power_off()?)
 }
 
 /// By the TPM of the machine; by the passphrase when the TPM is gone.
@@ -69,8 +66,8 @@ pub fn tpm(bench: &mut Bench<'_>) -> Result<(), Error> {
     let answers = Answers::erase(SYSTEM).encrypted(true).then(Action::Poweroff);
     let device = Tpm::start(&bench.lab.tools, &folder)?;
     let (report, mut boot) = bench.install("install", &with_tpm(&device), &answers)?;
-    installed(&report)?;
-    boot.wait_for_end(&Halt::PoweredOff, INSTALL_LIMIT)?;
+    installed(report)?;
+    boot.wait_for_end(Halt::PoweredOff, INSTALL_LIMIT)?;
     drop((boot, device));
     encrypted(bench, &machine)?;
 
@@ -78,13 +75,13 @@ pub fn tpm(bench: &mut Bench<'_>) -> Result<(), Error> {
     let mut boot = bench.start("with the TPM", &with_tpm(&device))?;
     let lines = boot.session().transcript().lines().join("\n").to_lowercase();
     bench.check(
-        "no question",
+        "no passphrase prompt",
         !lines.contains(PROMPT),
         "",
-        "no word of a passphrase on the console",
+        "the console does not mention a passphrase",
     );
     opened(bench, &mut boot)?;
-    looks::healthy(bench, &mut boot)?;
+    checks::healthy(bench, &mut boot)?;
     boot.power_off()?;
     drop(device);
 
@@ -93,31 +90,20 @@ pub fn tpm(bench: &mut Bench<'_>) -> Result<(), Error> {
     boot.type_on_serial(&format!("{PASSPHRASE}\r"))?;
     bench.settle("without the TPM", &mut boot, KEY_LIMIT + BOOT_LIMIT)?;
     opened(bench, &mut boot)?;
-    boot.power_off()
+    Ok(boot.power_off()?)
 }
 
-fn installed(report: &Report) -> Result<(), Error> {
-    match report.result {
-        Verdict::Installed => Ok(()),
-        _ => Err(Error::NotInstalled(report.to_string())),
-    }
-}
-
-/// Waits for a prompt behind the first lines; how many lines there are then.
+/// Waits for a prompt after the first `skip` lines; returns how many lines there are then.
 fn ask(boot: &mut Boot<'_>, skip: usize) -> Result<usize, Error> {
-    boot.wait(
-        "the question for the passphrase",
-        KEY_LIMIT + BOOT_LIMIT,
-        |session| {
-            let transcript = session.transcript();
-            let unfinished = transcript.unfinished();
-            let mut lines = transcript.lines().iter().chain([&unfinished]).skip(skip);
-            lines.any(|line| is_prompt(line))
-        },
-    )?;
-    // The terminal is made ready for input just after the prompt.
+    boot.wait("the passphrase prompt", KEY_LIMIT + BOOT_LIMIT, |session| {
+        let transcript = session.transcript();
+        let unfinished = transcript.unfinished();
+        let mut lines = transcript.lines().iter().chain([&unfinished]).skip(skip);
+        lines.any(|line| is_prompt(line))
+    })?;
+    // The terminal is set up for input just after the prompt.
     std::thread::sleep(Duration::from_secs(2));
-    boot.wait("nothing", Duration::from_secs(1), |_| true)?;
+    boot.look()?;
     Ok(boot.line_count() + 1)
 }
 
@@ -126,13 +112,13 @@ fn is_prompt(line: &str) -> bool {
     line.contains(PROMPT) && (line.contains("enter") || line.ends_with(':'))
 }
 
-/// The state partition holds LUKS and nothing readable.
+/// The state partition starts with a LUKS header.
 fn encrypted(bench: &mut Bench<'_>, machine: &Installed) -> Result<(), Error> {
-    let state = machine.system.partition("state")?;
+    let state = machine.partition("state")?;
     let mut start = [0; 6];
     machine.system.read_at(state.offset, &mut start)?;
     bench.same(
-        "start of the state partition",
+        "first bytes of the state partition",
         format!("{start:02x?}"),
         format!("{LUKS:02x?}"),
     );

@@ -1,23 +1,24 @@
 //! A new installation over an old one keeps settings, users and files.
 
+use sigmavault_vm::Boot;
+
 use crate::answers::Answers;
 use crate::bench::Bench;
-use crate::boot::Boot;
+use crate::disk::SYSTEM;
 use crate::error::Error;
 use crate::esp::{self, Counter};
-use crate::rig::SYSTEM;
-use crate::scenarios::looks;
+use crate::scenarios::checks;
 
-/// Everything that has to be as before.
+/// Prints everything that must be as before.
 const KEPT: &str = "cat /etc/machine-id /etc/hostname /etc/mark /var/lib/mark /home/ada/mark
     getent shadow ada eve; getent passwd eve; id -Gn ada eve; cat /home/eve/mark";
 
-/// Leaves users and files behind, and says what they are.
+/// Creates users and files, and returns what describes them.
 pub fn leave_marks(bench: &mut Bench<'_>, boot: &mut Boot<'_>) -> Result<String, Error> {
-    looks::writable_state(bench, boot)?;
+    checks::writable_state(bench, boot)?;
     let made = boot
         .run("useradd -m eve && runuser -u eve -- sh -c 'echo kept >/home/eve/mark' && sync && echo made")?;
-    bench.same("second user made", made.text(), "made");
+    bench.same("second user created", made.text(), "made");
     Ok(boot.run(KEPT)?.text())
 }
 
@@ -28,22 +29,18 @@ pub fn find_marks(bench: &mut Bench<'_>, boot: &mut Boot<'_>, marks: &str) -> Re
     Ok(())
 }
 
-/// Plays it.
+/// Runs the scenario.
 pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     let machine = bench.installed_machine()?;
     let mut boot = bench.start("before", &machine.rig())?;
     let marks = leave_marks(bench, &mut boot)?;
     boot.power_off()?;
 
-    // Something for the new system to repair.
-    let root = machine.system.partition("root-a")?;
+    // Damage that the new installation repairs.
+    let root = machine.partition("root-a")?;
     machine.system.flip(root.offset + root.bytes / 8)?;
     bench.install_and_power_off("install anew", &machine.rig(), &Answers::keep_data(SYSTEM))?;
-    let entries = esp::entries(
-        &bench.lab.tools,
-        &machine.system,
-        machine.system.partition("esp")?,
-    )?;
+    let entries = bench.boot_entries(&machine)?;
     let counters = (esp::counter(&entries, 'a'), esp::counter(&entries, 'b'));
     let fresh = Some(Counter::TriesLeft(3));
     bench.check(
@@ -54,12 +51,12 @@ pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     );
 
     let mut boot = bench.start("after", &machine.rig())?;
-    looks::healthy(bench, &mut boot)?;
+    checks::healthy(bench, &mut boot)?;
     let running = boot
         .run("sed -n 's/.*\"slot\":\"\\([ab]\\)\".*/\\1/p' /run/sigmavault/boot.json")?
         .output;
-    looks::verified_root(bench, &mut boot, running.chars().next().unwrap_or('a'))?;
+    checks::verified_root(bench, &mut boot, running.chars().next().unwrap_or('a'))?;
     find_marks(bench, &mut boot, &marks)?;
-    looks::login(bench, &mut boot)?;
-    boot.power_off()
+    checks::login(bench, &mut boot)?;
+    Ok(boot.power_off()?)
 }

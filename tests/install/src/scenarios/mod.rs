@@ -1,14 +1,14 @@
-//! The scenarios, and what several of them look at.
+//! The scenarios, and the checks that several of them share.
 
+pub mod checks;
 pub mod damaged;
+pub mod disk_removed;
 pub mod encrypted;
 pub mod keep_data;
-pub mod keys;
-pub mod looks;
+pub mod keyboard;
 pub mod model;
 pub mod no_write;
 pub mod pool;
 pub mod power_cuts;
-pub mod pulled;
 pub mod refusals;
 pub mod unattended;

@@ -1,17 +1,16 @@
-//! The language model on an installed system: without one, with one from a stick, and after a restart.
+//! The language model on an installed system: without a model, with one from a stick, and after a restart.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 
-use sigmavault_image_builder::smoke::{Bus, Share};
+use sigmavault_vm::{Boot, Bus, Image, Share};
 
 use crate::answers::{Answers, USER};
 use crate::bench::Bench;
-use crate::boot::Boot;
-use crate::disk::Image;
+use crate::disk::{SYSTEM, digest};
 use crate::error::Error;
-use crate::rig::SYSTEM;
-use crate::scenarios::looks;
+use crate::scenarios::checks;
 
 /// Size of the stick.
 const BYTES: u64 = 64 << 20;
@@ -19,12 +18,12 @@ const BYTES: u64 = 64 << 20;
 const STICK: &str = "SV-STICK";
 /// The model's file on it.
 const FILE: &str = "little.gguf";
-/// What the catalogue is given for it on that machine.
+/// Name of its catalogue entry, on the stick and on the machine.
 const CATALOGUE: &str = "site.toml";
-/// Seconds over which the service's idle time is measured.
+/// Seconds over which the idle service is measured.
 const IDLE_SECONDS: u32 = 30;
 
-/// Plays it.
+/// Runs the scenario.
 pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     let machine = bench.empty_machine()?;
     bench.install_and_power_off("install", &machine.rig(), &Answers::erase(SYSTEM))?;
@@ -32,7 +31,7 @@ pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     let rig = machine.rig().drive(&stick, STICK, Bus::Sata);
 
     let mut boot = bench.start("first start", &rig)?;
-    looks::healthy(bench, &mut boot)?;
+    checks::healthy(bench, &mut boot)?;
     let asked = boot.run(&as_user("sigmavault ask hello 2>&1"))?;
     bench.contains("asked without a model", asked.output, "is not on this machine");
     limits(bench, &mut boot)?;
@@ -43,9 +42,9 @@ pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     boot.reboot()?;
 
     let mut boot = bench.start("second start", &machine.rig())?;
-    looks::healthy(bench, &mut boot)?;
+    checks::healthy(bench, &mut boot)?;
     answers(bench, &mut boot, "asked after a restart")?;
-    boot.power_off()
+    Ok(boot.power_off()?)
 }
 
 fn as_user(command: &str) -> String {
@@ -76,27 +75,17 @@ sha256 = "{}"
 url = "https://models.invalid/{FILE}"
 "#,
         bytes,
-        Image { path: model.clone() }.digest()?
+        digest(&model)?
     );
     fs::write(&entry, text).map_err(Error::io("write", &entry))?;
     let stick = bench.blank(BYTES)?;
-    let run = |program: &'static str, arguments: &[&Path]| {
+    let run = |program, arguments: &[&Path]| {
         let shares = [Share::Write(bench.folder())];
-        let output = bench
-            .lab
-            .tools
-            .command(program, &shares)
-            .arg("-i")
-            .args(arguments)
-            .output()
-            .map_err(Error::io("run", Path::new("bwrap")))?;
-        if output.status.success() {
-            return Ok(());
-        }
-        Err(Error::Tool {
-            program,
-            said: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-        })
+        let image = ["-i"].map(OsStr::new).into_iter();
+        let arguments: Vec<&OsStr> = image
+            .chain(arguments.iter().map(|path| path.as_os_str()))
+            .collect();
+        bench.lab.tools.read(program, &shares, &arguments)
     };
     let root = Path::new("::");
     run("mformat", &[&stick.path, Path::new("-F"), root])?;
@@ -104,7 +93,7 @@ url = "https://models.invalid/{FILE}"
     Ok(stick)
 }
 
-/// The units' limits, as the kernel has them.
+/// The limits of the service, as the kernel has them.
 fn limits(bench: &mut Bench<'_>, boot: &mut Boot<'_>) -> Result<(), Error> {
     let shown = boot.run(
         "systemctl show sigmavault-ryzan -P CPUWeight -P IOWeight
@@ -127,7 +116,7 @@ fn limits(bench: &mut Bench<'_>, boot: &mut Boot<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// The model comes from the stick, checked, and the engine can run it.
+/// The model is copied from the stick and verified, and the engine can run it.
 fn pulled(bench: &mut Bench<'_>, boot: &mut Boot<'_>) -> Result<(), Error> {
     let pulled = boot.run(&format!(
         "mount -o ro /dev/disk/by-id/*{STICK} /mnt && mkdir -p /etc/sigmavault/models.d &&
@@ -136,35 +125,36 @@ fn pulled(bench: &mut Bench<'_>, boot: &mut Boot<'_>) -> Result<(), Error> {
     ))?;
     bench.contains("model from a stick", pulled.output, "is here now, verified");
     let verified = boot.run("sigmavault model verify little >/dev/null && echo good")?;
-    bench.same("model as the catalogue says", verified.text(), "good");
+    bench.same("model matches the catalogue", verified.text(), "good");
     let inspected = boot.run("sigmavault model inspect little")?;
     bench.contains("model inspected", inspected.output, "qwen3");
     Ok(())
 }
 
-/// It is loaded over the bus, and the status tells its real name.
+/// It is loaded over D-Bus, and the status has its real name.
 fn loaded(bench: &mut Bench<'_>, boot: &mut Boot<'_>) -> Result<(), Error> {
     const CALL: &str =
         "busctl --timeout=60 call org.sigmavault.Ryzan /org/sigmavault/Ryzan org.sigmavault.Ryzan";
     let refused = boot.run(&as_user(&format!("{CALL} LoadModel s little 2>&1")))?;
     let denied = !refused.output.contains("b true");
-    bench.check("loading by a user who may not", denied, refused.text(), "refused");
+    bench.check(
+        "loading by an unprivileged user",
+        denied,
+        refused.text(),
+        "refused",
+    );
     let done = boot.run(&format!("{CALL} LoadModel s little"))?;
-    bench.same("loading over the bus", done.text(), "b true");
+    bench.same("loading over D-Bus", done.text(), "b true");
     let status = boot.run(&format!(
         "{CALL} GetStatus --json=short | jq -r '.data[0].resolved_model.data'"
     ))?;
     bench.same("model in the status", status.text(), "little");
     let packed = boot.run("stat -c %U /var/lib/sigmavault/models/little/little.gguf.panels")?;
-    bench.same(
-        "who packed its weights for the next start",
-        packed.text(),
-        "sigmavault-ryzan",
-    );
+    bench.same("owner of the packed weights", packed.text(), "sigmavault-ryzan");
     Ok(())
 }
 
-/// The administrator gets an answer. What it says is chance: the weights are.
+/// The administrator gets an answer. Its words are random, as the weights are.
 fn answers(bench: &mut Bench<'_>, boot: &mut Boot<'_>, name: &str) -> Result<(), Error> {
     let answer = boot.run(&as_user("sigmavault ask --json hello"))?;
     let value: serde_json::Value = serde_json::from_str(&answer.output).unwrap_or_default();
@@ -173,7 +163,7 @@ fn answers(bench: &mut Bench<'_>, boot: &mut Boot<'_>, name: &str) -> Result<(),
     Ok(())
 }
 
-/// What the service takes of a processor while nobody asks.
+/// The processor time that the idle service takes.
 fn idle(bench: &mut Bench<'_>, boot: &mut Boot<'_>) -> Result<(), Error> {
     let used = boot.run(&format!(
         "used() {{ systemctl show sigmavault-ryzan -P CPUUsageNSec; }}; sleep 5; before=$(used); sleep {IDLE_SECONDS}; echo $(($(used) - before))"

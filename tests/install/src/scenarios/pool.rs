@@ -1,14 +1,12 @@
 //! A data pool of three disks beside the system disk.
 
-use sigmavault_image_builder::smoke::Bus;
+use sigmavault_vm::{Boot, Bus, GIB};
 
 use crate::answers::{Answers, Pool};
 use crate::bench::Bench;
-use crate::boot::Boot;
-use crate::disk::GIB;
+use crate::disk::SYSTEM;
 use crate::error::Error;
-use crate::rig::SYSTEM;
-use crate::scenarios::looks;
+use crate::scenarios::checks;
 
 /// Serial numbers and buses of the data disks.
 const DISKS: [(&str, Bus); 3] = [
@@ -21,7 +19,7 @@ const BYTES: u64 = 4 * GIB;
 /// Name of the pool.
 const POOL: &str = "tank";
 
-/// Plays it.
+/// Runs the scenario.
 pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     let machine = bench.empty_machine()?;
     let mut rig = machine.rig();
@@ -37,21 +35,21 @@ pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     bench.install_and_power_off("install", &rig, &answers)?;
 
     let mut boot = bench.start("first start", &rig)?;
-    looks::healthy(bench, &mut boot)?;
+    checks::healthy(bench, &mut boot)?;
     imported(bench, &mut boot)?;
     let write = "dir=$(zfs get -H -o value mountpoint tank) && echo kept >$dir/mark && sync && echo written";
     bench.same("file written", boot.run(write)?.text(), "written");
     boot.reboot()?;
 
     let mut boot = bench.start("second start", &rig)?;
-    looks::healthy(bench, &mut boot)?;
+    checks::healthy(bench, &mut boot)?;
     imported(bench, &mut boot)?;
     let read = boot.run("cat $(zfs get -H -o value mountpoint tank)/mark")?;
     bench.same("file after a restart", read.text(), "kept");
-    boot.power_off()
+    Ok(boot.power_off()?)
 }
 
-/// The pool is there, as suggested for three equal disks, and mounted.
+/// The pool is imported and mounted, with the layout that is suggested for three equal disks.
 fn imported(bench: &mut Bench<'_>, boot: &mut Boot<'_>) -> Result<(), Error> {
     let health = boot.run("zpool list -H -o name,health; zfs get -H -o value mounted tank")?;
     bench.same("pool", health.text(), format!("{POOL}\tONLINE\nyes"));

@@ -1,28 +1,28 @@
 //! The power is cut at random points of installations.
 //!
-//! QEMU is killed, and with it everything that the guest had not yet handed to its disk. What a disk's own cache
-//! would lose is not simulated.
+//! QEMU is killed, and everything that the guest had not yet handed to its disk is lost. The loss of a disk's own
+//! cache is not simulated.
 
 use std::thread;
 use std::time::Duration;
 
 use crate::answers::Answers;
 use crate::bench::{Bench, INSTALL_LIMIT, Installed};
+use crate::disk::SYSTEM;
 use crate::error::Error;
 use crate::installer;
 use crate::lab::LIVE_BOOT_LIMIT;
 use crate::random::Random;
-use crate::rig::SYSTEM;
-use crate::scenarios::{keep_data, looks};
+use crate::scenarios::{checks, keep_data};
 
 /// Longest wait from the chosen amount of writing to the cut: reading back writes nothing.
 const WAIT_AT_MOST: f64 = 12.0;
 
-/// How many cuts go by before an installation is let through to its end.
+/// Cuts before an installation is completed.
 const CUTS_IN_A_ROW: u32 = 5;
 
-/// Plays it: half of the cuts on a system that was lived in; half on a disk that was empty at first, each on what the
-/// one before left.
+/// Runs the scenario: half of the cuts on a used system; half on a disk that was empty at first, each on what the cut
+/// before it left.
 pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     let (seed, cuts) = (bench.lab.seed, bench.lab.cuts);
     bench.note(format!("{cuts} cuts, seed {seed}"));
@@ -40,9 +40,9 @@ pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
             .collect()
     };
     if !kept_points.is_empty() {
-        let (lived_in, marks) = live_in(bench)?;
+        let (used, marks) = used_machine(bench)?;
         for (number, row) in (1..).zip(rows(kept_points)) {
-            kept(bench, number, &row, &lived_in, &marks)?;
+            kept(bench, number, &row, &used, &marks)?;
         }
     }
     for (number, row) in (1..).zip(rows(fresh_points)) {
@@ -54,13 +54,13 @@ pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
 /// Where an installation is cut off.
 #[derive(Debug, Clone, Copy)]
 struct Point {
-    /// Share of what it writes in all.
+    /// Share of all that it writes.
     share: f64,
-    /// Seconds more.
+    /// Seconds from then to the cut.
     wait: f64,
 }
 
-/// An installation on an empty disk is cut off again and again; the same answers once more complete it.
+/// Cuts off an installation on an empty disk again and again, then completes it with the same answers.
 fn fresh(bench: &mut Bench<'_>, row: u32, points: &[Point]) -> Result<(), Error> {
     let machine = bench.empty_machine()?;
     let answers = Answers::erase(SYSTEM);
@@ -76,31 +76,31 @@ fn fresh(bench: &mut Bench<'_>, row: u32, points: &[Point]) -> Result<(), Error>
     let name = format!("empty disk {row}");
     bench.install_and_power_off(&format!("{name}, again"), &machine.rig(), &answers)?;
     let mut boot = bench.start(&format!("{name}, start"), &machine.rig())?;
-    looks::healthy(bench, &mut boot)?;
-    looks::slot(bench, &mut boot, "a")?;
-    looks::identity(bench, &mut boot)?;
-    boot.power_off()
+    checks::healthy(bench, &mut boot)?;
+    checks::slot(bench, &mut boot, "a")?;
+    checks::identity(bench, &mut boot)?;
+    Ok(boot.power_off()?)
 }
 
-/// Installations that keep data are cut off, each on its own copy of a system that was lived in: the disk alone starts,
-/// and everything on it is there. The last one is completed.
+/// Cuts off installations that keep data, each on its own copy of a used system: the disk still starts, and all data
+/// is there. The last installation is completed.
 fn kept(
     bench: &mut Bench<'_>,
     row: u32,
     points: &[Point],
-    lived_in: &Installed,
+    used: &Installed,
     marks: &str,
 ) -> Result<(), Error> {
     let answers = Answers::keep_data(SYSTEM);
-    let starts = |bench: &mut Bench<'_>, name: String, machine: &Installed| {
+    let starts = |bench: &mut Bench<'_>, name: String, machine: &Installed| -> Result<(), Error> {
         let mut boot = bench.start(&name, &machine.rig())?;
-        looks::healthy(bench, &mut boot)?;
+        checks::healthy(bench, &mut boot)?;
         keep_data::find_marks(bench, &mut boot, marks)?;
-        boot.power_off()
+        Ok(boot.power_off()?)
     };
     for (cut, point) in (1..).zip(points) {
         let name = format!("data kept {row}, cut {cut}");
-        let machine = bench.copy_of(lived_in)?;
+        let machine = bench.copy_of(used)?;
         cut_off(bench, &name, &machine, &answers, *point)?;
         starts(bench, format!("{name}, start"), &machine)?;
         if cut == points.len() {
@@ -111,10 +111,10 @@ fn kept(
     Ok(())
 }
 
-/// A machine that was started and used.
-fn live_in(bench: &mut Bench<'_>) -> Result<(Installed, String), Error> {
+/// A machine that was started and used, and what describes its data.
+fn used_machine(bench: &mut Bench<'_>) -> Result<(Installed, String), Error> {
     let machine = bench.installed_machine()?;
-    let mut boot = bench.start("lived in", &machine.rig())?;
+    let mut boot = bench.start("first use", &machine.rig())?;
     let marks = keep_data::leave_marks(bench, &mut boot)?;
     boot.power_off()?;
     Ok((machine, marks))
@@ -138,7 +138,7 @@ fn cut_off(
         installer::find_report(session.transcript().lines()).is_some()
     })?;
     thread::sleep(Duration::from_secs_f64(point.wait));
-    boot.wait("nothing", Duration::from_secs(1), |_| true)?;
+    boot.look()?;
     let lines = boot.session().transcript().lines();
     let last = lines
         .iter()

@@ -1,20 +1,16 @@
-//! Machines and answers that cannot be installed: each is refused with its reason, and no disk is written.
+//! Unsuitable machines and answers: each is refused with its reason, and no disk is written.
 
-use std::path::Path;
-use std::process::Command;
-
-use sigmavault_image_builder::smoke::{Bus, Memory, Share};
+use sigmavault_vm::{Bus, GIB, Image, Memory, Rig, Share};
 
 use crate::answers::{Answers, Selector};
 use crate::bench::Bench;
-use crate::disk::{GIB, Image};
+use crate::disk::SYSTEM;
 use crate::error::Error;
-use crate::rig::{Rig, SYSTEM};
 
 /// Size of a disk that nothing fits on.
 const TOO_SMALL: u64 = 2 * GIB;
 
-/// Plays it.
+/// Runs the scenario.
 pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     let answers = Answers::erase(SYSTEM);
 
@@ -26,7 +22,7 @@ pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     bench.refused("1 GiB of memory", &little, &answers, "memory")?;
 
     let small = bench.blank(TOO_SMALL)?;
-    let rig = Rig::new(bench.path("small.vars")).system(&small);
+    let rig = Rig::new(bench.path("small.vars")).boot_drive(&small, SYSTEM);
     bench.refused("a disk of 2 GiB", &rig, &answers, "the system needs")?;
 
     let machine = bench.empty_machine()?;
@@ -48,19 +44,12 @@ pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     bench.refused("BIOS", &bios, &answers, "BIOS")
 }
 
-/// Puts somebody's file system on a disk.
+/// Puts a foreign file system on a disk.
 fn make_foreign(bench: &Bench<'_>, image: &Image) -> Result<(), Error> {
-    let mut mkfs: Command = bench.lab.tools.command("mkfs.vfat", &[Share::Write(&image.path)]);
-    let output = mkfs
-        .args(["-n", "PHOTOS"])
-        .arg(&image.path)
-        .output()
-        .map_err(Error::io("run", Path::new("bwrap")))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(Error::Tool {
-        program: "mkfs.vfat",
-        said: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-    })
+    let arguments = ["-n".as_ref(), "PHOTOS".as_ref(), image.path.as_os_str()];
+    bench
+        .lab
+        .tools
+        .read("mkfs.vfat", &[Share::Write(&image.path)], &arguments)?;
+    Ok(())
 }

@@ -1,18 +1,17 @@
-//! An installation by answers on an empty disk, two starts of what was installed, and everything looked at.
+//! An installation from an answer file on an empty disk, two boots of the installed system, and all checks.
 
 use std::time::Duration;
 
-use sigmavault_image_builder::smoke::Bus;
+use sigmavault_vm::{Boot, Bus};
 
 use crate::answers::Answers;
-use crate::bench::Bench;
-use crate::boot::Boot;
+use crate::bench::{Bench, installed};
+use crate::disk::{self, SYSTEM};
 use crate::error::Error;
 use crate::esp::{self, Counter};
 use crate::ext4;
-use crate::installer::{Report, Verdict, step_seconds};
-use crate::rig::SYSTEM;
-use crate::scenarios::looks;
+use crate::installer::{Report, step_seconds};
+use crate::scenarios::checks;
 
 /// Serial number of the disk that `dd` writes to for comparison.
 const SCRATCH: &str = "SV-SCRATCH";
@@ -21,16 +20,14 @@ pub const LABELS: &str = "esp root-a root-a-verity root-b root-b-verity state";
 /// Longest `dd` may take.
 const DD_LIMIT: Duration = Duration::from_mins(10);
 
-/// Plays it.
+/// Runs the scenario.
 pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     let machine = bench.empty_machine()?;
     let sizes = bench.lab.manifest.sizes;
     let scratch = bench.blank((sizes.root + sizes.verity).next_multiple_of(1 << 20))?;
     let with_scratch = machine.rig().drive(&scratch, SCRATCH, Bus::Virtio);
     let (report, mut boot) = bench.install("install", &with_scratch, &Answers::erase(SYSTEM))?;
-    if report.result != Verdict::Installed {
-        return Err(Error::NotInstalled(report.to_string()));
-    }
+    let report = installed(report)?;
     let root_hash = bench.lab.manifest.root_hash.clone();
     bench.same(
         "root hash in the report",
@@ -45,12 +42,8 @@ pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     compare_with_dd(bench, &mut boot, &report)?;
     boot.power_off()?;
 
-    bench.same("partitions", machine.system.labels().join(" "), LABELS);
-    let entries = esp::entries(
-        &bench.lab.tools,
-        &machine.system,
-        machine.system.partition("esp")?,
-    )?;
+    bench.same("partitions", disk::labels(&machine.system).join(" "), LABELS);
+    let entries = bench.boot_entries(&machine)?;
     bench.same(
         "boot entries",
         entries.join(" "),
@@ -59,28 +52,24 @@ pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     bench.lab.keep_installed(&machine.system, &machine.variables)?;
 
     let mut boot = bench.start("first start", &machine.rig())?;
-    looks::healthy(bench, &mut boot)?;
-    looks::verified_root(bench, &mut boot, 'a')?;
-    looks::writable_state(bench, &mut boot)?;
-    looks::identity(bench, &mut boot)?;
-    looks::quiet(bench, &mut boot)?;
-    looks::slot(bench, &mut boot, "a")?;
-    looks::login(bench, &mut boot)?;
-    let marks = boot.run(looks::MARKS)?.text();
+    checks::healthy(bench, &mut boot)?;
+    checks::verified_root(bench, &mut boot, 'a')?;
+    checks::writable_state(bench, &mut boot)?;
+    checks::identity(bench, &mut boot)?;
+    checks::quiet(bench, &mut boot)?;
+    checks::slot(bench, &mut boot, "a")?;
+    checks::login(bench, &mut boot)?;
+    let marks = boot.run(checks::MARKS)?.text();
     boot.reboot()?;
 
     let mut boot = bench.start("second start", &machine.rig())?;
-    let kept = boot.run(looks::MARKS)?.text();
+    let kept = boot.run(checks::MARKS)?.text();
     bench.same("machine id and files after a restart", kept, marks);
-    looks::healthy(bench, &mut boot)?;
-    looks::slot(bench, &mut boot, "a")?;
+    checks::healthy(bench, &mut boot)?;
+    checks::slot(bench, &mut boot, "a")?;
     boot.power_off()?;
 
-    let entries = esp::entries(
-        &bench.lab.tools,
-        &machine.system,
-        machine.system.partition("esp")?,
-    )?;
+    let entries = bench.boot_entries(&machine)?;
     let counter = esp::counter(&entries, 'a');
     bench.check(
         "slot A counts as good",
@@ -88,13 +77,13 @@ pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
         entries.join(" "),
         "sigmavault-a.conf",
     );
-    let state = ext4::state(&machine.system, machine.system.partition("state")?)?;
-    bench.same("state file system", format!("{state:?}"), "Clean");
+    let state = ext4::state(&machine.system, machine.partition("state")?)?;
+    bench.equal("state file system", &state, &ext4::State::Clean);
     Ok(())
 }
 
-/// What the installation took, beside `dd` copying the same from the medium to a disk of the same machine: once with
-/// nothing in the page cache, as slot A is copied, and once more, as slot B is.
+/// Compares the time of the installation with `dd`, which copies the same bytes from the medium to another disk of the
+/// same machine: once with an empty page cache, as for slot A, and once more, as for slot B.
 fn compare_with_dd(bench: &mut Bench<'_>, boot: &mut Boot<'_>, report: &Report) -> Result<(), Error> {
     if let Some(seconds) = report.seconds {
         bench.note(format!("installed in {seconds:.1} s"));

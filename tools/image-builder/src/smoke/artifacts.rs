@@ -1,4 +1,4 @@
-//! What a run leaves behind: logs, journal, screenshot and the report.
+//! What a run leaves behind: the logs of its machine, and its report.
 
 use std::fmt;
 use std::fs;
@@ -6,11 +6,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use sigmavault_vm::{Accelerator, Firmware, Logs, Medium, Memory};
 
-use super::checks::{CheckResult, Outcome};
 use super::error::Error;
-use super::machine::Accelerator;
-use super::options::{Firmware, Medium, Memory};
+use super::judgement::{CheckResult, Outcome};
 
 /// What a smoke test found.
 #[derive(Debug, Clone, Serialize)]
@@ -42,7 +41,7 @@ pub struct Report {
     pub seconds: f64,
     /// Whether every check passed or was skipped.
     pub passed: bool,
-    /// What ended the test early.
+    /// The error that ended the test early.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// The checks.
@@ -84,63 +83,30 @@ impl fmt::Display for Report {
     }
 }
 
-/// The folder that a run leaves behind.
-#[derive(Debug)]
-pub struct Artifacts {
-    /// Absolute path.
-    pub folder: PathBuf,
+/// Name of the [`Report`] as JSON.
+const REPORT: &str = "report.json";
+
+/// Creates the folder that a run leaves behind and removes what an earlier run left under the same names.
+pub fn prepare(folder: &Path) -> Result<Logs, Error> {
+    fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+    let folder = fs::canonicalize(folder).map_err(Error::io("open", folder))?;
+    for name in Logs::NAMES.into_iter().chain([REPORT]) {
+        let path = folder.join(name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(Error::io("remove", &path)(error));
+            }
+            _ => {}
+        }
+    }
+    Ok(Logs::new(folder))
 }
 
-impl Artifacts {
-    /// What the serial port printed.
-    pub const SERIAL: &str = "serial.log";
-    /// What the guest reported, line by line.
-    pub const GUEST: &str = "guest.jsonl";
-    /// The guest's journal up to its end.
-    pub const JOURNAL: &str = "journal.log";
-    /// The last look at the screen.
-    pub const SCREENSHOT: &str = "screenshot.png";
-    /// The command line of QEMU.
-    pub const COMMAND: &str = "qemu.sh";
-    /// What QEMU itself said.
-    pub const MESSAGES: &str = "qemu.log";
-    /// The [`Report`] as JSON.
-    pub const REPORT: &str = "report.json";
-
-    /// Creates the folder and takes away what an earlier run left under the same names.
-    pub fn prepare(folder: &Path) -> Result<Self, Error> {
-        fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
-        let folder = fs::canonicalize(folder).map_err(Error::io("open", folder))?;
-        let names = [
-            Self::SERIAL,
-            Self::GUEST,
-            Self::JOURNAL,
-            Self::SCREENSHOT,
-            Self::COMMAND,
-            Self::MESSAGES,
-            Self::REPORT,
-        ];
-        for path in names.map(|name| folder.join(name)) {
-            match fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(Error::io("remove", &path)(error));
-                }
-                _ => {}
-            }
-        }
-        Ok(Self { folder })
-    }
-
-    /// Where an artifact stands.
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
-    }
-
-    /// Writes the report.
-    pub fn write_report(&self, report: &Report) -> Result<(), Error> {
-        let path = self.path(Self::REPORT);
-        let text = serde_json::to_string_pretty(report)
-            .map_err(|error| Error::io("write", &path)(io::Error::other(error)))?;
+impl Report {
+    /// Writes it beside the logs.
+    pub fn write(&self) -> Result<(), Error> {
+        let path = self.artifacts.join(REPORT);
+        let text = serde_json::to_string_pretty(self)?;
         fs::write(&path, text + "\n").map_err(Error::io("write", &path))
     }
 }
@@ -149,19 +115,19 @@ impl Artifacts {
 mod tests {
     use std::time::Duration;
 
-    use super::super::checks::Judgement;
     use super::*;
+    use crate::smoke::judgement::Judgement;
 
     #[test]
     fn artifacts_of_an_earlier_run_go_and_other_files_stay() {
         let folder = tempfile::tempdir().unwrap();
         let at = folder.path().join("new");
-        Artifacts::prepare(&at).unwrap();
+        prepare(&at).unwrap();
         for name in ["screenshot.png", "report.json", "notes.txt"] {
             fs::write(at.join(name), "old").unwrap();
         }
-        let artifacts = Artifacts::prepare(&at).unwrap();
-        let left: Vec<_> = fs::read_dir(&artifacts.folder)
+        let logs = prepare(&at).unwrap();
+        let left: Vec<_> = fs::read_dir(logs.folder())
             .unwrap()
             .map(|entry| entry.unwrap().file_name())
             .collect();

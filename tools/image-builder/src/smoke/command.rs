@@ -2,8 +2,12 @@
 
 use std::process::ExitCode;
 
-use super::accel::KvmVerdict;
-use super::{Accel, Error, Options, ToolsTree, interrupt_flag, smoke};
+use sigmavault_vm::accel::KvmVerdict;
+use sigmavault_vm::{Accel, ToolsTree, interrupt_flag};
+
+use super::error::Error;
+use super::options::Options;
+use super::run::smoke;
 use crate::cli::{Global, default_cache};
 use crate::pipeline::stages::tools;
 use crate::progress::{Mode, Progress};
@@ -39,15 +43,17 @@ pub fn run(options: &Options, global: &Global) -> Result<ExitCode, CommandError>
     let progress = Progress::new(Mode::detect(options.json));
     let stage = progress.stage("smoke");
     let verdict = KvmVerdict::of(&default_cache());
-    let mut options = options.clone();
-    if options.accel == Accel::Auto && verdict.unusable() {
+    let asked = options.accel;
+    let options = Options {
+        accel: verdict.narrow(options.accel),
+        ..options.clone()
+    };
+    if options.accel != asked {
         progress.note(
             "KVM did not boot an image since this machine was started: emulating (--accel kvm tries again)",
         );
-        options.accel = Accel::Tcg;
     }
-    let options = &options;
-    let result = smoke(options, &tools, &interrupted, &mut |line| stage.message(line));
+    let result = smoke(&options, &tools, &interrupted, &mut |line| stage.message(line));
     let report = match result {
         Ok(report) => report,
         Err(error) => {

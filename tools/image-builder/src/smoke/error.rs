@@ -2,52 +2,21 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
 
-use super::qmp::QmpError;
+use super::image::ImageError;
 
 /// What ended a smoke test.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The ISO cannot be read.
-    #[error("cannot read the ISO {}: {source}; `sigmavault-image build` makes one", path.display())]
-    Iso {
-        /// The ISO.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The file is no ISO of ours.
+    /// The file cannot be tested.
     #[error(transparent)]
-    Inspect(#[from] crate::inspect::InspectError),
-    /// The ISO is incomplete or not what its manifest says.
-    #[error("{} cannot be tested: {problems}", path.display())]
-    Unusable {
-        /// The ISO.
-        path: PathBuf,
-        /// What is wrong.
-        problems: String,
-    },
-    /// The image is for a processor that is not tested here.
-    #[error("{} is built for {arch}, and only amd64 images can be booted here", path.display())]
-    Arch {
-        /// The ISO.
-        path: PathBuf,
-        /// Its architecture.
-        arch: String,
-    },
-    /// The tools tree has no UEFI firmware.
-    #[error("the tools tree has no UEFI firmware ({} is missing); make the tools tree again", path.display())]
-    NoFirmware {
-        /// What was looked for.
-        path: PathBuf,
-    },
-    /// KVM was asked for and cannot be used.
-    #[error("KVM cannot be used: {why}; leave out --accel to fall back to emulation")]
-    NoKvm {
-        /// Why.
-        why: String,
-    },
+    Image(#[from] ImageError),
+    /// The test ran out of time.
+    #[error("{0}, or give it longer with --timeout")]
+    Timeout(sigmavault_vm::Error),
+    /// The machine could not be started, ended early, or could not be driven.
+    #[error(transparent)]
+    Machine(sigmavault_vm::Error),
     /// A file operation failed.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
@@ -58,59 +27,9 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
-    /// A path cannot be told to QEMU.
-    #[error("{} is not valid UTF-8 and QEMU cannot be told of it; use another path", path.display())]
-    PathNotText {
-        /// The path.
-        path: PathBuf,
-    },
-    /// A program of the tools tree failed.
-    #[error("{program} failed ({status}): {said}")]
-    Tool {
-        /// Its name.
-        program: String,
-        /// How it ended.
-        status: ExitStatus,
-        /// The end of what it printed.
-        said: String,
-    },
-    /// QEMU ended when it should not have.
-    #[error("the virtual machine ended early: {how}\n{last}")]
-    MachineEnded {
-        /// How.
-        how: String,
-        /// What was seen last.
-        last: LastSeen,
-    },
-    /// The boot cannot go on.
-    #[error("the boot failed: {line}\n{last}")]
-    BootFailed {
-        /// The line that says so.
-        line: String,
-        /// What was seen last.
-        last: LastSeen,
-    },
-    /// Time ran out.
-    #[error("not done after {seconds} s while waiting for {awaited}\n{last}\nGive it longer with --timeout, or look into the logs in {}", artifacts.display())]
-    Timeout {
-        /// How long it was given.
-        seconds: u64,
-        /// What was waited for.
-        awaited: String,
-        /// What was seen last.
-        last: LastSeen,
-        /// Where the logs are.
-        artifacts: PathBuf,
-    },
-    /// Typing on a serial port that was not made for it.
-    #[error("the serial port of this machine is only listened to; give it a serial socket to type on it")]
-    SerialIsOutputOnly,
-    /// The user or the system asked to stop.
-    #[error("interrupted; the virtual machine was stopped")]
-    Interrupted,
-    /// The conversation with QEMU failed.
-    #[error(transparent)]
-    Qmp(#[from] QmpError),
+    /// The report could not be written as JSON.
+    #[error("cannot write the report as JSON: {0}")]
+    Json(#[from] serde_json::Error),
 }
 
 impl Error {
@@ -121,22 +40,11 @@ impl Error {
     }
 }
 
-/// What a machine showed last, for messages.
-#[derive(Debug, Clone, Default)]
-pub struct LastSeen {
-    /// How far it had come.
-    pub at: String,
-    /// Last lines of its serial port.
-    pub serial: Vec<String>,
-}
-
-impl std::fmt::Display for LastSeen {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Last seen: {}", self.at)?;
-        if self.serial.is_empty() {
-            return write!(f, "; nothing on the serial port");
+impl From<sigmavault_vm::Error> for Error {
+    fn from(error: sigmavault_vm::Error) -> Self {
+        match error {
+            sigmavault_vm::Error::Timeout { .. } => Self::Timeout(error),
+            error => Self::Machine(error),
         }
-        write!(f, "; on the serial port:")?;
-        self.serial.iter().try_for_each(|line| write!(f, "\n  {line}"))
     }
 }

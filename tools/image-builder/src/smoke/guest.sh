@@ -1,11 +1,11 @@
-# Runs inside the booted machine, given to it from outside as a systemd credential. It does things and
-# states what it observed, one JSON object per line; whether that is right is judged outside.
+# Runs inside the booted machine, which gets it from outside as a systemd credential. It runs the checks and reports
+# what it observes, one JSON object per line; whether that is right is judged outside.
 # It uses bash, coreutils, util-linux, systemctl, journalctl and the programs under test, nothing else.
-# report.sh stands before it in the credential.
+# The reporting functions (report.sh of the vm library) precede it in the credential.
 #
 #   bash guest.sh          everything, then wait for an order
 #   bash guest.sh CHECK    one check, the report port open as descriptor 3
-#   bash guest.sh gone     tells how the first of these ended
+#   bash guest.sh gone     report how the first of these ended
 
 # -- Observing ---------------------------------------------------------------------------------------------------
 
@@ -79,7 +79,7 @@ check_boot-target() {
 
 check_failed-units() {
     fact failed "$(failed_units)"
-    # A service that starts over and over never counts as failed.
+    # A service that restarts again and again never counts as failed.
     fact restarts "$(restarted_units)"
 }
 

@@ -1,12 +1,13 @@
 //! Judges the facts that the guest states: one pure function per check.
 //!
-//! A fact that is missing never passes: it reads as the empty string, which equals nothing that is expected.
+//! A missing fact never passes: it reads as the empty string, which no expected value equals.
 
-use super::checks::{Expected, Judgement};
-use super::options::{Firmware, Medium};
-use super::report::Section;
+use sigmavault_vm::Medium;
+use sigmavault_vm::guest::Section;
 
-/// Compares pairs of what, measured, expected; one complaint for each that differs.
+use super::judgement::{Expected, Judgement};
+
+/// One complaint for each (name, measured, expected) whose values differ.
 fn differences(pairs: &[(&str, &str, &str)]) -> Vec<String> {
     pairs
         .iter()
@@ -25,10 +26,7 @@ fn fact<'a>(section: &'a Section, key: &str) -> &'a str {
 /// The kernel runs, started by the firmware that was asked for.
 pub fn firmware_to_kernel(section: &Section, expected: &Expected) -> Judgement {
     let (firmware, kernel) = (fact(section, "firmware"), fact(section, "kernel"));
-    let wanted = match expected.firmware {
-        Firmware::Uefi => "uefi",
-        Firmware::Bios => "bios",
-    };
+    let wanted = expected.firmware.name();
     Judgement::of(
         format!("{firmware}, kernel {kernel}"),
         format!("{wanted}, kernel {}", expected.kernel),
@@ -125,7 +123,7 @@ fn parameter<'a>(cmdline: &'a str, name: &str) -> Option<&'a str> {
         .next_back()
 }
 
-/// The default target is reached and no start job is left.
+/// The default target is reached and no start job is pending.
 pub fn boot_target(section: &Section, _: &Expected) -> Judgement {
     let (target, active, state) = (
         fact(section, "target"),
@@ -150,10 +148,10 @@ pub fn boot_target(section: &Section, _: &Expected) -> Judgement {
     )
 }
 
-/// The journal of the initrd ends with it, and systemd counts that as a restart.
+/// The journal service of the initrd ends with the initrd, and systemd counts that as a restart.
 const ONE_RESTART: &str = "systemd-journald.service restarted 1 times";
 
-/// No unit has failed, and none was started again because it ended.
+/// No unit has failed, and systemd restarted none.
 pub fn failed_units(section: &Section, _: &Expected) -> Judgement {
     let (Some(failed), Some(restarts)) = (section.fact("failed"), section.fact("restarts")) else {
         return Judgement::of("", "0 failed units", &["not known".to_owned()]);
@@ -174,9 +172,9 @@ pub fn failed_units(section: &Section, _: &Expected) -> Judgement {
 /// Bits of `/proc/sys/kernel/tainted` that a module outside the kernel's tree sets: proprietary licence, out of tree,
 /// unsigned (Documentation/admin-guide/tainted-kernels.rst).
 const MODULE_BITS: u64 = 1 << 0 | 1 << 12 | 1 << 13;
-/// Letters of all bits, from bit 0.
+/// Letters of all bits, starting with bit 0.
 const TAINT_LETTERS: &str = "PFSRMBUDAWCIOELKXTNJ";
-/// The modules that may set them.
+/// The modules that may set these bits.
 const ALLOWED_MODULES: [&str; 2] = ["spl", "zfs"];
 
 /// The kernel is not tainted, except by ZFS being outside its tree.
@@ -228,7 +226,7 @@ fn letters(bits: u64) -> String {
     known.chain(unknown.then_some('?')).collect()
 }
 
-/// The detector's tier is the one that the machine's shape implies.
+/// The detector chose the tier that the machine's memory and processor imply.
 pub fn detector_tier(section: &Section, expected: &Expected) -> Judgement {
     let report: serde_json::Value = match section.fact("hardware").map(serde_json::from_str) {
         Some(Ok(report)) => report,
@@ -259,7 +257,7 @@ pub fn detector_tier(section: &Section, expected: &Expected) -> Judgement {
     Judgement::of(tier, expected.tier, &complaints)
 }
 
-/// The service answers that it is ready.
+/// The REST service answers that it is ready.
 pub fn api_ready(section: &Section, _: &Expected) -> Judgement {
     let status = fact(section, "answer").lines().next().unwrap_or_default().trim();
     let mut complaints = Vec::new();
@@ -279,7 +277,7 @@ pub fn api_ready(section: &Section, _: &Expected) -> Judgement {
     Judgement::of(status, "HTTP/1.1 200 OK", &complaints)
 }
 
-/// A mirror was made, written, read back from the disks, scrubbed without errors and destroyed.
+/// A mirror was created, written, read back from the disks, scrubbed without errors and destroyed.
 pub fn zfs_mirror(section: &Section, expected: &Expected) -> Judgement {
     let status = fact(section, "status");
     let scan = status

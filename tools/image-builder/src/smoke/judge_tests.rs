@@ -1,6 +1,6 @@
-use super::super::checks::Outcome;
-use super::super::report::Section;
 use super::*;
+use crate::smoke::judgement::Outcome;
+use sigmavault_vm::Firmware;
 
 const HASH: &str = "5f0c5a6f0e0f4c1d8a7b6c5d4e3f2a1b5f0c5a6f0e0f4c1d8a7b6c5d4e3f2a1b";
 

@@ -26,22 +26,22 @@ fn ends_of_a_machine() {
     let journal = "[  100.1] systemd[1]: Reached target poweroff.target - System Power Off.";
     let off = Halt::PoweredOff;
     for (ended, journal, outcome, words) in [
-        (Some((true, Some(&off))), journal, Outcome::Pass, ""),
+        (Some((true, Some(off))), journal, Outcome::Pass, ""),
         (
-            Some((true, Some(&off))),
+            Some((true, Some(off))),
             "[ 99.0] smbd: bye",
             Outcome::Fail,
             "ends with \"[ 99.0] smbd: bye\"",
         ),
         (
-            Some((true, Some(&Halt::Reset))),
+            Some((true, Some(Halt::Reset))),
             journal,
             Outcome::Fail,
             "ended by Some(Reset)",
         ),
         (Some((true, None)), journal, Outcome::Fail, "ended by None"),
         (
-            Some((false, Some(&off))),
+            Some((false, Some(off))),
             journal,
             Outcome::Fail,
             "QEMU in failure",

@@ -1,11 +1,18 @@
-//! What the guest tells: one JSON object per line over a virtio-serial port.
+//! The guest's reports: one JSON object per line over a virtio-serial port.
 //!
-//! The guest only states facts; whether they are right is judged outside, in [`super::judge`].
+//! The guest only states facts; a test outside judges whether they are right.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+/// Name of the virtio-serial port over which the guest reports and takes orders.
+pub const REPORT_PORT: &str = "org.sigmavault.smoke";
+/// Name of the virtio-serial port into which the guest writes its journal.
+pub const JOURNAL_PORT: &str = "org.sigmavault.journal";
+/// Bash functions with which a script in the guest reports, and nothing else.
+pub const REPORTING: &str = include_str!("report.sh");
 
 /// One line of the guest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,6 +106,15 @@ impl Section {
     }
 }
 
+/// How the process of the guest's unit ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gone {
+    /// systemd's `$SERVICE_RESULT`.
+    pub result: String,
+    /// systemd's `$EXIT_STATUS`.
+    pub status: String,
+}
+
 /// Everything the guest has told so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Guest {
@@ -106,8 +122,8 @@ pub struct Guest {
     pub hello: bool,
     /// All checks are over.
     pub done: bool,
-    /// How the unit's process ended.
-    pub gone: Option<String>,
+    /// How the unit's process ended, once it has.
+    pub gone: Option<Gone>,
     /// What it does now.
     pub phase: Option<String>,
     /// Observations by check.
@@ -139,7 +155,7 @@ impl Guest {
                 self.sections.entry(check).or_default().end = Some((status, Duration::from_millis(ms)));
             }
             Ok(Event::Done) => self.done = true,
-            Ok(Event::Gone { result, status }) => self.gone = Some(format!("{result}, status {status}")),
+            Ok(Event::Gone { result, status }) => self.gone = Some(Gone { result, status }),
             Err(line) => self.garbled.push(line),
         }
     }
@@ -149,6 +165,53 @@ impl Guest {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::process::Command;
+
+    #[test]
+    fn the_functions_use_the_report_port() {
+        assert!(REPORTING.contains(&format!("\nport=/dev/virtio-ports/{REPORT_PORT}\n")));
+    }
+
+    #[test]
+    fn the_functions_are_bash() {
+        let status = Command::new("bash")
+            .args(["-n", "-c", REPORTING])
+            .status()
+            .unwrap();
+        assert!(status.success());
+    }
+
+    /// Runs the script's own reporting functions.
+    fn fact_of_the_script(value: &str) -> Vec<Result<Event, String>> {
+        let program = format!("{REPORTING}\ncheck=c\nfact key \"$VALUE\" 3>&1");
+        let output = Command::new("bash")
+            .args(["-c", &program])
+            .env("VALUE", value)
+            .output()
+            .unwrap();
+        Parser::default().feed(&output.stdout)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+        #[test]
+        fn what_the_script_escapes_is_read_back(value in "([ -~]|\n|\t|\"|\\\\|é|☃){0,60}") {
+            let value = value.trim_end_matches('\n').to_owned();
+            let fact = Event::Fact { check: "c".into(), key: "key".into(), value: value.clone() };
+            prop_assert_eq!(fact_of_the_script(&value), [Ok(fact)]);
+        }
+    }
+
+    #[test]
+    fn control_characters_become_spaces() {
+        let events = fact_of_the_script("a\u{1b}[0mb\r");
+        let fact = Event::Fact {
+            check: "c".into(),
+            key: "key".into(),
+            value: "a [0mb ".into(),
+        };
+        assert_eq!(events, [Ok(fact)]);
+    }
 
     #[test]
     fn lines_become_events() {
@@ -225,10 +288,12 @@ mod tests {
         assert_eq!(section.fact("status"), Some("200"));
         assert_eq!(section.end, Some((0, Duration::from_millis(1500))));
         assert!(guest.hello && !guest.done && !section.timed_out());
-        assert_eq!(
-            (guest.phase.as_deref(), guest.gone.as_deref()),
-            (Some("api"), Some("success, status 0"))
-        );
+        assert_eq!(guest.phase.as_deref(), Some("api"));
+        let gone = Gone {
+            result: "success".into(),
+            status: "0".into(),
+        };
+        assert_eq!(guest.gone, Some(gone));
         assert_eq!(guest.garbled, ["noise"]);
     }
 

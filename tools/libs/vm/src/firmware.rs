@@ -1,9 +1,39 @@
-//! OVMF from the tools tree, with a copy of its variables for each machine.
+//! The firmware of a machine: OVMF from the tools tree, with variables of its own for each machine, or `SeaBIOS`.
 
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::error::Error;
+use clap::ValueEnum;
+use serde::Serialize;
+
+use crate::error::Error;
+
+/// Firmware of a virtual machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Firmware {
+    /// OVMF
+    Uefi,
+    /// `SeaBIOS`
+    Bios,
+}
+
+impl Firmware {
+    /// Name on command lines and in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Uefi => "uefi",
+            Self::Bios => "bios",
+        }
+    }
+}
+
+impl fmt::Display for Firmware {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
 
 /// Where Debian's `ovmf` package keeps the firmware.
 const CODE: &str = "usr/share/OVMF/OVMF_CODE_4M.fd";
@@ -54,6 +84,14 @@ impl FirmwareFiles {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names() {
+        for firmware in Firmware::value_variants() {
+            let name = firmware.to_possible_value().unwrap();
+            assert_eq!(firmware.to_string(), name.get_name());
+        }
+    }
 
     #[test]
     fn variables_are_a_private_copy() {

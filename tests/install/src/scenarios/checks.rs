@@ -1,16 +1,17 @@
-//! What scenarios look at in an installed system that runs.
+//! Checks of a running installed system.
 
 use std::time::Duration;
 
+use sigmavault_vm::Boot;
+
 use crate::answers::{HOSTNAME, PASSWORD, USER};
 use crate::bench::Bench;
-use crate::boot::Boot;
 use crate::error::Error;
 
 /// Longest a step of a login may take.
 const LOGIN_LIMIT: Duration = Duration::from_mins(2);
 
-/// No unit failed, and none was left out because units wait for each other in a circle.
+/// No unit failed, and systemd dropped none to break an ordering cycle.
 pub fn healthy(bench: &mut Bench<'_>, boot: &mut Boot<'_>) -> Result<(), Error> {
     let failed = boot.run(
         "for unit in $(systemctl list-units --state=failed --plain --no-legend --full | cut -d' ' -f1); do
@@ -19,8 +20,8 @@ pub fn healthy(bench: &mut Bench<'_>, boot: &mut Boot<'_>) -> Result<(), Error> 
     bench.same("failed units", failed.text(), "");
     let cycles =
         boot.run("journalctl -b -o cat --no-pager _PID=1 | grep 'deleted to break ordering cycle'")?;
-    bench.same("units left out", cycles.output, "");
-    // Through the REST service, which asks systemd over D-Bus.
+    bench.same("units dropped for an ordering cycle", cycles.output, "");
+    // By way of the REST service, which asks systemd over D-Bus.
     let state = boot.run("sigmavault status --json | jq -r '.systemd.state, .systemd.error'")?;
     bench.same("services in `sigmavault status`", state.text(), "running\nnull");
     Ok(())
@@ -47,7 +48,7 @@ pub fn verified_root(bench: &mut Bench<'_>, boot: &mut Boot<'_>, slot: char) -> 
     Ok(())
 }
 
-/// What has to be the same after the next start.
+/// Prints what must be the same after the next start.
 pub const MARKS: &str = "cat /etc/machine-id /etc/mark /var/lib/mark /home/ada/mark";
 
 /// /etc, /var and /home are on the state partition and can be written; leaves [`MARKS`].
@@ -61,7 +62,7 @@ pub fn writable_state(bench: &mut Bench<'_>, boot: &mut Boot<'_>) -> Result<(), 
          done",
     )?;
     let expected = "overlay\nupperdir=/run/initramfs/state/etc/upper\n/var state ext4\n/home state ext4\n/run/initramfs/state state ext4";
-    bench.same("places", places.text(), expected);
+    bench.same("mounts", places.text(), expected);
     let written = boot.run(&format!(
         "echo kept-etc >/etc/mark && echo kept-var >/var/lib/mark && runuser -u {USER} -- sh -c 'echo kept-home >/home/{USER}/mark' && sync && echo written"
     ))?;
@@ -87,7 +88,7 @@ pub fn identity(bench: &mut Bench<'_>, boot: &mut Boot<'_>) -> Result<(), Error>
     Ok(())
 }
 
-/// What must not run does not.
+/// Neither an SSH server nor the installer runs.
 pub fn quiet(bench: &mut Bench<'_>, boot: &mut Boot<'_>) -> Result<(), Error> {
     let ssh = boot.run("systemctl is-active ssh.service ssh.socket; exec 9<>/dev/tcp/127.0.0.1/22")?;
     let inactive = ssh.output.starts_with("inactive\ninactive\n") && ssh.output.contains("refused");
@@ -100,12 +101,12 @@ pub fn quiet(bench: &mut Bench<'_>, boot: &mut Boot<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// This slot runs, and why the other does not, if that was given up: from `sigmavault slots`.
+/// This slot runs, by `sigmavault slots`; returns all that it says, such as why the other slot was given up.
 pub fn slot(bench: &mut Bench<'_>, boot: &mut Boot<'_>, expected: &str) -> Result<serde_json::Value, Error> {
     let said = boot.run("sigmavault slots --json")?;
     let slots: serde_json::Value = serde_json::from_str(&said.output).unwrap_or_default();
     let running = slots["running"].as_str().unwrap_or(&said.output).to_owned();
-    bench.same("slot that runs", running, expected);
+    bench.same("running slot", running, expected);
     Ok(slots)
 }
 
@@ -125,5 +126,5 @@ pub fn login(bench: &mut Bench<'_>, boot: &mut Boot<'_>) -> Result<(), Error> {
     let shown = boot.wait_for_line_after(before, &wanted, LOGIN_LIMIT);
     let seen = shown.unwrap_or_else(|error| error.to_string());
     bench.contains("login on the serial console", seen, &wanted);
-    boot.type_on_serial("exit\r")
+    Ok(boot.type_on_serial("exit\r")?)
 }

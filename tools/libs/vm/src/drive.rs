@@ -1,8 +1,29 @@
 //! The disks of a virtual machine, and the medium that it is started from.
 
+use std::fmt;
 use std::path::PathBuf;
 
-use super::options::Medium;
+use clap::ValueEnum;
+use serde::Serialize;
+
+/// How an ISO is attached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Medium {
+    /// A USB stick
+    Usb,
+    /// A disc in a SATA CD drive
+    Cd,
+}
+
+impl fmt::Display for Medium {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Usb => "usb",
+            Self::Cd => "cd",
+        })
+    }
+}
 
 /// An ISO, opened read-only, from which the machine starts first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +36,7 @@ pub struct LiveMedium {
 
 impl LiveMedium {
     /// QEMU's device for the block node `medium`.
-    pub(super) const fn device(&self) -> &'static str {
+    pub(crate) const fn device(&self) -> &'static str {
         match self.kind {
             Medium::Usb => "usb-storage,bus=xhci.0,drive=medium,removable=on,bootindex=0",
             // Port 0 of the controller that every q35 machine has.
@@ -23,7 +44,7 @@ impl LiveMedium {
         }
     }
 
-    pub(super) fn is_usb(&self) -> bool {
+    pub(crate) fn is_usb(&self) -> bool {
         self.kind == Medium::Usb
     }
 }
@@ -74,7 +95,7 @@ impl Drive {
     }
 
     /// QEMU's device for a block node.
-    pub(super) fn device(&self, index: usize, node: &str) -> String {
+    pub(crate) fn device(&self, index: usize, node: &str) -> String {
         let id = Self::device_id(index);
         let kind = match self.bus {
             Bus::Virtio => format!("virtio-blk-pci,id={id}"),
@@ -89,7 +110,7 @@ impl Drive {
         format!("{kind},drive={node},serial={}{boot}", self.serial)
     }
 
-    pub(super) fn is_usb(&self) -> bool {
+    pub(crate) fn is_usb(&self) -> bool {
         self.bus == Bus::Usb
     }
 }
@@ -109,5 +130,13 @@ mod tests {
             "ide-hd,id=drive4,bus=ide.5,drive=disk4,serial=SV-1,bootindex=1"
         );
         assert_eq!(Drive::device_id(4), "drive4");
+    }
+
+    #[test]
+    fn names_of_media() {
+        for medium in Medium::value_variants() {
+            let name = medium.to_possible_value().unwrap();
+            assert_eq!(medium.to_string(), name.get_name());
+        }
     }
 }

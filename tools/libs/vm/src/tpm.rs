@@ -6,9 +6,8 @@ use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use sigmavault_image_builder::smoke::{Share, ToolsTree};
-
 use crate::error::Error;
+use crate::tools::{Share, ToolsTree};
 
 /// How long it may take until it listens.
 const START_LIMIT: Duration = Duration::from_secs(20);
@@ -25,10 +24,7 @@ impl Tpm {
     /// Starts one with its state and its socket in `folder`, which is made when it is not there.
     pub fn start(tools: &ToolsTree, folder: &Path) -> Result<Self, Error> {
         if !tools.root.join("usr/bin/swtpm").exists() {
-            return Err(Error::Tool {
-                program: "swtpm",
-                said: "it is not in the tools tree; add it to image/tools-tree/packages".to_owned(),
-            });
+            return Err(Error::NoProgram { program: "swtpm" });
         }
         fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
         let socket = folder.join("socket");
@@ -51,10 +47,7 @@ impl Tpm {
         while !tpm.socket.exists() {
             if Instant::now() > deadline {
                 let said = fs::read_to_string(folder.join("swtpm.log")).unwrap_or_default();
-                return Err(Error::Tool {
-                    program: "swtpm",
-                    said: format!("it does not listen: {said}"),
-                });
+                return Err(Error::TpmSilent { said });
             }
             thread::sleep(Duration::from_millis(50));
         }

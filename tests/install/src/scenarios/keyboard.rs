@@ -1,36 +1,35 @@
-//! The installer's screens on the first console, walked through with the keyboard.
+//! The installer's screens on the first console, operated by keyboard.
 
 use std::time::Duration;
 
-use sigmavault_image_builder::smoke::{Bus, Halt};
+use sigmavault_vm::ocr::shows;
+use sigmavault_vm::{Boot, Bus, GIB, Halt, Rig};
 
 use crate::answers::{HOSTNAME, PASSWORD, USER};
 use crate::bench::{Bench, INSTALL_LIMIT, Installed, TARGET_LIMIT};
-use crate::boot::{Boot, shows};
-use crate::disk::GIB;
+use crate::disk::SYSTEM;
 use crate::error::Error;
 use crate::lab::LIVE_BOOT_LIMIT;
-use crate::rig::{Rig, SYSTEM};
-use crate::scenarios::looks;
+use crate::scenarios::checks;
 
 /// Longest a screen may take to appear.
 pub const SCREEN_LIMIT: Duration = Duration::from_mins(2);
 /// Serial number of the disk that the system does not use.
 const DATA: &str = "SV-DATA";
-/// The name that stands in the field for the host name has fewer letters.
+/// Backspaces that empty the field for the host name.
 const ERASE: usize = 16;
 
-/// What is done on one screen.
+/// One input on a screen.
 enum Stroke {
-    /// Text is typed.
+    /// Types a text.
     Text(&'static str),
-    /// What stands in a field is taken away.
+    /// Empties a field.
     Clear,
-    /// Enter: to the next field, or to the next screen behind the last one.
+    /// Enter: goes to the next field, or from the last one to the next screen.
     Enter,
 }
 
-/// A text on each screen up to the summary, and what is done there. What happens to an empty disk is not asked.
+/// A text on each screen up to the summary, and the input there. For an empty disk there is no question about old data.
 const SCREENS: [(&str, &[Stroke]); 8] = [
     ("Language of the installed system", &[Stroke::Enter]),
     ("What is printed on the keys", &[Stroke::Enter]),
@@ -62,14 +61,14 @@ const SCREENS: [(&str, &[Stroke]); 8] = [
     ),
 ];
 
-/// A machine with every question: beside the empty system disk it has one that a pool could be made of.
+/// A machine that is asked every question: beside the empty system disk it has one for a pool.
 pub fn machine(bench: &mut Bench<'_>) -> Result<(Installed, Rig), Error> {
     let machine = bench.empty_machine()?;
     let rig = machine.rig().drive(&bench.blank(GIB)?, DATA, Bus::Virtio);
     Ok((machine, rig))
 }
 
-/// From the first screen to the summary, which it returns as read.
+/// Goes from the first screen to the summary; returns the summary as OCR reads it.
 pub fn to_summary(bench: &Bench<'_>, boot: &mut Boot<'_>) -> Result<String, Error> {
     boot.wait_for_system(LIVE_BOOT_LIMIT)?;
     let mut limit = LIVE_BOOT_LIMIT;
@@ -85,10 +84,10 @@ pub fn to_summary(bench: &Bench<'_>, boot: &mut Boot<'_>) -> Result<String, Erro
             }
         }
     }
-    boot.wait_for_screen("This will be done", SCREEN_LIMIT)
+    Ok(boot.wait_for_screen("This will be done", SCREEN_LIMIT)?)
 }
 
-/// Plays it.
+/// Runs the scenario.
 pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     let (machine, rig) = machine(bench)?;
     let mut boot = bench.boot("keyboard", &rig.clone().iso(&bench.lab.iso))?;
@@ -107,14 +106,14 @@ pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     let untouched = boot.written()?.get(1).map_or(1, |drive| drive.operations);
     bench.same("writes to the other disk", untouched.to_string(), "0");
     boot.press(&["ret"])?;
-    boot.wait_for_end(&Halt::Reset, TARGET_LIMIT)?;
+    boot.wait_for_end(Halt::Reset, TARGET_LIMIT)?;
     drop(boot);
 
     let mut boot = bench.start("first start", &machine.rig())?;
-    looks::healthy(bench, &mut boot)?;
-    looks::verified_root(bench, &mut boot, 'a')?;
-    looks::identity(bench, &mut boot)?;
-    looks::quiet(bench, &mut boot)?;
-    looks::login(bench, &mut boot)?;
-    boot.power_off()
+    checks::healthy(bench, &mut boot)?;
+    checks::verified_root(bench, &mut boot, 'a')?;
+    checks::identity(bench, &mut boot)?;
+    checks::quiet(bench, &mut boot)?;
+    checks::login(bench, &mut boot)?;
+    Ok(boot.power_off()?)
 }

@@ -36,7 +36,6 @@ const fn named(character: char) -> Option<(bool, &'static str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::answers;
 
     #[test]
     fn characters() {
@@ -49,18 +48,6 @@ mod tests {
         ] {
             let expected = expected.map(|keys| keys.into_iter().map(str::to_owned).collect());
             assert_eq!(keys(character), expected, "{character}");
-        }
-    }
-
-    #[test]
-    fn everything_that_is_typed_can_be() {
-        for text in [
-            answers::USER,
-            answers::PASSWORD,
-            answers::PASSPHRASE,
-            answers::HOSTNAME,
-        ] {
-            assert!(text.chars().all(|character| keys(character).is_some()), "{text}");
         }
     }
 }

@@ -1,11 +1,12 @@
-//! The script in the guest that takes orders: how it gets there, how it is spoken to.
+//! The script in the guest that takes orders: how it gets there, and the protocol it speaks.
 
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use sigmavault_image_builder::smoke::guest::{Credential, REPORTING, script_credentials};
-use sigmavault_image_builder::smoke::report::Guest;
+
+use crate::credential::{Credential, script_credentials};
+use crate::guest::{Guest, REPORTING};
 
 /// The agent itself.
 const AGENT: &str = include_str!("agent.sh");
@@ -45,7 +46,7 @@ impl Order {
     }
 }
 
-/// How a script came out.
+/// How a script ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// Exit status; 124 and 137 mean that it ran past its limit.
@@ -69,8 +70,8 @@ impl Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::guest::Parser;
     use proptest::prelude::*;
-    use sigmavault_image_builder::smoke::report::Parser;
     use std::io::Write;
     use std::process::{Command, Stdio};
 

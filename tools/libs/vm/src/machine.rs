@@ -1,48 +1,20 @@
 //! The virtual machine as a QEMU command line: a pure function from a description, so that it is
 //! tested without QEMU.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use serde::Serialize;
 use serde_json::json;
 
-use super::drive::{Drive, LiveMedium};
-use super::firmware::FirmwareFiles;
-use super::options::Memory;
+use crate::accel::Accelerator;
+use crate::drive::{Drive, LiveMedium};
+use crate::firmware::FirmwareFiles;
+use crate::guest::{JOURNAL_PORT, REPORT_PORT};
+use crate::logs::Logs;
+use crate::memory::Memory;
+use crate::tools::Share;
 
 /// Virtual processors of every machine.
 pub const CPUS: u32 = 2;
-/// Name of the virtio-serial port over which the guest reports and takes orders.
-pub const REPORT_PORT: &str = "org.sigmavault.smoke";
-/// Name of the virtio-serial port into which the guest writes its journal.
-pub const JOURNAL_PORT: &str = "org.sigmavault.journal";
-
-/// How the processor is virtualised.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Accelerator {
-    /// Hardware virtualisation.
-    Kvm,
-    /// Emulation.
-    Tcg,
-}
-
-impl Accelerator {
-    /// Name for a person.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Kvm => "KVM",
-            Self::Tcg => "TCG",
-        }
-    }
-
-    const fn argument(self) -> &'static str {
-        match self {
-            Self::Kvm => "kvm",
-            Self::Tcg => "tcg,thread=multi",
-        }
-    }
-}
 
 /// What QEMU does when the guest resets itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,21 +46,48 @@ pub struct Machine {
     pub on_reset: OnReset,
     /// Files with one SMBIOS type 11 string each.
     pub oem_strings: Vec<PathBuf>,
-    /// Unix socket on which we wait for QEMU's control connection.
-    pub qmp_socket: PathBuf,
-    /// Unix socket on which we wait for the guest's reports.
-    pub report_socket: PathBuf,
-    /// Unix socket on which we wait for the serial port, to type on it; nothing when it is only listened to.
-    pub serial_socket: Option<PathBuf>,
-    /// Receives what the guest prints on its serial port.
-    pub serial_log: PathBuf,
-    /// Receives every line of the report port.
-    pub report_log: PathBuf,
-    /// Receives the guest's journal.
-    pub journal_log: PathBuf,
+    /// Folder for the Unix sockets on which we wait for QEMU. The path of a socket has at most 107 bytes.
+    pub sockets: PathBuf,
+    /// Whether the serial port can be typed on; else it is only listened to.
+    pub serial_input: bool,
+    /// Receives what the machine prints and reports.
+    pub logs: Logs,
 }
 
 impl Machine {
+    /// Unix socket for QEMU's control connection.
+    pub fn qmp_socket(&self) -> PathBuf {
+        self.sockets.join("qmp")
+    }
+
+    /// Unix socket for the guest's reports and its orders.
+    pub fn report_socket(&self) -> PathBuf {
+        self.sockets.join("report")
+    }
+
+    /// Unix socket for the serial port, when it can be typed on.
+    pub fn serial_socket(&self) -> Option<PathBuf> {
+        self.serial_input.then(|| self.sockets.join("serial"))
+    }
+
+    /// What of the host QEMU needs to see for this machine, besides its own files.
+    pub fn shares(&self) -> Vec<Share<'_>> {
+        let mut shares = vec![Share::Write(&self.sockets), Share::Write(self.logs.folder())];
+        shares.extend(self.medium.iter().map(|medium| Share::Read(&medium.iso)));
+        shares.extend(self.uefi.iter().map(|files| Share::Write(&files.vars)));
+        shares.extend(self.drives.iter().map(|drive| match drive.read_only {
+            true => Share::Read(&drive.path),
+            false => Share::Write(&drive.path),
+        }));
+        shares.extend(
+            self.tpm_socket
+                .as_deref()
+                .and_then(Path::parent)
+                .map(Share::Write),
+        );
+        shares
+    }
+
     /// QEMU's arguments, without the program.
     pub fn arguments(&self) -> Vec<String> {
         let mut line = Line::default();
@@ -166,14 +165,13 @@ impl Machine {
     fn channels(&self, line: &mut Line) {
         line.pair(
             "-chardev",
-            &format!("socket,id=qmp,path={}", value(&self.qmp_socket)),
+            &format!("socket,id=qmp,path={}", value(&self.qmp_socket())),
         );
         line.pair("-mon", "chardev=qmp,mode=control");
-        let log = value(&self.serial_log);
-        let serial = match &self.serial_socket {
+        let serial = match self.serial_socket() {
             // The session keeps the log.
-            Some(socket) => format!("socket,id=serial,path={}", value(socket)),
-            None => format!("file,id=serial,path={log}"),
+            Some(socket) => format!("socket,id=serial,path={}", value(&socket)),
+            None => format!("file,id=serial,path={}", value(&self.logs.serial())),
         };
         line.pair("-chardev", &serial);
         line.pair("-device", "isa-serial,chardev=serial");
@@ -182,8 +180,8 @@ impl Machine {
             "-chardev",
             &format!(
                 "socket,id=report,path={},logfile={}",
-                value(&self.report_socket),
-                value(&self.report_log)
+                value(&self.report_socket()),
+                value(&self.logs.guest())
             ),
         );
         line.pair(
@@ -192,7 +190,7 @@ impl Machine {
         );
         line.pair(
             "-chardev",
-            &format!("file,id=journal,path={}", value(&self.journal_log)),
+            &format!("file,id=journal,path={}", value(&self.logs.journal())),
         );
         line.pair(
             "-device",
@@ -214,7 +212,7 @@ impl Line {
         self.flag(option).flag(value)
     }
 
-    fn file(&mut self, node: &str, path: &std::path::Path, read_only: bool) -> &mut Self {
+    fn file(&mut self, node: &str, path: &Path, read_only: bool) -> &mut Self {
         // JSON, because the other notation cannot name every file.
         let description = json!({
             "driver": "raw",
@@ -227,37 +225,14 @@ impl Line {
 }
 
 /// A path as a value in QEMU's `key=value,key=value` notation, where a comma is written twice.
-fn value(path: &std::path::Path) -> String {
+fn value(path: &Path) -> String {
     path.to_string_lossy().replace(',', ",,")
-}
-
-/// The command line for a person: one argument group per line, quoted for a shell.
-pub fn shell_line<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
-    let mut text = String::new();
-    for word in words {
-        if !text.is_empty() {
-            text.push_str(if word.starts_with('-') { " \\\n  " } else { " " });
-        }
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_=,./:+@".contains(&byte);
-        if !word.is_empty() && word.bytes().all(plain) {
-            text.push_str(word);
-        } else {
-            text.push('\'');
-            text.push_str(&word.replace('\'', r"'\''"));
-            text.push('\'');
-        }
-    }
-    text.push('\n');
-    text
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::drive::Bus;
-    use super::super::options::Medium;
     use super::*;
-    use proptest::prelude::*;
-    use std::process::Command;
+    use crate::drive::{Bus, Medium};
 
     fn machine() -> Machine {
         Machine {
@@ -278,12 +253,9 @@ mod tests {
             tpm_socket: None,
             on_reset: OnReset::End,
             oem_strings: vec!["/w/c,1".into(), "/w/c2".into()],
-            qmp_socket: "/w/qmp".into(),
-            report_socket: "/w/report".into(),
-            serial_socket: None,
-            serial_log: "/a/serial.log".into(),
-            report_log: "/a/guest.jsonl".into(),
-            journal_log: "/a/journal.log".into(),
+            sockets: "/w".into(),
+            serial_input: false,
+            logs: Logs::new("/a"),
         }
     }
 
@@ -391,7 +363,7 @@ mod tests {
             medium: None,
             drives,
             tpm_socket: Some("/w/tpm".into()),
-            serial_socket: Some("/w/serial".into()),
+            serial_input: true,
             on_reset: OnReset::Restart,
             ..machine()
         }
@@ -412,16 +384,25 @@ mod tests {
         let serial = "socket,id=serial,path=/w/serial";
         assert!(values(&arguments, "-chardev").contains(&serial));
     }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(32))]
-        #[test]
-        fn a_shell_reads_the_line_back(words in proptest::collection::vec("[^\0]{0,12}", 1..6)) {
-            let line = format!("printf '%s\\0' {}", shell_line(words.iter().map(String::as_str)));
-            let output = Command::new("bash").args(["-c", &line]).output().unwrap();
-            let read: Vec<String> =
-                output.stdout.split(|byte| *byte == 0).map(|word| String::from_utf8(word.to_vec()).unwrap()).collect();
-            prop_assert_eq!(&read[..words.len()], &words[..]);
-        }
+    #[test]
+    fn what_qemu_sees_of_the_host() {
+        let mut machine = Machine {
+            tpm_socket: Some("/t/socket".into()),
+            ..machine()
+        };
+        machine.drives[1].read_only = true;
+        let path = Path::new;
+        assert_eq!(
+            machine.shares(),
+            [
+                Share::Write(path("/w")),
+                Share::Write(path("/a")),
+                Share::Read(path("/out/a,b.iso")),
+                Share::Write(path("/w/vars.fd")),
+                Share::Write(path("/w/diskA")),
+                Share::Read(path("/w/diskB")),
+                Share::Write(path("/t")),
+            ]
+        );
     }
 }

@@ -1,18 +1,18 @@
-//! What a machine is built from for one boot.
+//! What a machine with an agent is built from, for one boot.
 
 use std::path::{Path, PathBuf};
 
-use sigmavault_image_builder::smoke::guest::{Credential, write_oem_strings};
-use sigmavault_image_builder::smoke::{
-    Accelerator, Bus, Drive, FirmwareFiles, LiveMedium, Machine, Medium, Memory, OnReset, ToolsTree,
-};
-
+use crate::accel::Accelerator;
 use crate::agent;
-use crate::disk::Image;
+use crate::credential::{Credential, write_oem_strings};
+use crate::drive::{Bus, Drive, LiveMedium, Medium};
 use crate::error::Error;
-
-/// Serial number of the disk that is installed to.
-pub const SYSTEM: &str = "SV-SYSTEM";
+use crate::firmware::FirmwareFiles;
+use crate::image::Image;
+use crate::logs::Logs;
+use crate::machine::{Machine, OnReset};
+use crate::memory::Memory;
+use crate::tools::ToolsTree;
 
 /// A machine before it is switched on. Its firmware variables and disks outlive it.
 #[derive(Debug, Clone)]
@@ -61,13 +61,15 @@ impl Rig {
         self
     }
 
-    /// With the system disk. Machines keep what is in their boot list; this firmware strikes out what has no place in
-    /// QEMU's order whenever a medium has one, and would go to its shell next time.
+    /// With one more disk, which it starts from when no medium comes first.
+    ///
+    /// Machines keep what is in their boot list; OVMF strikes out what has no place in QEMU's order whenever a medium
+    /// has one, and would go to its shell next time.
     #[must_use]
-    pub fn system(mut self, image: &Image) -> Self {
+    pub fn boot_drive(mut self, image: &Image, serial: &str) -> Self {
         self.drives.push(Drive {
             boot_index: Some(1),
-            ..Drive::new(&image.path, SYSTEM, Bus::Virtio)
+            ..Drive::new(&image.path, serial, Bus::Virtio)
         });
         self
     }
@@ -86,13 +88,13 @@ impl Rig {
         self
     }
 
-    /// The machine: sockets and what QEMU reads in `sockets`, logs in `logs`.
+    /// The machine. `sockets` is a folder for its sockets and for what QEMU reads.
     pub fn machine(
         &self,
         accelerator: Accelerator,
         tools: &ToolsTree,
         sockets: &Path,
-        logs: &Path,
+        logs: Logs,
     ) -> Result<Machine, Error> {
         let uefi = match &self.uefi_variables {
             Some(variables) => Some(FirmwareFiles::kept(&tools.root, variables)?),
@@ -112,12 +114,9 @@ impl Rig {
             tpm_socket: self.tpm.clone(),
             on_reset: self.on_reset,
             oem_strings: write_oem_strings(&credentials, sockets)?,
-            qmp_socket: sockets.join("qmp"),
-            report_socket: sockets.join("report"),
-            serial_socket: Some(sockets.join("serial")),
-            serial_log: logs.join("serial.log"),
-            report_log: logs.join("guest.jsonl"),
-            journal_log: logs.join("journal.log"),
+            sockets: sockets.to_owned(),
+            serial_input: true,
+            logs,
         })
     }
 }

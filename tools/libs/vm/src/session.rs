@@ -1,31 +1,35 @@
 //! A running virtual machine: QEMU, its control connection, its serial port and its guest's reports.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::path::Path;
+use std::process::{Command, ExitStatus};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::accel::EarlySigns;
-use super::error::{Error, LastSeen};
-use super::machine::Machine;
-use super::qmp::{Halt, Qmp, QmpError};
-use super::report::{Guest, Parser};
-use super::serial::{SerialLog, Transcript};
+use crate::ending::Ending;
+use crate::error::{Error, LastSeen};
+use crate::guest::{Guest, Parser};
+use crate::kvm::{EarlySigns, KvmFault};
+use crate::machine::Machine;
+use crate::process::Process;
+use crate::qmp::{Halt, Qmp, QmpError};
+use crate::serial::{SerialLog, Transcript};
+use crate::shell::shell_line;
+use crate::tools::ToolsTree;
 
+/// QEMU for amd64.
+const QEMU: &str = "qemu-system-x86_64";
 /// Between two looks at the machine.
 const TICK: Duration = Duration::from_millis(100);
 /// Between two progress lines when nothing changes.
 const PROGRESS: Duration = Duration::from_secs(15);
-/// How long QEMU may take to open its connections.
-const CONNECT_LIMIT: Duration = Duration::from_mins(1);
-/// How long a QEMU that hung up may take to say why and end.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+/// How long the guest may take to read a line.
+const ORDER_LIMIT: Duration = Duration::from_mins(1);
 /// Between two keys on the serial port.
 const KEY_PACE: Duration = Duration::from_millis(150);
 /// Lines of the serial port in messages.
@@ -34,8 +38,7 @@ const LAST_LINES: usize = 8;
 /// A running machine. Dropping it kills QEMU.
 #[derive(Debug)]
 pub struct Session<'a> {
-    child: Child,
-    exit: Option<ExitStatus>,
+    process: Process,
     /// The control connection; gone once QEMU closed it.
     qmp: Option<Qmp>,
     reports: UnixStream,
@@ -44,77 +47,86 @@ pub struct Session<'a> {
     parser: Parser,
     /// What the guest has told since it last started.
     pub guest: Guest,
+    /// Whether waits go on after lines that usually mean the end of a boot, because the machine is expected to recover.
+    pub patient: bool,
     serial: SerialLog,
     spoke: Option<Instant>,
     halt: Option<Halt>,
     resets: usize,
     started: Instant,
     interrupted: &'a AtomicBool,
-    stderr: PathBuf,
 }
 
 impl<'a> Session<'a> {
-    /// Starts QEMU by `command`, which has no arguments yet, and connects to it. Its messages go to `stderr`.
-    pub fn start(
+    /// Starts a machine with the QEMU of the tools tree. Its command line is kept in the logs.
+    pub fn start(machine: &Machine, tools: &ToolsTree, interrupted: &'a AtomicBool) -> Result<Self, Error> {
+        let arguments = machine.arguments();
+        let words = [QEMU].into_iter().chain(arguments.iter().map(String::as_str));
+        let kept = machine.logs.command();
+        fs::write(&kept, shell_line(words)).map_err(Error::io("write", &kept))?;
+        let shares = machine.shares();
+        if let Some(path) = shares
+            .iter()
+            .map(|share| share.path())
+            .find(|path| path.to_str().is_none())
+        {
+            return Err(Error::PathNotText {
+                path: path.to_owned(),
+            });
+        }
+        Self::start_by(machine, tools.command(QEMU, &shares), interrupted)
+    }
+
+    /// Starts a machine by a command of its own, which has no arguments of QEMU yet, and connects to it.
+    pub fn start_by(
         machine: &Machine,
         mut command: Command,
-        stderr: &Path,
         interrupted: &'a AtomicBool,
     ) -> Result<Self, Error> {
         let listen = |path: &Path| UnixListener::bind(path).map_err(Error::io("listen on", path));
-        let (control, reports) = (listen(&machine.qmp_socket)?, listen(&machine.report_socket)?);
-        let typing = machine
-            .serial_socket
-            .as_deref()
-            .map(|path| listen(path).map(|it| (it, path)));
-        let typing = typing.transpose()?;
-        let log = File::create(stderr).map_err(Error::io("create", stderr))?;
-        File::create(&machine.serial_log).map_err(Error::io("create", &machine.serial_log))?;
-        let serial = SerialLog::open(&machine.serial_log).map_err(Error::io("open", &machine.serial_log))?;
-        let child = command
-            .args(machine.arguments())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .map_err(Error::io("run", Path::new("bwrap")))?;
-        let mut guard = Guard(Some(child));
-        let control = guard.accept(&control, &machine.qmp_socket, stderr, interrupted)?;
-        let keyboard = match &typing {
-            Some((listener, path)) => Some(guard.accept(listener, path, stderr, interrupted)?),
+        let (control_path, report_path) = (machine.qmp_socket(), machine.report_socket());
+        let (control, reports) = (listen(&control_path)?, listen(&report_path)?);
+        let typing = match machine.serial_socket() {
+            Some(path) => Some((listen(&path)?, path)),
             None => None,
         };
-        let reports = guard.accept(&reports, &machine.report_socket, stderr, interrupted)?;
+        let log = machine.logs.serial();
+        File::create(&log).map_err(Error::io("create", &log))?;
+        let serial = SerialLog::open(&log).map_err(Error::io("open", &log))?;
+        command.args(machine.arguments());
+        let mut process = Process::spawn(command, &machine.logs.messages())?;
+        let control = process.accept(&control, &control_path, interrupted)?;
+        let keyboard = match &typing {
+            Some((listener, path)) => Some(process.accept(listener, path, interrupted)?),
+            None => None,
+        };
+        let reports = process.accept(&reports, &report_path, interrupted)?;
         reports
             .set_nonblocking(true)
-            .map_err(Error::io("read", &machine.report_socket))?;
+            .map_err(Error::io("read", &report_path))?;
         if let Some(stream) = &keyboard {
-            keep_log(stream, &machine.serial_log).map_err(Error::io("write", &machine.serial_log))?;
+            keep_log(stream, &log).map_err(Error::io("write", &log))?;
         }
         let qmp = match Qmp::negotiate(control) {
             Ok(qmp) => qmp,
             // QEMU ends like this when it dislikes an argument; its own words tell more.
-            Err(QmpError::Connection(_)) => return Err(guard.failed("QEMU did not start", stderr)),
+            Err(QmpError::Connection(_)) => return Err(process.not_started()),
             Err(error) => return Err(error.into()),
         };
-        let Some(child) = guard.0.take() else {
-            return Err(Error::Interrupted);
-        };
         Ok(Self {
-            child,
-            exit: None,
+            process,
             qmp: Some(qmp),
             reports,
             keyboard,
             parser: Parser::default(),
             guest: Guest::default(),
+            patient: false,
             serial,
             spoke: None,
             halt: None,
             resets: 0,
             started: Instant::now(),
             interrupted,
-            stderr: stderr.to_owned(),
         })
     }
 
@@ -165,7 +177,7 @@ impl<'a> Session<'a> {
         let failed = Error::io("write to", Path::new("the report port"));
         let mut send = || {
             self.reports.set_nonblocking(false)?;
-            self.reports.set_write_timeout(Some(CONNECT_LIMIT))?;
+            self.reports.set_write_timeout(Some(ORDER_LIMIT))?;
             let written = self.reports.write_all(format!("{line}\n").as_bytes());
             self.reports.set_nonblocking(true)?;
             written
@@ -194,12 +206,7 @@ impl<'a> Session<'a> {
         if self.interrupted.load(Ordering::Relaxed) {
             return Err(Error::Interrupted);
         }
-        if self.exit.is_none() {
-            self.exit = self
-                .child
-                .try_wait()
-                .map_err(Error::io("wait for", Path::new("QEMU")))?;
-        }
+        self.process.poll()?;
         self.poll_qmp()?;
         if self
             .serial
@@ -260,19 +267,30 @@ impl<'a> Session<'a> {
         say: &mut dyn FnMut(&str),
         mut until: impl FnMut(&Self) -> bool,
     ) -> Result<(), Error> {
+        self.wait_for(awaited, say, |session| Ok(until(session).then_some(())))
+    }
+
+    /// The same for a value; `find` may ask QEMU.
+    pub fn wait_for<T>(
+        &mut self,
+        awaited: &Awaited<'_>,
+        say: &mut dyn FnMut(&str),
+        mut find: impl FnMut(&mut Self) -> Result<Option<T>, Error>,
+    ) -> Result<T, Error> {
         let (mut said, mut said_at) = (String::new(), Instant::now());
         loop {
             self.poll()?;
-            if until(self) {
-                return Ok(());
+            if let Some(found) = find(self)? {
+                return Ok(found);
             }
-            if let Some(line) = self.serial.transcript.fatal() {
+            let fatal = self.serial.transcript.fatal();
+            if let Some(line) = fatal.filter(|_| !self.patient) {
                 return Err(Error::BootFailed {
                     line: line.to_owned(),
                     last: self.last_seen(),
                 });
             }
-            if self.exit.is_some() || self.halt.is_some() {
+            if self.has_ended() {
                 return Err(self.ended());
             }
             if Instant::now() >= awaited.deadline {
@@ -292,15 +310,27 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Waits until the guest of a machine under KVM reports, or until KVM has to be given up for it; says why.
+    pub fn wait_under_kvm(
+        &mut self,
+        awaited: &Awaited<'_>,
+        say: &mut dyn FnMut(&str),
+    ) -> Result<Option<KvmFault>, Error> {
+        self.wait_for(awaited, say, |session| {
+            let fault = KvmFault::of(&session.early_signs());
+            Ok((session.guest.hello || fault.is_some()).then_some(fault))
+        })
+    }
+
     /// Waits for QEMU's own end; says how it came, or nothing when time ran out.
     pub fn wait_for_exit(&mut self, limit: Duration) -> Result<Option<(ExitStatus, Option<Halt>)>, Error> {
         let deadline = Instant::now() + limit;
         loop {
             self.poll()?;
-            if let Some(status) = self.exit {
+            if let Some(status) = self.process.exit() {
                 // Once more, for what came between the last look and the end.
                 self.poll_qmp()?;
-                return Ok(Some((status, self.halt.clone())));
+                return Ok(Some((status, self.halt)));
             }
             if Instant::now() >= deadline {
                 return Ok(None);
@@ -319,19 +349,19 @@ impl<'a> Session<'a> {
         self.resets
     }
 
-    /// How the machine ended, once it has: the guest's doing as far as known, and QEMU's exit status once it is gone.
-    pub fn end(&self) -> Option<(Option<&Halt>, Option<ExitStatus>)> {
-        (self.exit.is_some() || self.halt.is_some()).then_some((self.halt.as_ref(), self.exit))
+    /// Whether the machine stopped or QEMU is gone.
+    pub fn has_ended(&self) -> bool {
+        self.process.exit().is_some() || self.halt.is_some()
     }
 
-    /// What is known before the guest speaks.
+    /// What is known before the guest reports.
     pub fn early_signs(&self) -> EarlySigns {
         EarlySigns {
             elapsed: self.started.elapsed(),
             silence: self.spoke.map(|at| at.elapsed()),
-            halt: self.halt.clone(),
+            halt: self.halt,
             fatal: self.serial.transcript.fatal().map(str::to_owned),
-            running: self.exit.is_none(),
+            running: self.process.exit().is_none(),
         }
     }
 
@@ -355,24 +385,18 @@ impl<'a> Session<'a> {
 
     /// The error for a machine that is gone when it should not be.
     pub fn ended(&self) -> Error {
-        let how = match (&self.halt, self.exit) {
-            (Some(Halt::PoweredOff), _) => "the guest switched itself off".to_owned(),
-            (Some(Halt::Reset), _) => "the guest reset itself".to_owned(),
-            (Some(Halt::Quit), _) => "QEMU was told to quit".to_owned(),
-            (Some(Halt::InternalError), _) => "the accelerator gave up on the guest".to_owned(),
-            (None, Some(status)) => format!("QEMU ended ({status}){}", complaint(&self.stderr)),
-            (None, None) => "QEMU closed its control connection".to_owned(),
+        let how = match (self.halt, self.process.exit()) {
+            (Some(halt), _) => Ending::Halted(halt),
+            (None, Some(status)) => Ending::Exited {
+                status,
+                said: self.process.said(),
+            },
+            (None, None) => Ending::HungUp,
         };
         Error::MachineEnded {
             how,
             last: self.last_seen(),
         }
-    }
-}
-
-impl Drop for Session<'_> {
-    fn drop(&mut self) {
-        stop(&mut self.child);
     }
 }
 
@@ -399,94 +423,6 @@ fn keep_log(serial: &UnixStream, path: &Path) -> io::Result<()> {
     let mut log = File::options().append(true).open(path)?;
     thread::spawn(move || io::copy(&mut from, &mut log));
     Ok(())
-}
-
-/// QEMU while it starts.
-struct Guard(Option<Child>);
-
-impl Guard {
-    fn accept(
-        &mut self,
-        listener: &UnixListener,
-        path: &Path,
-        stderr: &Path,
-        interrupted: &AtomicBool,
-    ) -> Result<UnixStream, Error> {
-        let deadline = Instant::now() + CONNECT_LIMIT;
-        listener
-            .set_nonblocking(true)
-            .map_err(Error::io("listen on", path))?;
-        loop {
-            match listener.accept() {
-                Ok((stream, _)) => return Ok(stream),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(Error::io("listen on", path)(error)),
-            }
-            if interrupted.load(Ordering::Relaxed) {
-                return Err(Error::Interrupted);
-            }
-            let exit = match &mut self.0 {
-                Some(child) => child
-                    .try_wait()
-                    .map_err(Error::io("wait for", Path::new("QEMU")))?,
-                None => None,
-            };
-            if exit.is_some() {
-                return Err(self.failed("QEMU did not start", stderr));
-            }
-            if Instant::now() >= deadline {
-                return Err(self.failed("QEMU did not connect", stderr));
-            }
-            thread::sleep(Duration::from_millis(20));
-        }
-    }
-}
-
-impl Guard {
-    /// The error for a QEMU that does not come up; ends it once it had its last words.
-    fn failed(&mut self, what: &str, stderr: &Path) -> Error {
-        if let Some(child) = &mut self.0 {
-            let patience = Instant::now() + LAST_WORDS;
-            while matches!(child.try_wait(), Ok(None)) && Instant::now() < patience {
-                thread::sleep(TICK);
-            }
-            stop(child);
-        }
-        let how = format!("{what}{}", complaint(stderr));
-        Error::MachineEnded {
-            how,
-            last: LastSeen {
-                at: "before power on".to_owned(),
-                ..LastSeen::default()
-            },
-        }
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        if let Some(child) = &mut self.0 {
-            stop(child);
-        }
-    }
-}
-
-/// Kills bubblewrap, with which everything in its process namespace dies.
-fn stop(child: &mut Child) {
-    // Both fail only when it is gone already.
-    let _ = child.kill();
-    let _ = child.wait();
-}
-
-/// The end of what QEMU wrote to its standard error, for a message.
-fn complaint(stderr: &Path) -> String {
-    let text = std::fs::read(stderr).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    match &lines[lines.len().saturating_sub(4)..] {
-        [] => String::new(),
-        last => format!(": {}", last.join("; ")),
-    }
 }
 
 #[cfg(test)]

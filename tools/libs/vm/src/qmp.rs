@@ -81,7 +81,7 @@ impl Message {
 }
 
 /// Why the machine stopped running, as far as QEMU's events tell.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Halt {
     /// The guest switched itself off.
     PoweredOff,

@@ -1,13 +1,15 @@
 //! The test plays QEMU: a process that only sleeps stands in for it, and a thread speaks on its connections.
 
 use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 use std::process;
 
-use super::super::drive::{Bus, Drive};
-use super::super::machine::Accelerator;
-use super::super::machine::OnReset;
-use super::super::options::Memory;
 use super::*;
+use crate::accel::Accelerator;
+use crate::drive::{Bus, Drive};
+use crate::logs::Logs;
+use crate::machine::OnReset;
+use crate::memory::Memory;
 
 /// A machine that runs, and what its QEMU holds.
 struct Played {
@@ -32,12 +34,9 @@ fn machine(folder: &Path) -> Machine {
         tpm_socket: None,
         on_reset: OnReset::End,
         oem_strings: Vec::new(),
-        qmp_socket: at("qmp"),
-        report_socket: at("report"),
-        serial_socket: None,
-        serial_log: at("serial.log"),
-        report_log: at("guest.jsonl"),
-        journal_log: at("journal.log"),
+        sockets: folder.to_owned(),
+        serial_input: false,
+        logs: Logs::new(folder),
     }
 }
 
@@ -60,12 +59,12 @@ fn connect(path: &Path) -> UnixStream {
 
 fn play() -> Played {
     let folder = tempfile::tempdir().unwrap();
-    let serial_path = folder.path().join("serial");
     let machine = Machine {
-        serial_socket: Some(serial_path.clone()),
+        serial_input: true,
         ..machine(folder.path())
     };
-    let (control_path, report_path) = (machine.qmp_socket.clone(), machine.report_socket.clone());
+    let (control_path, report_path) = (machine.qmp_socket(), machine.report_socket());
+    let serial_path = machine.serial_socket().unwrap();
     let qemu = thread::spawn(move || {
         let mut control = connect(&control_path);
         let (keyboard, reports) = (connect(&serial_path), connect(&report_path));
@@ -79,10 +78,9 @@ fn play() -> Played {
         (control, keyboard, reports)
     });
     let interrupted: &'static AtomicBool = Box::leak(Box::default());
-    let stderr = folder.path().join("qemu.log");
-    let session = Session::start(&machine, stand_in("exec sleep 600"), &stderr, interrupted).unwrap();
+    let session = Session::start_by(&machine, stand_in("exec sleep 600"), interrupted).unwrap();
     let (control, keyboard, reports) = qemu.join().unwrap();
-    let pid = session.child.id();
+    let pid = session.process.id();
     Played {
         folder,
         session,
@@ -226,7 +224,7 @@ fn a_machine_that_starts_again() {
         .unwrap();
     thread::sleep(SHORT);
     played.session.poll().unwrap();
-    assert_eq!((played.session.resets(), played.session.end()), (1, None));
+    assert_eq!((played.session.resets(), played.session.has_ended()), (1, false));
     assert!(!played.session.guest.hello && !played.session.guest.done);
 }
 
@@ -287,11 +285,11 @@ fn an_interrupt_kills_qemu() {
 fn qemu_that_hangs_up() {
     let folder = tempfile::tempdir().unwrap();
     let machine = machine(folder.path());
-    let (control, report) = (machine.qmp_socket.clone(), machine.report_socket.clone());
+    let (control, report) = (machine.qmp_socket(), machine.report_socket());
     let qemu = thread::spawn(move || drop((connect(&control), connect(&report))));
     let never = AtomicBool::new(false);
     let command = stand_in("echo 'qemu: bad cpu model' >&2; exec sleep 0.3");
-    let error = Session::start(&machine, command, &folder.path().join("qemu.log"), &never).unwrap_err();
+    let error = Session::start_by(&machine, command, &never).unwrap_err();
     qemu.join().unwrap();
     assert!(
         error
@@ -307,7 +305,7 @@ fn qemu_that_does_not_start() {
     let machine = machine(folder.path());
     let command = stand_in("echo 'qemu: bad cpu model' >&2; exit 1");
     let never = AtomicBool::new(false);
-    let error = Session::start(&machine, command, &folder.path().join("qemu.log"), &never).unwrap_err();
+    let error = Session::start_by(&machine, command, &never).unwrap_err();
     assert_eq!(
         error.to_string(),
         "the virtual machine ended early: QEMU did not start: qemu: bad cpu model\n\

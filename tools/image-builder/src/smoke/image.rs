@@ -1,0 +1,85 @@
+//! The ISO under test.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::inspect::{InspectError, inspect};
+use crate::manifest::Manifest;
+
+/// The architecture that machines here have.
+const ARCH: &str = "amd64";
+
+/// An ISO that can be booted here, and what its build says of it.
+#[derive(Debug, Clone)]
+pub struct TestImage {
+    /// The ISO, an absolute path.
+    pub iso: PathBuf,
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// Its manifest.
+    pub manifest: Manifest,
+}
+
+/// Why a file cannot be tested.
+#[derive(Debug, thiserror::Error)]
+pub enum ImageError {
+    /// The file cannot be read.
+    #[error("cannot read the ISO {}: {source}; `sigmavault-image build` makes one", path.display())]
+    Unreadable {
+        /// The ISO.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is not one of our ISOs.
+    #[error(transparent)]
+    Inspect(#[from] InspectError),
+    /// The ISO is incomplete or not what its manifest says.
+    #[error("{} cannot be tested: {}", path.display(), problems.join("; "))]
+    Unusable {
+        /// The ISO.
+        path: PathBuf,
+        /// What is wrong.
+        problems: Vec<String>,
+    },
+    /// The image is for a processor that is not tested here.
+    #[error("{} is built for {arch}, and only {ARCH} images can be booted here", path.display())]
+    Arch {
+        /// The ISO.
+        path: PathBuf,
+        /// Its architecture.
+        arch: String,
+    },
+}
+
+impl TestImage {
+    /// Inspects an ISO.
+    pub fn open(iso: &Path) -> Result<Self, ImageError> {
+        let path = fs::canonicalize(iso).map_err(|source| ImageError::Unreadable {
+            path: iso.to_owned(),
+            source,
+        })?;
+        let inspection = inspect(&path)?;
+        let manifest = match inspection.manifest {
+            Some(manifest) if inspection.problems.is_empty() => manifest,
+            _ => {
+                return Err(ImageError::Unusable {
+                    path,
+                    problems: inspection.problems,
+                });
+            }
+        };
+        if manifest.arch != ARCH {
+            return Err(ImageError::Arch {
+                path,
+                arch: manifest.arch,
+            });
+        }
+        Ok(Self {
+            iso: path,
+            bytes: inspection.bytes,
+            manifest,
+        })
+    }
+}

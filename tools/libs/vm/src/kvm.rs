@@ -1,0 +1,164 @@
+//! Whether KVM can be used. The device being there says little: on some nested hosts a guest dies or hangs in
+//! early boot. So the image's own boot is the probe, watched closely until the guest reports, and started again
+//! under emulation when it does not.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::ending::Ending;
+use crate::qmp::Halt;
+
+/// How long firmware, kernel and initrd may take under KVM until the guest reports.
+pub const EARLY_LIMIT: Duration = Duration::from_secs(90);
+/// How long the serial port may stay silent under KVM until the guest reports, once it has printed something.
+pub const SILENCE_LIMIT: Duration = Duration::from_secs(45);
+
+/// A KVM device that cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("{} cannot be opened: {source}", device.display())]
+pub struct Unopened {
+    /// The device.
+    pub device: PathBuf,
+    /// Why.
+    pub source: io::Error,
+}
+
+/// What is seen of a machine before its guest reports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EarlySigns {
+    /// Since it was started.
+    pub elapsed: Duration,
+    /// Since its serial port last printed something; nothing if it never did.
+    pub silence: Option<Duration>,
+    /// How the machine stopped, if it did.
+    pub halt: Option<Halt>,
+    /// The line on the serial port after which no boot goes on, if there was one.
+    pub fatal: Option<String>,
+    /// Whether QEMU is still there.
+    pub running: bool,
+}
+
+/// Why a machine cannot run under KVM here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KvmFault {
+    /// QEMU does not start under KVM.
+    NotStarted(Ending),
+    /// The processor met an instruction that KVM cannot run.
+    Instruction,
+    /// The guest reset itself.
+    Reset,
+    /// The guest or QEMU was switched off.
+    Ended,
+    /// A line on the serial port after which no boot goes on.
+    Fatal(String),
+    /// QEMU is gone.
+    QemuEnded,
+    /// Nothing came over the serial port for so long.
+    Silent(Duration),
+    /// The guest did not report in time.
+    Late,
+}
+
+impl fmt::Display for KvmFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotStarted(ending) => ending.fmt(f),
+            Self::Instruction => f.write_str("the kernel met an instruction that KVM cannot run here"),
+            Self::Reset => f.write_str("the guest reset itself in early boot"),
+            Self::Ended => f.write_str("the guest ended in early boot"),
+            Self::Fatal(line) => write!(f, "early boot failed ({line})"),
+            Self::QemuEnded => f.write_str("QEMU ended in early boot"),
+            Self::Silent(silence) => {
+                write!(
+                    f,
+                    "the guest was silent for {} s in early boot",
+                    silence.as_secs()
+                )
+            }
+            Self::Late => write!(f, "the guest did not come up within {} s", EARLY_LIMIT.as_secs()),
+        }
+    }
+}
+
+impl KvmFault {
+    /// Why a machine under KVM has to be given up, if it has to.
+    pub fn of(signs: &EarlySigns) -> Option<Self> {
+        if let Some(halt) = &signs.halt {
+            return Some(match halt {
+                Halt::InternalError => Self::Instruction,
+                Halt::Reset => Self::Reset,
+                Halt::PoweredOff | Halt::Quit => Self::Ended,
+            });
+        }
+        if let Some(line) = &signs.fatal {
+            return Some(Self::Fatal(line.clone()));
+        }
+        if !signs.running {
+            return Some(Self::QemuEnded);
+        }
+        match signs.silence {
+            Some(silence) if silence >= SILENCE_LIMIT => Some(Self::Silent(silence)),
+            _ if signs.elapsed >= EARLY_LIMIT => Some(Self::Late),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn when_kvm_is_given_up() {
+        let fine = EarlySigns {
+            elapsed: Duration::from_secs(30),
+            silence: None,
+            halt: None,
+            fatal: None,
+            running: true,
+        };
+        let quiet = |seconds| EarlySigns {
+            silence: Some(Duration::from_secs(seconds)),
+            ..fine.clone()
+        };
+        for (signs, expected) in [
+            (fine.clone(), None),
+            (quiet(44), None),
+            (quiet(45), Some("the guest was silent for 45 s in early boot")),
+            (
+                EarlySigns {
+                    elapsed: EARLY_LIMIT,
+                    ..fine.clone()
+                },
+                Some("the guest did not come up within 90 s"),
+            ),
+            (
+                EarlySigns {
+                    running: false,
+                    ..fine.clone()
+                },
+                Some("QEMU ended in early boot"),
+            ),
+            (
+                EarlySigns {
+                    halt: Some(Halt::InternalError),
+                    ..fine.clone()
+                },
+                Some("the kernel met an instruction that KVM cannot run here"),
+            ),
+            (
+                EarlySigns {
+                    halt: Some(Halt::Reset),
+                    running: false,
+                    ..fine.clone()
+                },
+                Some("the guest reset itself in early boot"),
+            ),
+        ] {
+            let fault = KvmFault::of(&signs).map(|fault| fault.to_string());
+            assert_eq!(fault.as_deref(), expected, "{signs:?}");
+        }
+    }
+}

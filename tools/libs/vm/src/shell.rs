@@ -1,0 +1,40 @@
+//! A command line as a person can run it again.
+
+/// The command line for a person: one argument group per line, quoted for a shell.
+pub fn shell_line<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    let mut text = String::new();
+    for word in words {
+        if !text.is_empty() {
+            text.push_str(if word.starts_with('-') { " \\\n  " } else { " " });
+        }
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_=,./:+@".contains(&byte);
+        if !word.is_empty() && word.bytes().all(plain) {
+            text.push_str(word);
+        } else {
+            text.push('\'');
+            text.push_str(&word.replace('\'', r"'\''"));
+            text.push('\'');
+        }
+    }
+    text.push('\n');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::process::Command;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn a_shell_reads_the_line_back(words in proptest::collection::vec("[^\0]{0,12}", 1..6)) {
+            let line = format!("printf '%s\\0' {}", shell_line(words.iter().map(String::as_str)));
+            let output = Command::new("bash").args(["-c", &line]).output().unwrap();
+            let read: Vec<String> =
+                output.stdout.split(|byte| *byte == 0).map(|word| String::from_utf8(word.to_vec()).unwrap()).collect();
+            prop_assert_eq!(&read[..words.len()], &words[..]);
+        }
+    }
+}
