@@ -4,7 +4,7 @@
 //! - [`machine`], [`inventory`]: what it knows about the machine, and how that is read; [`device`]: block devices
 //! - [`layout`]: which ZFS layout suits which disks
 //! - [`sources`]: where answers come from when nobody types them
-//! - [`plan`]: what will be done, or why it is refused; pure
+//! - [`plan`]: what will be done, or why it is refused; [`actions`]: each thing of it, in order; both pure
 //! - [`progress`]: what a running installation tells
 //! - [`execute`]: doing it, by the programs of a [`site`]
 //! - [`installation`]: a plan being carried out in a thread of its own; [`lock`]: one at a time
@@ -12,6 +12,7 @@
 //! - [`show`]: plans and progress as lines of text
 //! - [`demo`]: machines that do not exist, and an installation that writes nothing
 
+pub mod actions;
 pub mod answers;
 pub mod demo;
 pub mod device;

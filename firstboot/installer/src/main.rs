@@ -207,7 +207,7 @@ fn check(arguments: &Arguments, path: &Path) -> anyhow::Result<ExitCode> {
             return said(
                 arguments,
                 false,
-                &json!({ "valid": false, "errors": [&error], "refusals": [], "plan": null }),
+                &json!({ "valid": false, "errors": [&error], "refusals": [], "plan": null, "actions": [] }),
                 &error,
             );
         }
@@ -221,18 +221,21 @@ fn check(arguments: &Arguments, path: &Path) -> anyhow::Result<ExitCode> {
         return said(
             arguments,
             true,
-            &json!({ "valid": true, "errors": [], "refusals": [], "plan": null }),
+            &json!({ "valid": true, "errors": [], "refusals": [], "plan": null, "actions": [] }),
             &text,
         );
     }
     let machine = World::of(arguments)?.machine()?;
     match plan::build(&machine, &answers, Confirmation::Required) {
         Ok(plan) => {
-            let text = show::plan(&machine, &plan).join("\n");
+            let text = [show::plan(&machine, &plan), show::actions(&plan)]
+                .concat()
+                .join("\n");
+            let actions = show::list(&plan);
             said(
                 arguments,
                 true,
-                &json!({ "valid": true, "errors": [], "refusals": [], "plan": plan }),
+                &json!({ "valid": true, "errors": [], "refusals": [], "plan": plan, "actions": actions }),
                 &text,
             )
         }
@@ -246,7 +249,7 @@ fn check(arguments: &Arguments, path: &Path) -> anyhow::Result<ExitCode> {
             said(
                 arguments,
                 false,
-                &json!({ "valid": true, "errors": [], "refusals": refusals, "plan": null }),
+                &json!({ "valid": true, "errors": [], "refusals": refusals, "plan": null, "actions": [] }),
                 &text,
             )
         }

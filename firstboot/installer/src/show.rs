@@ -1,10 +1,12 @@
 //! Plans and progress as lines of text, for screens, logs and terminals without screens.
 
+use crate::actions::stages;
 use crate::answers::Mode;
 use crate::layout::{Kind, Layout};
 use crate::machine::{Contents, Disk, Machine, decimal};
 use crate::plan::{InstallPlan, PoolPlan, Settings};
 use crate::progress::{Event, Step, rate};
+use crate::size::binary;
 
 /// The steps that a plan will need, in their order.
 pub fn steps(plan: &InstallPlan) -> Vec<Step> {
@@ -63,6 +65,25 @@ pub fn plan(machine: &Machine, plan: &InstallPlan) -> Vec<String> {
         lines.extend(self::settings(settings));
     }
     lines
+}
+
+/// Everything that a plan does, in order, a heading and a numbered line for each action.
+pub fn actions(plan: &InstallPlan) -> Vec<String> {
+    let heading = "What is done, in this order".to_owned();
+    std::iter::once(heading)
+        .chain(
+            (1..)
+                .zip(list(plan))
+                .map(|(number, line)| format!("{number:4}. {line}")),
+        )
+        .collect()
+}
+
+/// Everything that a plan does, in order, a line for each action.
+pub fn list(plan: &InstallPlan) -> Vec<String> {
+    let stages = stages(plan);
+    let actions = stages.iter().flat_map(|stage| &stage.actions);
+    actions.map(ToString::to_string).collect()
 }
 
 /// The disks that are written, and what is on them.
@@ -210,21 +231,6 @@ pub fn contents(disk: &Disk) -> String {
     }
 }
 
-/// Bytes in binary units, for partitions.
-pub fn binary(bytes: u64) -> String {
-    const UNITS: [(u32, &str); 3] = [(40, "TiB"), (30, "GiB"), (20, "MiB")];
-    let (shift, unit) = UNITS
-        .into_iter()
-        .find(|(shift, _)| bytes >> shift >= 1)
-        .unwrap_or((10, "KiB"));
-    let tenths = (u128::from(bytes) * 10) >> shift;
-    if tenths >= 1000 || tenths.is_multiple_of(10) {
-        format!("{} {unit}", tenths / 10)
-    } else {
-        format!("{}.{} {unit}", tenths / 10, tenths % 10)
-    }
-}
-
 /// A rate in bytes.
 pub fn per_second(rate: f64) -> String {
     let megabytes = rate / 1e6;
@@ -276,18 +282,4 @@ pub fn bytes(event: &Event) -> Option<String> {
         ]);
     }
     Some(line)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes() {
-        assert_eq!(binary(1 << 30), "1 GiB");
-        assert_eq!(binary(3 << 29), "1.5 GiB");
-        assert_eq!(binary(420 << 20), "420 MiB");
-        assert_eq!(binary(5 << 40), "5 TiB");
-        assert_eq!(binary(512), "0.5 KiB");
-    }
 }

@@ -1,4 +1,4 @@
-//! Sizes as they are written in answer files.
+//! Sizes: as they are written in answer files, and as a person reads them.
 
 use std::fmt;
 
@@ -64,5 +64,34 @@ impl JsonSchema for Size {
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({ "type": "string", "pattern": "^[0-9]+[KMGTkmgt]$" })
+    }
+}
+
+/// Bytes in binary units, for partitions.
+pub fn binary(bytes: u64) -> String {
+    const UNITS: [(u32, &str); 3] = [(40, "TiB"), (30, "GiB"), (20, "MiB")];
+    let (shift, unit) = UNITS
+        .into_iter()
+        .find(|(shift, _)| bytes >> shift >= 1)
+        .unwrap_or((10, "KiB"));
+    let tenths = (u128::from(bytes) * 10) >> shift;
+    if tenths >= 1000 || tenths.is_multiple_of(10) {
+        format!("{} {unit}", tenths / 10)
+    } else {
+        format!("{}.{} {unit}", tenths / 10, tenths % 10)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        assert_eq!(binary(1 << 30), "1 GiB");
+        assert_eq!(binary(3 << 29), "1.5 GiB");
+        assert_eq!(binary(420 << 20), "420 MiB");
+        assert_eq!(binary(5 << 40), "5 TiB");
+        assert_eq!(binary(512), "0.5 KiB");
     }
 }

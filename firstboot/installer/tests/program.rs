@@ -197,6 +197,7 @@ fn answers_are_checked() {
     let output = installer(&["--demo", "--answers", good.path(), "--dry-run", "--json"], "");
     let json: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(json["plan"]["disk"]["name"], "nvme0n1");
+    assert_eq!(json["actions"][0], "look at /dev/nvme0n1 once more");
     assert!(!text(&output.stdout).contains("long enough"));
 
     let bad = Answers::new("language = 3\n");

@@ -1,6 +1,5 @@
 //! The system disk: old signatures off, partitions on by systemd-repart, keys, and the look back at the end.
 
-use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,10 +9,12 @@ use sigmavault_host::{blockdev, sgdisk, systemd_cryptenroll, systemd_repart, ude
 use sigmavault_types::slots::Slot;
 
 use super::error::{ExecuteError, io};
+use super::files;
 use super::key_file::KeyFile;
+use crate::answers::Secret;
 use crate::inventory::{STATE, STATE_UNFINISHED};
 use crate::machine::Disk;
-use crate::plan::{EncryptionPlan, InstallPlan};
+use crate::plan::Partition;
 use crate::site::Site;
 
 /// Where files that last as long as the installation are.
@@ -74,32 +75,46 @@ fn forget_partitions(run: &dyn Run, disk: &Disk) -> Result<(), ExecuteError> {
     }
 }
 
-/// Lays the disk out as planned.
-pub fn partition(site: &Site, plan: &InstallPlan) -> Result<Parts, ExecuteError> {
-    let run = site.run();
+/// Lays a disk out as planned; a passphrase encrypts its state partition.
+pub fn partition(
+    site: &Site,
+    disk: &Disk,
+    partitions: &[Partition],
+    passphrase: Option<&Secret>,
+) -> Result<(), ExecuteError> {
     let folder = tempfile::Builder::new()
         .prefix("repart-")
         .tempdir_in(site.path(RUN))
         .map_err(|error| io("make a folder in", RUN, error))?;
-    definitions(plan, &site.path(DEFINITIONS), folder.path())?;
     let definitions = Path::new(RUN).join(folder.path().file_name().unwrap_or_default());
-    let key = plan
-        .encryption
-        .as_ref()
-        .map(|encryption| KeyFile::new(site, &encryption.passphrase))
+    define(
+        site,
+        partitions,
+        passphrase.is_some(),
+        Path::new(DEFINITIONS),
+        &definitions,
+    )?;
+    let key = passphrase
+        .map(|passphrase| KeyFile::new(site, passphrase))
         .transpose()?;
     let key = key.as_ref().map(KeyFile::path);
-    run.succeed(&systemd_repart::replace_table(&plan.disk.path, &definitions, key))?;
-    run.succeed(&udevadm::settle())?;
-    parts(run, &plan.disk)
+    site.run()
+        .succeed(&systemd_repart::replace_table(&disk.path, &definitions, key))?;
+    site.run().succeed(&udevadm::settle())?;
+    Ok(())
 }
 
-/// The image's definitions in `folder`, with what this plan adds to each as a drop-in.
-fn definitions(plan: &InstallPlan, from: &Path, folder: &Path) -> Result<(), ExecuteError> {
-    for partition in &plan.partitions {
+/// Puts the image's definitions into `folder`, with what this plan adds to each as a drop-in.
+fn define(
+    site: &Site,
+    partitions: &[Partition],
+    encrypted: bool,
+    from: &Path,
+    folder: &Path,
+) -> Result<(), ExecuteError> {
+    for partition in partitions {
         let name = format!("{}.conf", partition.definition);
-        let path = from.join(&name);
-        let text = fs::read_to_string(&path).map_err(|error| io("read", &path, error))?;
+        files::copy(site, &from.join(&name), &folder.join(&name))?;
         let mut drop_in = format!(
             "[Partition]\nSizeMinBytes={0}\nSizeMaxBytes={0}\n",
             partition.bytes
@@ -108,17 +123,12 @@ fn definitions(plan: &InstallPlan, from: &Path, folder: &Path) -> Result<(), Exe
             drop_in.push_str("Label=");
             drop_in.push_str(STATE_UNFINISHED);
             drop_in.push('\n');
-            if plan.encryption.is_some() {
+            if encrypted {
                 drop_in.push_str("Encrypt=key-file\n");
             }
         }
-        let drop_ins = folder.join(format!("{name}.d"));
-        let write = || {
-            fs::write(folder.join(&name), text)?;
-            fs::create_dir(&drop_ins)?;
-            fs::write(drop_ins.join("plan.conf"), drop_in)
-        };
-        write().map_err(|error| io("write below", folder, error))?;
+        let path = folder.join(format!("{name}.d/plan.conf"));
+        files::write(site, &path, &drop_in, 0o644)?;
     }
     Ok(())
 }
@@ -170,23 +180,21 @@ fn look(run: &dyn Run, disk: &Disk, columns: &[Column]) -> Result<Device, Execut
         })
 }
 
-/// Makes the recovery key and binds the TPM. Gives the recovery key.
-pub fn enrol(site: &Site, state: &str, plan: &EncryptionPlan) -> Result<Option<String>, ExecuteError> {
-    let key = KeyFile::new(site, &plan.passphrase)?;
-    if plan.tpm2 {
-        site.run()
-            .succeed(&systemd_cryptenroll::tpm2(state, key.path()))?;
-    }
-    if !plan.recovery_key {
-        return Ok(None);
-    }
+/// Has the TPM open the state partition.
+pub fn enrol_tpm(site: &Site, state: &str, passphrase: &Secret) -> Result<(), ExecuteError> {
+    let key = KeyFile::new(site, passphrase)?;
+    site.run()
+        .succeed(&systemd_cryptenroll::tpm2(state, key.path()))?;
+    Ok(())
+}
+
+/// Makes a recovery key for the state partition.
+pub fn make_recovery_key(site: &Site, state: &str, passphrase: &Secret) -> Result<String, ExecuteError> {
+    let key = KeyFile::new(site, passphrase)?;
     let printed = site
         .run()
         .text(&systemd_cryptenroll::recovery_key(state, key.path()))?;
-    match systemd_cryptenroll::parse_recovery_key(&printed) {
-        Ok(key) => Ok(Some(key)),
-        Err(_) => Err(ExecuteError::NoRecoveryKey),
-    }
+    systemd_cryptenroll::parse_recovery_key(&printed).map_err(|_| ExecuteError::NoRecoveryKey)
 }
 
 /// Gives the state partition its final name: the mark of a complete installation.
@@ -210,10 +218,10 @@ pub fn rename_state(run: &dyn Run, disk: &Disk) -> Result<(), ExecuteError> {
     Ok(())
 }
 
-/// Compares the disk with the plan.
-pub fn compare(run: &dyn Run, plan: &InstallPlan) -> Result<(), ExecuteError> {
-    let device = look(run, &plan.disk, &PARTITIONS)?;
-    for partition in &plan.partitions {
+/// Compares a disk with the plan.
+pub fn compare(run: &dyn Run, disk: &Disk, partitions: &[Partition]) -> Result<(), ExecuteError> {
+    let device = look(run, disk, &PARTITIONS)?;
+    for partition in partitions {
         let found = device
             .children
             .iter()

@@ -1,11 +1,10 @@
+use std::fs;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use sigmavault_host::run::{Invocation, Output, Recorder, Scripted};
 
 use super::*;
-use crate::answers::{Mode, Secret};
-use crate::machine::{Contents, Source};
-use crate::plan::Partition;
+use crate::machine::Contents;
 
 /// The definitions that the image has.
 const IMAGE: &str = concat!(
@@ -13,53 +12,45 @@ const IMAGE: &str = concat!(
     "/../../image/overlay/usr/lib/sigmavault/repart.d"
 );
 
-fn plan(encrypted: bool) -> InstallPlan {
+fn partitions() -> Vec<Partition> {
     let partition = |definition: &str, label: &str, mib: u64| Partition {
         definition: definition.into(),
         label: label.into(),
         bytes: mib << 20,
     };
-    InstallPlan {
-        disk: Disk {
-            name: "sda".into(),
-            path: "/dev/sda".into(),
-            links: Vec::new(),
-            model: String::new(),
-            serial: None,
-            wwn: None,
-            bus: "sata".into(),
-            bytes: 1 << 40,
-            rotational: false,
-            sector: 512,
-            in_use: None,
-            contents: Contents::Empty,
-        },
-        mode: Mode::Erase,
-        source: Source {
-            version: "0.1.0".into(),
-            root_hash: "00".repeat(32),
-            root: "/dev/dm-0".into(),
-            root_bytes: 1,
-            verity: "/dev/sdb4".into(),
-            verity_bytes: 1,
-            esp: "/dev/sdb2".into(),
-        },
-        partitions: vec![
-            partition("10-esp", "esp", 1024),
-            partition("20-root-a", "root-a", 2048),
-            partition("21-root-a-verity", "root-a-verity", 32),
-            partition("30-root-b", "root-b", 2048),
-            partition("31-root-b-verity", "root-b-verity", 32),
-            partition("40-state", "state", 4096),
-        ],
-        encryption: encrypted.then(|| EncryptionPlan {
-            passphrase: Secret("correct horse".into()),
-            recovery_key: true,
-            tpm2: false,
-        }),
-        pool: None,
-        settings: None,
+    vec![
+        partition("10-esp", "esp", 1024),
+        partition("20-root-a", "root-a", 2048),
+        partition("21-root-a-verity", "root-a-verity", 32),
+        partition("30-root-b", "root-b", 2048),
+        partition("31-root-b-verity", "root-b-verity", 32),
+        partition("40-state", "state", 4096),
+    ]
+}
+
+fn disk() -> Disk {
+    Disk {
+        name: "sda".into(),
+        path: "/dev/sda".into(),
+        links: Vec::new(),
+        model: String::new(),
+        serial: None,
+        wwn: None,
+        bus: "sata".into(),
+        bytes: 1 << 40,
+        rotational: false,
+        sector: 512,
+        in_use: None,
+        contents: Contents::Empty,
     }
+}
+
+/// A folder with the definitions of the plan.
+fn defined(encrypted: bool) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let site = Site::this_machine();
+    define(&site, &partitions(), encrypted, Path::new(IMAGE), folder.path()).unwrap();
+    folder
 }
 
 fn drop_in(folder: &Path, name: &str) -> String {
@@ -68,8 +59,7 @@ fn drop_in(folder: &Path, name: &str) -> String {
 
 #[test]
 fn the_plan_is_added_to_the_images_definitions() {
-    let folder = tempfile::tempdir().unwrap();
-    definitions(&plan(false), Path::new(IMAGE), folder.path()).unwrap();
+    let folder = defined(false);
     assert_eq!(
         drop_in(folder.path(), "20-root-a"),
         "[Partition]\nSizeMinBytes=2147483648\nSizeMaxBytes=2147483648\n"
@@ -84,9 +74,8 @@ fn the_plan_is_added_to_the_images_definitions() {
 
 #[test]
 fn encryption_is_of_the_state_alone() {
-    let folder = tempfile::tempdir().unwrap();
-    definitions(&plan(true), Path::new(IMAGE), folder.path()).unwrap();
-    for partition in plan(true).partitions {
+    let folder = defined(true);
+    for partition in partitions() {
         let encrypted = drop_in(folder.path(), &partition.definition).contains("Encrypt=key-file\n");
         assert_eq!(encrypted, partition.label == "state", "{}", partition.definition);
     }
@@ -109,8 +98,7 @@ fn definitions_and_plan_name_the_same() {
         })
         .collect();
     names.sort();
-    let planned: Vec<(String, String)> = plan(false)
-        .partitions
+    let planned: Vec<(String, String)> = partitions()
         .into_iter()
         .map(|part| (part.definition, part.label))
         .collect();
@@ -129,7 +117,7 @@ fn a_partition_that_is_open_for_a_moment_is_waited_for() {
             Output::success("")
         }
     }));
-    forget_partitions(&recorder, &plan(false).disk).unwrap();
+    forget_partitions(&recorder, &disk()).unwrap();
     let transcript = recorder.transcript();
     let calls: Vec<&str> = transcript.calls().map(|call| call.line.as_str()).collect();
     assert_eq!(

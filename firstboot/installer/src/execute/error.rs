@@ -115,6 +115,11 @@ pub enum ExecuteError {
         "the medium's root hash is not one of SHA-256\n  try: write the medium again with `sigmavault-image flash`"
     )]
     RootHash,
+    /// An action came before the one that it needs.
+    #[error(
+        "{0} is not known at this point of the plan\n  try: report this fault of the installer with its log"
+    )]
+    OutOfOrder(&'static str),
     /// The medium has no kernel image.
     #[error(
         "the medium has no kernel image in {folder}\n  try: write the medium again with `sigmavault-image flash`"

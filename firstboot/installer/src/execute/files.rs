@@ -87,6 +87,7 @@ pub fn link(site: &Site, link: &Path, target: &str) -> Result<(), ExecuteError> 
 
 /// Copies a file.
 pub fn copy(site: &Site, from: &Path, to: &Path) -> Result<(), ExecuteError> {
+    fs::metadata(site.path(from)).map_err(|error| io("read", from, error))?;
     fs::copy(site.path(from), site.path(to)).map_err(|error| io("write", to, error))?;
     site.note(&format!("copy {} to {}", from.display(), to.display()));
     Ok(())

@@ -1,22 +1,26 @@
-//! Doing what the plan says.
+//! Doing what the plan says, on a machine.
 //!
-//! - [`real`]: the order of things
-//! - [`disk`]: wiping, partitions, keys, and the look back at the end
-//! - [`target`], [`settings`]: the new system's settings and user
-//! - [`pool`]: the data pool
-//! - [`slots`]: kernel images and boot entries
-//! - [`files`]: changes to files; [`key_file`]: the passphrase in a file; [`error`]: why it did not work
+//! - [`real`]: the stages, one after the other; `work`: each of their actions, and what it leaves open for the next
+//! - `check`: the disks before anything is written; `disk`: wiping, partitions, keys, and the look back at the end
+//! - `copies`: a slot is written, then read back against the root hash
+//! - `target`, `users`: the new system, put together to be filled, and its users
+//! - `pool`: the data pool
+//! - `esp`: boot loader, kernel images and boot entries
+//! - `files`: changes to files; `key_file`: the passphrase in a file; `error`: why it did not work
 
-pub mod disk;
+mod check;
+mod copies;
+mod disk;
 mod error;
+mod esp;
 mod executor;
 mod files;
 mod key_file;
 mod pool;
 pub mod real;
-mod settings;
-pub mod slots;
 mod target;
+mod users;
+mod work;
 
 pub use error::ExecuteError;
 pub use executor::Execute;

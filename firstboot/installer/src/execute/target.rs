@@ -20,7 +20,7 @@ const ROOT: &str = "/run/sigmavault/target";
 /// Name of the opened state partition.
 const MAPPING: &str = "sigmavault-new-state";
 
-/// The state partition, unlocked when it is encrypted. Dropped, it is closed.
+/// The state partition, unlocked. Dropped, it is closed.
 #[derive(Debug)]
 pub struct StateDevice {
     site: Site,
@@ -30,14 +30,7 @@ pub struct StateDevice {
 
 impl StateDevice {
     /// Unlocks it.
-    pub fn open(site: &Site, partition: &str, passphrase: Option<&Secret>) -> Result<Self, ExecuteError> {
-        let Some(passphrase) = passphrase else {
-            return Ok(Self {
-                site: site.clone(),
-                path: partition.to_owned(),
-                open: false,
-            });
-        };
+    pub fn open(site: &Site, partition: &str, passphrase: &Secret) -> Result<Self, ExecuteError> {
         let key = KeyFile::new(site, passphrase)?;
         site.run()
             .succeed(&cryptsetup::open(partition, MAPPING, key.path()))?;
@@ -55,9 +48,8 @@ impl StateDevice {
 
     /// Locks it again.
     pub fn close(mut self) -> Result<(), ExecuteError> {
-        if std::mem::take(&mut self.open) {
-            self.site.run().succeed(&cryptsetup::close(MAPPING))?;
-        }
+        self.open = false;
+        self.site.run().succeed(&cryptsetup::close(MAPPING))?;
         Ok(())
     }
 }

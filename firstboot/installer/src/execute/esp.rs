@@ -188,5 +188,5 @@ impl Drop for Esp {
 }
 
 #[cfg(test)]
-#[path = "slots_tests.rs"]
+#[path = "esp_tests.rs"]
 mod tests;

@@ -1,0 +1,87 @@
+//! Actions as lines of text.
+
+use std::fmt;
+
+use super::action::{Action, SlotRef};
+use crate::machine::{Disk, decimal};
+use crate::plan::Partition;
+use crate::size::binary;
+
+impl fmt::Display for SlotRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Slot(slot) => write!(f, "slot {}", slot.letter()),
+            Self::Spare => f.write_str("the slot that stands by"),
+            Self::Preferred => f.write_str("the slot that boots"),
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CheckDisks { disks } => write!(f, "look at {} once more", names(disks)),
+            Self::WipeDisk { disk } => write!(f, "erase signatures and partition table of {}", disk.path),
+            Self::Partition {
+                disk,
+                partitions,
+                passphrase,
+            } => {
+                let encrypted = if passphrase.is_some() {
+                    ", state encrypted"
+                } else {
+                    ""
+                };
+                write!(f, "partition {}: {}{encrypted}", disk.path, list(partitions))
+            }
+            Self::FindPartitions { disk } => write!(f, "find the partitions of {}", disk.path),
+            Self::CopySlot { slot, source } => {
+                let bytes = decimal(source.root_bytes + source.verity_bytes);
+                write!(f, "copy {bytes} of the medium to {slot}")
+            }
+            Self::VerifySlot { slot, root_hash } => {
+                write!(f, "read {slot} back against root hash {root_hash}")
+            }
+            Self::EnrolTpm { .. } => f.write_str("let the TPM open the state partition"),
+            Self::MakeRecoveryKey { .. } => f.write_str("make a recovery key for the state partition"),
+            Self::OpenState { .. } => f.write_str("unlock the state partition"),
+            Self::MountTarget => f.write_str("mount the new system"),
+            Self::WriteFile { path, mode, .. } => write!(f, "write /{path} (mode {mode:o})"),
+            Self::Link { path, target } => write!(f, "link /{path} to {target}"),
+            Self::CopyHostId => f.write_str("copy /etc/hostid"),
+            Self::AddUser { name, .. } => write!(f, "add the user {name}"),
+            Self::SetPassword { user, .. } => write!(f, "set the password of {user}"),
+            Self::AuthorizeKeys { user, keys } => {
+                write!(f, "let {} SSH keys log in as {user}", keys.len())
+            }
+            Self::EnableUnit { unit } => write!(f, "enable {unit}"),
+            Self::CreatePool { pool } => write!(f, "create the pool {} on {}", pool.name, names(&pool.disks)),
+            Self::UnmountTarget => f.write_str("unmount the new system"),
+            Self::CloseState => f.write_str("lock the state partition"),
+            Self::MountEsp => f.write_str("mount the EFI system partition"),
+            Self::ChooseSlots => f.write_str("read the boot entries: which slot boots, which stands by"),
+            Self::RemoveEntry { slot } => write!(f, "take {slot} out of the boot menu"),
+            Self::InstallLoader => f.write_str("install the boot loader"),
+            Self::WriteKernel { slot, .. } => write!(f, "write the kernel image of {slot}"),
+            Self::RenameState { disk } => write!(f, "mark the state partition of {} as complete", disk.path),
+            Self::WriteEntry { slot, sort_key, .. } => {
+                write!(f, "write the boot entry of {slot} ({sort_key})")
+            }
+            Self::UnmountEsp => f.write_str("unmount the EFI system partition"),
+            Self::Compare { disk, .. } => write!(f, "compare the partitions of {} with the plan", disk.path),
+        }
+    }
+}
+
+fn names(disks: &[Disk]) -> String {
+    let paths: Vec<&str> = disks.iter().map(|disk| disk.path.as_str()).collect();
+    paths.join(", ")
+}
+
+fn list(partitions: &[Partition]) -> String {
+    let parts: Vec<String> = partitions
+        .iter()
+        .map(|part| format!("{} {}", part.label, binary(part.bytes)))
+        .collect();
+    parts.join(", ")
+}

@@ -1,0 +1,79 @@
+use super::*;
+use crate::answers;
+use crate::demo::Scenario;
+use crate::plan::{self, Confirmation};
+
+const USER: &str =
+    "[user]\nname = 'anna'\npassword = 'correct horse'\nssh = true\nssh-keys = ['ssh-ed25519 AAAA']\n";
+
+fn actions(scenario: Scenario, rest: &str) -> Vec<Action> {
+    let text = format!("[system]\ndisk.serial = 'S5GXNX0R401382F'\nconfirm = 'S5GXNX0R401382F'\n{rest}");
+    let answers = answers::parse(&text).unwrap();
+    let plan = plan::build(&scenario.machine(), &answers, Confirmation::Required).unwrap();
+    stages(&plan)
+        .into_iter()
+        .flat_map(|stage| stage.actions)
+        .collect()
+}
+
+fn lines(actions: &[Action]) -> Vec<String> {
+    actions.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_kept_system_is_replaced_one_slot_after_the_other() {
+    assert_eq!(
+        lines(&actions(Scenario::Reinstall, "mode = 'keep-data'\n")),
+        [
+            "look at /dev/nvme0n1 once more",
+            "find the partitions of /dev/nvme0n1",
+            "mount the EFI system partition",
+            "read the boot entries: which slot boots, which stands by",
+            "take the slot that stands by out of the boot menu",
+            "copy 1.93 GB of the medium to the slot that stands by",
+            "read the slot that stands by back against root hash \
+             4d7a1c2be9f05a6833c1d2f4b7e8a9906b5c4d3e2f1a0b9c8d7e6f5a4b3c2d1e",
+            "write the kernel image of the slot that stands by",
+            "write the boot entry of the slot that stands by (sigmavault-0)",
+            "take the slot that boots out of the boot menu",
+            "copy 1.93 GB of the medium to the slot that boots",
+            "read the slot that boots back against root hash \
+             4d7a1c2be9f05a6833c1d2f4b7e8a9906b5c4d3e2f1a0b9c8d7e6f5a4b3c2d1e",
+            "write the kernel image of the slot that boots",
+            "write the boot entry of the slot that boots (sigmavault-1)",
+            "install the boot loader",
+            "write the boot entry of the slot that stands by (sigmavault-2)",
+            "unmount the EFI system partition",
+            "compare the partitions of /dev/nvme0n1 with the plan",
+        ]
+    );
+}
+
+#[test]
+fn the_disks_are_checked_first_and_the_entries_come_last() {
+    let pool = "[pool]\ndisks = [{ serial = 'WD-WCC7K1AA0001' }]\n";
+    let actions = actions(Scenario::Empty, &[USER, pool].concat());
+    let Action::CheckDisks { disks } = &actions[0] else {
+        panic!("{}", actions[0]);
+    };
+    let names: Vec<&str> = disks.iter().map(|disk| disk.name.as_str()).collect();
+    assert_eq!(names, ["nvme0n1", "sda"]);
+    let place = |wanted: fn(&Action) -> bool| actions.iter().position(wanted).unwrap();
+    let verified = actions
+        .iter()
+        .rposition(|action| matches!(action, Action::VerifySlot { .. }));
+    let renamed = place(|action| matches!(action, Action::RenameState { .. }));
+    let entry = place(|action| matches!(action, Action::WriteEntry { .. }));
+    assert!(verified.unwrap() < renamed && renamed < entry);
+}
+
+#[test]
+fn no_action_shows_a_secret() {
+    let encryption = "[encryption]\npassphrase = 'battery staple'\ntpm2 = true\n";
+    let actions = actions(Scenario::Empty, &[USER, encryption].concat());
+    let shown = format!("{actions:?} {}", lines(&actions).join(" "));
+    for secret in ["correct horse", "battery staple"] {
+        assert!(!shown.contains(secret), "{secret}");
+    }
+    assert!(shown.contains("let the TPM open the state partition"));
+}

@@ -1,0 +1,170 @@
+//! One action after the other, and what they leave open for those that follow.
+
+use std::path::Path;
+
+use sigmavault_host::systemctl;
+use sigmavault_types::slots::Slot;
+
+use super::copies::{self, Told};
+use super::disk::{self, Parts};
+use super::error::ExecuteError;
+use super::esp::Esp;
+use super::target::{Mounted, StateDevice};
+use super::{check, files, pool, users};
+use crate::actions::{Action, SlotRef};
+use crate::progress::Outcome;
+use crate::site::Site;
+
+/// The id under which ZFS marks pools.
+const HOST_ID: &str = "etc/hostid";
+
+/// An installation under way. Dropped, it closes what it opened, in the order of the fields.
+#[derive(Debug)]
+pub struct Work<'a> {
+    site: &'a Site,
+    esp: Option<Esp>,
+    target: Option<Mounted>,
+    state: Option<StateDevice>,
+    parts: Option<Parts>,
+    spare: Option<Slot>,
+    outcome: Outcome,
+}
+
+impl<'a> Work<'a> {
+    /// Nothing is done yet.
+    pub fn new(site: &'a Site) -> Self {
+        Self {
+            site,
+            esp: None,
+            target: None,
+            state: None,
+            parts: None,
+            spare: None,
+            outcome: Outcome::default(),
+        }
+    }
+
+    /// What it leaves to be shown.
+    pub fn outcome(self) -> Outcome {
+        self.outcome
+    }
+
+    /// The slot that is meant.
+    pub fn slot(&self, slot: SlotRef) -> Result<Slot, ExecuteError> {
+        let spare = || self.spare.ok_or(ExecuteError::OutOfOrder("which slot boots"));
+        match slot {
+            SlotRef::Slot(slot) => Ok(slot),
+            SlotRef::Spare => spare(),
+            SlotRef::Preferred => Ok(spare()?.other()),
+        }
+    }
+
+    fn parts(&self) -> Result<&Parts, ExecuteError> {
+        self.parts
+            .as_ref()
+            .ok_or(ExecuteError::OutOfOrder("the partitions"))
+    }
+
+    fn esp(&self) -> Result<&Esp, ExecuteError> {
+        self.esp
+            .as_ref()
+            .ok_or(ExecuteError::OutOfOrder("the EFI system partition"))
+    }
+
+    /// Root of the new system, while it is mounted.
+    fn root(&self) -> Result<&'static Path, ExecuteError> {
+        match self.target {
+            Some(_) => Ok(Mounted::root()),
+            None => Err(ExecuteError::OutOfOrder("the new system")),
+        }
+    }
+
+    /// Does one thing. `told` hears of the bytes of a long one.
+    #[expect(clippy::too_many_lines, reason = "one arm for each action")]
+    pub fn perform(&mut self, action: &Action, told: Told<'_>) -> Result<(), ExecuteError> {
+        let site = self.site;
+        site.note(&format!("- {action}"));
+        match action {
+            Action::CheckDisks { disks } => check::disks(site, disks),
+            Action::WipeDisk { disk } => disk::wipe(site.run(), disk),
+            Action::Partition {
+                disk,
+                partitions,
+                passphrase,
+            } => disk::partition(site, disk, partitions, passphrase.as_ref()),
+            Action::FindPartitions { disk } => {
+                self.parts = Some(disk::parts(site.run(), disk)?);
+                Ok(())
+            }
+            Action::CopySlot { slot, source } => {
+                copies::write(site, self.parts()?, self.slot(*slot)?, source, told)
+            }
+            Action::VerifySlot { slot, root_hash } => {
+                copies::verify(site, self.parts()?, self.slot(*slot)?, root_hash, told)
+            }
+            Action::EnrolTpm { passphrase } => disk::enrol_tpm(site, &self.parts()?.state, passphrase),
+            Action::MakeRecoveryKey { passphrase } => {
+                let key = disk::make_recovery_key(site, &self.parts()?.state, passphrase)?;
+                self.outcome.recovery_key = Some(key);
+                Ok(())
+            }
+            Action::OpenState { passphrase } => {
+                self.state = Some(StateDevice::open(site, &self.parts()?.state, passphrase)?);
+                Ok(())
+            }
+            Action::CloseState => self.state.take().map_or(Ok(()), StateDevice::close),
+            Action::RenameState { disk } => disk::rename_state(site.run(), disk),
+            Action::Compare { disk, partitions } => disk::compare(site.run(), disk, partitions),
+            Action::MountTarget => {
+                let parts = self.parts()?;
+                let state = self
+                    .state
+                    .as_ref()
+                    .map_or(parts.state.as_str(), StateDevice::path);
+                self.target = Some(Mounted::assemble(site, parts, state)?);
+                Ok(())
+            }
+            Action::WriteFile { path, mode, text } => {
+                files::write(site, &self.root()?.join(path), text, *mode)
+            }
+            Action::Link { path, target } => files::link(site, &self.root()?.join(path), target),
+            Action::CopyHostId => {
+                let from = Path::new("/").join(HOST_ID);
+                if site.files().exists(&from) {
+                    files::copy(site, &from, &self.root()?.join(HOST_ID))?;
+                }
+                Ok(())
+            }
+            Action::AddUser { name, full_name } => users::add(site, self.root()?, name, full_name),
+            Action::SetPassword { user, password } => users::set_password(site, self.root()?, user, password),
+            Action::AuthorizeKeys { user, keys } => users::authorize(site, self.root()?, user, keys),
+            Action::EnableUnit { unit } => {
+                site.run().succeed(&systemctl::enable_below(self.root()?, unit))?;
+                Ok(())
+            }
+            Action::CreatePool { pool } => pool::create(site, pool, self.root()?),
+            Action::UnmountTarget => self.target.take().map_or(Ok(()), Mounted::close),
+            Action::MountEsp => {
+                self.esp = Some(Esp::mount(site, &self.parts()?.esp)?);
+                Ok(())
+            }
+            Action::ChooseSlots => {
+                self.spare = Some(self.esp()?.less_wanted());
+                Ok(())
+            }
+            Action::RemoveEntry { slot } => self.esp()?.remove_entry(self.slot(*slot)?),
+            Action::InstallLoader => {
+                let note = self.esp()?.install_loader()?;
+                self.outcome.notes.extend(note);
+                Ok(())
+            }
+            Action::WriteKernel { slot, source } => self.esp()?.write_kernel(self.slot(*slot)?, source),
+            Action::WriteEntry {
+                slot,
+                version,
+                sort_key,
+            } => self.esp()?.write_entry(self.slot(*slot)?, version, sort_key),
+            Action::UnmountEsp => self.esp.take().map_or(Ok(()), Esp::close),
+        }
+    }
+}
