@@ -13,7 +13,7 @@ use sigmavault_types::hardware::Bandwidth;
 const MIB: u64 = 1 << 20;
 
 /// Buffers are filled for at most this long; a virtual machine may get its memory from the host only now. What is not
-/// filled by then is not read.
+/// filled in time is not read.
 const FILLING: Duration = Duration::from_millis(500);
 
 /// Buffers are read for this long.
@@ -111,7 +111,7 @@ struct Reading {
 /// stops the others, so that all of them read at the same time for as long as they are counted.
 fn read(words: usize, filled_by: Instant, barrier: &Barrier, stopped: &AtomicBool) -> Reading {
     let mut buffer: Vec<u64> = Vec::new();
-    // Reserving takes no memory yet, writing does. Written is something else than zero, for zero pages may be shared.
+    // Reserving takes no memory yet, writing does. Non-zero bytes are written, since zero pages may be shared.
     if buffer.try_reserve_exact(words).is_ok() {
         while buffer.len() < words && Instant::now() < filled_by {
             buffer.resize((buffer.len() + BLOCK / size_of::<u64>()).min(words), 0x5353);

@@ -1,4 +1,4 @@
-//! The installed memory, derived from everything that says something about it.
+//! The installed memory, derived from all sources that report it.
 
 use sigmavault_facts::show::size;
 use sigmavault_types::hardware::{Memory, MemoryModule, MemorySource};

@@ -3,7 +3,7 @@
 use sigmavault_facts::Files;
 use sigmavault_types::hardware::{Machine, Virtualisation};
 
-/// Texts that board makers leave in the firmware instead of a name.
+/// Placeholders that board makers leave in the firmware instead of a name.
 const PLACEHOLDERS: [&str; 12] = [
     "to be filled by o.e.m.",
     "default string",
@@ -58,7 +58,7 @@ pub fn virtualisation(files: &Files, under_hypervisor: bool) -> Virtualisation {
 }
 
 fn hypervisor(files: &Files, under_hypervisor: bool) -> Option<String> {
-    // Beginnings of the texts that hypervisors leave in SMBIOS, in the order that tells them apart.
+    // Prefixes of the texts that hypervisors leave in SMBIOS, in an order that tells them apart.
     const SIGNS: [(&str, &str); 14] = [
         ("KVM", "kvm"),
         ("Amazon EC2", "amazon"),

@@ -103,7 +103,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     print(&out)
 }
 
-/// Prints all of it; a reader that closed the pipe has what it wanted.
+/// Prints all of it; a closed pipe is not an error.
 fn print(out: &[u8]) -> anyhow::Result<()> {
     match io::stdout().lock().write_all(out) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

@@ -15,10 +15,10 @@ use crate::{bandwidth, cgroup, cpu, device_tree, disks, machine, rule, sensors, 
 
 const DMI_TABLE: &str = "/sys/firmware/dmi/tables/DMI";
 
-/// What can fail.
+/// Why there is no report.
 #[derive(Debug, thiserror::Error)]
 pub enum DetectError {
-    /// Memory or processor are not known, so no tier can be chosen.
+    /// Memory or processor are unknown, so no tier can be chosen.
     #[error("cannot choose a model tier: {0}; is /proc mounted?")]
     Facts(#[from] FactError),
     /// Writing the report failed.

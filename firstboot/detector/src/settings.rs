@@ -1,4 +1,4 @@
-//! What people decided about the tier: the administrator's override, and the bounds of the image's profile.
+//! Settings of the tier: the administrator's override, and the bounds of the image's profile.
 
 use sigmavault_facts::Files;
 use sigmavault_types::tier::Tier;
@@ -9,7 +9,7 @@ pub const OVERRIDE_PATH: &str = "/etc/sigmavault/ryzan.toml";
 /// Where the image says which profile it was built for: `min-tier` and `max-tier` bound the choice.
 pub const PROFILE_PATH: &str = "/usr/lib/sigmavault/profile.json";
 
-/// Settings that bear on the choice of the tier.
+/// Settings that affect the choice of the tier.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
     /// The administrator's choice.

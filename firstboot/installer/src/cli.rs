@@ -7,11 +7,11 @@ use clap::{ArgGroup, Parser};
 use clap_complete::Shell;
 use sigmavault_installer::demo::Scenario;
 
-/// Put SigmaVault NAS OS from its live medium onto a disk
+/// Install SigmaVault NAS OS from its live medium onto a disk
 ///
-/// Without options it asks on screens of at least 80 columns and 24 lines, shows the plan, and begins when the serial
-/// number of the system disk was typed. With answers it asks nothing, prints what it does line by line, and at the end
-/// one line `sigmavault-installer-report: ` with a JSON object. It installs only when the machine was started from the
+/// Without options it asks on screens of at least 80 columns and 24 lines, shows the plan, and begins once the serial
+/// number of the system disk is typed. With answers it asks nothing and prints what it does line by line; the last line
+/// is `sigmavault-installer-report: ` with a JSON object. It installs only on a machine that was started from the
 /// medium.
 #[derive(Debug, Parser)]
 #[command(
@@ -25,29 +25,29 @@ use sigmavault_installer::demo::Scenario;
     reason = "each is a switch of the command line"
 )]
 pub struct Arguments {
-    /// Install as an answer file says, without questions
+    /// Install by an answer file, without questions
     #[arg(long, value_name = "FILE")]
     pub answers: Option<PathBuf>,
-    /// Install without questions when answers were left on the kernel command line, as a system credential, on a file
-    /// system labelled SVANSWERS or on the medium; without any, do nothing
+    /// Install without questions if there are answers on the kernel command line, in a system credential, on a file
+    /// system labelled SVANSWERS or on the medium; otherwise do nothing
     #[arg(long)]
     pub unattended: bool,
-    /// Say what is wrong with an answer file; on a machine started from the medium also what it would do there
+    /// Check an answer file; on a machine started from the medium, also list what would be done, action by action
     #[arg(long, value_name = "FILE")]
     pub check_answers: Option<PathBuf>,
-    /// Show the plan of --answers and write nothing
+    /// Show the plan of --answers and every action, and write nothing
     #[arg(long, requires = "answers")]
     pub dry_run: bool,
-    /// Print plan and mistakes as JSON
+    /// Print plan, actions and errors as JSON
     #[arg(long, requires = "facts")]
     pub json: bool,
     /// Ask line by line, without screens
     #[arg(long)]
     pub plain: bool,
-    /// Show everything on a machine that does not exist, and write nothing; `list` names the scenarios
+    /// Demonstrate the installer on a simulated machine and write nothing; `list` names the scenarios
     #[arg(long, value_name = "SCENARIO", num_args = 0..=1, default_missing_value = "empty", conflicts_with = "unattended")]
     pub demo: Option<Demonstration>,
-    /// Milliseconds that an installation of the demonstration takes
+    /// Duration of a demonstrated installation in milliseconds
     #[arg(
         long,
         value_name = "NUMBER",

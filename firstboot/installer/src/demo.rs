@@ -1,4 +1,4 @@
-//! The demonstration: machines that do not exist, and an installation that writes nothing.
+//! The demonstration: simulated machines, and an installation that writes nothing.
 
 mod machines;
 
@@ -129,7 +129,7 @@ impl FromStr for Scenario {
     }
 }
 
-/// Goes through the steps of a plan, tells what an installation would tell, and writes nothing.
+/// Goes through the steps of a plan, sends the events of an installation, and writes nothing.
 #[derive(Debug, Clone, Copy)]
 pub struct Demo {
     scenario: Scenario,
@@ -138,11 +138,11 @@ pub struct Demo {
 
 /// A key as systemd-cryptenroll makes them.
 const RECOVERY_KEY: &str = "cbdefghi-jklnrtuv-vutrnlkj-ihgfedbc-cdcdefef-ghghijij-klklnrnr-tutuvcvc";
-/// Reports a second and step.
+/// Time between two reports.
 const BEAT: Duration = Duration::from_millis(50);
 
 impl Demo {
-    /// Takes about this long.
+    /// An installation takes about this long.
     pub fn new(scenario: Scenario, takes: Duration) -> Self {
         Self { scenario, takes }
     }

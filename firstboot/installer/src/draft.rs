@@ -1,4 +1,4 @@
-//! Answers as far as they were given, while a person is being asked.
+//! The answers so far, while a person is being asked.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use crate::machine::{Contents, Disk, InUse, Installed, Machine};
 use crate::plan::{self, Confirmation, InstallPlan, Refusal};
 use crate::select::Selector;
 
-/// What is asked, in this order.
+/// The questions, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Place {
     Welcome,
@@ -37,7 +37,7 @@ impl Place {
         Self::Summary,
     ];
 
-    /// Whether it makes sense to ask after what was answered so far.
+    /// Whether the question applies after the answers so far.
     pub(crate) fn applies(self, draft: &Draft) -> bool {
         let keeps = draft.answers.system.mode == Mode::KeepData;
         match self {
@@ -49,7 +49,7 @@ impl Place {
     }
 }
 
-/// What stands against taking a disk for the system. `Display` says it as part of a sentence.
+/// Why a disk cannot become the system disk. `Display` says it as part of a sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Bar {
     /// It cannot be written.
@@ -85,7 +85,7 @@ impl fmt::Display for Bar {
     }
 }
 
-/// The machine, and the answers as far as they were given.
+/// The machine, and the answers so far.
 #[derive(Debug, Clone)]
 pub(crate) struct Draft {
     /// The machine.
@@ -97,7 +97,7 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
-    /// With nothing answered.
+    /// An empty draft.
     pub(crate) fn new(machine: Machine) -> Self {
         let language = ["C.UTF-8", "en_US.UTF-8"]
             .into_iter()
@@ -141,7 +141,7 @@ impl Draft {
             .collect()
     }
 
-    /// Takes a disk for the system; what was to happen to another one does not hold for it.
+    /// Selects the system disk. The mode chosen for another disk does not apply to it.
     pub(crate) fn choose(&mut self, name: &str) {
         if self.disk.as_deref() != Some(name) {
             self.answers.system.mode = Mode::Erase;
@@ -152,7 +152,7 @@ impl Draft {
         }
     }
 
-    /// The plan, from the answers of those screens that make sense.
+    /// The plan, from the answers to the questions that apply.
     pub(crate) fn plan(&self, confirmation: Confirmation) -> Result<InstallPlan, Vec<Refusal>> {
         let mut answers = self.answers.clone();
         if !Place::Encryption.applies(self) {
@@ -167,12 +167,12 @@ impl Draft {
         plan::build(&self.machine, &answers, confirmation)
     }
 
-    /// What stands against the answers so far. Of those not asked yet it may say that they are missing.
+    /// The refusals of the answers so far. Answers not asked for yet may be refused as missing.
     pub(crate) fn refusals(&self) -> Vec<Refusal> {
         self.plan(Confirmation::Later).err().unwrap_or_default()
     }
 
-    /// What stands against taking this disk, in this way, whatever the other answers.
+    /// Why this disk cannot be used in this way, whatever the other answers.
     pub(crate) fn against(&self, disk: &Disk, mode: Mode) -> Option<Bar> {
         if let Some(reason) = &disk.in_use {
             return Some(Bar::InUse(reason.clone()));
@@ -206,7 +206,7 @@ impl Draft {
         self.against(disk, Mode::KeepData).map(|_| erase)
     }
 
-    /// What stands against the answers with these keys.
+    /// The refusals of the answers with these keys: key and reason.
     pub(crate) fn against_keys(&self, keys: &[&str]) -> Vec<(String, String)> {
         let matching = |refusal| match refusal {
             Refusal::Answer { key, reason } if keys.contains(&key.as_str()) => Some((key, reason)),
@@ -229,7 +229,7 @@ impl Draft {
             .unwrap_or_else(|| self.answers.keyboard.layout.clone())
     }
 
-    /// Reasons that no answer can mend.
+    /// Reasons against an installation that no answer can change.
     pub(crate) fn hopeless(&self) -> Vec<String> {
         let mut reasons: Vec<String> = self
             .refusals()
@@ -246,7 +246,7 @@ impl Draft {
         for disk in &self.machine.disks {
             seen.push(format!("  {}: {}", disk.describe(), self.barred(disk)?));
         }
-        let mut text = "There is no disk that the system could be installed on.".to_owned();
+        let mut text = "There is no disk on which the system can be installed.".to_owned();
         if seen.is_empty() {
             text.push_str("\nThe kernel sees no disk at all.");
         } else {

@@ -15,9 +15,9 @@ use sigmavault_installer::answers::{Action, Keyboard};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-/// What an installation tells is kept here, for whoever looks for it from a shell.
+/// The log of an installation.
 const LOG: &str = "/run/sigmavault/installer.log";
-/// Stands on the kernel command line of a live medium.
+/// Word on the kernel command line of a live medium.
 const LIVE: &str = "sigmavault.live";
 
 /// Whether the machine was started from a live medium.
@@ -62,7 +62,7 @@ fn is_virtual_console(path: &Path) -> bool {
     number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// Runs a shell until it is left.
+/// Runs a shell until it exits.
 pub fn shell() {
     let shell = std::env::var("SHELL").unwrap_or_else(|_| "/bin/bash".to_owned());
     if let Err(error) = Local.on_terminal(&Invocation::new(&shell)) {
@@ -70,7 +70,7 @@ pub fn shell() {
     }
 }
 
-/// Does what is wanted at the end.
+/// Performs the action chosen for the end.
 pub fn finish(action: Action) -> io::Result<()> {
     let ask = match action {
         Action::Wait => return Ok(()),
@@ -85,7 +85,7 @@ pub fn finish(action: Action) -> io::Result<()> {
     }
 }
 
-/// Says what would be done at the end.
+/// Prints the action chosen for the end.
 pub fn say_finish(action: Action) {
     match action {
         Action::Wait => {}
@@ -94,7 +94,7 @@ pub fn say_finish(action: Action) {
     }
 }
 
-/// Adds a line to the log. That it cannot be written must not keep anyone from installing.
+/// Adds a line to the log. A log that cannot be written does not stop an installation.
 pub fn log(line: &str) {
     let write = || -> io::Result<()> {
         if let Some(folder) = Path::new(LOG).parent() {
@@ -105,7 +105,7 @@ pub fn log(line: &str) {
     drop(write());
 }
 
-/// Hides what is typed, or shows it again; nothing where no terminal is.
+/// Switches the echo of typed text off or on; does nothing without a terminal.
 pub fn hide(hidden: bool) {
     let stdin = io::stdin();
     if !stdin.is_terminal() {
@@ -113,12 +113,12 @@ pub fn hide(hidden: bool) {
     }
     if let Ok(mut settings) = tcgetattr(&stdin) {
         settings.local_flags.set(LocalFlags::ECHO, !hidden);
-        // What is typed is then seen; that must not keep anyone from going on.
+        // Without it the typed text is visible, which does not stop an installation.
         let _ = tcsetattr(&stdin, SetArg::TCSANOW, &settings);
     }
 }
 
-/// A signal ends the program, or while it is busy sets the flag that is given back.
+/// A signal ends the program; while it is busy, the signal sets the returned flag instead.
 pub fn signals(busy: &Arc<AtomicBool>) -> io::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let (busy, asked) = (Arc::clone(busy), Arc::clone(&stop));

@@ -1,4 +1,4 @@
-//! A plan being carried out in a thread of its own, which tells what it does by messages.
+//! An installation in a thread of its own, which reports by messages.
 
 use std::io;
 use std::sync::Arc;
@@ -10,16 +10,16 @@ use crate::execute::{Execute, ExecuteError};
 use crate::plan::InstallPlan;
 use crate::progress::{Event, Outcome, Stop};
 
-/// What it tells.
+/// A message of an installation.
 #[derive(Debug)]
 pub enum Message {
-    /// How far it is.
+    /// Progress.
     Event(Event),
     /// It has ended; nothing comes after this.
     Ended(Result<Outcome, ExecuteError>),
 }
 
-/// A plan being carried out.
+/// A running installation.
 #[derive(Debug)]
 pub struct Installation {
     messages: Receiver<Message>,
@@ -35,7 +35,7 @@ impl Installation {
         thread::Builder::new()
             .name("installation".to_owned())
             .spawn(move || {
-                // Nobody listens any more only when the program ends.
+                // The receiver is gone only when the program ends.
                 let result =
                     execute.execute(&plan, &asked, &|event| drop(sender.send(Message::Event(event))));
                 drop(sender.send(Message::Ended(result)));

@@ -74,7 +74,7 @@ const SETTLE: u32 = 60;
 /// Reads the machine.
 pub fn read(site: &Site) -> Result<Machine, InventoryError> {
     let (run, files) = (site.run(), site.files());
-    // Serial numbers and contents come from udev, which may still be looking. Too long is no reason not to begin.
+    // Serial numbers and contents come from udev, which may still be probing. A timeout is not an error.
     let _ = run.succeed(&udevadm::settle_within(SETTLE));
     let source = source(site)?;
     let text = run.text(&lsblk::tree(&COLUMNS, None))?;
@@ -138,7 +138,7 @@ fn source(site: &Site) -> Result<Source, InventoryError> {
             .and_then(|image| image.version)
             .unwrap_or_else(|| env!("CARGO_PKG_VERSION").to_owned()),
         root_hash,
-        // The verity device: a medium that lost a bit fails here and is not copied.
+        // Reads go through dm-verity: damage on the medium is an error and is not copied.
         root: device("/dev/mapper/root")?,
         root_bytes: tree.data_bytes(),
         verity_bytes: tree.tree_bytes(),

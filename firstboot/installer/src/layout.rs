@@ -17,13 +17,13 @@ use serde::{Deserialize, Serialize};
 #[cfg(test)]
 mod tests;
 
-/// How a pool's disks stand together.
+/// How the disks of a pool are arranged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// One disk: errors are found, not mended.
+    /// One disk: errors are found, not corrected.
     Single,
-    /// Every disk holds the same.
+    /// Every disk holds the same data.
     Mirror,
     /// Pairs of mirrored disks, striped.
     Mirrors,
@@ -81,7 +81,7 @@ pub struct Layout {
     pub kind: Kind,
     /// Groups of disks (vdevs), as indices into the sizes given.
     pub vdevs: Vec<Vec<usize>>,
-    /// Disks that stand ready to replace one that fails.
+    /// Hot spares.
     pub spares: Vec<usize>,
     /// How many disks may fail at any rate, whichever they are.
     pub may_fail: usize,
@@ -89,13 +89,13 @@ pub struct Layout {
     pub usable: u64,
     /// Bytes that stay unused because disks differ in size.
     pub wasted: u64,
-    /// Why this, in one sentence.
+    /// The reason for this layout, in one sentence.
     pub reason: String,
 }
 
 /// Disks of a raidz group at most.
 const WIDEST: usize = 11;
-/// From this many disks on, one at least stands ready.
+/// From this many disks on, at least one is a spare.
 const SPARE_FROM: usize = 24;
 
 /// The layout for disks of these sizes.
@@ -188,7 +188,7 @@ pub fn make(kind: Kind, sizes: &[u64]) -> Result<Layout, String> {
     })
 }
 
-/// Whether this many disks can stand so.
+/// Whether this many disks can be arranged so.
 fn possible(kind: Kind, disks: usize) -> Result<(), String> {
     let (least, most, instead) = match kind {
         Kind::Single => (1, 1, "several disks make a mirror, raidz or stripe"),
@@ -231,7 +231,7 @@ fn grouping(kind: Kind, disks: usize) -> (usize, usize) {
             if disks <= WIDEST {
                 return (1, disks);
             }
-            // Up to one disk of twelve may stand ready before another group is made.
+            // At most one disk in twelve is a spare before another group is made.
             let groups = (disks - disks / 12).div_ceil(WIDEST).max(2);
             let ready = usize::from(disks >= SPARE_FROM);
             (groups, ((disks - ready) / groups).min(WIDEST))
@@ -307,7 +307,7 @@ fn reason(kind: Kind, groups: usize, spares: usize) -> String {
         _ => format!(" {spares} disks stand ready to replace failed ones."),
     };
     let text = match kind {
-        Kind::Single => "One disk has no copy: damage is found, not mended.".to_owned(),
+        Kind::Single => "One disk has no copy: damage is found, not repaired.".to_owned(),
         Kind::Mirror => "Every disk holds the same, so all but one may fail.".to_owned(),
         Kind::Mirrors => {
             "Fast for many small accesses and easy to enlarge by two disks; one disk of each pair may fail."

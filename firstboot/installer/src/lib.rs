@@ -1,16 +1,16 @@
 //! The installer: from the live medium to a disk that boots by itself.
 //!
-//! - [`answers`], [`select`]: what it is told, and which disks are meant
+//! - [`answers`], [`select`]: its input, and the selection of disks
 //! - [`machine`], [`inventory`]: what it knows about the machine, and how that is read; [`device`]: block devices
 //! - [`layout`]: which ZFS layout suits which disks
 //! - [`sources`]: where answers come from when nobody types them
-//! - [`plan`]: what will be done, or why it is refused; [`actions`]: each thing of it, in order; both pure
-//! - [`progress`]: what a running installation tells
-//! - [`execute`]: doing it, by the programs of a [`site`]
+//! - [`plan`]: what will be done, or why it is refused; [`actions`]: every action of it, in order; both pure
+//! - [`progress`]: the events of a running installation
+//! - [`execute`]: executing a plan, with the programs and files of a [`site`]
 //! - [`installation`]: a plan being carried out in a thread of its own; [`lock`]: one at a time
-//! - [`ui`]: the screens; [`plain`]: the same questions line by line; [`unattended`]: none, with a [`report`]
+//! - [`ui`]: the screens; [`plain`]: the same questions line by line; [`unattended`]: without questions, with a [`report`]
 //! - [`show`]: plans and progress as lines of text
-//! - [`demo`]: machines that do not exist, and an installation that writes nothing
+//! - [`demo`]: simulated machines, and an installation that writes nothing
 
 pub mod actions;
 pub mod answers;

@@ -1,4 +1,4 @@
-//! One installation at a time: two that write to the same disks would leave neither whole.
+//! One installation at a time: two that write to the same disks would destroy each other's work.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};

@@ -90,7 +90,7 @@ pub struct Disk {
     pub bus: String,
     /// Size in bytes.
     pub bytes: u64,
-    /// Whether it turns.
+    /// Whether it is rotational.
     pub rotational: bool,
     /// Bytes of a logical sector.
     pub sector: u32,
@@ -182,7 +182,7 @@ impl Machine {
 }
 
 impl Disk {
-    /// One line for a person.
+    /// A description in one line.
     pub fn describe(&self) -> String {
         let model = if self.model.is_empty() {
             "no model"

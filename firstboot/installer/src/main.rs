@@ -1,4 +1,4 @@
-//! `sigmavault-installer`: puts SigmaVault NAS OS from its live medium onto a disk.
+//! `sigmavault-installer`: installs SigmaVault NAS OS from its live medium onto a disk.
 
 mod cli;
 mod host;
@@ -45,19 +45,19 @@ fn read_machine() -> anyhow::Result<Machine> {
     Ok(inventory::read(&Site::this_machine())?)
 }
 
-/// Answers that somebody left for this machine, and where they were.
+/// Answers found on this machine, and where they were.
 fn left_answers() -> anyhow::Result<Option<(String, String)>> {
-    // Without answers nothing is wrong with a machine that cannot be read.
+    // A machine that cannot be read matters only if there are answers.
     let medium = read_machine().map_or_else(|_| Medium::default(), |machine| Medium::of(&machine.source));
     Ok(sources::find(&sources::volume::Live, &medium)?)
 }
 
-/// Where it all happens.
+/// Where the installer works.
 #[derive(Debug, Clone, Copy)]
 enum World {
-    /// In a machine that does not exist.
+    /// On a simulated machine.
     Demo(Scenario, Duration),
-    /// In this one, started from a live medium, as root.
+    /// On this machine, started from a live medium, as root.
     Live,
 }
 
@@ -72,7 +72,7 @@ impl World {
         }
         if !host::is_live() {
             bail!(
-                "this machine was not started from an installation medium, and nothing else is ever written to\n  \
+                "this machine was not started from an installation medium, and the installer writes to disks only there\n  \
                  try: start it from the SigmaVault stick or CD; --demo shows the installer anywhere"
             );
         }
@@ -169,7 +169,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Prints all of it; a reader that closed the pipe has what it wanted.
+/// Prints all of it; a closed pipe is not an error.
 fn print(out: &[u8]) -> anyhow::Result<ExitCode> {
     match io::stdout().lock().write_all(out) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(anyhow!("cannot print: {error}")),
@@ -197,7 +197,7 @@ fn read(path: &Path) -> anyhow::Result<String> {
     fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
-/// Says what is wrong with answers, or what they do on this machine if it is one that they are for.
+/// Checks answers; on a machine that can be installed, also shows the plan.
 fn check(arguments: &Arguments, path: &Path) -> anyhow::Result<ExitCode> {
     let text = read(path)?;
     let answers = match answers::parse(&text) {
@@ -228,9 +228,10 @@ fn check(arguments: &Arguments, path: &Path) -> anyhow::Result<ExitCode> {
     let machine = World::of(arguments)?.machine()?;
     match plan::build(&machine, &answers, Confirmation::Required) {
         Ok(plan) => {
-            let text = [show::plan(&machine, &plan), show::actions(&plan)]
-                .concat()
-                .join("\n");
+            let lines = show::plan(&machine, &plan);
+            let lines = lines.iter().map(ToString::to_string);
+            let text: Vec<String> = lines.chain(show::actions(&plan)).collect();
+            let text = text.join("\n");
             let actions = show::list(&plan);
             said(
                 arguments,
@@ -274,7 +275,7 @@ fn said(arguments: &Arguments, good: bool, json: &serde_json::Value, text: &str)
     })
 }
 
-/// Says in the report's line that nothing could be done.
+/// Reports that nothing was done.
 fn refuse(error: &anyhow::Error, out: &mut dyn io::Write) -> anyhow::Result<ExitCode> {
     writeln!(out, "refused: {error:#}")?;
     unattended::print(&Report::unreadable(&format!("{error:#}")), out)?;

@@ -18,7 +18,7 @@ use crate::plan::{Confirmation, InstallPlan};
 use crate::show;
 use crate::unattended::carry_out;
 
-/// How it was left.
+/// How the person left the installer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Left {
     /// Whether a system was installed.
@@ -72,7 +72,7 @@ fn summary(draft: &mut Draft, console: &mut Console) -> Result<Option<InstallPla
     let plan = match draft.plan(Confirmation::Later) {
         Ok(plan) => plan,
         Err(refusals) => {
-            console.say("It cannot be done like this:")?;
+            console.say("This cannot be done:")?;
             for refusal in refusals {
                 console.say(&format!("  {refusal}"))?;
             }
@@ -81,12 +81,12 @@ fn summary(draft: &mut Draft, console: &mut Console) -> Result<Option<InstallPla
     };
     console.say("\nThis will be done:")?;
     for line in show::plan(&draft.machine, &plan) {
-        console.say(&line)?;
+        console.say(&line.text)?;
     }
     let expected = plan.disk.confirmation();
     let what = match plan.mode {
         Mode::Erase => format!("To ERASE {} and install", plan.disk.name),
-        Mode::KeepData => format!("To write the system on {} anew", plan.disk.name),
+        Mode::KeepData => format!("To rewrite the system on {}", plan.disk.name),
     };
     loop {
         let typed = console.ask(&format!("{what}, type {expected} (an empty line goes back)"), "")?;

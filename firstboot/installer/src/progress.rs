@@ -1,4 +1,4 @@
-//! What an installation tells while it runs, and the stop that is asked of it.
+//! The events of a running installation, its outcome, and the request to stop it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +10,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
-    /// Look at the disks once more.
+    /// Compare the disks with those of the plan.
     Check,
     /// Partition table.
     Partition,
@@ -38,7 +38,7 @@ impl Step {
     /// For a person.
     pub const fn title(self) -> &'static str {
         match self {
-            Self::Check => "Look at the disks once more",
+            Self::Check => "Check the disks again",
             Self::Partition => "Lay out the system disk",
             Self::CopyA => "Copy the system to slot A",
             Self::VerifyA => "Read slot A back",
@@ -53,7 +53,7 @@ impl Step {
     }
 }
 
-/// One message of a running installation.
+/// One event of a running installation.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "event")]
 pub enum Event {
@@ -91,12 +91,12 @@ pub enum Event {
     },
 }
 
-/// What an installation leaves to be shown.
+/// What remains to be shown after an installation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outcome {
     /// The recovery key, to be shown once.
     pub recovery_key: Option<String>,
-    /// What did not work but does not hinder, such as a firmware that takes no boot entry.
+    /// Failures that do not matter for the result, such as a firmware that does not accept a boot entry.
     pub notes: Vec<String>,
 }
 

@@ -21,7 +21,7 @@ pub enum Verdict {
     Refused,
     /// Something went wrong while writing.
     Failed,
-    /// It was asked to stop.
+    /// A stop was requested.
     Stopped,
 }
 
@@ -44,7 +44,7 @@ pub struct Report {
     /// Recovery key, when the answers asked for one. It is shown here and nowhere else.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recovery_key: Option<String>,
-    /// What stood against the plan.
+    /// Why no plan could be made.
     pub refusals: Vec<String>,
     /// What went wrong.
     pub error: Option<String>,
@@ -67,7 +67,7 @@ impl Report {
         }
     }
 
-    /// The plan was carried out, or that was tried.
+    /// The plan was carried out, or failed.
     pub fn ended(plan: &InstallPlan, took: Duration, result: &Result<Outcome, ExecuteError>) -> Self {
         Self {
             result: match result {

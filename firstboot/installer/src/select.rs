@@ -1,4 +1,4 @@
-//! Which disk is meant: a selector must match exactly one, or nothing happens.
+//! Selecting disks: a selector must match exactly one disk.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use crate::size::Size;
 #[cfg(test)]
 mod tests;
 
-/// What a disk must be like; everything given must hold.
+/// Conditions on a disk; all that are given must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Selector {
@@ -39,7 +39,7 @@ pub struct Selector {
 /// A selector that does not match exactly one disk.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SelectError {
-    /// Says nothing.
+    /// It has no condition.
     #[error(
         "the selector is empty and would match any disk: give at least one of serial, wwn, model, bus, path, min-size, max-size"
     )]

@@ -1,5 +1,7 @@
 //! Plans and progress as lines of text, for screens, logs and terminals without screens.
 
+use std::fmt;
+
 use crate::actions::stages;
 use crate::answers::Mode;
 use crate::layout::{Kind, Layout};
@@ -28,15 +30,62 @@ pub fn steps(plan: &InstallPlan) -> Vec<Step> {
     .collect()
 }
 
+/// What a line of a plan is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// Names the part that follows.
+    Heading,
+    /// Belongs to a part.
+    Plain,
+    /// Data is lost.
+    Loss,
+}
+
+/// A line of a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// What it is about.
+    pub tone: Tone,
+    /// The line, indented below its heading.
+    pub text: String,
+}
+
+impl Line {
+    fn new(tone: Tone, text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self { tone, text }
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
 /// A plan, a heading and indented lines for each part of it. What gets lost comes first.
-pub fn plan(machine: &Machine, plan: &InstallPlan) -> Vec<String> {
-    let mut lines = lost(plan);
-    lines.extend(untouched(machine, plan));
-    lines.push(format!("System on {}", plan.disk.name));
-    lines.push(format!("  SigmaVault NAS OS {}", plan.source.version));
-    lines.push(format!("  root hash {}", plan.source.root_hash));
+pub fn plan(machine: &Machine, plan: &InstallPlan) -> Vec<Line> {
+    let rest = untouched(machine, plan).into_iter().chain(parts(plan));
+    let rest = rest.map(|text| {
+        let tone = if text.starts_with(' ') {
+            Tone::Plain
+        } else {
+            Tone::Heading
+        };
+        Line::new(tone, text)
+    });
+    lost(plan).into_iter().chain(rest).collect()
+}
+
+/// The parts of a plan that lose nothing.
+fn parts(plan: &InstallPlan) -> Vec<String> {
+    let mut lines = vec![
+        format!("System on {}", plan.disk.name),
+        format!("  SigmaVault NAS OS {}", plan.source.version),
+        format!("  root hash {}", plan.source.root_hash),
+    ];
     if plan.mode == Mode::KeepData {
-        lines.push("  both system slots are written anew; the other partitions stay".to_owned());
+        lines.push("  both system slots are rewritten; the other partitions stay".to_owned());
     } else {
         let partitions = plan.partitions.iter();
         let partitions: Vec<String> = partitions
@@ -67,7 +116,7 @@ pub fn plan(machine: &Machine, plan: &InstallPlan) -> Vec<String> {
     lines
 }
 
-/// Everything that a plan does, in order, a heading and a numbered line for each action.
+/// The actions of a plan, in order: a heading and a numbered line for each.
 pub fn actions(plan: &InstallPlan) -> Vec<String> {
     let heading = "What is done, in this order".to_owned();
     std::iter::once(heading)
@@ -79,7 +128,7 @@ pub fn actions(plan: &InstallPlan) -> Vec<String> {
         .collect()
 }
 
-/// Everything that a plan does, in order, a line for each action.
+/// The actions of a plan, in order, a line for each.
 pub fn list(plan: &InstallPlan) -> Vec<String> {
     let stages = stages(plan);
     let actions = stages.iter().flat_map(|stage| &stage.actions);
@@ -87,22 +136,25 @@ pub fn list(plan: &InstallPlan) -> Vec<String> {
 }
 
 /// The disks that are written, and what is on them.
-fn lost(plan: &InstallPlan) -> Vec<String> {
+fn lost(plan: &InstallPlan) -> Vec<Line> {
     let disk = |disk: &Disk, what: &str| {
-        let held = match disk.contents {
-            Contents::Empty => "holds nothing".to_owned(),
-            _ => format!("LOST: {}", contents(disk)),
+        let (tone, held) = match disk.contents {
+            Contents::Empty => (Tone::Plain, "holds nothing".to_owned()),
+            _ => (Tone::Loss, format!("LOST: {}", contents(disk))),
         };
-        [format!("  {}", disk.describe()), format!("    {what}; {held}")]
+        [
+            Line::new(Tone::Plain, format!("  {}", disk.describe())),
+            Line::new(tone, format!("    {what}; {held}")),
+        ]
     };
     if plan.mode == Mode::KeepData {
         return vec![
-            "Disk that gets a new system".to_owned(),
-            format!("  {}", plan.disk.describe()),
-            "    settings, users and data on it stay".to_owned(),
+            Line::new(Tone::Heading, "Disk that gets a new system"),
+            Line::new(Tone::Plain, format!("  {}", plan.disk.describe())),
+            Line::new(Tone::Plain, "    settings, users and data on it stay"),
         ];
     }
-    let mut lines = vec!["Disks that are ERASED".to_owned()];
+    let mut lines = vec![Line::new(Tone::Loss, "Disks that are ERASED")];
     lines.extend(disk(&plan.disk, "for the system"));
     for member in plan.pool.iter().flat_map(|pool| &pool.disks) {
         lines.extend(disk(member, "for the data pool"));

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use sigmavault_facts::Files;
 use sigmavault_host::run::{Local, Run};
 
-/// Told of every change that is made without a program.
+/// Called for every change that is made without a program.
 type Note = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// Programs and files of one machine. Paths are those on the machine, wherever its root is.
@@ -27,7 +27,7 @@ impl Site {
         Self::new(Arc::new(Local), Files::default(), Arc::new(|_| {}))
     }
 
-    /// A machine whose programs are run by `run` and whose root is that of `files`. `note` is told of every change that
+    /// A machine whose programs are run by `run` and whose root is that of `files`. `note` is called for every change that
     /// is made without a program.
     pub fn new(run: Arc<dyn Run>, files: Files, note: Note) -> Self {
         Self { run, files, note }

@@ -1,4 +1,4 @@
-//! Where answers come from when nobody is there to type them.
+//! Where answers come from when nobody types them.
 //!
 //! The first that there is: the kernel command line, a system credential, a file system labelled `SVANSWERS`, the
 //! medium. A source that is named or labelled for it but cannot be read is an error, never passed over: the next one
@@ -40,7 +40,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Why answers that somebody left cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// The word on the kernel command line says nothing that is understood. Its text may hold a password.
+    /// The word on the kernel command line is invalid. Its text may contain a password.
     #[error(
         "sigmavault.answers= on the kernel command line {0}\n  try: base64:TEXT, LABEL:/path/of/file or /dev/DEVICE:/path/of/file"
     )]
@@ -72,9 +72,9 @@ pub enum SourceError {
 /// What the kernel command line says about answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Argument {
-    /// They are these.
+    /// The answers themselves.
     Inline(String),
-    /// They are in this file.
+    /// The answers are in this file.
     File {
         /// The device.
         device: Device,
@@ -172,10 +172,10 @@ pub fn argument(value: &str) -> Result<Argument, String> {
     if let Some(coded) = value.strip_prefix("base64:") {
         let bytes = STANDARD_PAD_INDIFFERENT
             .decode(coded)
-            .map_err(|_| "is cut off or no base64".to_owned())?;
+            .map_err(|_| "is cut off or not base64".to_owned())?;
         return String::from_utf8(bytes)
             .map(Argument::Inline)
-            .map_err(|_| "is base64 of something that is no UTF-8 text".to_owned());
+            .map_err(|_| "is base64 of something that is not UTF-8 text".to_owned());
     }
     // Names below /dev/disk/by-path have colons too, but none before a slash.
     let Some((device, path)) = value.split_once(":/").filter(|(device, _)| !device.is_empty()) else {

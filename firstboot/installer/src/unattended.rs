@@ -14,10 +14,11 @@ use crate::progress::{Event, Outcome};
 use crate::report::{Report, Verdict};
 use crate::show;
 
-/// Between two lines about how far a step is.
+/// Time between two lines about the progress of a step.
 const TELL_EVERY: Duration = Duration::from_secs(5);
 
-/// Makes the plan, shows it, carries it out, and prints the report; it and what the answers want to happen now.
+/// Makes the plan, shows it, carries it out, and prints the report. Returns the report and the action that the answers
+/// want next.
 pub fn install(
     machine: &Machine,
     answers: &Answers,
@@ -89,7 +90,7 @@ pub fn carry_out(
         };
         told = Instant::now();
         if let Some(line) = line {
-            // Whoever read along may be gone; the installation goes on.
+            // The reader may be gone; the installation continues.
             drop(writeln!(out, "{line}").and_then(|()| out.flush()));
         }
     }

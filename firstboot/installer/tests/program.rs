@@ -197,7 +197,7 @@ fn answers_are_checked() {
     let output = installer(&["--demo", "--answers", good.path(), "--dry-run", "--json"], "");
     let json: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(json["plan"]["disk"]["name"], "nvme0n1");
-    assert_eq!(json["actions"][0], "look at /dev/nvme0n1 once more");
+    assert_eq!(json["actions"][0], "check that /dev/nvme0n1 did not change");
     assert!(!text(&output.stdout).contains("long enough"));
 
     let bad = Answers::new("language = 3\n");
@@ -310,9 +310,9 @@ fn plain_questions() {
         "The two differ.",
         "sdd holds 2 partitions: EFI system (vfat), \"Photos\" (ntfs). Lose all of it? (yes or no) [no]",
         "name: 'mirror' means something else to ZFS",
-        "hostname: 'my nas' is no host name",
+        "hostname: 'my nas' is not a host name",
         "'x' is no address.",
-        "name: 'Ada' is no user name",
+        "name: 'Ada' is not a user name",
         "  tank at /srv/sigmavault/tank\n  mirror, 3.88 TB usable, any 1 disk may fail\n  group 1: sda sdb\n",
         "  language de_DE.UTF-8, keyboard de (nodeadkeys), time zone Europe/Berlin\n",
         "  host name vault, 10.0.0.5/24 on enp1s0, router 10.0.0.1\n",
@@ -348,7 +348,7 @@ fn plain_questions_of_a_reinstallation_and_an_end_before_time() {
 
     let output = installer(&["--demo", "no-disk", "--plain"], "\n");
     assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains("There is no disk that the system could be installed on."));
+    assert!(text(&output.stderr).contains("There is no disk on which the system can be installed."));
 }
 
 #[test]

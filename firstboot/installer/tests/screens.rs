@@ -420,7 +420,9 @@ fn done() {
     screen.app.clock(Duration::from_secs(95));
     screen.app.ended(Ok(Outcome {
         recovery_key: None,
-        notes: vec!["the firmware took no boot entry; it starts the disk by its default path".to_owned()],
+        notes: vec![
+            "the firmware did not accept a boot entry; it starts the disk by its default path".to_owned(),
+        ],
     }));
     assert_snapshot!("done", screen.text());
     assert!(screen.app.installed());

@@ -242,7 +242,7 @@ fn a_reinstallation_keeps_the_data() {
         .press(ENTER);
     terminal
         .shows(" What happens to it ")
-        .shows("(*) Install the system anew and keep")
+        .shows("(*) Reinstall the system and keep")
         .press(ENTER);
     terminal
         .shows(" Summary ")
@@ -267,7 +267,7 @@ fn a_reinstallation_keeps_the_data() {
         .lacks("Lay out the system disk");
     terminal
         .shows(" Done ")
-        .shows("Settings, users and data are those from before.");
+        .shows("Settings, users and data were kept.");
     terminal.press(DOWN).press(DOWN).press(DOWN).press(ENTER);
     assert_eq!(terminal.ends().code(), Some(0));
 }
@@ -276,7 +276,7 @@ fn a_reinstallation_keeps_the_data() {
 fn without_a_disk_it_says_so_at_once() {
     let mut terminal = Terminal::start(&["--demo", "no-disk"]);
     terminal
-        .shows("There is no disk that the system could be installed on.")
+        .shows("There is no disk on which the system can be installed.")
         .shows("it is the medium");
     terminal
         .press(ENTER)

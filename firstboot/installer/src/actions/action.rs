@@ -1,4 +1,4 @@
-//! The things that an installation does.
+//! One action of an installation, and stages of them.
 
 use sigmavault_types::slots::Slot;
 
@@ -18,7 +18,7 @@ pub enum SlotRef {
     Preferred,
 }
 
-/// Actions that are told as one step.
+/// Actions that are reported as one step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stage {
     /// The step.
@@ -29,7 +29,7 @@ pub struct Stage {
     pub said: String,
 }
 
-/// How a stage is told.
+/// How a stage is reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Heading {
     /// Not at all.
@@ -51,7 +51,7 @@ pub enum Password {
     Hash(Secret),
 }
 
-/// One thing that is done. Paths of files are those in the new system. `Display` says it in a line.
+/// One action. Paths of files are those in the new system. `Display` describes it in a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// Compares the disks with those that the plan was made for.
@@ -166,7 +166,7 @@ pub enum Action {
     MountEsp,
     /// Decides by the boot entries which slot is written first.
     ChooseSlots,
-    /// Takes a slot out of the boot menu.
+    /// Removes a slot from the boot menu.
     RemoveEntry {
         /// The slot.
         slot: SlotRef,

@@ -20,7 +20,7 @@ impl fmt::Display for SlotRef {
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::CheckDisks { disks } => write!(f, "look at {} once more", names(disks)),
+            Self::CheckDisks { disks } => write!(f, "check that {} did not change", names(disks)),
             Self::WipeDisk { disk } => write!(f, "erase signatures and partition table of {}", disk.path),
             Self::Partition {
                 disk,

@@ -1,5 +1,5 @@
-//! What an installation does, one thing after the other: a plan becomes stages of [`Action`]s, which are shown, recorded
-//! and executed as they stand here.
+//! The actions of an installation, in order. A plan becomes stages of [`Action`]s; the same value is shown, recorded and
+//! executed.
 //!
 //! - [`stages`]: the actions of a plan; pure
 //! - `settings`: those that write the settings and the user

@@ -9,7 +9,7 @@ use crate::answers::Mode;
 use crate::plan::InstallPlan;
 use crate::progress::Step;
 
-/// Everything that a plan does, in order.
+/// The stages of a plan, in order.
 pub fn stages(plan: &InstallPlan) -> Vec<Stage> {
     let pool = plan.pool.iter().flat_map(|pool| &pool.disks);
     let disks = std::iter::once(&plan.disk).chain(pool).cloned().collect();

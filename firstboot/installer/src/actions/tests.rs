@@ -25,7 +25,7 @@ fn a_kept_system_is_replaced_one_slot_after_the_other() {
     assert_eq!(
         lines(&actions(Scenario::Reinstall, "mode = 'keep-data'\n")),
         [
-            "look at /dev/nvme0n1 once more",
+            "check that /dev/nvme0n1 did not change",
             "find the partitions of /dev/nvme0n1",
             "mount the EFI system partition",
             "read the boot entries: which slot boots, which stands by",

@@ -1,4 +1,4 @@
-//! What the installer is told: by a person, screen by screen, or by an answer file in TOML.
+//! The installer's input: given by a person, screen by screen, or by an answer file in TOML.
 //!
 //! One type serves both. [`schema`] is its JSON Schema, committed as `answers.schema.json`; [`parse`] reads an answer
 //! file and checks it against that schema. `answers.example.toml` shows every answer.

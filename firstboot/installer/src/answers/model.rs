@@ -21,7 +21,7 @@ pub struct Answers {
     /// Time zone such as `Europe/Berlin`.
     #[serde(default = "default_timezone")]
     pub timezone: String,
-    /// Where the system goes.
+    /// The system disk.
     pub system: System,
     /// Encryption of the state partition; absent: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -32,7 +32,7 @@ pub struct Answers {
     /// Name on the network and address.
     #[serde(default)]
     pub network: Network,
-    /// The administrator; absent only when data is kept, where the users stay.
+    /// The administrator; absent only if data is kept, since the users stay then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<User>,
     /// What happens at the end.
@@ -60,13 +60,13 @@ impl Default for Keyboard {
     }
 }
 
-/// Where the system goes and what happens to what is there.
+/// The system disk, and what happens to its contents.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct System {
-    /// The disk. It is one: mirrored system disks are not supported.
+    /// The disk; exactly one, since mirrored system disks are not supported.
     pub disk: Selector,
-    /// The disk's serial number once more (its kernel name when it has none): nothing is written without it.
+    /// The disk's serial number again (its kernel name when it has none): nothing is written without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirm: Option<String>,
     /// What happens to the disk.
@@ -113,10 +113,10 @@ pub struct Pool {
     /// Layout; absent: the one suggested for these disks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layout: Option<crate::layout::Kind>,
-    /// Its disks; absent: all that are left and empty.
+    /// Its disks; absent: all other disks that are empty, unused and not on USB.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub disks: Vec<Selector>,
-    /// Serial numbers of those of its disks that hold something, which is then lost.
+    /// Serial numbers of the pool's disks that hold data. The data is lost.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub erase: Vec<String>,
 }
@@ -164,13 +164,13 @@ pub struct Address {
 pub struct User {
     /// Login name.
     pub name: String,
-    /// Name in full.
+    /// Full name.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub full_name: String,
     /// Password, in clear.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<Secret>,
-    /// Password as crypt(5) writes it, instead.
+    /// Password hash as crypt(5) writes it, instead of the password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_hash: Option<Secret>,
     /// Keys that may log in by SSH.
@@ -193,15 +193,15 @@ pub struct Finish {
     pub on_failure: Action,
 }
 
-/// What the machine does when the installer has ended.
+/// What the machine does at the end of the installation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
-    /// Starts again, from the disk when the medium was pulled out or comes after it.
+    /// Restarts; from the disk, if the medium is removed or comes later in the boot order.
     Reboot,
-    /// Switches itself off.
+    /// Powers off.
     Poweroff,
-    /// Stays as it is.
+    /// Stays on.
     #[default]
     Wait,
 }

@@ -1,6 +1,6 @@
-//! An answer file as text becomes answers, or one sentence about what is wrong where.
+//! Parsing an answer file into answers, or into one sentence that says what is wrong and where.
 //!
-//! The text is compared with the schema before serde sees it: serde knows neither the nearest valid key nor that
+//! The text is checked against the schema before serde sees it: serde knows neither the nearest valid key nor that
 //! it must not repeat a value that may be a password.
 
 use std::ops::Range;
@@ -60,7 +60,7 @@ fn located(text: &str, offset: usize, message: String) -> AnswersError {
     }
 }
 
-/// Compares a document with as much of JSON Schema as the answers' schema uses.
+/// Checks a document against the parts of JSON Schema that the answers' schema uses.
 struct Checker<'a> {
     root: &'a Value,
 }
@@ -150,7 +150,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// What is said about a key that there is not: the nearest one here, or the place where it belongs.
+    /// The message about an unknown key: the nearest known key, or the table in which it belongs.
     fn unknown(&self, name: &str, schema: &'a Value, path: &str) -> String {
         let key = join(path, name);
         let names = |schema: &'a Value| {

@@ -22,7 +22,7 @@ pub enum CopyError {
 }
 
 /// Copies `len` bytes from one device to the start of another and waits until they are on the medium.
-/// `told` is called with the bytes written so far, and stops the copy with `false`.
+/// `told` is called with the bytes written so far; `false` stops the copy.
 pub fn copy(from: &Path, to: &Path, len: u64, told: &mut dyn FnMut(u64) -> bool) -> Result<(), CopyError> {
     let target = open_direct(to, true).map_err(CopyError::Write)?;
     let (full, chunks) = mpsc::sync_channel::<io::Result<(AlignedBuffer, usize)>>(IN_FLIGHT);

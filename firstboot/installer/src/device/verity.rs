@@ -20,7 +20,7 @@ const HASH: usize = 32;
 /// Hashes in one hash block.
 const PER_BLOCK: u64 = BLOCK / HASH as u64;
 
-/// Why a tree is not what it should be.
+/// Why a verification failed.
 #[derive(Debug, thiserror::Error)]
 pub enum VerityError {
     /// It cannot be read.
@@ -30,7 +30,7 @@ pub enum VerityError {
     #[error("{0}")]
     Format(&'static str),
     /// A block has another hash.
-    #[error("block {block} of the {of} has another hash than the tree says")]
+    #[error("block {block} of the {of} does not have the hash that the tree says")]
     Mismatch {
         /// Number of the block.
         block: u64,
@@ -73,7 +73,7 @@ impl Superblock {
         }
         if field(32, 7)? != b"sha256\0" || number(64, 4)? != BLOCK || number(68, 4)? != BLOCK {
             return Err(VerityError::Format(
-                "the tree is not of SHA-256 over blocks of 4096 bytes",
+                "the tree does not use SHA-256 over blocks of 4096 bytes",
             ));
         }
         let salt_len = usize::try_from(number(80, 2)?).unwrap_or(usize::MAX);
@@ -82,7 +82,7 @@ impl Superblock {
         }
         let data_blocks = number(72, 8)?;
         if data_blocks == 0 || data_blocks > u64::MAX / BLOCK / 2 {
-            return Err(VerityError::Format("the number of data blocks cannot be"));
+            return Err(VerityError::Format("the number of data blocks is impossible"));
         }
         Ok(Self {
             data_blocks,
@@ -132,7 +132,7 @@ impl Superblock {
 }
 
 /// Reads data and tree, past the page cache, and compares every block with the root hash.
-/// `told` is called with the data bytes done so far, and stops the reading with `false`.
+/// `told` is called with the data bytes read so far; `false` stops the reading.
 pub fn verify(
     data: &Path,
     tree: &Path,
@@ -186,7 +186,7 @@ pub fn verify(
             .map(|thread| thread.join().unwrap_or(Err(VerityError::Stopped)))
             .collect()
     });
-    // A wrong block says more than those who stopped because of it.
+    // A wrong block says more than the workers that stopped because of it.
     let mut error = None;
     for result in results {
         match result {

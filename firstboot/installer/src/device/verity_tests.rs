@@ -60,7 +60,7 @@ fn another_root_hash_is_refused() {
     let error = result(&slot(&data(), TREE), &"00".repeat(32)).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "block 0 of the hash tree's level 1 has another hash than the tree says"
+        "block 0 of the hash tree's level 1 does not have the hash that the tree says"
     );
 }
 
@@ -71,7 +71,7 @@ proptest! {
         let mut data = data();
         data[at] ^= 1 << bit;
         let error = result(&slot(&data, TREE), ROOT_HASH).unwrap_err();
-        prop_assert_eq!(error.to_string(), format!("block {} of the data has another hash than the tree says", at / 4096));
+        prop_assert_eq!(error.to_string(), format!("block {} of the data does not have the hash that the tree says", at / 4096));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The disks once more: minutes may have passed since the plan was made.
+//! The check before anything is written: minutes may have passed since the plan was made.
 
 use super::error::ExecuteError;
 use crate::inventory;

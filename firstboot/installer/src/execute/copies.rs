@@ -9,7 +9,7 @@ use crate::device::verity::{self, VerityError};
 use crate::machine::Source;
 use crate::site::Site;
 
-/// Is told the bytes done so far, and stops the work with `false`.
+/// Called with the bytes done so far; `false` stops the work.
 pub type Told<'a> = &'a (dyn Fn(u64) -> bool + Sync);
 
 /// Copies the system from the medium to a slot.

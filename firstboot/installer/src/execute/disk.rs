@@ -1,4 +1,4 @@
-//! The system disk: old signatures off, partitions on by systemd-repart, keys, and the look back at the end.
+//! The system disk: wiping, partitioning by systemd-repart, keys, and the comparison at the end.
 
 use std::path::Path;
 use std::time::Duration;
@@ -43,14 +43,14 @@ impl Parts {
     }
 }
 
-/// Takes partition tables and signatures off a disk, the backup table at its end too.
+/// Erases signatures and partition tables of a disk, the backup table at its end too.
 pub fn wipe(run: &dyn Run, disk: &Disk) -> Result<(), ExecuteError> {
     let device = look(run, disk, &[Column::Name, Column::Path])?;
     // Partitions before the disk that they are on.
     for device in device.with_descendants().into_iter().rev() {
         run.succeed(&wipefs::erase_all(&device.path))?;
     }
-    // It complains about a table that is broken, which is why it is called.
+    // It fails on a damaged table, which is exactly when it is needed.
     let _ = run.succeed(&sgdisk::zap_all(&disk.path));
     forget_partitions(run, disk)?;
     run.succeed(&udevadm::settle())?;
@@ -60,8 +60,8 @@ pub fn wipe(run: &dyn Run, disk: &Disk) -> Result<(), ExecuteError> {
 /// How often the kernel is asked to read the partition table again, half a second apart.
 const REREADS: u32 = 20;
 
-/// Has the kernel read the empty table. It refuses while anybody has a partition open, as udev does for a moment after
-/// every write.
+/// Has the kernel read the empty table. The kernel refuses while a partition is open, and udev opens partitions for a
+/// moment after every write.
 fn forget_partitions(run: &dyn Run, disk: &Disk) -> Result<(), ExecuteError> {
     let mut tries = 0;
     loop {

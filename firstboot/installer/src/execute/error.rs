@@ -1,4 +1,4 @@
-//! Why an installation did not come to its end.
+//! Why an installation failed.
 
 use std::io;
 use std::path::Path;
@@ -8,7 +8,7 @@ use sigmavault_host::run::RunError;
 use crate::inventory::InventoryError;
 use crate::machine::InUse;
 
-/// Why an installation did not come to its end, and what to do about it.
+/// Why an installation failed, and what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum ExecuteError {
     /// The person asked it to stop.
@@ -24,7 +24,7 @@ pub enum ExecuteError {
     },
     /// The thread of the installation ended and did not say how.
     #[error(
-        "the installation ended without a word\n  try: look at `journalctl -b`; the installation can be run again"
+        "the installation ended without a result\n  try: look at `journalctl -b`; the installation can be run again"
     )]
     Silent,
     /// A program failed.
@@ -61,7 +61,7 @@ pub enum ExecuteError {
         /// What differs.
         detail: String,
     },
-    /// The machine cannot be read any more.
+    /// The machine can no longer be read.
     #[error("{0}\n  try: start the installer again and look at the disks")]
     Machine(#[from] InventoryError),
     /// A disk of the plan is gone.
@@ -78,7 +78,7 @@ pub enum ExecuteError {
         /// By what.
         by: InUse,
     },
-    /// Something else is on a disk of the plan.
+    /// A disk of the plan holds something else now.
     #[error("{disk} holds something else now\n  try: start the installer again and look at the disks")]
     OtherContents {
         /// The disk.
@@ -100,7 +100,7 @@ pub enum ExecuteError {
     },
     /// A partition has another size than planned.
     #[error(
-        "partition {label} has {found} bytes, planned were {planned}\n  try: start the installer again and look at the disks"
+        "partition {label} has {found} bytes instead of the planned {planned}\n  try: start the installer again and look at the disks"
     )]
     PartitionSize {
         /// GPT name of the partition.
@@ -110,7 +110,7 @@ pub enum ExecuteError {
         /// Its bytes in the plan.
         planned: u64,
     },
-    /// The root hash of the medium is none.
+    /// The root hash of the medium is invalid.
     #[error(
         "the medium's root hash is not one of SHA-256\n  try: write the medium again with `sigmavault-image flash`"
     )]

@@ -49,8 +49,8 @@ impl Esp {
         })
     }
 
-    /// Puts systemd-boot on it and into the firmware's list. What the firmware refuses is a note: the loader is also
-    /// where every firmware looks by itself.
+    /// Installs systemd-boot and adds it to the firmware's list. A refusal by the firmware is only a note: the loader is
+    /// also at the fallback path, where every firmware looks.
     pub fn install_loader(&self) -> Result<Option<String>, ExecuteError> {
         let install = |variables| {
             self.site
@@ -63,7 +63,7 @@ impl Esp {
                 install(Variables::Keep)?;
                 let error = ExecuteError::from(error);
                 Some(format!(
-                    "the firmware took no boot entry ({error}); if the machine does not start from the disk, choose it in the firmware's boot menu"
+                    "the firmware did not accept a boot entry ({error}); if the machine does not start from the disk, choose it in the firmware's boot menu"
                 ))
             }
         };
@@ -114,7 +114,7 @@ impl Esp {
         self.sync(ENTRIES)
     }
 
-    /// Takes a slot out of the boot menu.
+    /// Removes a slot from the boot menu.
     pub fn remove_entry(&self, slot: Slot) -> Result<(), ExecuteError> {
         for entry in self.entries(slot) {
             self.remove(&entry)?;

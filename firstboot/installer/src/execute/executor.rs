@@ -1,4 +1,4 @@
-//! Whoever carries plans out.
+//! The interface of everything that carries plans out.
 
 use super::error::ExecuteError;
 use crate::plan::InstallPlan;
@@ -6,7 +6,7 @@ use crate::progress::{Event, Outcome, Stop};
 
 /// Carries a plan out: on the machine, or in the demonstration.
 pub trait Execute: Send + Sync {
-    /// Runs every step, telling how far it is.
+    /// Runs every step and reports progress.
     fn execute(
         &self,
         plan: &InstallPlan,

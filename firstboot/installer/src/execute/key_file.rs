@@ -1,4 +1,4 @@
-//! The passphrase in a file, for programs that read it from one.
+//! The passphrase in a file, for programs that read it from there.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Doing what the plan says, on a machine.
+//! Executing a plan on a machine.
 //!
 //! - [`real`]: the stages, one after the other; `work`: each of their actions, and what it leaves open for the next
 //! - `check`: the disks before anything is written; `disk`: wiping, partitions, keys, and the look back at the end

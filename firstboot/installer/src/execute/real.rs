@@ -13,7 +13,7 @@ use crate::plan::InstallPlan;
 use crate::progress::{Event, Outcome, Step, Stop};
 use crate::site::Site;
 
-/// Between two messages about bytes.
+/// Time between two events about bytes.
 const TELL_EVERY: Duration = Duration::from_millis(200);
 
 /// On a machine, by its programs.

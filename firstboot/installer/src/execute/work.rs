@@ -1,4 +1,4 @@
-//! One action after the other, and what they leave open for those that follow.
+//! Executing one action after another, and the mounts and devices that they keep open for later ones.
 
 use std::path::Path;
 
@@ -31,7 +31,7 @@ pub struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    /// Nothing is done yet.
+    /// At the start.
     pub fn new(site: &'a Site) -> Self {
         Self {
             site,
@@ -44,12 +44,12 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// What it leaves to be shown.
+    /// The outcome.
     pub fn outcome(self) -> Outcome {
         self.outcome
     }
 
-    /// The slot that is meant.
+    /// The slot that a reference stands for.
     pub fn slot(&self, slot: SlotRef) -> Result<Slot, ExecuteError> {
         let spare = || self.spare.ok_or(ExecuteError::OutOfOrder("which slot boots"));
         match slot {
@@ -79,7 +79,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Does one thing. `told` hears of the bytes of a long one.
+    /// Executes an action. `told` is called with the bytes done of a long one.
     #[expect(clippy::too_many_lines, reason = "one arm for each action")]
     pub fn perform(&mut self, action: &Action, told: Told<'_>) -> Result<(), ExecuteError> {
         let site = self.site;

@@ -65,7 +65,7 @@ impl Console<'_> {
     pub(super) fn secret(&mut self, question: &str) -> Result<String, PlainError> {
         loop {
             let first = self.hidden(question)?;
-            if self.hidden("Once more")? == first {
+            if self.hidden("Repeat it")? == first {
                 return Ok(first);
             }
             self.say("The two differ.")?;

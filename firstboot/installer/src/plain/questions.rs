@@ -113,7 +113,7 @@ fn mode(draft: &mut Draft, console: &mut Console) -> Result<(), PlainError> {
             None => {
                 let options = [
                     "erase it; everything on it is lost",
-                    "install the system anew and keep settings, users and data",
+                    "reinstall the system and keep settings, users and data",
                 ];
                 let chosen = console.choose("What shall happen to it?", &options.map(str::to_owned), 1)?;
                 draft.answers.system.mode = if chosen == 1 { Mode::KeepData } else { Mode::Erase };

@@ -1,4 +1,4 @@
-//! The whole plan from its parts.
+//! The whole plan, made from its parts.
 
 use super::install::{Confirmation, InstallPlan};
 use super::refusal::Refusal;
@@ -6,13 +6,14 @@ use super::{pool, settings, system};
 use crate::answers::{Answers, Mode};
 use crate::machine::{Firmware, Machine};
 
-/// What the system needs, and what the kernel shows at least of that much memory: firmware and kernel keep a part.
+/// The memory that the system needs, for a person, and the least that the kernel shows of it: firmware and kernel
+/// reserve a part.
 const MEMORY: (&str, u64) = ("2 GiB", 7 << 28);
 
-/// Decides everything, or says everything that stands against it.
+/// Makes the plan, or gives every reason why it cannot be made.
 ///
 /// When data is kept, the state partition stays as it is: language, keyboard, time zone, network and user of the
-/// answers are not looked at, and answers that ask for encryption, a pool or a state size are refused.
+/// answers are ignored, and answers that ask for encryption, a pool or a state size are refused.
 pub fn build(
     machine: &Machine,
     answers: &Answers,

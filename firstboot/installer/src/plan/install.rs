@@ -61,11 +61,11 @@ pub struct PoolPlan {
     pub mountpoint: String,
     /// Its disks; the layout's indices count in them.
     pub disks: Vec<Disk>,
-    /// How they stand together.
+    /// How they are arranged.
     pub layout: Layout,
 }
 
-/// What the installed system is told about its place in the world.
+/// The settings of the installed system.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Settings {
@@ -82,7 +82,7 @@ pub struct Settings {
     pub user: User,
 }
 
-/// How far the person has gone: the summary shows a plan before its confirmation is typed.
+/// Whether the confirmation is checked: the summary shows a plan before it is typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Confirmation {
     /// `system.confirm` must name the disk.

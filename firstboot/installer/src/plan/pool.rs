@@ -8,7 +8,7 @@ use crate::answers::Pool;
 use crate::layout::{self, Layout};
 use crate::machine::{Contents, Disk, Machine};
 
-/// What ZFS takes at least as a disk (`SPA_MINDEVSIZE`).
+/// The smallest disk that ZFS accepts (`SPA_MINDEVSIZE`).
 const DISK_MIN: u64 = 64 << 20;
 
 /// The pool, or `None` with refusals that say why not.
@@ -32,7 +32,7 @@ pub(super) fn plan(
     } else if system.is_some() {
         left_over(&remaining)
     } else {
-        // Which are left over is not known before the system disk is.
+        // Which disks are left is unknown until the system disk is chosen.
         return None;
     };
     for disk in &disks {
@@ -44,7 +44,7 @@ pub(super) fn plan(
     if disks.is_empty() {
         refusals.push(Refusal::answer(
             "pool.disks",
-            "there is no disk for a pool: beside the system disk no other is empty and built in; name the disks, or leave [pool] out",
+            "there is no disk for a pool: apart from the system disk, no disk is empty and built in; name the disks, or leave [pool] out",
         ));
         return None;
     }
@@ -67,7 +67,7 @@ fn lay_out(wanted: &Pool, disks: &[&Disk]) -> Result<Layout, String> {
     }
 }
 
-/// The disks that the selectors name, each once.
+/// The disks that the selectors name, without duplicates.
 fn chosen<'a>(wanted: &Pool, remaining: &[&'a Disk], refusals: &mut Vec<Refusal>) -> Vec<&'a Disk> {
     let mut seen = BTreeSet::new();
     let mut disks = Vec::new();
@@ -75,17 +75,14 @@ fn chosen<'a>(wanted: &Pool, remaining: &[&'a Disk], refusals: &mut Vec<Refusal>
         let key = format!("pool.disks[{index}]");
         match selector.choose(remaining) {
             Ok(disk) if seen.insert(&disk.path) => disks.push(disk),
-            Ok(disk) => refusals.push(Refusal::answer(
-                &key,
-                format!("names {} once more", disk.describe()),
-            )),
+            Ok(disk) => refusals.push(Refusal::answer(&key, format!("names {} again", disk.describe()))),
             Err(error) => refusals.push(Refusal::Disk { what: key, error }),
         }
     }
     disks
 }
 
-/// The disks that are taken when none are named: empty, unused and built in.
+/// The disks used when none are named: empty, unused and built in.
 fn left_over<'a>(remaining: &[&'a Disk]) -> Vec<&'a Disk> {
     remaining
         .iter()
@@ -129,8 +126,8 @@ fn refuse_disk(disk: &Disk, erase: &[String], refusals: &mut Vec<Refusal>) {
     }
 }
 
-/// The rules of `zpool create` (zpool-create(8), `pool_namecheck`), less the space and two names that would only
-/// be mistaken for something else.
+/// The rules of `zpool create` (zpool-create(8), `pool_namecheck`), without the space and without two names that
+/// would be misleading.
 fn name(name: &str) -> Result<(), String> {
     const BEGINNINGS: [&str; 4] = ["mirror", "raidz", "draid", "spare"];
     const NAMES: [&str; 4] = ["log", "cache", "special", "dedup"];
@@ -139,7 +136,7 @@ fn name(name: &str) -> Result<(), String> {
         && letters.all(|letter| letter.is_ascii_alphanumeric() || "_.:-".contains(letter));
     if !good || name.len() > 64 {
         return Err(format!(
-            "'{name}' is no name for a pool: begin with a letter; then letters, digits and _ . : - may follow, 64 in all"
+            "'{name}' is not a name for a pool: begin with a letter, followed by letters, digits and _ . : -, at most 64 in all"
         ));
     }
     let lower = name.to_ascii_lowercase();

@@ -1,4 +1,4 @@
-//! What stands against a plan.
+//! Why a plan cannot be made.
 
 use crate::machine::{Disk, InUse, decimal};
 use crate::select::SelectError;
@@ -62,9 +62,9 @@ pub enum Refusal {
     Unconfirmed {
         /// The disk.
         disk: String,
-        /// What stands there.
+        /// What was given.
         given: String,
-        /// What had to.
+        /// What is expected.
         expected: String,
     },
     /// Data cannot be kept.
@@ -75,7 +75,7 @@ pub enum Refusal {
         /// Why.
         reason: String,
     },
-    /// An answer that cannot be so.
+    /// An invalid answer.
     #[error("{key}: {reason}")]
     Answer {
         /// Key in the answer file, such as `network.hostname`.

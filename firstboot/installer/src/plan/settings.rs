@@ -8,7 +8,7 @@ use crate::answers::{Address, Answers, Keyboard, Network, User};
 use crate::machine::Machine;
 use crate::nearest::hint;
 
-/// Characters of a password.
+/// The least number of characters of a password.
 const PASSWORD_MIN: usize = 8;
 
 /// Users and groups of the installed system; `useradd` makes a group of the same name as the user.
@@ -73,7 +73,7 @@ const SYSTEM_NAMES: [&str; 58] = [
     "live",
 ];
 
-/// Beginnings of names that systemd and Debian give to services.
+/// Prefixes of the user names of systemd's and Debian's services.
 const SYSTEM_BEGINNINGS: [&str; 3] = ["systemd-", "sigmavault-", "gnome-"];
 
 /// Key types that OpenSSH takes in `authorized_keys`.
@@ -87,7 +87,7 @@ const KEY_TYPES: [&str; 7] = [
     "sk-ecdsa-sha2-nistp256@openssh.com",
 ];
 
-/// The settings, when there is a user; what stands against them is added to the refusals.
+/// The settings, if there is a user. Refusals are added to the list.
 pub(super) fn plan(answers: &Answers, machine: &Machine, refusals: &mut Vec<Refusal>) -> Option<Settings> {
     let mut check = |key: &str, result: Result<(), String>| {
         if let Err(reason) = result {
@@ -125,7 +125,7 @@ pub(super) fn plan(answers: &Answers, machine: &Machine, refusals: &mut Vec<Refu
     })
 }
 
-/// Whether a name is among those that the image has; an empty list means that nobody looked.
+/// Whether the image has this name; an empty list means that it is unknown which names it has.
 fn known(what: &str, name: &str, names: &[String], always: &[&str]) -> Result<(), String> {
     if names.is_empty() || always.contains(&name) || names.iter().any(|known| known == name) {
         return Ok(());
@@ -202,7 +202,7 @@ fn hostname(name: &str) -> Result<(), String> {
         && !name.ends_with('-');
     if !good {
         return Err(format!(
-            "'{name}' is no host name: take letters, digits and '-', not at the ends, 63 at most, without a domain"
+            "'{name}' is not a host name: use letters, digits and '-', not at the ends, 63 at most, without a domain"
         ));
     }
     if name.eq_ignore_ascii_case("localhost") {
@@ -297,7 +297,7 @@ fn user_name(name: &str) -> Result<(), String> {
         && name.len() <= 32;
     if !good {
         return Err(format!(
-            "'{name}' is no user name: begin with a small letter; then small letters, digits, _ and - may follow, 32 in all"
+            "'{name}' is not a user name: begin with a lowercase letter, followed by lowercase letters, digits, _ and -, at most 32 in all"
         ));
     }
     if SYSTEM_NAMES.contains(&name) || SYSTEM_BEGINNINGS.iter().any(|word| name.starts_with(word)) {
@@ -327,7 +327,7 @@ fn password_hash(hash: &str) -> Result<(), String> {
     match body.and_then(|body| body.rsplit_once('$')) {
         Some((salt, sum)) if !salt.is_empty() && sum.len() >= 31 && letters(salt) && letters(sum) => Ok(()),
         _ => Err(
-            "is no hash as crypt(5) writes it, which begins with $y$, $gy$, $7$, $2b$, $6$ or $5$; make one with `mkpasswd`"
+            "is not a hash as crypt(5) writes it; one begins with $y$, $gy$, $7$, $2b$, $6$ or $5$; make one with `mkpasswd`"
                 .to_owned(),
         ),
     }
@@ -338,12 +338,12 @@ fn ssh_key(key: &str) -> Result<(), String> {
     let kind = words.next().unwrap_or_default();
     if !KEY_TYPES.contains(&kind) {
         return Err(format!(
-            "begins with no key type that OpenSSH takes ({}): give the one line of the .pub file",
+            "does not begin with a key type that OpenSSH takes ({}): give the one line of the .pub file",
             KEY_TYPES.join(", ")
         ));
     }
     if words.next().is_none() || key.contains(|letter: char| letter.is_control() && letter != '\t') {
-        return Err("is no public key: give the one line of the .pub file, whole".to_owned());
+        return Err("is not a public key: give the whole line of the .pub file".to_owned());
     }
     Ok(())
 }

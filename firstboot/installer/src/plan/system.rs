@@ -1,4 +1,4 @@
-//! The system disk: which, how it is cut up, and the encryption of its state partition.
+//! The system disk: its choice, its partitions, and the encryption of its state partition.
 
 use super::install::{Confirmation, EncryptionPlan, Partition};
 use super::refusal::{Refusal, apart};
@@ -14,12 +14,12 @@ const ESP: u64 = GIB;
 const OVERHEAD: u64 = 4 * MIB;
 /// The smallest state partition.
 const STATE_MIN: u64 = 2 * GIB;
-/// The state partition where nothing else is asked, and the least that is worth to be left free.
+/// The default size of the state partition, and the least space that is left free.
 const STATE_USUAL: u64 = 64 * GIB;
-/// Characters of a passphrase.
+/// The least number of characters of a passphrase.
 const PASSPHRASE_MIN: usize = 8;
 
-/// The system disk, when the selector names one; what stands against it is added to the refusals.
+/// The system disk, if the selector names one. Refusals are added to the list.
 pub(super) fn choose<'a>(
     machine: &'a Machine,
     wanted: &System,
@@ -134,7 +134,7 @@ pub(super) fn keep(disk: &Disk, source: &Source, refusals: &mut Vec<Refusal>) ->
     None
 }
 
-/// Why a system cannot be put in the place of an installed one.
+/// Why an installed system cannot be replaced.
 fn unfit(found: &Installed, source: &Source) -> Option<String> {
     let slot = |name: &str, has: u64, needed: u64| {
         let (has, needed) = apart(has, needed);
@@ -153,7 +153,7 @@ fn unfit(found: &Installed, source: &Source) -> Option<String> {
     }
 }
 
-/// Answers that would silently not be done where data is kept.
+/// Refuses answers that would be ignored silently when data is kept.
 pub(super) fn refuse_what_stays(answers: &Answers, refusals: &mut Vec<Refusal>) {
     for (key, given) in [
         ("encryption", answers.encryption.is_some()),
@@ -182,7 +182,7 @@ pub(super) fn encryption(
             format!("is too short: give at least {PASSPHRASE_MIN} characters"),
         ));
     }
-    // It is typed at boot, and read from a file where a line end would count.
+    // It is typed at boot, and read from a file in which a line end would be part of it.
     if passphrase.contains(char::is_control) {
         refusals.push(Refusal::answer(
             "encryption.passphrase",

@@ -164,7 +164,7 @@ fn says_everything_that_stands_against_it() {
             "this machine has 1024 MiB of memory; the system needs 2 GiB",
             "sda  537 GB  sata  TESTDISK  SYS cannot be used: sda1 is in use as /mnt",
             "the system disk is sda  537 GB  sata  TESTDISK  SYS, but confirm is \"D1\"\n  try: system.confirm = \"SYS\" if that is the right one",
-            "network.hostname: '-x' is no host name: take letters, digits and '-', not at the ends, 63 at most, without a domain",
+            "network.hostname: '-x' is not a host name: use letters, digits and '-', not at the ends, 63 at most, without a domain",
             "user: is missing: the system needs an administrator",
         ]
     );

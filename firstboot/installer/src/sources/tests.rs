@@ -106,8 +106,8 @@ fn arguments() {
         ("/dev/:/x", "names a device that is not below /dev"),
         ("/dev/../x:/x", "names a device that is not below /dev"),
         ("/etc:/shadow", "names a device that is not below /dev"),
-        ("base64:YSA9IDE*", "is cut off or no base64"),
-        ("base64:/w==", "is base64 of something that is no UTF-8 text"),
+        ("base64:YSA9IDE*", "is cut off or not base64"),
+        ("base64:/w==", "is base64 of something that is not UTF-8 text"),
     ] {
         assert_eq!(argument(value), Err(reason.to_owned()), "{value}");
     }
@@ -224,7 +224,7 @@ fn what_was_meant_but_cannot_be_read_is_not_passed_over() {
         .insert("/proc/cmdline", "sigmavault.answers=base64:c2VjcmV0*");
     let text = found(&fake).expect_err("an error");
     assert!(
-        text.starts_with("sigmavault.answers= on the kernel command line is cut off or no base64\n"),
+        text.starts_with("sigmavault.answers= on the kernel command line is cut off or not base64\n"),
         "{text}"
     );
     assert!(!text.contains("c2Vj"), "{text}");

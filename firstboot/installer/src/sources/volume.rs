@@ -15,7 +15,7 @@ use super::door::{Device, Door};
 
 /// Bytes of an answer file at most.
 const LARGEST: u64 = 1 << 20;
-/// `MS_NOSYMFOLLOW` (mount(2)): a link on a strange volume does not lead into this system.
+/// `MS_NOSYMFOLLOW` (mount(2)): a link on a foreign volume does not lead into this system.
 const NO_LINKS: MsFlags = MsFlags::from_bits_retain(256);
 /// File systems of sticks and CDs, with options that keep the kernel from writing even a journal.
 const FILE_SYSTEMS: [(&str, Option<&str>); 5] = [
@@ -107,7 +107,7 @@ impl Mounted {
 
 impl Drop for Mounted {
     fn drop(&mut self) {
-        // Detached: it goes away even if something else looks into it at this moment.
+        // Detached: it goes away even while something else has it open.
         if umount2(&self.point, MntFlags::MNT_DETACH).is_ok() {
             let _ = fs::remove_dir(&self.point);
         }
@@ -125,9 +125,9 @@ fn text(path: &Path) -> io::Result<Option<String>> {
     file.take(LARGEST + 1).read_to_end(&mut bytes)?;
     let invalid = |reason: &str| io::Error::new(io::ErrorKind::InvalidData, reason.to_owned());
     if bytes.len() as u64 > LARGEST {
-        return Err(invalid("is larger than 1 MiB and so no answer file"));
+        return Err(invalid("is larger than 1 MiB, too large for an answer file"));
     }
-    let text = String::from_utf8(bytes).map_err(|_| invalid("is no UTF-8 text"))?;
+    let text = String::from_utf8(bytes).map_err(|_| invalid("is not UTF-8 text"))?;
     Ok(Some(
         text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text),
     ))
@@ -197,10 +197,10 @@ mod tests {
             (&b"a = 1\n"[..], Ok("a = 1\n")),
             (b"\xef\xbb\xbfa = 1", Ok("a = 1")),
             (b"", Ok("")),
-            (b"\xff\xfea", Err("is no UTF-8 text")),
+            (b"\xff\xfea", Err("is not UTF-8 text")),
             (
                 &vec![b'a'; (1 << 20) + 1][..],
-                Err("is larger than 1 MiB and so no answer file"),
+                Err("is larger than 1 MiB, too large for an answer file"),
             ),
         ] {
             fs::write(&path, bytes).expect("written");

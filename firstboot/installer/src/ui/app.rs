@@ -76,12 +76,12 @@ impl App {
         app
     }
 
-    /// Whether an installation came to its end.
+    /// Whether an installation has finished.
     pub fn installed(&self) -> bool {
         self.installed
     }
 
-    /// Whether nothing can be installed here, or the last installation did not come to its end.
+    /// Whether nothing can be installed here, or the last installation did not finish.
     pub fn failed(&self) -> bool {
         matches!(
             self.phase,
@@ -99,7 +99,7 @@ impl App {
         self.now = now;
     }
 
-    /// The machine, read once more; what was typed stays.
+    /// The machine, read again; what was typed stays.
     pub fn look_at(&mut self, machine: Machine) {
         self.draft.machine = machine;
         self.phase = first_phase(&self.draft);
@@ -110,12 +110,12 @@ impl App {
         self.enter();
     }
 
-    /// Something that was asked for could not be done.
+    /// Shows that a request failed.
     pub fn say(&mut self, text: String) {
         self.over = Some(Over::Said(text));
     }
 
-    /// What the installation tells.
+    /// An event of the installation.
     pub fn tell(&mut self, event: Event) {
         if let Phase::Installing(progress) = &mut self.phase {
             progress.tell(event);
@@ -413,7 +413,7 @@ impl App {
 }
 
 const GENERAL: &str = "Tab, Shift-Tab and the arrows move; Enter goes on; Esc goes back, and what was typed stays. \
-    Ctrl-C leaves after a question. Ctrl-L draws the screen anew.";
+    Ctrl-C leaves after a question. Ctrl-L redraws the screen.";
 
 fn first_phase(draft: &Draft) -> Phase {
     Refused::of(draft).map_or(Phase::Asking(Place::Welcome), Phase::Refused)

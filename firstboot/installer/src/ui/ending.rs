@@ -1,4 +1,4 @@
-//! The screens beside the steps: nothing can be installed, the recovery key, done, failed.
+//! The screens that are not steps: nothing can be installed, the recovery key, done, failed.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use crate::progress::Outcome;
 
 type Keys = &'static [(&'static str, &'static str)];
 
-/// Nothing can be installed here, whatever the answers.
+/// Nothing can be installed, whatever the answers.
 #[derive(Debug)]
 pub(crate) struct Refused {
     reasons: Vec<String>,
@@ -30,12 +30,12 @@ pub(crate) struct Refused {
 }
 
 impl Refused {
-    pub(crate) const TITLE: &'static str = "This machine cannot be installed";
+    pub(crate) const TITLE: &'static str = "Cannot install on this machine";
     pub(crate) const KEYS: Keys = &[("Up/Down", "move"), ("Enter", "do it")];
-    pub(crate) const HELP: &'static str = "No answer to any question could change this. Nothing was written. When the \
-        reason is mended while the machine runs, such as a disk that was plugged in, look again.";
+    pub(crate) const HELP: &'static str = "No answer to any question changes this. Nothing was written. When the \
+        cause is gone, for example because a disk was plugged in, look again.";
 
-    /// What stands against any installation; none if nothing does.
+    /// The screen, if something rules out any installation.
     pub(crate) fn of(draft: &Draft) -> Option<Self> {
         let reasons = draft.hopeless();
         (!reasons.is_empty()).then(|| Self {
@@ -112,7 +112,7 @@ impl KeyShown {
         }
     }
 
-    /// The end, once the person has the key.
+    /// The final screen, once the person has the key.
     pub(crate) fn handle(&mut self, key: KeyEvent) -> Option<Done> {
         match key.code {
             KeyCode::Enter if !self.sure => self.sure = true,
@@ -242,8 +242,8 @@ pub(crate) struct Done {
 impl Done {
     pub(crate) const TITLE: &'static str = "Done";
     pub(crate) const KEYS: Keys = &[("Up/Down", "move"), ("Enter", "do it")];
-    pub(crate) const HELP: &'static str = "Pull the medium out when the machine starts again. If it starts the medium \
-        once more, choose the disk in the firmware's boot menu.";
+    pub(crate) const HELP: &'static str = "Pull the medium out when the machine starts again. If it starts from the \
+        medium again, choose the disk in the firmware's boot menu.";
 
     pub(crate) fn new(plan: &InstallPlan, took: Duration, outcome: &Outcome) -> Self {
         let disk = &plan.disk;
@@ -254,7 +254,7 @@ impl Done {
             ),
             disk.describe(),
             format!(
-                "It took {}, and what was written was read back and is right.",
+                "It took {}, and everything written was read back and is correct.",
                 spoken(took)
             ),
             String::new(),
@@ -269,7 +269,7 @@ impl Done {
                 lines.push(format!("By network: ssh {}@{name}.local", settings.user.name));
             }
         } else {
-            lines.push("Settings, users and data are those from before.".to_owned());
+            lines.push("Settings, users and data were kept.".to_owned());
         }
         if let Some(pool) = &plan.pool {
             lines.push(format!("The data pool {} is at {}.", pool.name, pool.mountpoint));
@@ -419,7 +419,7 @@ impl Failed {
         }
         let first = match self.at {
             Some(step) => format!("The installation ended at this step: {step}"),
-            None => "The installation did not come to its end.".to_owned(),
+            None => "The installation did not finish.".to_owned(),
         };
         let mut lines = vec![Line::styled(first, look.alarm()), Line::default()];
         for (index, part) in self.error.split("\n  try: ").enumerate() {

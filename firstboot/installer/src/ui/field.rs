@@ -1,4 +1,4 @@
-//! One thing to fill in: text, a switch, or a choice between a few.
+//! A field: text, a switch, or a choice between a few.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
@@ -13,7 +13,7 @@ use super::text::wrap;
 /// Width of the labels.
 const LABELS: u16 = 22;
 
-/// What a field takes.
+/// The kind of a field.
 #[derive(Debug, Clone)]
 pub(crate) enum Kind {
     /// A line of text.
@@ -35,7 +35,7 @@ pub(crate) struct Choice {
     pub barred: Option<String>,
 }
 
-/// One thing to fill in.
+/// A field.
 #[derive(Debug, Clone)]
 pub(crate) struct Field {
     /// The answer's key, such as `network.hostname`.
@@ -159,7 +159,7 @@ impl Field {
 }
 
 impl Kind {
-    /// Whether the key was for it.
+    /// Handles a key; whether it was used.
     pub(crate) fn handle(&mut self, key: KeyEvent) -> bool {
         match self {
             Self::Switch(_) | Self::Choice { .. } | Self::Cycle { .. }

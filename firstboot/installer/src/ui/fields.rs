@@ -1,4 +1,4 @@
-//! A column of things to fill in.
+//! A column of fields.
 
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::Frame;
@@ -7,18 +7,18 @@ use ratatui::layout::Rect;
 pub(crate) use super::field::{Choice, Field, Kind};
 use super::look::Look;
 
-/// What became of a key.
+/// What happened to a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reply {
-    /// It was for the fields.
+    /// A field used it.
     Used,
-    /// It was Enter on the last of them.
+    /// It was Enter on the last field.
     Complete,
-    /// It was not for them.
+    /// No field used it.
     Unused,
 }
 
-/// A column of things to fill in.
+/// A column of fields.
 #[derive(Debug, Clone)]
 pub(crate) struct Fields {
     fields: Vec<Field>,
@@ -26,7 +26,7 @@ pub(crate) struct Fields {
 }
 
 impl Fields {
-    /// Of these.
+    /// With these fields.
     pub(crate) fn new(fields: Vec<Field>) -> Self {
         Self { fields, focus: 0 }
     }
@@ -98,14 +98,14 @@ impl Fields {
             .collect()
     }
 
-    /// Forgets what was wrong.
+    /// Removes all marks.
     pub(crate) fn clear_problems(&mut self) {
         for field in &mut self.fields {
             field.problem = None;
         }
     }
 
-    /// Says what is wrong with a field; the first one gets the focus.
+    /// Marks a field as wrong; the first one marked gets the focus.
     pub(crate) fn problem(&mut self, key: &str, text: &str) {
         self.change(key, |field| {
             // Reasons read on from their key: "is too short".

@@ -49,7 +49,7 @@ impl Input {
         self.text.iter().collect()
     }
 
-    /// Whether the key was for it.
+    /// Handles a key; whether it was used.
     pub(crate) fn handle(&mut self, key: KeyEvent) -> bool {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         match key.code {

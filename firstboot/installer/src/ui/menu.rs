@@ -1,4 +1,4 @@
-//! A few things that can be done now.
+//! A menu of requests.
 
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::Frame;
@@ -9,7 +9,7 @@ use ratatui::text::Span;
 use super::look::Look;
 use super::request::Request;
 
-/// A few things that can be done now.
+/// A menu of requests.
 #[derive(Debug)]
 pub(crate) struct Menu {
     items: Vec<(&'static str, Request)>,
@@ -17,7 +17,7 @@ pub(crate) struct Menu {
 }
 
 impl Menu {
-    /// Of these; the first is marked.
+    /// With these items; the first is selected.
     pub(crate) fn new(items: Vec<(&'static str, Request)>) -> Self {
         Self { items, at: 0 }
     }
@@ -27,7 +27,7 @@ impl Menu {
         u16::try_from(self.items.len()).unwrap_or(u16::MAX)
     }
 
-    /// Moves the mark, or gives what was asked for by Enter.
+    /// Moves the selection, or returns the request that Enter chose.
     pub(crate) fn handle(&mut self, key: KeyEvent) -> Option<Request> {
         let last = self.items.len().saturating_sub(1);
         match key.code {

@@ -16,7 +16,7 @@ pub(crate) struct Picker {
 }
 
 impl Picker {
-    /// Of these, with one selected.
+    /// With these items, one of them selected.
     pub(crate) fn new(items: Vec<String>, selected: usize) -> Self {
         Self {
             selected: selected.min(items.len().saturating_sub(1)),
@@ -62,7 +62,7 @@ impl Picker {
         found.into_iter().map(|(_, index)| index).collect()
     }
 
-    /// Whether the key was for it.
+    /// Handles a key; whether it was used.
     pub(crate) fn handle(&mut self, key: KeyEvent) -> bool {
         const PAGE: usize = 10;
         let matching = self.matching();
@@ -89,7 +89,7 @@ impl Picker {
                 self.search.push(character);
                 match self.matching().first() {
                     Some(first) => self.selected = *first,
-                    // A letter that leaves nothing is a slip.
+                    // A letter that matches nothing is a typing error.
                     None => drop(self.search.pop()),
                 }
                 return true;

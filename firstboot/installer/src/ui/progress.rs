@@ -84,7 +84,7 @@ impl Progress {
         self.log.clone()
     }
 
-    /// It was asked to stop.
+    /// A stop was requested.
     pub(crate) fn stopping(&mut self) {
         self.stopping = true;
     }
@@ -101,7 +101,7 @@ impl Progress {
             .map(|(_, state)| state)
     }
 
-    /// Takes in what the installation tells.
+    /// Records an event of the installation.
     pub(crate) fn tell(&mut self, event: Event) {
         if let Some(line) = show::event(&event) {
             self.log.push(line);

@@ -1,9 +1,9 @@
-//! What the screens ask of their surroundings.
+//! Requests of the screens to their surroundings.
 
 use crate::answers::{Action, Keyboard};
 use crate::plan::InstallPlan;
 
-/// What the surroundings are asked to do.
+/// A request to the surroundings.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Request {
     /// Ends the installer.
@@ -14,12 +14,12 @@ pub enum Request {
     Install(Box<InstallPlan>),
     /// Stops it at the next safe point.
     Stop,
-    /// Reads the machine once more and gives it to [`App::look_at`](super::App::look_at).
+    /// Reads the machine again and gives it to [`App::look_at`](super::App::look_at).
     Look,
-    /// Ends the installer, and then this.
+    /// Ends the installer, then performs this action.
     Finish(Action),
     /// Runs a shell, and comes back.
     Shell,
-    /// Draws everything anew, over what others have written on the terminal.
+    /// Redraws everything, over what others have written on the terminal.
     Redraw,
 }

@@ -12,18 +12,18 @@ use crate::answers::Keyboard;
 use crate::draft::Draft;
 use crate::plan::{InstallPlan, Refusal};
 
-/// What a screen made of a key.
+/// What a screen did with a key.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Turn {
     /// Used it and stays.
     Stay,
-    /// Is filled in: on to the next.
+    /// Is complete: on to the next screen.
     Next,
-    /// Has no use for it.
+    /// Did not use it.
     Unused,
-    /// Keys of this keyboard are wanted from now on.
+    /// Used it; the keyboard layout changes.
     Keyboard(Keyboard),
-    /// The same, and on to the next.
+    /// Is complete, and the keyboard layout changes.
     KeyboardNext(Keyboard),
     /// The summary was confirmed.
     Install(Box<InstallPlan>),
@@ -31,11 +31,11 @@ pub(crate) enum Turn {
 
 /// One screen.
 pub(crate) trait Screen: fmt::Debug + Send {
-    /// What stands above it.
+    /// Its title.
     fn title(&self) -> &'static str;
     /// Its keys, for the last line: key and meaning.
     fn keys(&self) -> Vec<(&'static str, &'static str)>;
-    /// What F1 shows.
+    /// Its help, shown by F1.
     fn help(&self) -> &'static str;
     /// Called when it comes up, from either side.
     fn enter(&mut self, draft: &mut Draft) {
@@ -47,7 +47,7 @@ pub(crate) trait Screen: fmt::Debug + Send {
     fn draw(&self, frame: &mut Frame, area: Rect, draft: &Draft, look: Look);
 }
 
-/// Puts what stands against these fields beside them; whether there is nothing.
+/// Shows refusals beside their fields; whether there are none.
 pub(crate) fn check(fields: &mut Fields, draft: &Draft) -> bool {
     for refusal in draft.refusals() {
         if let Refusal::Answer { key, reason } = refusal

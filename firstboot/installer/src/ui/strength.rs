@@ -1,6 +1,6 @@
 //! How hard a passphrase is to guess: a hint, not a verdict.
 
-/// What attackers try first.
+/// Words that attackers try first.
 const COMMON: [&str; 12] = [
     "password",
     "passwort",
@@ -16,7 +16,7 @@ const COMMON: [&str; 12] = [
     "abc123",
 ];
 
-/// How hard to guess.
+/// How hard a passphrase is to guess.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Strength {
     Weak,

@@ -1,4 +1,4 @@
-//! Joins an [`App`] with a terminal, and with the installation that runs beside it.
+//! Connects an [`App`] with a terminal and with a running installation.
 
 use std::fmt;
 use std::io::{self, Write as _};
@@ -22,17 +22,17 @@ use crate::execute::Execute;
 use crate::installation::{Installation, Message};
 use crate::machine::Machine;
 
-/// What the screens need of the world around them.
+/// What the screens need from their surroundings.
 pub struct Surroundings<'a> {
     /// Carries plans out.
     pub execute: Arc<dyn Execute>,
-    /// Reads the machine once more, or says why it cannot be read.
+    /// Reads the machine again, or says why it cannot be read.
     pub machine: &'a dyn Fn() -> Result<Machine, String>,
     /// Sets the console's keys.
     pub keyboard: &'a dyn Fn(&Keyboard),
     /// Runs a shell on the terminal until it is left.
     pub shell: &'a dyn Fn(),
-    /// Hears everything that an installation tells.
+    /// Receives every line of an installation's log.
     pub log: &'a dyn Fn(&str),
 }
 
@@ -42,7 +42,7 @@ impl fmt::Debug for Surroundings<'_> {
     }
 }
 
-/// How it was left.
+/// How the person left the installer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Left {
     /// Whether a system was installed.
@@ -128,7 +128,7 @@ fn turn(
     }
 }
 
-/// Gives everything that was told to the screens; whether it was the last.
+/// Passes all messages on to the screens; whether the last was among them.
 fn take_in(app: &mut App, installation: &Installation, surroundings: &Surroundings) -> bool {
     while let Some(message) = installation.next(Duration::ZERO) {
         match message {
@@ -181,7 +181,7 @@ fn shell(terminal: &mut DefaultTerminal, surroundings: &Surroundings) -> io::Res
 fn show_cursor_on_panic() {
     let before = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
-        // There is nothing left to do about a terminal that is gone.
+        // Nothing can be done about a terminal that is gone.
         drop(execute!(io::stdout(), cursor::Show));
         before(info);
     }));

@@ -44,7 +44,7 @@ pub fn set_password_hash(root: &Path, user: &str, hash: &str) -> Invocation {
         .secret_input(format!("{user}:{hash}\n"))
 }
 
-/// Gives a path, as it is below the root, and everything in it to a user and the group of the same name.
+/// Makes a user and the group of the same name the owners of a path below the root and of everything in it.
 pub fn give(root: &Path, user: &str, path: &str) -> Invocation {
     below(root).args(["chown", "--recursive", &format!("{user}:{user}"), path])
 }

@@ -1,5 +1,5 @@
-//! Running other programs. Each module names one tool: it builds the invocations that this product uses and parses what
-//! the tool prints, both without running anything. [`run`] holds the one runner, with a recorder and a replayer.
+//! Running other programs. Each module is one tool: it builds the invocations that this product uses and parses the
+//! tool's output, both without running anything. [`run`] holds the runner, with a recorder and a replayer.
 //!
 //! - disks: [`lsblk`], [`blkid`], [`blockdev`], [`sgdisk`], [`systemd_repart`], [`wipefs`], [`udevadm`], [`mount`]
 //! - encryption: [`cryptsetup`], [`systemd_cryptenroll`]

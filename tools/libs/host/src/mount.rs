@@ -14,17 +14,17 @@ pub fn device(kind: &str, options: Option<&str>, device: &str, on: &Path) -> Inv
     invocation.arg(device).arg(on)
 }
 
-/// Shows a folder at a second place.
+/// Mounts a folder at a second place.
 pub fn bind(folder: &Path, on: &Path) -> Invocation {
     Invocation::new("mount").arg("--bind").arg(folder).arg(on)
 }
 
-/// Unmounts; what was written is on the device then.
+/// Unmounts; everything written is on the device afterwards.
 pub fn unmount(point: &Path) -> Invocation {
     Invocation::new("umount").arg(point)
 }
 
-/// Takes a file system out of the tree now, and unmounts it once nobody uses it.
+/// Detaches a file system now, and unmounts it once it is no longer in use.
 pub fn unmount_lazily(point: &Path) -> Invocation {
     Invocation::new("umount").arg("--lazy").arg(point)
 }

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use crate::run::Invocation;
 
-/// Lays a disk out by the definitions of a folder; its old partition table goes. Partitions whose definition asks for
-/// encryption take the passphrase of the key file.
+/// Partitions a disk by the definitions in a folder, replacing its partition table. Partitions whose definition asks for
+/// encryption get the passphrase in the key file.
 pub fn replace_table(disk: &str, definitions: &Path, key_file: Option<&Path>) -> Invocation {
     Invocation::new("systemd-repart")
         .args(["--empty=force", "--dry-run=no", "--discard=no", "--json=off"])

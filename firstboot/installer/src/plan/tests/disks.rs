@@ -244,7 +244,7 @@ fn a_pool_that_cannot_be() {
     for (wanted, start) in [
         (
             pool(&["D1", "D1"]),
-            "pool.disks[1]: names sdb  4.29 TB  sata  TESTDISK  D1 once more",
+            "pool.disks[1]: names sdb  4.29 TB  sata  TESTDISK  D1 again",
         ),
         (
             pool(&["SYS"]),

@@ -32,10 +32,10 @@ impl EncryptionScreen {
                 Field::choice(
                     WHETHER,
                     "Encryption",
-                    &["None: who has the disk can read it", "With a passphrase"],
+                    &["None: anyone with the disk can read it", "With a passphrase"],
                 ),
                 Field::secret(PASSPHRASE, "Passphrase"),
-                Field::secret(AGAIN, "Once more"),
+                Field::secret(AGAIN, "Repeat"),
                 Field::switch(RECOVERY, "Recovery key", true)
                     .hint("A second, random key, shown once at the end."),
                 Field::switch(TPM, "Open by TPM 2.0", false).hint(
@@ -92,7 +92,7 @@ impl Screen for EncryptionScreen {
     }
 
     fn help(&self) -> &'static str {
-        "Encrypted is the partition with settings, users, /home and /var (LUKS2). The system itself is the same on \
+        "The partition with settings, users, /home and /var is encrypted (LUKS2). The system itself is the same on \
          every machine, is not secret, and is protected against changes by its root hash. The passphrase is asked at \
          every start unless the TPM opens the partition. Without passphrase and recovery key nobody can open it. \
          Data pools are not encrypted by this; datasets can be encrypted later."

@@ -110,7 +110,7 @@ impl Screen for KeyboardScreen {
     }
 
     fn help(&self) -> &'static str {
-        "The layout holds for this console from the moment on when Tab or Enter is pressed, and for the installed \
+        "The layout applies to this console as soon as Tab or Enter is pressed, and to the installed \
          system, where the passphrase is typed at boot. By ssh and on a serial line the keyboard of the other side \
          counts. Tab leads from the layouts to the variants and to the line for trying keys."
     }

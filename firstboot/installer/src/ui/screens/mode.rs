@@ -43,7 +43,7 @@ impl Screen for ModeScreen {
 
     fn help(&self) -> &'static str {
         "Erasing makes a new partition table; everything on the disk is lost. Keeping data is possible on a disk with \
-         a complete SigmaVault system: both system slots are written anew, and the partition with settings, users, \
+         a complete SigmaVault system: both system slots are rewritten, and the partition with settings, users, \
          /home and /var stays as it is. Disks of data pools are not touched by it."
     }
 
@@ -60,7 +60,7 @@ impl Screen for ModeScreen {
             let barred = draft.against(&disk, Mode::KeepData).map(|bar| bar.to_string());
             keeps = barred.is_none();
             options.push(Choice {
-                text: "Install the system anew and keep settings, users and data.".to_owned(),
+                text: "Reinstall the system and keep settings, users and data.".to_owned(),
                 barred,
             });
         }

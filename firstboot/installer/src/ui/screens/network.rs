@@ -37,7 +37,7 @@ impl NetworkScreen {
                     .hint("Left and Right change it."),
                 Field::text(ADDRESS, "Address/prefix", "").hint("Such as 192.0.2.10/24."),
                 Field::text(GATEWAY, "Router", "").hint("May be empty."),
-                Field::text(DNS, "Name servers", "").hint("With spaces between them; may be empty."),
+                Field::text(DNS, "Name servers", "").hint("Separated by spaces; may be empty."),
             ]),
         };
         screen.adapt();
@@ -118,7 +118,7 @@ impl Screen for NetworkScreen {
     }
 
     fn help(&self) -> &'static str {
-        "With addresses from the network every interface is tried; most routers give one by DHCP. A fixed address \
+        "With an address from the network, every interface is tried; most routers assign one by DHCP. A fixed address \
          belongs to one interface; it is written with its prefix length, where /24 stands for 255.255.255.0. All of \
          it can be changed later."
     }

@@ -1,4 +1,4 @@
-//! Data pool: whether, of which disks, and how they stand together.
+//! Data pool: whether, of which disks, and how they are arranged.
 
 use std::collections::BTreeSet;
 

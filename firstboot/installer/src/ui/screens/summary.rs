@@ -4,13 +4,13 @@ use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-use ratatui::text::{Line, Span};
+use ratatui::text::{self, Span};
 use ratatui::widgets::Paragraph;
 
 use crate::answers::Mode;
 use crate::draft::{Draft, sentence};
 use crate::plan::{Confirmation, InstallPlan, Refusal};
-use crate::show;
+use crate::show::{self, Line, Tone};
 use crate::ui::input::Input;
 use crate::ui::look::Look;
 use crate::ui::screen::{Screen, Turn};
@@ -25,7 +25,7 @@ const PAGE: usize = 14;
 #[derive(Debug, Default)]
 pub(crate) struct Summary {
     plan: Option<InstallPlan>,
-    lines: Vec<String>,
+    lines: Vec<Line>,
     first: usize,
     typed: Input,
     problem: Option<String>,
@@ -64,11 +64,15 @@ impl Screen for Summary {
                 self.plan = Some(plan);
             }
             Err(refusals) => {
-                self.lines = refusals.iter().map(words).collect();
+                let heading = |refusal| Line {
+                    tone: Tone::Heading,
+                    text: words(refusal),
+                };
+                self.lines = refusals.iter().map(heading).collect();
                 self.plan = None;
             }
         }
-        self.lines = self.lines.iter().flat_map(|line| indented(line)).collect();
+        self.lines = self.lines.iter().flat_map(indented).collect();
     }
 
     fn handle(&mut self, key: KeyEvent, draft: &mut Draft) -> Turn {
@@ -90,17 +94,17 @@ impl Screen for Summary {
         let title = if self.plan.is_some() {
             "This will be done:"
         } else {
-            "It cannot be done like this:"
+            "This cannot be done:"
         };
         frame.render_widget(Span::raw(title), Rect { height: 1, ..area });
         let shown = usize::from(height);
         let first = self.first.min(self.lines.len().saturating_sub(shown));
-        let lines: Vec<Line> = self
+        let lines: Vec<text::Line> = self
             .lines
             .iter()
             .skip(first)
             .take(shown)
-            .map(|line| Line::styled(line.clone(), style(line, look)))
+            .map(|line| text::Line::styled(line.text.clone(), style(line.tone, look)))
             .collect();
         frame.render_widget(
             Paragraph::new(lines),
@@ -157,10 +161,10 @@ impl Summary {
     fn draw_confirmation(&self, frame: &mut Frame, area: Rect, plan: &InstallPlan, look: Look) {
         let what = match plan.mode {
             Mode::Erase => format!("To ERASE {} and install, type", plan.disk.name),
-            Mode::KeepData => format!("To write the system on {} anew, type", plan.disk.name),
+            Mode::KeepData => format!("To rewrite the system on {}, type", plan.disk.name),
         };
         frame.render_widget(
-            Line::from(vec![
+            text::Line::from(vec![
                 Span::raw(format!("{what} ")),
                 Span::styled(plan.disk.confirmation().to_owned(), look.chosen()),
                 Span::raw(" and press Enter:"),
@@ -171,7 +175,7 @@ impl Summary {
             .draw(frame, Rect::new(area.x, area.y + 1, area.width.min(50), 1), true);
         if let Some(problem) = &self.problem {
             frame.render_widget(
-                Line::styled(format!("! {problem}"), look.alarm()),
+                text::Line::styled(format!("! {problem}"), look.alarm()),
                 Rect::new(area.x, area.y + 2, area.width, 1),
             );
         }
@@ -179,26 +183,38 @@ impl Summary {
 }
 
 /// Breaks a line, with its indentation on every part.
-fn indented(line: &str) -> Vec<String> {
-    let indent = line.len() - line.trim_start().len();
-    if columns(line) <= WIDTH {
-        return vec![line.to_owned()];
+fn indented(line: &Line) -> Vec<Line> {
+    let text = &line.text;
+    let indent = text.len() - text.trim_start().len();
+    if columns(text) <= WIDTH {
+        return vec![line.clone()];
     }
-    let parts = wrap(line.trim_start(), WIDTH.saturating_sub(indent + 2));
+    let parts = wrap(text.trim_start(), WIDTH.saturating_sub(indent + 2));
     parts
         .into_iter()
         .enumerate()
-        .map(|(index, part)| format!("{}{part}", " ".repeat(indent + if index > 0 { 2 } else { 0 })))
+        .map(|(index, part)| match index {
+            0 => Line {
+                tone: line.tone,
+                text: format!("{}{part}", " ".repeat(indent)),
+            },
+            _ => Line {
+                tone: if line.tone == Tone::Heading {
+                    Tone::Plain
+                } else {
+                    line.tone
+                },
+                text: format!("{}{part}", " ".repeat(indent + 2)),
+            },
+        })
         .collect()
 }
 
-fn style(line: &str, look: Look) -> Style {
-    if line.ends_with("ERASED") || line.contains("; LOST: ") {
-        look.alarm()
-    } else if !line.starts_with(' ') {
-        look.title()
-    } else {
-        Style::new()
+fn style(tone: Tone, look: Look) -> Style {
+    match tone {
+        Tone::Heading => look.title(),
+        Tone::Plain => Style::new(),
+        Tone::Loss => look.alarm(),
     }
 }
 

@@ -28,10 +28,10 @@ impl UserScreen {
     pub(crate) fn new() -> Self {
         Self {
             fields: Fields::new(vec![
-                Field::text(NAME, "User name", "").hint("For the login: small letters and digits."),
+                Field::text(NAME, "User name", "").hint("For logging in: lowercase letters and digits."),
                 Field::text(FULL_NAME, "Name in full", "").hint("May be empty."),
                 Field::secret(PASSWORD, "Password"),
-                Field::secret(AGAIN, "Once more"),
+                Field::secret(AGAIN, "Repeat"),
                 Field::switch(SSH, "Log in by SSH", false).hint("Can be switched on later."),
             ]),
         }
@@ -68,7 +68,7 @@ impl Screen for UserScreen {
     }
 
     fn help(&self) -> &'static str {
-        "This user may do everything, after typing the password. There is no password for root. With SSH off the \
+        "This user can do everything after typing the password. There is no password for root. With SSH off the \
          machine takes logins at its own keyboard and screen only."
     }
 

@@ -82,7 +82,7 @@ fn describe(locale: &str) -> String {
     let name = match LANGUAGES.iter().find(|(code, _)| *code == language) {
         Some((_, name)) if country.is_empty() => (*name).to_owned(),
         Some((_, name)) => format!("{name} ({country})"),
-        None if matches!(language, "C" | "POSIX") => "English, formats of no country".to_owned(),
+        None if matches!(language, "C" | "POSIX") => "English, neutral formats".to_owned(),
         None => tag.to_owned(),
     };
     format!("{name:32} {locale}")
@@ -135,7 +135,7 @@ mod tests {
         for (locale, name) in [
             ("de_DE.UTF-8", "German (DE)"),
             ("eo.UTF-8", "Esperanto"),
-            ("C.UTF-8", "English, formats of no country"),
+            ("C.UTF-8", "English, neutral formats"),
             ("tlh_AQ.UTF-8", "tlh_AQ"),
         ] {
             assert_eq!(describe(locale).split("  ").next(), Some(name));

@@ -1,4 +1,4 @@
-//! Why a program gave no result.
+//! Errors of running a program.
 
 use std::fmt;
 use std::io;
@@ -7,8 +7,8 @@ use std::process::ExitStatus;
 use super::invocation::Invocation;
 use super::output::Output;
 
-/// A program that did not run to a good end. `Display` says so in one sentence; what to do about it depends on who ran
-/// it and why, and is said there.
+/// A program that failed or did not start. `Display` says so in one sentence. What to do next depends on why it was run,
+/// so callers add it.
 #[derive(Debug)]
 pub enum RunError {
     /// The program could not be started, or its output could not be read.

@@ -1,4 +1,4 @@
-//! What is run.
+//! A program to be run, with its arguments, environment and input.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;

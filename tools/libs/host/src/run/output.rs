@@ -1,4 +1,4 @@
-//! What came back.
+//! The result of a program.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -15,7 +15,7 @@ pub struct Output {
 }
 
 impl Output {
-    /// A program that ended well and printed this on its standard output.
+    /// A program that ended with exit code 0 and printed this on its standard output.
     pub fn success(stdout: impl Into<Vec<u8>>) -> Self {
         Self {
             status: ExitStatus::from_raw(0),
@@ -34,7 +34,7 @@ impl Output {
         }
     }
 
-    /// Standard output as text; bytes that are no UTF-8 are replaced.
+    /// Standard output as text; bytes that are not UTF-8 are replaced.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.stdout).into_owned()
     }

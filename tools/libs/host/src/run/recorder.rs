@@ -1,4 +1,4 @@
-//! Keeping what is run.
+//! Recording a transcript.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,7 +8,7 @@ use super::output::Output;
 use super::runner::Run;
 use super::transcript::{Call, Entry, Transcript};
 
-/// Runs programs by another runner and keeps what was run and what came back. Clones keep one transcript.
+/// Runs programs by another runner and records calls and answers. Clones share one transcript.
 #[derive(Debug, Clone, Default)]
 pub struct Recorder<R> {
     runner: R,
@@ -29,7 +29,7 @@ impl<R> Recorder<R> {
         self.add(text.lines().map(|line| Entry::Note(line.to_owned())));
     }
 
-    /// What was run and noted until now.
+    /// The transcript so far.
     pub fn transcript(&self) -> Transcript {
         self.transcript
             .lock()

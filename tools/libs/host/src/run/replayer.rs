@@ -26,7 +26,7 @@ impl Replayer {
         }
     }
 
-    /// The calls that were not asked for yet.
+    /// The calls that were not made yet.
     pub fn left(&self) -> &[Call] {
         let answered = *self.answered.lock().unwrap_or_else(PoisonError::into_inner);
         self.calls.get(answered..).unwrap_or_default()

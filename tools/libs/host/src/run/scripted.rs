@@ -1,4 +1,4 @@
-//! Programs that do not exist.
+//! Answering by a function.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! What was run, in order, as text that people and [`Replayer`](super::Replayer) read.
+//! Programs that were run, in order, as text that people and [`Replayer`](super::Replayer) read.
 //!
 //! Each line begins with a mark and a space:
 //!
