@@ -57,7 +57,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The installer printed a report that cannot be read.
-    #[error("the installer's report is not as agreed: {report}\n{last}")]
+    #[error("the installer's report cannot be read: {report}\n{last}")]
     BadReport {
         /// The report.
         report: BadReport,
@@ -65,8 +65,18 @@ pub enum Error {
         last: LastSeen,
     },
     /// The installer reported something else than "installed".
-    #[error("the installation ended as {0}")]
+    #[error("the installation did not succeed: {0}")]
     NotInstalled(Report),
+    /// The system under test printed something that is not the JSON of its command.
+    #[error("the JSON of `{command}` cannot be read: {source}; it is {text:?}")]
+    NotJson {
+        /// The command.
+        command: &'static str,
+        /// What it printed.
+        text: String,
+        /// Why it cannot be read.
+        source: serde_json::Error,
+    },
     /// Answers cannot be written as TOML.
     #[error("cannot write the answers: {0}")]
     Answers(#[from] toml::ser::Error),

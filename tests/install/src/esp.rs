@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 
+use sigmavault_types::slots::Slot;
 use sigmavault_vm::{Image, Share, ToolsTree};
 
 use crate::disk::Extent;
@@ -35,9 +36,9 @@ pub enum Counter {
     TriesLeft(u32),
 }
 
-/// The counter of the slot of this letter.
-pub fn counter(entries: &[String], slot: char) -> Option<Counter> {
-    let stem = format!("sigmavault-{slot}");
+/// The counter of a slot.
+pub fn counter(entries: &[String], slot: Slot) -> Option<Counter> {
+    let stem = format!("sigmavault-{}", slot.name());
     entries.iter().find_map(|entry| {
         let rest = entry.strip_prefix(&stem)?.strip_suffix(".conf")?;
         if rest.is_empty() {
@@ -58,11 +59,14 @@ mod tests {
         let listing = "::/loader/entries/sigmavault-b+3.conf\r\n::/loader/entries/sigmavault-a+1-2.conf\n\n";
         let entries = parse(listing);
         assert_eq!(entries, ["sigmavault-a+1-2.conf", "sigmavault-b+3.conf"]);
-        assert_eq!(counter(&entries, 'a'), Some(Counter::TriesLeft(1)));
-        assert_eq!(counter(&entries, 'b'), Some(Counter::TriesLeft(3)));
-        assert_eq!(counter(&entries, 'c'), None);
-        assert_eq!(counter(&["sigmavault-a.conf".into()], 'a'), Some(Counter::Good));
-        assert_eq!(counter(&["sigmavault-a+x.conf".into()], 'a'), None);
+        assert_eq!(counter(&entries, Slot::A), Some(Counter::TriesLeft(1)));
+        assert_eq!(counter(&entries, Slot::B), Some(Counter::TriesLeft(3)));
+        assert_eq!(counter(&entries[..1], Slot::B), None);
+        assert_eq!(
+            counter(&["sigmavault-a.conf".into()], Slot::A),
+            Some(Counter::Good)
+        );
+        assert_eq!(counter(&["sigmavault-a+x.conf".into()], Slot::A), None);
     }
 
     proptest! {
@@ -70,12 +74,12 @@ mod tests {
         fn counters_are_read_back(left: u32, done: Option<u32>) {
             let done = done.map_or_else(String::new, |done| format!("-{done}"));
             let entry = format!("sigmavault-b+{left}{done}.conf");
-            prop_assert_eq!(counter(&[entry], 'b'), Some(Counter::TriesLeft(left)));
+            prop_assert_eq!(counter(&[entry], Slot::B), Some(Counter::TriesLeft(left)));
         }
 
         #[test]
         fn any_listing_is_read(text in "(.|\n){0,120}") {
-            let _ = counter(&parse(&text), 'a');
+            let _ = counter(&parse(&text), Slot::A);
         }
     }
 }

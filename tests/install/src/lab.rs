@@ -50,7 +50,7 @@ impl Lab {
         interrupted: Arc<AtomicBool>,
     ) -> Result<Self, Error> {
         let image = TestImage::open(&options.iso(tree))?;
-        if image.manifest.desktop != "none" {
+        if image.has_desktop() {
             return Err(Error::Desktop {
                 path: image.iso,
                 profile: image.manifest.profile,
@@ -77,11 +77,11 @@ impl Lab {
         if let [only] = candidates[..] {
             return Ok(only);
         }
-        eprintln!("== does the ISO boot under KVM");
+        eprintln!("== trying KVM with this ISO");
         let Some(why) = self.kvm_fault()? else {
             return Ok(Accelerator::Kvm);
         };
-        eprintln!("  KVM is there, but {why}: emulating");
+        eprintln!("  KVM does not work, because {why}: emulating");
         verdict.remember_unusable();
         Ok(Accelerator::Tcg)
     }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
+use sigmavault_types::slots::{Slot, Slots};
 use sigmavault_vm::Boot;
 
 use crate::answers::{HOSTNAME, PASSWORD, USER};
@@ -28,7 +30,7 @@ pub fn healthy(bench: &mut Bench<'_>, boot: &mut Boot<'_>) -> Result<(), Error> 
 }
 
 /// The root is the verity device of the image, from the partitions of this slot.
-pub fn verified_root(bench: &mut Bench<'_>, boot: &mut Boot<'_>, slot: char) -> Result<(), Error> {
+pub fn verified_root(bench: &mut Bench<'_>, boot: &mut Boot<'_>, slot: Slot) -> Result<(), Error> {
     let hash =
         boot.run("grep -o 'roothash=[0-9a-f]*' /proc/cmdline; grep -c sigmavault.live /proc/cmdline")?;
     let expected = format!("roothash={}\n0", bench.lab.manifest.root_hash);
@@ -41,6 +43,7 @@ pub fn verified_root(bench: &mut Bench<'_>, boot: &mut Boot<'_>, slot: char) -> 
             for slave in $dm/slaves/*; do sed -n 's/^PARTNAME=//p' $slave/uevent; done | sort
         done; findmnt -nro FSTYPE /",
     )?;
+    let slot = slot.name();
     let expected = format!("root read-only=1\nroot-{slot}\nroot-{slot}-verity\nerofs");
     bench.same("root", root.text(), expected);
     let write = boot.run("touch /usr/written 2>&1 && echo written")?;
@@ -102,12 +105,20 @@ pub fn quiet(bench: &mut Bench<'_>, boot: &mut Boot<'_>) -> Result<(), Error> {
 }
 
 /// This slot runs, by `sigmavault slots`; returns all that it says, such as why the other slot was given up.
-pub fn slot(bench: &mut Bench<'_>, boot: &mut Boot<'_>, expected: &str) -> Result<serde_json::Value, Error> {
-    let said = boot.run("sigmavault slots --json")?;
-    let slots: serde_json::Value = serde_json::from_str(&said.output).unwrap_or_default();
-    let running = slots["running"].as_str().unwrap_or(&said.output).to_owned();
-    bench.same("running slot", running, expected);
+pub fn slot(bench: &mut Bench<'_>, boot: &mut Boot<'_>, expected: Slot) -> Result<Slots, Error> {
+    let slots: Slots = json(boot, "sigmavault slots --json")?;
+    bench.equal("running slot", &slots.running, &Some(expected));
     Ok(slots)
+}
+
+/// What a command in the guest prints as JSON.
+pub fn json<T: DeserializeOwned>(boot: &mut Boot<'_>, command: &'static str) -> Result<T, Error> {
+    let text = boot.run(command)?.output;
+    serde_json::from_str(&text).map_err(|source| Error::NotJson {
+        command,
+        text,
+        source,
+    })
 }
 
 /// The administrator logs in on the serial console.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use sigmavault_types::slots::Slot;
 use sigmavault_vm::Boot;
 
 use crate::bench::Bench;
@@ -53,28 +54,26 @@ fn falls_back(bench: &mut Bench<'_>, mut boot: Boot<'_>) -> Result<(), Error> {
     let state = boot.wait_for_target(crate::bench::TARGET_LIMIT)?;
     let (took, resets) = (boot.elapsed().as_secs(), boot.session().resets());
     bench.note(format!("slot B {state} {took} s after power on"));
-    bench.same("starts of slot A", resets.to_string(), "3");
+    bench.equal("starts of slot A", &resets, &3);
     checks::healthy(bench, &mut boot)?;
-    let slots = checks::slot(bench, &mut boot, "b")?;
-    let reason = slots["fell_back"]["reason"].as_str().unwrap_or_default();
+    let slots = checks::slot(bench, &mut boot, Slot::B)?;
+    let reason = slots.fell_back.map(|left| left.reason).unwrap_or_default();
     bench.check(
         "reason in `sigmavault slots`",
         !reason.is_empty(),
-        reason,
+        reason.as_str(),
         "why slot A did not start",
     );
-    let kept = slots["failures"].as_array().map_or(0, Vec::len);
-    bench.same("failures kept", kept.to_string(), "3");
-    let status = boot.run("sigmavault status --json")?;
-    let status: Value = serde_json::from_str(&status.output).unwrap_or_default();
-    let shown = !reason.is_empty() && holds(&status, reason);
+    bench.equal("failures kept", &slots.failures.len(), &3);
+    let status: Value = checks::json(&mut boot, "sigmavault status --json")?;
+    let shown = !reason.is_empty() && holds(&status, &reason);
     bench.check("reason in `sigmavault status`", shown, status.to_string(), reason);
     Ok(boot.power_off()?)
 }
 
 /// Slot A has no tries left and slot B counts as good.
 fn counters(bench: &mut Bench<'_>, entries: &[String]) {
-    let left = (esp::counter(entries, 'a'), esp::counter(entries, 'b'));
+    let left = (esp::counter(entries, Slot::A), esp::counter(entries, Slot::B));
     let expected = (Some(Counter::TriesLeft(0)), Some(Counter::Good));
     bench.check(
         "boot entries",

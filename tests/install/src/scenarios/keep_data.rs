@@ -1,5 +1,6 @@
 //! A new installation over an old one keeps settings, users and files.
 
+use sigmavault_types::slots::{BootInfo, Slot};
 use sigmavault_vm::Boot;
 
 use crate::answers::Answers;
@@ -41,7 +42,7 @@ pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     machine.system.flip(root.offset + root.bytes / 8)?;
     bench.install_and_power_off("install anew", &machine.rig(), &Answers::keep_data(SYSTEM))?;
     let entries = bench.boot_entries(&machine)?;
-    let counters = (esp::counter(&entries, 'a'), esp::counter(&entries, 'b'));
+    let counters = (esp::counter(&entries, Slot::A), esp::counter(&entries, Slot::B));
     let fresh = Some(Counter::TriesLeft(3));
     bench.check(
         "boot entries",
@@ -52,10 +53,8 @@ pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
 
     let mut boot = bench.start("after", &machine.rig())?;
     checks::healthy(bench, &mut boot)?;
-    let running = boot
-        .run("sed -n 's/.*\"slot\":\"\\([ab]\\)\".*/\\1/p' /run/sigmavault/boot.json")?
-        .output;
-    checks::verified_root(bench, &mut boot, running.chars().next().unwrap_or('a'))?;
+    let running: BootInfo = checks::json(&mut boot, "cat /run/sigmavault/boot.json")?;
+    checks::verified_root(bench, &mut boot, running.slot)?;
     find_marks(bench, &mut boot, &marks)?;
     checks::login(bench, &mut boot)?;
     Ok(boot.power_off()?)

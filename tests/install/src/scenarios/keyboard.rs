@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sigmavault_types::slots::Slot;
 use sigmavault_vm::ocr::shows;
 use sigmavault_vm::{Boot, Bus, GIB, Halt, Rig};
 
@@ -111,7 +112,7 @@ pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
 
     let mut boot = bench.start("first start", &machine.rig())?;
     checks::healthy(bench, &mut boot)?;
-    checks::verified_root(bench, &mut boot, 'a')?;
+    checks::verified_root(bench, &mut boot, Slot::A)?;
     checks::identity(bench, &mut boot)?;
     checks::quiet(bench, &mut boot)?;
     checks::login(bench, &mut boot)?;

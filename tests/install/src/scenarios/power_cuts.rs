@@ -6,6 +6,8 @@
 use std::thread;
 use std::time::Duration;
 
+use sigmavault_types::slots::Slot;
+
 use crate::answers::Answers;
 use crate::bench::{Bench, INSTALL_LIMIT, Installed};
 use crate::disk::SYSTEM;
@@ -77,7 +79,7 @@ fn fresh(bench: &mut Bench<'_>, row: u32, points: &[Point]) -> Result<(), Error>
     bench.install_and_power_off(&format!("{name}, again"), &machine.rig(), &answers)?;
     let mut boot = bench.start(&format!("{name}, start"), &machine.rig())?;
     checks::healthy(bench, &mut boot)?;
-    checks::slot(bench, &mut boot, "a")?;
+    checks::slot(bench, &mut boot, Slot::A)?;
     checks::identity(bench, &mut boot)?;
     Ok(boot.power_off()?)
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sigmavault_types::slots::Slot;
 use sigmavault_vm::{Boot, Bus};
 
 use crate::answers::Answers;
@@ -53,11 +54,11 @@ pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
 
     let mut boot = bench.start("first start", &machine.rig())?;
     checks::healthy(bench, &mut boot)?;
-    checks::verified_root(bench, &mut boot, 'a')?;
+    checks::verified_root(bench, &mut boot, Slot::A)?;
     checks::writable_state(bench, &mut boot)?;
     checks::identity(bench, &mut boot)?;
     checks::quiet(bench, &mut boot)?;
-    checks::slot(bench, &mut boot, "a")?;
+    checks::slot(bench, &mut boot, Slot::A)?;
     checks::login(bench, &mut boot)?;
     let marks = boot.run(checks::MARKS)?.text();
     boot.reboot()?;
@@ -66,11 +67,11 @@ pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     let kept = boot.run(checks::MARKS)?.text();
     bench.same("machine id and files after a restart", kept, marks);
     checks::healthy(bench, &mut boot)?;
-    checks::slot(bench, &mut boot, "a")?;
+    checks::slot(bench, &mut boot, Slot::A)?;
     boot.power_off()?;
 
     let entries = bench.boot_entries(&machine)?;
-    let counter = esp::counter(&entries, 'a');
+    let counter = esp::counter(&entries, Slot::A);
     bench.check(
         "slot A counts as good",
         counter == Some(Counter::Good),

@@ -50,7 +50,7 @@ pub fn run(options: &Options, global: &Global) -> Result<ExitCode, CommandError>
     };
     if options.accel != asked {
         progress.note(
-            "KVM did not boot an image since this machine was started: emulating (--accel kvm tries again)",
+            "KVM has failed since this machine booted, so the image is emulated (--accel kvm tries again)",
         );
     }
     let result = smoke(&options, &tools, &interrupted, &mut |line| stage.message(line));

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use crate::inspect::{InspectError, inspect};
 use crate::manifest::Manifest;
+use crate::profile::{Arch, Desktop};
 
 /// The architecture that machines here have.
-const ARCH: &str = "amd64";
+const ARCH: Arch = Arch::Amd64;
 
 /// An ISO that can be booted here, and what its build says of it.
 #[derive(Debug, Clone)]
@@ -70,7 +71,7 @@ impl TestImage {
                 });
             }
         };
-        if manifest.arch != ARCH {
+        if Arch::named(&manifest.arch) != Some(ARCH) {
             return Err(ImageError::Arch {
                 path,
                 arch: manifest.arch,
@@ -81,5 +82,10 @@ impl TestImage {
             bytes: inspection.bytes,
             manifest,
         })
+    }
+
+    /// Whether the image has a desktop.
+    pub fn has_desktop(&self) -> bool {
+        self.manifest.desktop != Desktop::None.name()
     }
 }

@@ -69,7 +69,9 @@ pub fn smoke(
         match test.boot(used, fallback, &folder, say) {
             Ok(Boot::Done) => break,
             Ok(Boot::KvmBroken(why)) => {
-                say(&format!("KVM is there, but {why}; starting again under TCG"));
+                say(&format!(
+                    "KVM does not work, because {why}; starting again under TCG"
+                ));
                 no_kvm = Some(why.to_string());
             }
             Err(error) => {
@@ -220,7 +222,7 @@ impl Test<'_> {
         let started = Instant::now();
         let path = self.logs.screenshot();
         session.screenshot(&path)?;
-        if self.image.manifest.desktop == "none" {
+        if !self.image.has_desktop() {
             let why = format!("profile {} has no desktop", self.image.manifest.profile);
             return Ok(CheckResult::new(SCREEN, Judgement::skip(why), started.elapsed()));
         }

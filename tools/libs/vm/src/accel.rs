@@ -1,4 +1,4 @@
-//! How the processor is virtualised: what the user asks for, what this machine offers, and what earlier tests found out
+//! How the processor is virtualised: what the user asks for, what this machine offers, and what earlier tests learned
 //! about its KVM.
 
 use std::fmt;
@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::error::Error;
 use crate::kvm::Unopened;
 
-/// The device.
+/// The device of KVM.
 pub const KVM: &str = "/dev/kvm";
 
 /// Which accelerator is asked for.
@@ -89,8 +89,7 @@ pub fn candidates(asked: Accel, device: &Path) -> Result<Candidates, Error> {
     Ok(Candidates { accelerators, no_kvm })
 }
 
-/// What earlier tests found out about KVM, kept for as long as this machine is not started anew: finding out costs
-/// up to a minute and a half.
+/// What earlier tests learned about KVM, kept until this machine reboots: learning it takes up to a minute and a half.
 #[derive(Debug)]
 pub struct KvmVerdict {
     file: PathBuf,
@@ -98,7 +97,7 @@ pub struct KvmVerdict {
 }
 
 impl KvmVerdict {
-    /// As it stands in the cache folder.
+    /// The verdict in the cache folder.
     pub fn of(cache: &Path) -> Self {
         Self {
             file: cache.join("kvm-unusable"),
@@ -106,7 +105,7 @@ impl KvmVerdict {
         }
     }
 
-    /// What is left to ask for: emulation, when the choice is ours and KVM is known to fail.
+    /// The accelerator to ask for: emulation, when the user leaves the choice to us and KVM is known to fail.
     pub fn narrow(&self, asked: Accel) -> Accel {
         match asked {
             Accel::Auto if self.unusable() => Accel::Tcg,
@@ -114,15 +113,15 @@ impl KvmVerdict {
         }
     }
 
-    /// Whether KVM failed since this machine was started.
+    /// Whether KVM failed since this machine booted.
     pub fn unusable(&self) -> bool {
         self.boot.is_some() && fs::read_to_string(&self.file).ok() == self.boot
     }
 
-    /// KVM failed just now.
+    /// Remembers that KVM failed just now.
     pub fn remember_unusable(&self) {
         if let Some(boot) = &self.boot {
-            // Not remembering costs time and nothing else.
+            // Forgetting it costs only time.
             let _ = fs::write(&self.file, boot);
         }
     }

@@ -1,4 +1,4 @@
-//! The script in the guest that takes orders: how it gets there, and the protocol it speaks.
+//! The agent: a script in the guest that takes orders, the credentials that bring it there, and its protocol.
 
 use std::time::Duration;
 
@@ -19,11 +19,11 @@ pub fn credentials() -> Vec<Credential> {
 /// A script for the agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
-    /// Tells its answer from others.
+    /// Number by which its answer is recognised.
     pub number: usize,
-    /// Longest it may take.
+    /// How long it may run.
     pub limit: Duration,
-    /// For bash.
+    /// The script, for bash.
     pub script: String,
 }
 
@@ -58,7 +58,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// What it printed, when it ended well; else what it printed and how it ended.
+    /// What it printed, and its status when that is not 0.
     pub fn text(&self) -> String {
         match self.status {
             0 => self.output.clone(),
@@ -123,7 +123,7 @@ mod tests {
         assert_eq!((answers[0].status, answers[0].output.as_str()), (3, "a\n\"b\""));
         assert_eq!(answers[0].text(), "a\n\"b\" (status 3)");
         assert_eq!(answers[1].status, 124);
-        // Nothing of the orders that follow is read by a script.
+        // A script does not read the orders that follow.
         assert_eq!((answers[2].status, answers[2].text().as_str()), (0, "<>"));
         assert_eq!(order(4, "").answer(&guest), None);
     }

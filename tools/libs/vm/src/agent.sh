@@ -1,7 +1,7 @@
-# Runs inside the booted machine, given to it from outside as a systemd credential; report.sh stands before it. Takes
-# orders from the report port, one per line, and tells how each came out.
+# Runs inside the booted machine, which gets it from outside as a systemd credential, with report.sh before it. Takes
+# orders from the report port, one per line, and reports how each ended.
 #
-#   NUMBER SECONDS BASE64    runs the bash script that BASE64 holds, at most so long
+#   NUMBER SECONDS BASE64    runs the bash script in BASE64, for at most SECONDS
 #   poweroff                 switches the machine off
 
 if [[ $check == gone ]]; then

@@ -1,5 +1,4 @@
-//! One boot of a machine as a test drives it: orders to its agent, its serial console, its screen, its keyboard, its
-//! end.
+//! One boot of a machine, driven by a test: orders to the agent, serial console, screen, keyboard, power.
 
 use std::path::PathBuf;
 use std::thread;
@@ -18,15 +17,15 @@ use crate::session::{Awaited, Session};
 use crate::tools::ToolsTree;
 use crate::writes::{Written, written};
 
-/// How long an order to the agent may take.
+/// How long a script of the agent may run.
 const ORDER_LIMIT: Duration = Duration::from_mins(2);
-/// What an order's way there and back may take besides.
+/// How long an order may take to reach the agent, and its answer to come back.
 const WAY_LIMIT: Duration = Duration::from_mins(1);
 /// How long a machine may take to switch itself off or start again.
 const END_LIMIT: Duration = Duration::from_mins(4);
 /// Between two looks at the screen.
 const SCREEN_PAUSE: Duration = Duration::from_secs(1);
-/// Between a question on the serial console and its answer: the line is made ready for input in between.
+/// Between a question on the serial console and its answer: the program sets the line up for input in between.
 const SERIAL_PAUSE: Duration = Duration::from_secs(2);
 /// Between two key strokes: an emulated machine drops what comes faster.
 const KEY_PAUSE: Duration = Duration::from_millis(120);
@@ -39,7 +38,7 @@ pub struct Boot<'a> {
     started: Instant,
     /// No wait goes beyond this.
     deadline: Instant,
-    /// Scratch for QEMU, shared with it.
+    /// Scratch, shared with QEMU.
     sockets: PathBuf,
     logs: Logs,
     orders: usize,
@@ -65,24 +64,24 @@ impl<'a> Boot<'a> {
         }
     }
 
-    /// Goes on waiting after lines that mean the end of a boot, because the machine is expected to recover.
+    /// Keeps waiting after lines that usually mean the end of a boot, because the machine is expected to recover.
     #[must_use]
     pub fn patient(mut self) -> Self {
         self.session.patient = true;
         self
     }
 
-    /// The session, to look at.
+    /// The session, read-only.
     pub fn session(&self) -> &Session<'a> {
         &self.session
     }
 
-    /// Since it was switched on.
+    /// Time since it was switched on.
     pub fn elapsed(&self) -> Duration {
         self.started.elapsed()
     }
 
-    /// Waits until something is so; fails when time is up or the machine can go no further.
+    /// Waits until a condition holds; fails when time is up or the boot cannot continue.
     pub fn wait(
         &mut self,
         what: &str,
@@ -92,7 +91,7 @@ impl<'a> Boot<'a> {
         self.wait_for(what, limit, |session| Ok(until(session).then_some(())))
     }
 
-    /// The same for a value; `find` may ask QEMU.
+    /// Waits until `find`, which may ask QEMU, returns a value.
     pub fn wait_for<T>(
         &mut self,
         what: &str,
@@ -108,7 +107,7 @@ impl<'a> Boot<'a> {
         self.session.wait_for(&awaited, &mut |_| (), find)
     }
 
-    /// Looks at the machine once, to learn that it still runs.
+    /// Reads what the machine has printed and reported; fails when it no longer runs.
     pub fn look(&mut self) -> Result<(), Error> {
         self.wait("nothing", Duration::from_secs(1), |_| true)
     }
@@ -118,7 +117,7 @@ impl<'a> Boot<'a> {
         self.wait("the system to start", limit, |session| session.guest.hello)
     }
 
-    /// Waits until the system has nothing more to start, and says what it calls its state: `running` is good.
+    /// Waits until the system has nothing more to start, and returns its state as systemd names it: `running` is good.
     pub fn wait_for_target(&mut self, limit: Duration) -> Result<String, Error> {
         let script = "systemctl is-system-running --wait";
         Ok(self.run_for(script, limit)?.output)
@@ -129,7 +128,7 @@ impl<'a> Boot<'a> {
         self.wait_for_line_after(0, text, limit)
     }
 
-    /// The same, but the first lines are not looked at.
+    /// The same, but skips the first `skip` lines.
     pub fn wait_for_line_after(&mut self, skip: usize, text: &str, limit: Duration) -> Result<String, Error> {
         self.wait_for(&format!("{text:?} on the serial console"), limit, |session| {
             Ok(line_with(session, skip, text))
@@ -152,7 +151,7 @@ impl<'a> Boot<'a> {
         self.run_for(script, ORDER_LIMIT)
     }
 
-    /// Runs a bash script in the guest that may take so long.
+    /// Runs a bash script in the guest, for at most `limit`.
     pub fn run_for(&mut self, script: &str, limit: Duration) -> Result<Answer, Error> {
         self.orders += 1;
         let order = Order {
@@ -166,13 +165,13 @@ impl<'a> Boot<'a> {
         })
     }
 
-    /// Switches the machine off from inside, and waits for that.
+    /// Switches the machine off from inside, and waits until it is off.
     pub fn power_off(mut self) -> Result<(), Error> {
         self.session.order_power_off()?;
         self.wait_for_end(Halt::PoweredOff, END_LIMIT)
     }
 
-    /// Starts the system again from inside, and waits until it is down. The rig must not restart by itself.
+    /// Reboots the system from inside, and waits until the machine has ended: the rig must not restart by itself.
     pub fn reboot(mut self) -> Result<(), Error> {
         let order = Order {
             number: self.orders + 1,
@@ -183,7 +182,7 @@ impl<'a> Boot<'a> {
         self.wait_for_end(Halt::Reset, END_LIMIT)
     }
 
-    /// Waits for the machine to end by itself, in this way.
+    /// Waits for the machine to end by itself, as `wanted`.
     pub fn wait_for_end(&mut self, wanted: Halt, limit: Duration) -> Result<(), Error> {
         match self.session.wait_for_exit(limit)? {
             Some((_, Some(halt))) if halt == wanted => Ok(()),
@@ -228,7 +227,7 @@ impl<'a> Boot<'a> {
         ocr::read(self.tools, &picture, Layout::Block, &self.sockets)
     }
 
-    /// Waits until the screen shows a text, letter case, white space and a few letters misread aside; returns all of it.
+    /// Waits until the screen shows a text, as [`shows`] compares it; returns all text on the screen.
     pub fn wait_for_screen(&mut self, text: &str, limit: Duration) -> Result<String, Error> {
         let deadline = self.deadline.min(Instant::now() + limit);
         loop {
@@ -257,7 +256,7 @@ impl<'a> Boot<'a> {
         Ok(written(&stats))
     }
 
-    /// Waits until the guest has written so many bytes to the drive of this number, or until `until` is so.
+    /// Waits until the guest has written `bytes` bytes to the drive of this number, or until `until` holds.
     pub fn wait_for_writes(
         &mut self,
         drive: usize,

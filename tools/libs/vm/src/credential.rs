@@ -1,4 +1,4 @@
-//! What a machine is given from outside: units and a script as systemd credentials.
+//! What a machine gets from outside: units and a script as systemd credentials.
 //!
 //! systemd takes credentials from SMBIOS type 11 strings (`systemd.system-credentials(7)`), and
 //! `systemd-debug-generator(8)` turns those with certain names into units and drop-ins. The image itself holds
@@ -43,8 +43,8 @@ impl Credential {
 /// The credentials that make a machine run a bash script from early on, with `environment` as `systemd.exec(5)`
 /// writes it, and send its journal out. The script runs once more with the argument `gone` when it has ended.
 pub fn script_credentials(script: &str, environment: &str) -> Vec<Credential> {
-    // Neither unit is ordered after a target nor holds one up (Type=exec): both start as soon as there is a
-    // system manager, so that a boot that hangs is told of as well.
+    // Neither unit is ordered after a target or delays one (Type=exec): both start as soon as there is a
+    // system manager, so that a boot that hangs is reported as well.
     let unit = format!(
         "[Unit]
 Description=Checks of the running system, asked for from outside the machine
@@ -63,7 +63,7 @@ ExecStopPost=/bin/bash %d/{SCRIPT_CREDENTIAL} gone
 TimeoutStopSec=10
 "
     );
-    // No Conflicts=shutdown.target: it ends with the machine, after the journal's last words.
+    // No Conflicts=shutdown.target: it ends with the machine, after the last lines of the journal.
     let journal = format!(
         "[Unit]
 Description=The journal, sent outside the machine

@@ -1,4 +1,4 @@
-//! The disks of a virtual machine, and the medium that it is started from.
+//! The disks of a virtual machine, and the medium that it boots from.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -25,7 +25,7 @@ impl fmt::Display for Medium {
     }
 }
 
-/// An ISO, opened read-only, from which the machine starts first.
+/// An ISO, opened read-only, that the machine boots from first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LiveMedium {
     /// The ISO.
@@ -73,7 +73,7 @@ pub struct Drive {
     pub bus: Bus,
     /// Whether the guest can only read it.
     pub read_only: bool,
-    /// Its place in the boot order, below the medium's 0; nothing to leave that to the firmware.
+    /// Its place in the boot order, after the medium's 0; `None` leaves that to the firmware.
     pub boot_index: Option<u8>,
 }
 

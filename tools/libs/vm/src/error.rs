@@ -38,8 +38,8 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
-    /// A path cannot be told to QEMU.
-    #[error("{} is not valid UTF-8 and QEMU cannot be told of it; use another path", path.display())]
+    /// A path cannot be passed to QEMU.
+    #[error("{} is not valid UTF-8, so it cannot be passed to QEMU; use another path", path.display())]
     PathNotText {
         /// The path.
         path: PathBuf,
@@ -76,7 +76,7 @@ pub enum Error {
         /// What was seen last.
         last: LastSeen,
     },
-    /// The boot cannot go on.
+    /// The boot cannot continue.
     #[error("the boot failed: {line}\n{last}")]
     BootFailed {
         /// The line that says so.
@@ -97,7 +97,7 @@ pub enum Error {
         artifacts: PathBuf,
     },
     /// The machine ended, but not as it should have.
-    #[error("the machine ended by {halt:?} ({status}), not {wanted:?}\n{last}")]
+    #[error("the machine ended with {halt:?} ({status}), not with {wanted:?}\n{last}")]
     OtherEnd {
         /// How it ended, as far as QEMU told.
         halt: Option<Halt>,
@@ -109,7 +109,7 @@ pub enum Error {
         last: LastSeen,
     },
     /// The machine still runs and should have ended.
-    #[error("the machine still runs after {seconds} s and should have ended by {wanted:?}\n{last}")]
+    #[error("the machine still runs after {seconds} s; it should have ended with {wanted:?}\n{last}")]
     StillRunning {
         /// How long it was given.
         seconds: u64,
@@ -132,7 +132,7 @@ pub enum Error {
     #[error("a US keyboard has no key for {0:?}")]
     NoKey(char),
     /// Typing on a serial port that was not made for it.
-    #[error("the serial port of this machine is only listened to; give it `serial_input` to type on it")]
+    #[error("the serial port of this machine has no input; set `serial_input` to type on it")]
     SerialIsOutputOnly,
     /// The user or the system asked to stop.
     #[error("interrupted; the virtual machine was stopped")]

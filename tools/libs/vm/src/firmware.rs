@@ -43,7 +43,7 @@ const VARIABLES: &str = "usr/share/OVMF/OVMF_VARS_4M.fd";
 /// OVMF in two parts, as QEMU takes them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FirmwareFiles {
-    /// Code, the same for every machine. A path inside the tools tree.
+    /// Code, the same for every machine: a path inside the tools tree.
     pub code: PathBuf,
     /// Variables, written by the machine.
     pub vars: PathBuf,
@@ -59,7 +59,7 @@ impl FirmwareFiles {
         Ok(files)
     }
 
-    /// Uses the variables that an earlier boot of the machine left in `vars`; copies them there for the first.
+    /// Uses the variables that an earlier boot of the machine left in `vars`; copies fresh ones there for the first boot.
     pub fn kept(tools_root: &Path, vars: &Path) -> Result<Self, Error> {
         let files = Self::with(tools_root, vars.to_owned())?;
         if !vars.exists() {

@@ -18,9 +18,9 @@ pub const REPORTING: &str = include_str!("report.sh");
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Event {
-    /// The unit runs.
+    /// The unit started.
     Hello,
-    /// What it does now, for the progress line.
+    /// What the guest does now, for the progress line.
     Phase {
         /// In words.
         name: String,
@@ -59,14 +59,14 @@ pub enum Event {
     },
 }
 
-/// Cuts the guest's bytes into events.
+/// Parses the guest's bytes into events.
 #[derive(Debug, Default)]
 pub struct Parser {
     pending: Vec<u8>,
 }
 
 impl Parser {
-    /// Takes more bytes, cut anywhere, and returns what they complete: events, or lines that are none.
+    /// Takes more bytes, cut anywhere, and returns what they complete: events, or lines that are not events.
     pub fn feed(&mut self, bytes: &[u8]) -> Vec<Result<Event, String>> {
         self.pending.extend_from_slice(bytes);
         let Some(end) = self.pending.iter().rposition(|byte| *byte == b'\n') else {
@@ -115,20 +115,20 @@ pub struct Gone {
     pub status: String,
 }
 
-/// Everything the guest has told so far.
+/// Everything that the guest has reported so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Guest {
-    /// The unit runs.
+    /// The unit started.
     pub hello: bool,
     /// All checks are over.
     pub done: bool,
     /// How the unit's process ended, once it has.
     pub gone: Option<Gone>,
-    /// What it does now.
+    /// What the guest does now.
     pub phase: Option<String>,
     /// Observations by check.
     pub sections: BTreeMap<String, Section>,
-    /// Lines that are no events.
+    /// Lines that are not events.
     pub garbled: Vec<String>,
 }
 
@@ -136,7 +136,7 @@ impl Guest {
     /// Takes what [`Parser::feed`] returned.
     pub fn note(&mut self, event: Result<Event, String>) {
         match event {
-            // A machine that started again tells everything anew.
+            // A machine that started again reports everything anew.
             Ok(Event::Hello) => {
                 *self = Self {
                     hello: true,

@@ -1,4 +1,4 @@
-//! Raw disk images on the host: sparse files that are made, copied and damaged.
+//! Raw disk images on the host: sparse files that tests create, copy and damage.
 
 use std::fs::{self, File};
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -19,7 +19,7 @@ pub struct Image {
 }
 
 impl Image {
-    /// Makes an empty one; it takes no space on the host until it is written.
+    /// Creates an empty image; it takes no space on the host until it is written.
     pub fn create(path: impl Into<PathBuf>, bytes: u64) -> Result<Self, Error> {
         let path = path.into();
         let file = File::create(&path).map_err(Error::io("create", &path))?;
@@ -27,7 +27,7 @@ impl Image {
         Ok(Self { path })
     }
 
-    /// Copies it, holes as holes, sharing blocks where the host's file system can.
+    /// Copies it; holes stay holes, and blocks are shared where the file system of the host can.
     pub fn copy_to(&self, path: impl Into<PathBuf>) -> Result<Self, Error> {
         let path = path.into();
         let mut cp = Command::new("cp");
@@ -37,7 +37,7 @@ impl Image {
         Ok(Self { path })
     }
 
-    /// Space that it takes on the host, in bytes: 0 as long as nothing was ever written to it.
+    /// Space that it takes on the host, in bytes: 0 until something is written to it.
     pub fn allocated(&self) -> Result<u64, Error> {
         let metadata = fs::metadata(&self.path).map_err(Error::io("read", &self.path))?;
         Ok(metadata.blocks() * 512)

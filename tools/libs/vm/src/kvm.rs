@@ -1,5 +1,5 @@
-//! Whether KVM can be used. The device being there says little: on some nested hosts a guest dies or hangs in
-//! early boot. So the image's own boot is the probe, watched closely until the guest reports, and started again
+//! Whether KVM can be used. An existing device proves little: on some nested hosts a guest dies or hangs in early
+//! boot. So the boot of the image is itself the probe: it is watched until the guest reports, and started again
 //! under emulation when it does not.
 
 use std::fmt;
@@ -25,18 +25,18 @@ pub struct Unopened {
     pub source: io::Error,
 }
 
-/// What is seen of a machine before its guest reports.
+/// What can be observed of a machine before its guest reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EarlySigns {
-    /// Since it was started.
+    /// Time since it was started.
     pub elapsed: Duration,
-    /// Since its serial port last printed something; nothing if it never did.
+    /// Time since its serial port last printed something; `None` if it never did.
     pub silence: Option<Duration>,
     /// How the machine stopped, if it did.
     pub halt: Option<Halt>,
-    /// The line on the serial port after which no boot goes on, if there was one.
+    /// The line on the serial port after which the boot cannot continue, if there was one.
     pub fatal: Option<String>,
-    /// Whether QEMU is still there.
+    /// Whether QEMU still runs.
     pub running: bool,
 }
 
@@ -51,11 +51,11 @@ pub enum KvmFault {
     Reset,
     /// The guest or QEMU was switched off.
     Ended,
-    /// A line on the serial port after which no boot goes on.
+    /// A line on the serial port after which the boot cannot continue.
     Fatal(String),
-    /// QEMU is gone.
+    /// QEMU ended.
     QemuEnded,
-    /// Nothing came over the serial port for so long.
+    /// The serial port was silent for this long.
     Silent(Duration),
     /// The guest did not report in time.
     Late,
@@ -83,7 +83,7 @@ impl fmt::Display for KvmFault {
 }
 
 impl KvmFault {
-    /// Why a machine under KVM has to be given up, if it has to.
+    /// What is wrong with a machine under KVM, if these signs show it.
     pub fn of(signs: &EarlySigns) -> Option<Self> {
         if let Some(halt) = &signs.halt {
             return Some(match halt {

@@ -19,13 +19,13 @@ pub const CPUS: u32 = 2;
 /// What QEMU does when the guest resets itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnReset {
-    /// It ends, and the session tells of it.
+    /// It ends, and the session reports that.
     End,
     /// The machine starts again, as a real one does.
     Restart,
 }
 
-/// Everything a machine is made of. Paths are as QEMU sees them.
+/// The parts of a machine. Paths are as QEMU sees them.
 #[derive(Debug, Clone)]
 pub struct Machine {
     /// How the processor is virtualised.
@@ -34,9 +34,9 @@ pub struct Machine {
     pub cpu: String,
     /// Memory; taken from the host only as the guest touches it.
     pub memory: Memory,
-    /// OVMF and its variables, or nothing for `SeaBIOS`.
+    /// OVMF and its variables; `None` for `SeaBIOS`.
     pub uefi: Option<FirmwareFiles>,
-    /// What it is started from first; nothing when it is to start from its drives.
+    /// The medium that it boots from first; `None` to boot from its drives.
     pub medium: Option<LiveMedium>,
     /// Its disks.
     pub drives: Vec<Drive>,
@@ -70,14 +70,17 @@ impl Machine {
         self.serial_input.then(|| self.sockets.join("serial"))
     }
 
-    /// What of the host QEMU needs to see for this machine, besides its own files.
+    /// The files and folders of the host that QEMU needs for this machine.
     pub fn shares(&self) -> Vec<Share<'_>> {
         let mut shares = vec![Share::Write(&self.sockets), Share::Write(self.logs.folder())];
         shares.extend(self.medium.iter().map(|medium| Share::Read(&medium.iso)));
         shares.extend(self.uefi.iter().map(|files| Share::Write(&files.vars)));
-        shares.extend(self.drives.iter().map(|drive| match drive.read_only {
-            true => Share::Read(&drive.path),
-            false => Share::Write(&drive.path),
+        shares.extend(self.drives.iter().map(|drive| {
+            if drive.read_only {
+                Share::Read(&drive.path)
+            } else {
+                Share::Write(&drive.path)
+            }
         }));
         shares.extend(
             self.tpm_socket
@@ -97,7 +100,7 @@ impl Machine {
         line.pair("-accel", self.accelerator.argument());
         line.pair("-cpu", &self.cpu);
         line.pair("-smp", &CPUS.to_string());
-        // Not reserved, not preallocated: a machine may have more memory than its host has free.
+        // Neither reserved nor preallocated: a machine may have more memory than is free on the host.
         line.pair(
             "-object",
             &format!(
@@ -213,7 +216,7 @@ impl Line {
     }
 
     fn file(&mut self, node: &str, path: &Path, read_only: bool) -> &mut Self {
-        // JSON, because the other notation cannot name every file.
+        // JSON, because the other notation cannot express every file name.
         let description = json!({
             "driver": "raw",
             "node-name": node,
@@ -224,7 +227,7 @@ impl Line {
     }
 }
 
-/// A path as a value in QEMU's `key=value,key=value` notation, where a comma is written twice.
+/// A path as a value in QEMU's `key=value,key=value` notation, where a comma is doubled.
 fn value(path: &Path) -> String {
     path.to_string_lossy().replace(',', ",,")
 }

@@ -1,4 +1,4 @@
-//! The memory of a machine, as a person writes it.
+//! The memory size of a machine, as a person writes it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,12 +12,12 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// The least a live session starts with.
+    /// The least that a live session starts with.
     pub const LEAST: Self = Self { mib: 1024 };
-    /// The most QEMU's q35 machine addresses without further settings.
+    /// The most that QEMU's q35 machine addresses without further settings.
     pub const MOST: Self = Self { mib: 512 * 1024 };
 
-    /// So many GiB.
+    /// This many GiB.
     pub const fn gib(gib: u64) -> Self {
         Self { mib: gib * 1024 }
     }

@@ -6,10 +6,10 @@ use crate::error::Error;
 use crate::picture::Picture;
 use crate::tools::{Share, ToolsTree};
 
-/// One letter of so many may be misread.
+/// One letter in this many may be misread.
 const LETTERS_PER_MISTAKE: usize = 8;
 
-/// How text lies on a picture.
+/// How text is laid out on a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layout {
     /// One block of lines, like a text console.
@@ -28,7 +28,7 @@ impl Layout {
     }
 }
 
-/// Reads the text on a picture. `work` is a folder for scratch that the tools tree's tesseract may read.
+/// Reads the text on a picture with tesseract. `work` is a folder for scratch.
 pub fn read(tools: &ToolsTree, picture: &Picture, layout: Layout, work: &Path) -> Result<String, Error> {
     let large = work.join("ocr.png");
     picture.write_for_ocr(&large).map_err(Error::picture(&large))?;
@@ -41,7 +41,7 @@ pub fn read(tools: &ToolsTree, picture: &Picture, layout: Layout, work: &Path) -
     tools.read("tesseract", &[Share::Read(work)], &arguments)
 }
 
-/// Whether a text stands in what OCR read: letter case, white space and a few letters misread aside.
+/// Whether OCR read a text, apart from letter case, white space and a few misread letters.
 pub fn shows(screen: &str, text: &str) -> bool {
     let squeezed = |text: &str| -> Vec<char> {
         let words = text.split_whitespace().flat_map(str::chars);

@@ -19,22 +19,22 @@ pub struct Picture {
 /// A picture that cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum PictureError {
-    /// The file.
+    /// The file cannot be opened or written.
     #[error("{0}")]
     File(#[from] std::io::Error),
-    /// The format.
+    /// The file cannot be decoded.
     #[error("{0}")]
     Decode(#[from] png::DecodingError),
-    /// The format, writing.
+    /// The picture cannot be encoded.
     #[error("{0}")]
     Encode(#[from] png::EncodingError),
-    /// Not what QEMU writes.
+    /// The file is a kind of PNG that QEMU does not write.
     #[error("it is a {0} PNG, not 8-bit RGB or RGBA")]
     Kind(String),
 }
 
 impl Picture {
-    /// A picture whose every pixel is what `pixel` says of its column and row.
+    /// A picture whose pixels are `pixel(column, row)`.
     pub fn from_fn(width: usize, height: usize, pixel: impl Fn(usize, usize) -> [u8; 3]) -> Self {
         let rgb = (0..width * height)
             .map(|at| pixel(at % width, at / width))
@@ -65,8 +65,8 @@ impl Picture {
         })
     }
 
-    /// Writes a grey picture of twice the size, which OCR reads better: interface text is small for it. Coloured text is
-    /// as bright as white there.
+    /// Writes a grey picture of twice the size: interface text is small for OCR. Coloured text becomes as bright as
+    /// white.
     pub fn write_for_ocr(&self, path: &Path) -> Result<(), PictureError> {
         let grey: Vec<u8> = self.rgb.iter().map(|[r, g, b]| *r.max(g).max(b)).collect();
         let (width, height) = (self.width * 2, self.height * 2);
@@ -131,7 +131,7 @@ fn share(part: usize, whole: usize) -> f64 {
     part as f64 / whole.max(1) as f64
 }
 
-/// What a picture is like.
+/// Properties of a picture.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Measures {
     /// In pixels.

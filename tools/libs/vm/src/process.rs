@@ -57,7 +57,7 @@ impl Process {
         self.exit
     }
 
-    /// Looks whether it has ended.
+    /// Asks whether it has ended.
     pub fn poll(&mut self) -> Result<Option<ExitStatus>, Error> {
         if self.exit.is_none() {
             self.exit = self
@@ -98,7 +98,7 @@ impl Process {
         }
     }
 
-    /// The error for a QEMU that hangs up before it runs the machine; ends it once it had its last words.
+    /// The error for a QEMU that hangs up before it runs the machine; gives it time to say why, then ends it.
     pub fn not_started(&mut self) -> Error {
         self.failed(|said| Ending::NotStarted { said })
     }

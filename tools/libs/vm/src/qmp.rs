@@ -94,7 +94,7 @@ pub enum Halt {
 }
 
 impl Halt {
-    /// What an event says about the machine's end, if anything.
+    /// How the machine stopped, if this event says so.
     pub fn of_event(name: &str, data: &Value) -> Option<Self> {
         match (name, data["reason"].as_str()) {
             ("SHUTDOWN", Some("guest-shutdown")) => Some(Self::PoweredOff),

@@ -1,11 +1,11 @@
-# Reporting from inside a booted machine: one JSON object per line, to descriptor 3, which the script that this
-# stands before opens on the report port. It uses bash and coreutils, nothing else.
+# Functions that report from inside a booted machine: one JSON object per line, to descriptor 3, which the script
+# after this one opens on the report port. They use bash and coreutils, nothing else.
 
 export LC_ALL=C
 port=/dev/virtio-ports/org.sigmavault.smoke
 check=${1-}
 
-# A JSON string's inside, in $escaped.
+# Escapes the inside of a JSON string into $escaped.
 escape() {
     escaped=${1:0:20000}
     escaped=${escaped//\\/\\\\}
@@ -25,7 +25,7 @@ fact() {
     printf '{"type":"fact","check":"%s","key":"%s","value":"%s"}\n' "$check" "$1" "$escaped" >&3
 }
 
-# Runs a command as one step of a check. When it fails, says which step and why, and ends the check.
+# Runs a command as one step of a check. When it fails, reports which step and why, and ends the check.
 step() {
     local name=$1 said status
     shift
@@ -42,7 +42,7 @@ milliseconds() {
     now_ms=$((now / 1000))
 }
 
-# run NAME LIMIT: one check in a process of its own, so that one that hangs takes nothing with it.
+# run NAME LIMIT: runs one check in a process of its own, so that one that hangs does not stop the others.
 run() {
     local started status
     milliseconds
@@ -51,12 +51,12 @@ run() {
     timeout --kill-after=10 "$2" bash "${BASH_SOURCE[0]}" "$1"
     status=$?
     milliseconds
-    # The empty line ends what a killed check may have left half written.
+    # The empty line ends a line that a killed check may have left unfinished.
     printf '\n{"type":"end","check":"%s","status":%d,"ms":%d}\n' "$1" "$status" "$((now_ms - started))" >&3
 }
 
 
-# The report port as descriptor 3, as soon as it is there.
+# Opens the report port as descriptor 3, as soon as it exists.
 open_port() {
     local tries
     for ((tries = 0; tries < 300; tries++)); do
@@ -67,7 +67,7 @@ open_port() {
     printf '{"type":"hello"}\n' >&3
 }
 
-# How the unit's process ended, as systemd tells its ExecStopPost=.
+# Reports how the unit's process ended, as systemd tells its ExecStopPost=.
 tell_gone() {
     printf '\n{"type":"gone","result":"%s","status":"%s"}\n' "$SERVICE_RESULT" "$EXIT_STATUS" >"$port"
 }

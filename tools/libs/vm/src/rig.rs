@@ -1,4 +1,4 @@
-//! What a machine with an agent is built from, for one boot.
+//! The parts of a machine with an agent, for one boot.
 
 use std::path::{Path, PathBuf};
 
@@ -29,7 +29,7 @@ pub struct Rig {
     pub tpm: Option<PathBuf>,
     /// What a reset by the guest does.
     pub on_reset: OnReset,
-    /// What it is given besides the agent.
+    /// Credentials besides those of the agent.
     pub credentials: Vec<Credential>,
 }
 
@@ -47,7 +47,7 @@ impl Rig {
         }
     }
 
-    /// With the ISO attached, to start from.
+    /// With the ISO attached, to boot from.
     #[must_use]
     pub fn iso(mut self, iso: &Path) -> Self {
         self.iso = Some(iso.to_owned());
@@ -61,10 +61,10 @@ impl Rig {
         self
     }
 
-    /// With one more disk, which it starts from when no medium comes first.
+    /// With one more disk, which it boots from when there is no medium.
     ///
-    /// Machines keep what is in their boot list; OVMF strikes out what has no place in QEMU's order whenever a medium
-    /// has one, and would go to its shell next time.
+    /// A real machine keeps its list of boot entries. OVMF removes entries without a place in QEMU's boot order whenever
+    /// a medium has one, and would start its shell next time.
     #[must_use]
     pub fn boot_drive(mut self, image: &Image, serial: &str) -> Self {
         self.drives.push(Drive {
@@ -81,7 +81,7 @@ impl Rig {
         self
     }
 
-    /// Started again by itself when the guest resets it.
+    /// Starting again by itself when the guest resets it.
     #[must_use]
     pub fn restarting(mut self) -> Self {
         self.on_reset = OnReset::Restart;

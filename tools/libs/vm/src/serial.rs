@@ -1,4 +1,4 @@
-//! The guest's serial port: a log that grows, read for how far the boot has come and for how it ended.
+//! The guest's serial port: a growing log that tells how far the boot has come and how it ended.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -9,7 +9,7 @@ const LONGEST: usize = 16 * 1024;
 /// Characters of a line in messages.
 const SHOWN: usize = 400;
 
-/// How far the machine has come, as its serial port tells.
+/// How far the boot has come, as the serial port shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
     /// Nothing was printed yet.
@@ -25,7 +25,7 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// For a person.
+    /// Name for a person.
     pub const fn name(self) -> &'static str {
         match self {
             Self::PowerOn => "power on",
@@ -46,10 +46,10 @@ impl Stage {
             ("(Initrd", Stage::Initrd),
             ("initrd-switch-root.service", Stage::Initrd),
             ("Switching root", Stage::System),
-            // Whichever of the two it is; what was seen before decides.
+            // In the initrd or in the real root; the stage before decides.
             ("systemd[1]: ", Stage::Initrd),
         ];
-        // Kernels told to be quiet print warnings only, each with its time.
+        // A quiet kernel prints only warnings, each with its time.
         let is_timed = || {
             let time = line.strip_prefix('[').and_then(|rest| rest.split_once("] "));
             time.is_some_and(|(time, _)| time.contains('.') && time.trim_start().parse::<f64>().is_ok())
@@ -62,7 +62,7 @@ impl Stage {
     }
 }
 
-/// A line after which no boot goes on.
+/// Whether no boot continues after this line.
 fn is_fatal(line: &str) -> bool {
     const SIGNS: [&str; 7] = [
         "Kernel panic - not syncing",
@@ -73,17 +73,17 @@ fn is_fatal(line: &str) -> bool {
         "No bootable device.",
         "] Freezing execution",
     ];
-    // A damaged image: systemd would wait minutes more for a root that cannot be read.
+    // A damaged image: systemd would wait for minutes for a root that cannot be read.
     let is_damage = line.contains("device-mapper: verity: ") && line.ends_with(" is corrupted");
     is_damage || SIGNS.iter().any(|sign| line.contains(sign))
 }
 
-/// A line that the kernel repeats for the audit subsystem and that tells a person nothing.
+/// Whether the line is one that the kernel repeats for its audit subsystem and that tells a person nothing.
 fn is_noise(line: &str) -> bool {
     line.contains("] audit: type=") || line.contains("] kauditd_printk_skb: ")
 }
 
-/// What the serial port has said so far.
+/// Everything that the serial port has printed so far.
 #[derive(Debug)]
 pub struct Transcript {
     stage: Stage,
@@ -104,7 +104,7 @@ impl Default for Transcript {
 }
 
 impl Transcript {
-    /// Takes more bytes as they come, cut anywhere.
+    /// Takes more bytes, cut anywhere.
     pub fn feed(&mut self, bytes: &[u8]) {
         for byte in bytes {
             match byte {
@@ -135,7 +135,7 @@ impl Transcript {
         self.stage
     }
 
-    /// The line after which the boot cannot go on, when there was one.
+    /// The line after which the boot cannot continue, if there was one.
     pub fn fatal(&self) -> Option<&str> {
         self.fatal.as_deref()
     }
@@ -145,12 +145,12 @@ impl Transcript {
         &self.lines
     }
 
-    /// What stands on the unfinished line, such as a prompt.
+    /// The text of the unfinished line, such as a prompt.
     pub fn unfinished(&self) -> String {
         plain(&self.partial)
     }
 
-    /// The last lines, oldest first, the unfinished one included, each cut to what is worth showing.
+    /// The last lines, oldest first, the unfinished one included, each cut to a length that fits a message.
     pub fn last(&self, count: usize) -> Vec<String> {
         let unfinished = Some(self.unfinished()).filter(|line| !line.is_empty());
         let finished = &self.lines[self.lines.len().saturating_sub(count)..];
@@ -198,7 +198,7 @@ fn plain(bytes: &[u8]) -> String {
 #[derive(Debug)]
 pub struct SerialLog {
     file: File,
-    /// What was read.
+    /// The text that was read.
     pub transcript: Transcript,
 }
 
@@ -211,7 +211,7 @@ impl SerialLog {
         })
     }
 
-    /// Reads what was written since the last call; says whether there was anything.
+    /// Reads what was written since the last call; returns whether there was anything.
     pub fn poll(&mut self) -> io::Result<bool> {
         let mut bytes = Vec::new();
         self.file.read_to_end(&mut bytes)?;

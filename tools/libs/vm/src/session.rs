@@ -45,9 +45,9 @@ pub struct Session<'a> {
     /// The serial port, when it can be typed on.
     keyboard: Option<UnixStream>,
     parser: Parser,
-    /// What the guest has told since it last started.
+    /// What the guest has reported since it last started.
     pub guest: Guest,
-    /// Whether waits go on after lines that usually mean the end of a boot, because the machine is expected to recover.
+    /// Whether waits continue after lines that usually mean the end of a boot, because the machine is expected to recover.
     pub patient: bool,
     serial: SerialLog,
     spoke: Option<Instant>,
@@ -77,7 +77,7 @@ impl<'a> Session<'a> {
         Self::start_by(machine, tools.command(QEMU, &shares), interrupted)
     }
 
-    /// Starts a machine by a command of its own, which has no arguments of QEMU yet, and connects to it.
+    /// Starts a machine by another command, to which QEMU's arguments are added, and connects to it.
     pub fn start_by(
         machine: &Machine,
         mut command: Command,
@@ -109,7 +109,7 @@ impl<'a> Session<'a> {
         }
         let qmp = match Qmp::negotiate(control) {
             Ok(qmp) => qmp,
-            // QEMU ends like this when it dislikes an argument; its own words tell more.
+            // QEMU ends like this when it refuses an argument; what it prints says more.
             Err(QmpError::Connection(_)) => return Err(process.not_started()),
             Err(error) => return Err(error.into()),
         };
@@ -137,7 +137,7 @@ impl<'a> Session<'a> {
         Ok(self.execute("qom-get", &json!({ "path": path, "property": feature }))? == Value::Bool(true))
     }
 
-    /// Writes what the machine's screen shows as a PNG.
+    /// Writes a PNG of the machine's screen.
     pub fn screenshot(&mut self, path: &Path) -> Result<(), Error> {
         let arguments = json!({ "filename": path.to_string_lossy(), "format": "png" });
         self.execute("screendump", &arguments).map(drop)
@@ -157,10 +157,10 @@ impl<'a> Session<'a> {
         self.execute("send-key", &json!({ "keys": keys })).map(drop)
     }
 
-    /// Types on the serial port of a machine that has a `serial_socket`.
+    /// Types on the serial port of a machine that has `serial_input`.
     pub fn type_on_serial(&mut self, text: &str) -> Result<(), Error> {
         match &mut self.keyboard {
-            // At a person's pace: what comes while a program sets the line up for a question is lost.
+            // At a person's pace: input that arrives while a program sets the line up for a question is lost.
             Some(keyboard) => text.as_bytes().iter().try_for_each(|byte| {
                 thread::sleep(KEY_PACE);
                 keyboard
@@ -173,7 +173,7 @@ impl<'a> Session<'a> {
 
     /// Sends one line to the script in the guest.
     pub fn order(&mut self, line: &str) -> Result<(), Error> {
-        // Long lines go out as the guest reads them.
+        // Long lines are sent as the guest reads them.
         let failed = Error::io("write to", Path::new("the report port"));
         let mut send = || {
             self.reports.set_nonblocking(false)?;
@@ -185,7 +185,7 @@ impl<'a> Session<'a> {
         send().map_err(failed)
     }
 
-    /// Orders the guest to switch itself off; by the power button when its unit no longer listens.
+    /// Orders the guest to switch itself off; presses the power button when its unit no longer listens.
     pub fn order_power_off(&mut self) -> Result<(), Error> {
         if self.guest.gone.is_none() && self.reports.write_all(b"poweroff\n").is_ok() {
             return Ok(());
@@ -201,7 +201,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Looks at everything once. An error only when the user wants to stop or a log cannot be read.
+    /// Reads everything that is new. Fails when the user wants to stop, a log cannot be read, or QEMU breaks its protocol.
     pub fn poll(&mut self) -> Result<(), Error> {
         if self.interrupted.load(Ordering::Relaxed) {
             return Err(Error::Interrupted);
@@ -225,7 +225,7 @@ impl<'a> Session<'a> {
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // Nothing more now, or QEMU is gone, which its exit status tells better.
+                // Nothing more now, or QEMU is gone, which its exit status shows better.
                 Err(_) => break,
             }
         }
@@ -260,7 +260,7 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Waits until something is so, with a progress line now and then; stops early when the boot has failed.
+    /// Waits until a condition holds, with a progress line now and then; fails early when the boot has failed.
     pub fn wait(
         &mut self,
         awaited: &Awaited<'_>,
@@ -270,7 +270,7 @@ impl<'a> Session<'a> {
         self.wait_for(awaited, say, |session| Ok(until(session).then_some(())))
     }
 
-    /// The same for a value; `find` may ask QEMU.
+    /// Waits until `find`, which may ask QEMU, returns a value.
     pub fn wait_for<T>(
         &mut self,
         awaited: &Awaited<'_>,
@@ -310,7 +310,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Waits until the guest of a machine under KVM reports, or until KVM has to be given up for it; says why.
+    /// Waits until the guest of a machine under KVM reports; returns the fault when KVM has to be given up.
     pub fn wait_under_kvm(
         &mut self,
         awaited: &Awaited<'_>,
@@ -322,13 +322,13 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// Waits for QEMU's own end; says how it came, or nothing when time ran out.
+    /// Waits for QEMU to end; returns its status and how the machine stopped, or `None` when time ran out.
     pub fn wait_for_exit(&mut self, limit: Duration) -> Result<Option<(ExitStatus, Option<Halt>)>, Error> {
         let deadline = Instant::now() + limit;
         loop {
             self.poll()?;
             if let Some(status) = self.process.exit() {
-                // Once more, for what came between the last look and the end.
+                // Once more, for events between the last look and the end.
                 self.poll_qmp()?;
                 return Ok(Some((status, self.halt)));
             }
@@ -339,7 +339,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// What the serial port has said.
+    /// What the serial port has printed.
     pub fn transcript(&self) -> &Transcript {
         &self.serial.transcript
     }
@@ -354,7 +354,7 @@ impl<'a> Session<'a> {
         self.process.exit().is_some() || self.halt.is_some()
     }
 
-    /// What is known before the guest reports.
+    /// What can be observed before the guest reports.
     pub fn early_signs(&self) -> EarlySigns {
         EarlySigns {
             elapsed: self.started.elapsed(),
@@ -383,7 +383,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// The error for a machine that is gone when it should not be.
+    /// The error for a machine that ended when it should not have.
     pub fn ended(&self) -> Error {
         let how = match (self.halt, self.process.exit()) {
             (Some(halt), _) => Ending::Halted(halt),
@@ -416,7 +416,7 @@ pub struct Awaited<'a> {
 /// Writes what comes over the serial port to its log, until QEMU ends.
 ///
 /// QEMU's own log of a socket repeats bytes that it could not send at once, and its guest waits for them; so they are
-/// taken as they come.
+/// read as they come.
 fn keep_log(serial: &UnixStream, path: &Path) -> io::Result<()> {
     let mut from = serial.try_clone()?;
     from.set_nonblocking(false)?;

@@ -1,6 +1,6 @@
-//! A command line as a person can run it again.
+//! A command line that a person can run again.
 
-/// The command line for a person: one argument group per line, quoted for a shell.
+/// A command line quoted for a shell, one option with its values per line.
 pub fn shell_line<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     let mut text = String::new();
     for word in words {

@@ -1,4 +1,4 @@
-//! Programs of the tools tree, as a virtual machine needs them.
+//! Programs of the tools tree that virtual machines need.
 
 use std::ffi::OsStr;
 use std::os::unix::process::CommandExt;
@@ -35,7 +35,7 @@ impl<'a> Share<'a> {
 
 impl ToolsTree {
     /// A command that runs `program` inside the tree, with the host's devices. It dies with the thread that
-    /// starts it, and a Ctrl-C at the terminal does not reach it: whoever starts it ends it.
+    /// starts it, and a Ctrl-C at the terminal does not reach it: its caller ends it.
     pub fn command(&self, program: &str, shares: &[Share<'_>]) -> Command {
         let mut sandbox = Sandbox::new(&self.root).devices();
         for share in shares {

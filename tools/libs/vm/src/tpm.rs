@@ -1,4 +1,4 @@
-//! A TPM 2.0 in software, beside the machine that has it.
+//! A software TPM 2.0 (swtpm), which runs beside the machine that uses it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use crate::error::Error;
 use crate::tools::{Share, ToolsTree};
 
-/// How long it may take until it listens.
+/// How long swtpm may take until it listens.
 const START_LIMIT: Duration = Duration::from_secs(20);
 
-/// A running swtpm. It serves one boot; the next one takes up its state.
+/// A running swtpm. It serves one boot; the next one continues from its state.
 #[derive(Debug)]
 pub struct Tpm {
     child: Child,
@@ -21,7 +21,7 @@ pub struct Tpm {
 }
 
 impl Tpm {
-    /// Starts one with its state and its socket in `folder`, which is made when it is not there.
+    /// Starts one with its state and its socket in `folder`, which is created if it does not exist.
     pub fn start(tools: &ToolsTree, folder: &Path) -> Result<Self, Error> {
         if !tools.root.join("usr/bin/swtpm").exists() {
             return Err(Error::NoProgram { program: "swtpm" });

@@ -13,7 +13,7 @@ pub struct Written {
     pub bytes: u64,
 }
 
-/// The drives in the answer to `query-blockstats`.
+/// The counts of each drive, from the answer to `query-blockstats`.
 pub(crate) fn written(stats: &Value) -> Vec<Written> {
     let mut drives: Vec<Written> = stats
         .as_array()
