@@ -1,10 +1,10 @@
 //! Speeds of the kernels, for the machine this runs on: `cargo bench -p sigmavault-ternary [-- --json]`.
 //!
-//! Reads per second beside the machine's own: weights of the sizes of caches and of memory, every tier the processor
-//! has, one thread and all. Others use the machine too, so in caches a number is the best of several rounds. From
-//! memory, where a round takes long, as many matrices as no cache holds are multiplied one after the other, and the
-//! number is the rate that the fastest tenth of them reached; so is the rate of reading alone, plain and with the kernels'
-//! prefetching, of which the better is what a number is compared with.
+//! Bytes read per second, compared with reading memory: weights of the sizes of caches and of memory, every supported tier,
+//! one thread and all. As the machine may be shared, numbers for caches are the best of several rounds. For memory, where a
+//! round takes long, more matrices than any cache holds are multiplied one after the other, and the number is the rate that
+//! the fastest tenth of them reached. The same holds for reading alone, plain and with the kernels' prefetching; numbers are
+//! compared with the better of the two.
 //! `--isa NAME`, `--quick` (no weights beyond the caches) and `--decode`, `--prefill`, `--dense` narrow it down.
 
 #![allow(clippy::cast_precision_loss)] // counts become rates
@@ -22,7 +22,7 @@ use sigmavault_ternary::{
 
 /// Columns of all matrices: the width of an 8-billion-weight model.
 const COLS: usize = 4096;
-/// Bytes of weights that no cache holds; the largest server caches are about 400 MB.
+/// Bytes of weights that exceed every cache; the largest server caches are about 400 MB.
 const MEMORY: usize = 700_000_000;
 const CACHE: [usize; 2] = [1_000_000, 16_000_000];
 
@@ -53,7 +53,7 @@ fn options() -> Result<Options, String> {
                 let isa = Isa::from_name(&name).filter(|isa| isa.is_supported());
                 options.isa = Some(isa.ok_or_else(|| format!("no tier {name:?} on this processor"))?);
             }
-            // cargo bench passes it to every benchmark.
+            // `cargo bench` passes it to every benchmark.
             "--bench" => {}
             other => return Err(format!("unknown option {other}")),
         }
@@ -70,7 +70,7 @@ struct Line {
     giga: f64,
     /// 10^9 bytes of weights read per second.
     gigabytes: f64,
-    /// Of the memory's measured rate with as many threads; for weights in memory only.
+    /// The share of the memory's measured rate with as many threads; only for weights in memory.
     share: Option<f64>,
 }
 
@@ -140,7 +140,7 @@ fn best(mut round: impl FnMut()) -> f64 {
     best
 }
 
-/// Bytes that look like weights; xorshift64*.
+/// Random bytes as weights; xorshift64*.
 fn noise(len: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut bytes = vec![0; len];
@@ -173,7 +173,7 @@ fn weights(encoding: Encoding, bytes: usize) -> Option<PanelMatrix> {
             Some(0.01)
         }
         Encoding::Q2_0 { group } => {
-            // Random bits may be no finite number, or a subnormal one, which no model has for a scale.
+            // Random bits may be not finite or subnormal, which no model has for a scale.
             source
                 .chunks_exact_mut(2 + usize::from(group) / 4)
                 .for_each(|block| block[1] = block[1] & 0x1f | 4);
@@ -189,8 +189,8 @@ fn weights(encoding: Encoding, bytes: usize) -> Option<PanelMatrix> {
     PanelMatrix::pack(encoding, &source, rows, COLS, scale).ok()
 }
 
-/// Calls `part` with numbers below `parts`, in order, for at least a second, and gives the seconds that the fastest tenth
-/// of the calls stayed below.
+/// Calls `part` with the numbers below `parts`, in order, for at least a second. Returns the tenth percentile of the calls'
+/// seconds.
 fn fastest_tenth(parts: usize, mut part: impl FnMut(usize)) -> f64 {
     let began = Instant::now();
     let mut times = Vec::new();
@@ -205,8 +205,8 @@ fn fastest_tenth(parts: usize, mut part: impl FnMut(usize)) -> f64 {
     times[times.len() / 10]
 }
 
-/// Bytes read per second from memory, by threads that only add. The bytes are those of matrices, so that pages are as
-/// large and parts as long as in the products.
+/// Bytes read per second from memory, by threads that only add. The bytes are those of matrices, so that the sizes of pages
+/// and parts are those of the products.
 fn read_rate(matrices: &[PanelMatrix], pool: &Pool, how: Reading) -> f64 {
     let seconds = fastest_tenth(matrices.len(), |index| {
         let bytes = matrices[index].packed();
@@ -246,7 +246,7 @@ const FORMATS: [(&str, Encoding, &[Precision]); 3] = [
     ),
 ];
 
-/// One token, and four, against weights of the sizes of caches and memory.
+/// One token, and four, with weights of the sizes of caches and memory.
 fn decode(options: &Options, tiers: &[Isa], pools: &[Pool], report: &mut Report) {
     let x = floats(4 * COLS);
     let sizes: Vec<(usize, usize)> = CACHE.into_iter().map(|bytes| (bytes, 1)).collect();
@@ -307,8 +307,8 @@ fn decode(options: &Options, tiers: &[Isa], pools: &[Pool], report: &mut Report)
     }
 }
 
-/// Many tokens at once: a large product, and one of few milliseconds, which even on a busy machine is sometimes
-/// computed without interruption.
+/// Many tokens at once: a large product, and one of a few milliseconds, which even on a busy machine is sometimes computed
+/// without interruption.
 fn prefill(tiers: &[Isa], pools: &[Pool], report: &mut Report) {
     const M: usize = 512;
     let x = floats(M * COLS);
@@ -321,7 +321,7 @@ fn prefill(tiers: &[Isa], pools: &[Pool], report: &mut Report) {
             for &precision in precisions {
                 let mut activations = Activations::new();
                 activations.quantize(&x[..m * COLS], m, COLS, precision);
-                // Plain code would take minutes.
+                // The scalar tier would take minutes.
                 for &isa in tiers.iter().filter(|isa| **isa != Isa::Scalar) {
                     for pool in pools {
                         let seconds = best(|| multiply_with(isa, &w, &activations, &mut out, pool));
@@ -361,7 +361,7 @@ fn dense(options: &Options, tiers: &[Isa], pools: &[Pool], report: &mut Report) 
     let rows = CACHE[1] / 2 / COLS;
     let count = if options.quick { 1 } else { MEMORY / CACHE[1] };
     let mut halves = noise(2 * rows * COLS);
-    // Random bits may be no finite number.
+    // Random bits may be not finite.
     halves
         .as_chunks_mut::<2>()
         .0
@@ -392,7 +392,7 @@ fn dense(options: &Options, tiers: &[Isa], pools: &[Pool], report: &mut Report) 
                 block[high] = block[high] & 0x1f | 4;
             }
         }
-        // As many bytes as of the others.
+        // As many bytes as for the others.
         let count = if options.quick { 1 } else { MEMORY / blocks.len() };
         let matrices: Vec<KMatrix> = (0..count)
             .filter_map(|_| KMatrix::copied(kind, &blocks, rows, COLS).ok())

@@ -1,4 +1,4 @@
-//! Inputs of the product, quantised.
+//! Quantised inputs of the product.
 #![allow(unsafe_code)] // the call into a tier
 
 use crate::isa::Isa;
@@ -7,8 +7,8 @@ use crate::panel::CHUNK;
 /// How finely activations are quantised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Precision {
-    /// int8 with one scale for the token: 127 / max(|x|), the maximum held above 1e-5, rounded half to even. This is
-    /// what BitNet b1.58 was trained with.
+    /// int8 with one scale for the token: 127 / max(|x|), the maximum clamped to at least 1e-5, rounded half to even. BitNet
+    /// b1.58 was trained with it.
     Int8PerToken,
     /// int8 with a scale for each 64 columns.
     Int8Blocks,
@@ -26,8 +26,8 @@ impl Precision {
     }
 }
 
-/// Tokens that lie together: in a group of so many (or as many as are left), chunk follows chunk, and in a chunk token
-/// follows token, so that a tile of a product finds its tokens side by side and reads on without gaps.
+/// Tokens stored together: in a group of this many (or as many as are left), chunk follows chunk, and in a chunk token
+/// follows token, so that a tile of a product reads its tokens contiguously.
 pub(crate) const TOGETHER: usize = 16;
 
 /// `m` rows of `k` quantised values with their scales and sums. A buffer: quantising again reuses its memory.
@@ -37,14 +37,14 @@ pub struct Activations {
     k: usize,
     chunks: usize,
     precision: Option<Precision>,
-    /// Plane by plane. A value of two planes is `256 * first + second`.
+    /// By plane. A value of two planes is `256 * first + second`.
     values: [Vec<[i8; CHUNK]>; 2],
-    /// Minus the sums of the chunks.
+    /// The negated sums of the chunks.
     offsets: [Vec<i32>; 2],
     scales: Vec<f32>,
 }
 
-/// Four values, four times.
+/// Four values, repeated four times.
 #[derive(Debug, Clone, Copy)]
 #[repr(align(16))]
 #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))] // SSSE3 reads it
@@ -53,16 +53,16 @@ pub(crate) struct Repeated(pub [i8; 16]);
 /// The tokens of a group, see [`TOGETHER`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Together<'a> {
-    /// Tokens in the group: what lies between a token's chunks.
+    /// Tokens in the group: the stride between a token's chunks.
     pub width: usize,
     pub values: [&'a [[i8; CHUNK]]; 2],
-    /// Minus the sums of the chunks.
+    /// The negated sums of the chunks.
     pub offsets: [&'a [i32]; 2],
-    /// Scales of the chunks, also when the token has only one.
+    /// Scales of the chunks, even if the token has only one.
     pub scales: &'a [f32],
 }
 
-/// The largest magnitude of an int16 value whose both planes stay within -127..=127: 127 * 256 + 127.
+/// The largest magnitude of an int16 value both of whose planes stay within -127..=127: 127 * 256 + 127.
 const INT16_MAX: f32 = 32639.0;
 
 impl Activations {
@@ -81,22 +81,22 @@ impl Activations {
         self.k
     }
 
-    /// How it was quantised; [`Precision::Int8PerToken`] before anything was.
+    /// The precision; [`Precision::Int8PerToken`] before anything is quantised.
     pub fn precision(&self) -> Precision {
         self.precision.unwrap_or(Precision::Int8PerToken)
     }
 
-    /// Quantises `m` rows of `k` floats, row by row. Of a row (per token) or block with a value that is not finite,
-    /// every product is NaN.
+    /// Quantises `m` rows of `k` floats, row by row. If a row (per token) or block holds a value that is not finite, all of
+    /// its products are NaN.
     ///
     /// # Panics
-    /// When `x` is not `m * k` long.
+    /// If `x` is not `m * k` long.
     pub fn quantize(&mut self, x: &[f32], m: usize, k: usize, precision: Precision) {
         assert_eq!(x.len(), m * k, "{m} rows of {k} columns");
         self.m = m;
         self.k = k;
         self.precision = Some(precision);
-        // To 256 columns, so that the widest groups find zeros behind the last column.
+        // Padded to 256 columns, so that the widest groups find zeros after the last column.
         self.chunks = k.next_multiple_of(256) / CHUNK;
         let planes = precision.planes();
         for plane in 0..2 {
@@ -116,7 +116,7 @@ impl Activations {
         }
     }
 
-    /// The same in wider registers; without multiply-adds, so the same values.
+    /// The same with wider registers and without fused multiply-add, so with the same values.
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2")]
     fn quantize_rows_avx2(&mut self, x: &[f32], precision: Precision) {
@@ -143,7 +143,7 @@ impl Activations {
         x
     }
 
-    /// Where a token's first chunk lies, and how far it is to the next.
+    /// The index of a token's first chunk, and the stride to the next.
     fn place(&self, token: usize) -> (usize, usize) {
         let first = token - token % TOGETHER;
         let width = TOGETHER.min(self.m - first);
@@ -193,7 +193,7 @@ impl Activations {
         }
     }
 
-    /// Each four values of a token of one plane, repeated.
+    /// The values of a token of one plane, four by four, repeated.
     pub(crate) fn repeated(&self, token: usize) -> Vec<Repeated> {
         let together = self.together(token);
         let chunks = together.values[0].iter().step_by(together.width);
@@ -203,7 +203,7 @@ impl Activations {
             .collect()
     }
 
-    /// The group a token lies in, from that token's place on.
+    /// The group of a token, from that token on.
     pub(crate) fn together(&self, token: usize) -> Together<'_> {
         let (at, width) = self.place(token);
         let end = at - token % TOGETHER + width * self.chunks;
@@ -221,7 +221,7 @@ impl Activations {
     }
 }
 
-/// The largest magnitude; NaN when a value is not finite, as the bits of those are above every number's.
+/// The largest magnitude; NaN if a value is not finite, as the bits of those are above every number's.
 #[inline(always)]
 fn absmax(x: &[f32]) -> f32 {
     let bits = x.iter().fold(0, |max: u32, x| max.max(x.to_bits() & 0x7fff_ffff));
@@ -237,7 +237,7 @@ fn round(x: f32) -> i32 {
     (x + MAGIC).to_bits().cast_signed() - MAGIC.to_bits().cast_signed()
 }
 
-/// A block as int8 with its scale, which is NaN when a value is not finite.
+/// A block as int8 with its scale, which is NaN if a value is not finite.
 #[inline(always)]
 pub(crate) fn int8_block<const N: usize>(block: &[f32; N]) -> ([i8; N], f32) {
     let max = absmax(block);
@@ -247,7 +247,7 @@ pub(crate) fn int8_block<const N: usize>(block: &[f32; N]) -> ([i8; N], f32) {
     (values, max / 127.0)
 }
 
-/// Quantises a block; minus the sum of its values.
+/// Quantises a block. Returns the negated sum of its values.
 #[inline(always)]
 fn int8<const N: usize>(block: &[f32; N], factor: f32, values: &mut [i8; N]) -> i32 {
     let mut offset = 0;
@@ -259,7 +259,7 @@ fn int8<const N: usize>(block: &[f32; N], factor: f32, values: &mut [i8; N]) -> 
     offset
 }
 
-/// Quantises a chunk into two planes; minus the sums of their values.
+/// Quantises a chunk into two planes. Returns the negated sums of their values.
 #[inline(always)]
 fn int16(block: &[f32; CHUNK], factor: f32, high: &mut [i8; CHUNK], low: &mut [i8; CHUNK]) -> (i32, i32) {
     let (mut high_offset, mut low_offset) = (0, 0);

@@ -1,27 +1,25 @@
-//! What threads fetch while they wait for each other.
+//! Prefetching by threads that wait for each other.
 //!
-//! The products of a model follow each other in the same order for every token. Between two of them the threads meet, and one of them
-//! computes what lies between: a tenth of the time in which memory has nothing to do. What followed a product the last time most likely
-//! follows it again, so a thread that waits fetches the beginning of its next weights into its cache. When something else follows, that
-//! was for nothing, and did no harm.
+//! The products of a model follow each other in the same order for every token. Between two of them the threads synchronise, and one of
+//! them computes the operations in between, while memory is idle: a tenth of the time. The product that followed another the last time
+//! most likely follows it again, so a waiting thread prefetches the beginning of its next weights. A wrong guess costs nothing.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::kernel::prefetch_line;
+use crate::prefetch::prefetch_line;
 
-/// Bytes that a thread fetches: half of the smallest second-level cache of processors that are fast enough to wait for memory.
+/// Bytes that a thread prefetches: half of the smallest second-level cache of processors fast enough to be limited by memory.
 const BYTES: usize = 192 << 10;
 
-/// Products that are remembered. A model has a few hundred; when there are more, all are forgotten, as models that are gone remain among
-/// them.
+/// The most products remembered. A model has a few hundred; beyond the limit all are dropped, as they include those of unloaded models.
 const PRODUCTS: usize = 1 << 14;
 
-/// Lines that are asked for between two looks at whether there is work.
+/// Lines prefetched between two checks for work.
 const LINES: usize = 8;
 
-/// Where in memory the weights lie that a thread multiplies first, and how many bytes of them follow each other.
+/// The address of the weights that a thread multiplies first, and the number of contiguous bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stretch {
     pub address: usize,
@@ -37,16 +35,16 @@ impl Stretch {
     }
 }
 
-/// What follows what.
+/// Which product follows which.
 #[derive(Debug, Default)]
 struct Followers {
-    /// By what the first thread multiplies first, that of the product after it, for every thread.
+    /// The stretches of the next product, one per thread, by the first address of a product.
     after: HashMap<usize, Vec<Stretch>>,
     last: Option<usize>,
 }
 
 impl Followers {
-    /// Takes note that a product begins, and tells what followed it the last time.
+    /// Records that a product begins, and returns the product that followed it the last time.
     fn follow(&mut self, product: Vec<Stretch>) -> Option<&[Stretch]> {
         let this = product.first()?.address;
         if self.after.len() >= PRODUCTS {
@@ -64,11 +62,11 @@ impl Followers {
     }
 }
 
-/// What each thread of a pool fetches while it waits.
+/// What each thread of a pool prefetches while it waits.
 #[derive(Debug)]
 pub(crate) struct Ahead {
     followers: Mutex<Followers>,
-    /// Address and bytes, by thread. Read while they change, they are of no use, and no harm.
+    /// Address and bytes, by thread. A torn read gives a useless but harmless hint.
     hints: Vec<(AtomicUsize, AtomicUsize)>,
 }
 
@@ -80,7 +78,7 @@ impl Ahead {
         }
     }
 
-    /// A product begins, with these weights for each thread: they expect what followed it the last time.
+    /// Records that a product begins with these weights for each thread, and sets the hints to the product that followed it the last time.
     pub(crate) fn begin(&self, product: Vec<Stretch>) {
         let mut followers = self.followers.lock().unwrap_or_else(PoisonError::into_inner);
         let next = followers.follow(product).unwrap_or_default();
@@ -91,7 +89,7 @@ impl Ahead {
         }
     }
 
-    /// Asks for the next few lines.
+    /// Prefetches the next few lines.
     #[inline]
     pub(crate) fn fetch(&self, thread: usize, fetched: &mut Fetched) {
         let Some((address, bytes)) = self.hints.get(thread) else {
@@ -112,7 +110,7 @@ impl Ahead {
     }
 }
 
-/// How far a thread is with what it expects.
+/// A thread's progress in prefetching.
 #[derive(Debug, Default)]
 pub(crate) struct Fetched {
     address: usize,

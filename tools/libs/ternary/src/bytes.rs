@@ -1,4 +1,4 @@
-//! Where weights lie: memory of our own, or a part of a shared map of a file.
+//! Storage of weights: owned memory, or a part of a shared map of a file.
 
 use std::ops::{Deref, Range};
 use std::sync::Arc;
@@ -16,8 +16,8 @@ pub(crate) enum Bytes {
 }
 
 impl Bytes {
-    /// Zeroed memory of `len` bytes (at least one page), on huge pages where the system gives them: with 4 KiB pages
-    /// the walks cost a tenth of a product that streams from memory.
+    /// Zeroed memory of `len` bytes (at least one page), on huge pages if available: with 4 KiB pages, page walks take a tenth
+    /// of the time of a product that streams from memory.
     pub(crate) fn zeroed(len: usize) -> std::io::Result<MmapMut> {
         let map = MmapMut::map_anon(len.max(1))?;
         #[cfg(target_os = "linux")]

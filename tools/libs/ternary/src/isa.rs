@@ -1,11 +1,11 @@
-//! The instruction sets the kernels are written for, and the choice among them.
+//! The instruction sets that the kernels are written for, and the choice among them.
 
 use std::sync::OnceLock;
 
 /// A tier of instruction sets. Later ones of one architecture are faster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Isa {
-    /// Plain Rust; runs everywhere and defines what the others must give.
+    /// Plain Rust; runs everywhere and defines the result of the others.
     Scalar,
     /// SSSE3: the Celerons and Pentiums without AVX.
     Ssse3,
@@ -30,8 +30,8 @@ impl Isa {
         Self::NeonDotprod,
     ];
 
-    /// The tier in use: the best this processor has, or the one `RYZAN_ISA` names. Chosen once; a name that is
-    /// unknown, or that this processor does not have, is logged and passed over.
+    /// The tier in use: the best one that this processor supports, or the one named by `RYZAN_ISA`. It is chosen once. An unknown
+    /// or unsupported name is logged and ignored.
     pub fn active() -> Self {
         static ACTIVE: OnceLock<Isa> = OnceLock::new();
         *ACTIVE.get_or_init(|| {
@@ -43,7 +43,7 @@ impl Isa {
                 Some(isa) if isa.is_supported() => isa,
                 Some(isa) => {
                     log::warn!(
-                        "RYZAN_ISA={} is not on this processor; using {}",
+                        "RYZAN_ISA={} is not supported by this processor; using {}",
                         isa.name(),
                         best.name()
                     );
@@ -52,7 +52,7 @@ impl Isa {
                 None => {
                     let known = Self::ALL.map(Self::name).join(", ");
                     log::warn!(
-                        "RYZAN_ISA={} is none of {known}; using {}",
+                        "RYZAN_ISA={} is unknown, valid names are {known}; using {}",
                         wanted.display(),
                         best.name()
                     );
@@ -62,7 +62,7 @@ impl Isa {
         })
     }
 
-    /// The tiers this processor has, slowest first; [`Isa::Scalar`] is always among them.
+    /// The tiers that this processor supports, slowest first; [`Isa::Scalar`] is always among them.
     pub fn supported() -> Vec<Self> {
         Self::ALL.into_iter().filter(|isa| isa.is_supported()).collect()
     }
@@ -71,12 +71,12 @@ impl Isa {
         Self::supported().last().copied().unwrap_or(Self::Scalar)
     }
 
-    /// Whether the tier has an instruction for fp16 to f32, so that numbers may as well be widened each time they are read.
+    /// Whether the tier has an instruction for fp16 to f32, so that fp16 can be converted each time it is read.
     pub fn widens_halves(self) -> bool {
         matches!(self, Self::Avx2 | Self::AvxVnni | Self::Avx512Vnni)
     }
 
-    /// Whether this processor has the tier.
+    /// Whether this processor supports the tier.
     pub fn is_supported(self) -> bool {
         match self {
             Self::Scalar => true,
@@ -99,12 +99,12 @@ impl Isa {
                 std::arch::is_aarch64_feature_detected!("neon")
                     && std::arch::is_aarch64_feature_detected!("dotprod")
             }
-            #[allow(unreachable_patterns)] // those of the other architecture
+            #[allow(unreachable_patterns)] // the tiers of other architectures
             _ => false,
         }
     }
 
-    /// The name, as `RYZAN_ISA` takes it.
+    /// The name, as in `RYZAN_ISA`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Scalar => "scalar",
@@ -116,7 +116,7 @@ impl Isa {
         }
     }
 
-    /// The tier of a name.
+    /// The tier with this name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|isa| isa.name() == name)
     }

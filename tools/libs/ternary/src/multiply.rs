@@ -6,36 +6,37 @@ use std::ops::Range;
 use crate::activations::Activations;
 use crate::isa::Isa;
 use crate::kernel::{self, Job, Outputs, TILE};
+use crate::outputs::SharedOutput;
 use crate::panel::{PANEL_ROWS, PanelMatrix};
 use crate::pool::Pool;
 use crate::runs;
 
-/// Bytes of panels that a thread takes at once: they stay in its cache while all tokens pass over them, and are so few that threads
-/// end together.
+/// Bytes of panels that a thread takes at once: small enough to stay in its cache while all tokens are multiplied with them, and for
+/// threads to finish at about the same time.
 const BLOCK_BYTES: usize = 32 << 10;
 
 /// `out[t][r] = sum over k of w[r][k] * x[t][k]`, for `x.m()` tokens and `w.rows()` rows, row-major by token.
 ///
-/// The same floats come out for every tier, number of threads, and number of tokens computed together.
+/// The result is the same for every tier, number of threads, and number of tokens computed together.
 ///
 /// # Panics
-/// When `x` does not have as many columns as `w`, or `out` is not `x.m() * w.rows()` long.
+/// If `x` does not have as many columns as `w`, or `out` is not `x.m() * w.rows()` long.
 pub fn multiply(w: &PanelMatrix, x: &Activations, out: &mut [f32], pool: &Pool) {
     multiply_all(&mut [(w, out)], x, pool);
 }
 
-/// [`multiply`] with several matrices, whose products threads compute without waiting for each other in between.
+/// [`multiply`] with several matrices, whose products are computed without synchronising the threads in between.
 ///
 /// # Panics
-/// As [`multiply`].
+/// Like [`multiply`].
 pub fn multiply_all(products: &mut [(&PanelMatrix, &mut [f32])], x: &Activations, pool: &Pool) {
     multiply_all_with(Isa::active(), products, x, pool);
 }
 
-/// [`multiply`] by a tier of choice, for tests and measurements.
+/// [`multiply`] with a given tier, for tests and measurements.
 ///
 /// # Panics
-/// As [`multiply`], and when the processor does not have the tier.
+/// Like [`multiply`], and if the processor does not support the tier.
 pub fn multiply_with(isa: Isa, w: &PanelMatrix, x: &Activations, out: &mut [f32], pool: &Pool) {
     multiply_all_with(isa, &mut [(w, out)], x, pool);
 }
@@ -72,7 +73,7 @@ fn multiply_all_with(isa: Isa, products: &mut [(&PanelMatrix, &mut [f32])], x: &
             ..
         } = panels;
         let packed = &w.packed()[range.start * bytes..];
-        // Kernels write over what is here, all of it for their tokens.
+        // Kernels overwrite all outputs of their tokens.
         let mut outputs: Outputs = [[0.0; PANEL_ROWS]; TILE];
         let mut first = 0;
         while first < x.m() {
@@ -101,10 +102,10 @@ fn multiply_all_with(isa: Isa, products: &mut [(&PanelMatrix, &mut [f32])], x: &
     runs::share(pool, blocks.count(), &|number| blocks.weights(number), &compute);
 }
 
-/// The panels of a matrix, in blocks that a thread takes at once, each for all tokens, so that weights are read from memory once.
+/// The panels of a matrix in blocks. A thread computes a block for all tokens, so that weights are read from memory once.
 struct Panels<'a> {
     matrix: &'a PanelMatrix,
-    out: Shared,
+    out: SharedOutput,
     /// Bytes of a panel.
     bytes: usize,
     /// Panels of a block.
@@ -119,7 +120,7 @@ impl<'a> Panels<'a> {
         let step = (BLOCK_BYTES / bytes).max(1);
         Self {
             matrix,
-            out: Shared(out.as_mut_ptr()),
+            out: SharedOutput(out.as_mut_ptr()),
             bytes,
             step,
             blocks: layout.panels().div_ceil(step),
@@ -150,31 +151,10 @@ impl<'a> Blocks<'a> {
         ))
     }
 
-    /// The weights of a block and those behind it in its matrix.
+    /// The weights of a block and those after it in its matrix.
     fn weights(&self, number: usize) -> &'a [u8] {
         self.get(number).map_or(&[], |(panels, range)| {
             &panels.matrix.packed()[range.start * panels.bytes..]
         })
-    }
-}
-
-/// An output buffer that threads write disjoint ranges of.
-pub(crate) struct Shared(pub *mut f32);
-
-// SAFETY: writes go through `write`, whose callers keep to ranges of their own.
-unsafe impl Sync for Shared {}
-
-impl Shared {
-    /// # Safety
-    /// The range must lie in the buffer and belong to the calling thread alone.
-    pub(crate) unsafe fn write(&self, at: usize, values: &[f32]) {
-        // SAFETY: the caller's.
-        let to = unsafe { self.0.add(at) };
-        match values.as_array::<PANEL_ROWS>() {
-            // SAFETY: the caller's; a whole panel without a call.
-            Some(rows) => unsafe { to.cast::<[f32; PANEL_ROWS]>().write_unaligned(*rows) },
-            // SAFETY: the caller's.
-            None => unsafe { std::ptr::copy_nonoverlapping(values.as_ptr(), to, values.len()) },
-        }
     }
 }

@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 
 use crate::ahead::{Ahead, Fetched, Stretch};
 
-/// How long a thread looks for work before it sleeps: longer than the gaps between the products of a token, far shorter
-/// than anything that shows as load.
+/// How long a thread spins before it sleeps: longer than the gaps between the products of a token, far too short to show as
+/// load.
 const SPIN: Duration = Duration::from_micros(60);
 
-/// Calls `ready` until it gives something, for as long as a thread may spin. (By the clock: the pause of one
-/// processor is ten times that of another.)
+/// Calls `ready` until it returns a value, for as long as a thread may spin. (Measured by the clock: the pause instruction of
+/// one processor takes ten times as long as that of another.)
 fn spin<T>(mut ready: impl FnMut() -> Option<T>) -> Option<T> {
     let began = Instant::now();
     loop {
@@ -32,22 +32,22 @@ fn spin<T>(mut ready: impl FnMut() -> Option<T>) -> Option<T> {
 }
 
 thread_local! {
-    /// Whether this thread is inside [`Pool::run`], where another run has to do without threads.
+    /// Whether this thread is inside [`Pool::run`], where a nested run uses no other threads.
     static INSIDE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// A fixed set of threads for short parallel jobs, the calling thread among them. Workers spin for a moment after a
-/// job, then sleep on a futex: an idle pool uses no processor time.
+/// A fixed set of threads for short parallel jobs, including the calling thread. Workers spin briefly after a job, then sleep
+/// on a futex: an idle pool uses no processor time.
 #[derive(Debug)]
 pub struct Pool {
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
-    /// One run at a time.
+    /// Held during a run, so that there is one at a time.
     turn: Mutex<()>,
     active: AtomicUsize,
 }
 
-/// What a run calls.
+/// The function of a run.
 type Call<'a> = &'a (dyn Fn(usize) + Sync);
 
 /// The job of a run.
@@ -57,31 +57,31 @@ struct Job {
     numbers: Numbers,
 }
 
-/// With which numbers it is called.
+/// The numbers that the function is called with.
 #[derive(Clone, Copy)]
 enum Numbers {
-    /// Those below this, each once.
+    /// All below this, each once.
     Parts(usize),
-    /// That of each thread, by that thread.
+    /// Each thread's own number.
     Threads,
 }
 
 struct Shared {
-    /// Epoch of the job in the upper half; then whether it may still be joined; then how many workers are in it.
+    /// The epoch of the job in the upper half, then whether it can still be joined, then the number of workers in it.
     gate: AtomicU64,
     job: UnsafeCell<Option<Job>>,
     next: AtomicUsize,
-    /// Workers at and above this one stay out.
+    /// Workers with this number or a higher one do not take part.
     limit: AtomicUsize,
     panicked: AtomicBool,
     stop: AtomicBool,
     sleeping: Vec<AtomicBool>,
-    /// The caller, when it sleeps until the last worker leaves.
+    /// The caller, if it sleeps until the last worker leaves.
     caller: Mutex<Option<Thread>>,
     ahead: Ahead,
 }
 
-// SAFETY: `job` is written only while the gate is closed and empty, and read only by those who joined.
+// SAFETY: `job` is written only while the gate is closed and empty, and read only by workers that joined.
 unsafe impl Sync for Shared {}
 // SAFETY: the pointer in `job` is used only during the run that put it there.
 unsafe impl Send for Shared {}
@@ -102,8 +102,8 @@ fn epoch(gate: u64) -> u64 {
 }
 
 impl Pool {
-    /// A pool of `threads` threads, the caller's included; at least one. Where the system refuses a thread, the pool
-    /// is smaller and the log says so.
+    /// A pool of `threads` threads (at least one), including the caller's. If the system refuses a thread, the pool is smaller
+    /// and the log says so.
     pub fn new(threads: usize) -> Self {
         let wanted = threads.clamp(1, 1024) - 1;
         let shared = Arc::new(Shared {
@@ -127,7 +127,7 @@ impl Pool {
             {
                 Ok(worker) => workers.push(worker),
                 Err(error) => {
-                    log::warn!("{} of {threads} kernel threads: {error}", index + 1);
+                    log::warn!("only {} of {threads} kernel threads started: {error}", index + 1);
                     break;
                 }
             }
@@ -141,34 +141,33 @@ impl Pool {
         }
     }
 
-    /// Threads there are, the caller's included.
+    /// The number of threads, including the caller's.
     pub fn threads(&self) -> usize {
         self.workers.len() + 1
     }
 
-    /// Threads that take part in a run.
+    /// The number of threads that take part in a run.
     pub fn active(&self) -> usize {
         self.active.load(Ordering::Relaxed)
     }
 
-    /// Lets `n` threads (held within 1 and [`Pool::threads`]) take part from the next run on; the others sleep.
+    /// Lets `n` threads (clamped to 1 and [`Pool::threads`]) take part from the next run on; the others sleep.
     pub fn set_active(&self, n: usize) {
         self.active.store(n.clamp(1, self.threads()), Ordering::Relaxed);
     }
 
-    /// Calls `f` with every number below `parts`, each once, on the active threads; returns when all are done.
-    /// Threads take the next part when they are done with one, so parts should be more than threads. From inside a
-    /// part, it runs on the calling thread alone.
+    /// Calls `f` once with every number below `parts`, on the active threads, and returns when all are done. Threads take the
+    /// next part when they finish one, so there should be more parts than threads. A nested run uses the calling thread only.
     ///
     /// # Panics
-    /// When `f` does, after every thread has left it.
+    /// If `f` panics, after every thread has left it.
     pub fn run(&self, parts: usize, f: &(dyn Fn(usize) + Sync)) {
         let helpers = self.active().min(parts) - usize::from(parts > 0);
         self.start(helpers, Numbers::Parts(parts), f);
     }
 
-    /// Calls `f` on the first `threads` threads, with the number of the thread, 0 on the calling one. Those that are late may not
-    /// come before it is over: `f` has to do all of the work wherever it runs alone.
+    /// Calls `f` on the first `threads` threads with the number of the thread, 0 on the calling one. A late thread may miss the run:
+    /// `f` must be able to do all of the work on any subset of the threads.
     ///
     /// # Panics
     /// As [`Pool::run`].
@@ -176,7 +175,7 @@ impl Pool {
         self.start(threads.clamp(1, self.threads()) - 1, Numbers::Threads, f);
     }
 
-    /// Tells what the threads will multiply first in the run that comes now.
+    /// Announces what the threads will multiply first in the next run.
     pub(crate) fn begin(&self, product: Vec<Stretch>) {
         self.shared.ahead.begin(product);
     }
@@ -228,7 +227,7 @@ impl Pool {
 }
 
 impl Shared {
-    /// Takes parts until there are none, or does the one of this thread.
+    /// Takes parts until there are none left, or does the part of this thread.
     fn take_part(&self, thread: usize, f: Call<'_>, numbers: Numbers) {
         INSIDE.set(true);
         let _guard = Inside;
@@ -244,7 +243,7 @@ impl Shared {
         }
     }
 
-    /// Lets nobody in any more and waits until the last worker is out.
+    /// Closes the gate and waits until the last worker has left.
     fn close(&self) {
         self.gate.fetch_and(!OPEN, Ordering::SeqCst);
         let mut fetched = Fetched::default();
@@ -264,7 +263,7 @@ impl Shared {
         }
     }
 
-    /// A worker's life.
+    /// The loop of a worker.
     fn work(&self, index: usize) {
         let mut done = 0;
         let mut fetched = Fetched::default();
@@ -278,7 +277,7 @@ impl Shared {
                 // SAFETY: the closure lives until every thread that joined has left.
                 let call = unsafe { &*job.call };
                 if catch_unwind(AssertUnwindSafe(|| self.take_part(index + 1, call, job.numbers))).is_err() {
-                    // The others need not go on.
+                    // The other parts need not be done.
                     if let Numbers::Parts(parts) = job.numbers {
                         self.next.store(parts, Ordering::Relaxed);
                     }
@@ -295,7 +294,7 @@ impl Shared {
         }
     }
 
-    /// Joins the next job after `done`: spins, then sleeps. None when woken for another reason.
+    /// Joins the next job after `done`: spins, then sleeps. `None` if woken for another reason.
     fn wait(&self, index: usize, done: u64, fetched: &mut Fetched) -> Option<u64> {
         let joined = || {
             let joined = self.join(index, done);
@@ -327,7 +326,7 @@ impl Shared {
     }
 }
 
-/// Marks the thread as outside again, also when a part panics.
+/// Marks the thread as outside again, even if a part panics.
 struct Inside;
 
 impl Drop for Inside {

@@ -1,12 +1,12 @@
-//! Weights that threads share among them.
+//! Distributing weights among threads.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::ahead::Stretch;
 use crate::pool::Pool;
 
-/// Calls `work` with every number below `count`, each once, on all active threads. `weights` tells what is read with a number and, as
-/// far as they lie behind it, with the next.
+/// Calls `work` once with every number below `count`, on all active threads. `weights` gives the bytes that a number reads, followed
+/// by those of the next numbers as far as they are contiguous.
 pub(crate) fn share<'a>(
     pool: &Pool,
     count: usize,
@@ -32,11 +32,11 @@ fn first(count: usize, threads: usize, thread: usize) -> usize {
     count * thread / threads
 }
 
-/// Numbers divided into a run for each thread. A thread takes those of its run one after the other, so that what it prefetches behind
-/// a block is its own next one; then it helps others, as cores differ in speed and may be taken away.
+/// Numbers divided into a run for each thread. A thread takes those of its run in order, so that what it prefetches behind a block is
+/// its own next block; then it helps others, as cores differ in speed and may be preempted.
 struct Runs(Vec<Run>);
 
-/// What is left of a run. On lines of its own: a thread counts without asking others for the line.
+/// The rest of a run, on cache lines of its own, so that a thread counts without contention.
 #[repr(align(128))]
 struct Run {
     next: AtomicUsize,
@@ -55,11 +55,11 @@ impl Runs {
         Self((0..threads).map(run).collect())
     }
 
-    /// The next number for a thread, each to one only.
+    /// The next number for a thread; each number is given out once.
     fn next(&self, thread: usize) -> Option<usize> {
         let (before, from) = self.0.split_at(thread);
         from.iter().chain(before).find_map(|Run { next, end }| {
-            // Looked at first, so that those who find nothing do not count on.
+            // Checked first, so that threads that find nothing do not increment further.
             (next.load(Ordering::Relaxed) < *end)
                 .then(|| next.fetch_add(1, Ordering::Relaxed))
                 .filter(|number| number < end)

@@ -8,13 +8,7 @@
 //! - Q6_K (210 bytes): for each 128 columns 64 bytes of low nibbles, then for each 128 columns 32 bytes of highest two bits,
 //!   then a signed byte of scale for each 16 columns, then an fp16 scale of these. The offset is 32 steps of the run.
 
-use std::ops::Range;
-use std::sync::Arc;
-
-use memmap2::Mmap;
-
-use super::half_float::widen;
-use super::matrix::{Dense, DenseError, Kind, Rows, sealed::Sealed};
+use crate::half_float::widen;
 
 /// Columns of a block.
 pub(super) const BLOCK: usize = 256;
@@ -61,38 +55,8 @@ impl KQuant {
     }
 }
 
-/// A matrix of K-quants. The columns are a multiple of 256.
-#[derive(Debug)]
-pub struct KMatrix(Rows);
-
-impl KMatrix {
-    /// A matrix on a range of a map, in the file's own byte order; nothing is copied.
-    pub fn on_map(
-        kind: KQuant,
-        map: Arc<Mmap>,
-        range: Range<usize>,
-        rows: usize,
-        cols: usize,
-    ) -> Result<Self, DenseError> {
-        Rows::on_map(Kind::K(kind), map, range, rows, cols).map(Self)
-    }
-
-    /// A matrix of its own, copied from bytes.
-    pub fn copied(kind: KQuant, bytes: &[u8], rows: usize, cols: usize) -> Result<Self, DenseError> {
-        Rows::copied(Kind::K(kind), bytes, rows, cols).map(Self)
-    }
-}
-
-impl Sealed for KMatrix {
-    fn rows_of(&self) -> &Rows {
-        &self.0
-    }
-}
-
-impl Dense for KMatrix {}
-
-/// Scales of a block: of the first and the second 16 columns of each 32, and what of them a sum of activations counts, which
-/// is the offset with its sign turned.
+/// The scales of a block, for the first and the second 16 columns of each 32, and the factors of the sums of activations, which are the
+/// negated offsets.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Runs {
     pub scales: [[f32; EIGHT]; 2],
@@ -100,7 +64,7 @@ pub(super) struct Runs {
 }
 
 impl Runs {
-    /// The scales of a block whose codes have so many bits. Each is exact: of 11 bits times at most 8, or 13 with the 32 of
+    /// The scales of a block with codes of `BITS` bits. Each is exact: a product of 11 bits and at most 8, or 13 with the 32 of
     /// Q6_K, whose lowest 5 are zero.
     #[inline(always)]
     pub fn of<const BITS: usize>(block: &[u8]) -> Self {
@@ -135,14 +99,14 @@ impl Runs {
     }
 }
 
-/// The fp16 at a place of a block.
+/// The fp16 at an offset of a block.
 #[inline(always)]
 fn half(block: &[u8], at: usize) -> f32 {
     widen(u16::from_le_bytes([block[at], block[at + 1]]))
 }
 
-/// The scales and offsets of Q4_K and Q5_K: of the last four blocks of 32, the highest two bits stand above the first
-/// four's.
+/// The scales and offsets of Q4_K and Q5_K: the top two bits of the last four blocks of 32 are stored above those of the first
+/// four.
 #[inline(always)]
 fn six_bits(block: &[u8]) -> [[u8; EIGHT]; 2] {
     let word = |at: usize| u32::from_le_bytes([block[at], block[at + 1], block[at + 2], block[at + 3]]);
@@ -154,7 +118,7 @@ fn six_bits(block: &[u8]) -> [[u8; EIGHT]; 2] {
     [joined(scales, last), joined(offsets, last >> 4)]
 }
 
-/// Blocks as floats. An inline function, so that it is compiled for the tier that calls it.
+/// Converts blocks to floats. Inlined, so that it is compiled for the tier that calls it.
 #[inline(always)]
 pub(super) fn take_apart(kind: KQuant, blocks: &[u8], out: &mut [f32]) {
     let out = out.as_chunks_mut::<BLOCK>().0;
@@ -222,7 +186,7 @@ fn q6(block: &[u8; Q6_BYTES], out: &mut [f32; BLOCK]) {
 pub(super) mod tests {
     use super::KQuant;
 
-    /// Blocks of noise whose fp16 are numbers of common size.
+    /// Random blocks whose fp16 numbers have a realistic magnitude.
     pub fn blocks(kind: KQuant, count: usize, seed: u64) -> Vec<u8> {
         let mut state = seed | 1;
         let mut bytes = vec![0; count * kind.block_bytes()];

@@ -1,124 +1,41 @@
 //! The products of Q8_0 weights and of K-quants with activations rounded to bytes.
 //!
-//! Eight lanes of a block of 32 columns, lane `l` holding columns `4l..4l+4`, are int32 sums, exact. Of block `b` they go
-//! to running totals `8 * (b mod 2) + l`. For Q8_0, `total += (f32(sum) * scale of the activations) * scale of the weights`,
-//! each operation rounded; the 16 totals are added in halves. So every tier gives the same floats, for one token or for many.
+//! The eight lanes of a block of 32 columns, lane `l` holding columns `4l..4l+4`, are exact int32 sums. Lane `l` of block `b` is added
+//! to running total `8 * (b mod 2) + l`. For Q8_0, `total += (f32(sum) * scale of the activations) * scale of the weights`, each
+//! operation rounded; the 16 totals are added pairwise by halves. So every tier gives the same floats, for one token or many.
 //!
-//! K-quants have unsigned codes and a scale and an offset for 16 or 32 columns. Of each 256 columns, first the offsets are
-//! counted, those of the first 16 columns of block `b` in total `b` and of the second in total `8 + b`, as `total += sum of
-//! the activations * (-offset)`; then the codes, as `total += f32(sum) * (scale of the activations * scale of the weights)`,
-//! in which the scale of a lane is that of its columns.
-#![allow(unsafe_code)] // calls into tiers the processor was found to have, and outputs that threads write side by side
+//! K-quants have unsigned codes, and a scale and an offset for each 16 or 32 columns. For each 256 columns, the offsets come first, those
+//! of the first 16 columns of block `b` in total `b` and of the second in total `8 + b`, as `total += sum of the activations *
+//! (-offset)`; then the codes, as `total += f32(sum) * (scale of the activations * scale of the weights)`, with the scale of each
+//! lane's columns.
+#![allow(unsafe_code)] // calls into tiers that the processor supports, and outputs that threads write side by side
 
 use std::ops::Range;
 
-use super::dot::Q8_BLOCK;
-use super::kquants::{EIGHT, KMatrix, KQuant, Q4_BYTES, Q5_BYTES, Q6_BYTES, Runs};
-use super::matrix::{Dense, Kind, Q8Matrix, Rows};
+use super::matrix::{Dense, KMatrix, Kind, Q8Matrix, Rows};
 use crate::isa::Isa;
-use crate::multiply::Shared;
+use crate::outputs::SharedOutput;
 use crate::pool::Pool;
 use crate::runs;
 
+mod activations;
 mod products;
 mod steps;
 #[cfg(test)]
 mod tests;
 
-use products::{k_products, products};
+pub use activations::Q8Activations;
+use activations::Token;
 use steps::plain;
 #[cfg(target_arch = "x86_64")]
 use steps::{avx_vnni, avx2, avx512, ssse3};
 
-/// Columns of a block.
-const BLOCK: usize = 32;
-/// Sums of a block.
-const SUMS: usize = BLOCK / 4;
-/// Tokens that a row is multiplied with at once.
+/// The numbers of tokens that a row can be multiplied with at once.
 const TILES: [usize; 3] = [4, 2, 1];
-/// Bytes of rows a thread takes at once.
+/// Bytes of rows that a thread takes at once.
 const PART_BYTES: usize = 64 << 10;
 
-/// Rows of activations as bytes of -127..=127, each 32 columns with a scale. A buffer: quantising again reuses its
-/// memory.
-#[derive(Debug, Default)]
-pub struct Q8Activations {
-    m: usize,
-    k: usize,
-    values: Vec<[i8; BLOCK]>,
-    scales: Vec<f32>,
-    /// Sums of the first and of the second 16 numbers of a block, as they are rounded.
-    sums: [Vec<f32>; 2],
-}
-
-impl Q8Activations {
-    /// An empty buffer.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Rows: tokens.
-    pub fn m(&self) -> usize {
-        self.m
-    }
-
-    /// Columns.
-    pub fn k(&self) -> usize {
-        self.k
-    }
-
-    /// Quantises `m` rows of `k` floats. Of a block with a value that is not finite, every product is NaN.
-    ///
-    /// # Panics
-    /// When `x` is not `m * k` long, or `k` no multiple of 32.
-    pub fn quantize(&mut self, x: &[f32], m: usize, k: usize) {
-        assert_eq!(x.len(), m * k, "{m} rows of {k} columns");
-        let (blocks, rest) = x.as_chunks::<BLOCK>();
-        assert!(
-            rest.is_empty() && k.is_multiple_of(BLOCK),
-            "{k} columns are no blocks of 32"
-        );
-        self.m = m;
-        self.k = k;
-        self.values.clear();
-        self.scales.clear();
-        let [first, second] = &mut self.sums;
-        first.clear();
-        second.clear();
-        for block in blocks {
-            let (values, scale) = crate::activations::int8_block(block);
-            self.values.push(values);
-            self.scales.push(scale);
-            let (early, late) = values.split_at(BLOCK / 2);
-            first.push(sum(early) * scale);
-            second.push(sum(late) * scale);
-        }
-    }
-
-    fn token(&self, token: usize) -> Token<'_> {
-        let blocks = self.k / BLOCK;
-        Token {
-            values: &self.values[token * blocks..][..blocks],
-            scales: &self.scales[token * blocks..][..blocks],
-            sums: [0, 1].map(|second| &self.sums[second][token * blocks..][..blocks]),
-        }
-    }
-}
-
-/// The sum of 16 bytes, exactly.
-fn sum(values: &[i8]) -> f32 {
-    f32::from(values.iter().map(|value| i16::from(*value)).sum::<i16>())
-}
-
-/// The blocks of a token.
-#[derive(Debug, Clone, Copy)]
-struct Token<'a> {
-    values: &'a [[i8; BLOCK]],
-    scales: &'a [f32],
-    sums: [&'a [f32]; 2],
-}
-
-/// A matrix that [`multiply_q8`] takes.
+/// A matrix that can be multiplied by [`multiply_q8`].
 pub trait Quantised: Dense {}
 
 impl Quantised for Q8Matrix {}
@@ -127,17 +44,17 @@ impl Quantised for KMatrix {}
 /// `out[t][r] = sum over k of w[r][k] * x[t][k]`, for `x.m()` tokens, row-major by token.
 ///
 /// # Panics
-/// When `x` does not have as many columns as `w`, or `out` is not `x.m() * w.rows()` long.
+/// If `x` does not have as many columns as `w`, or `out` is not `x.m() * w.rows()` long.
 pub fn multiply_q8(w: &impl Quantised, x: &Q8Activations, out: &mut [f32], pool: &Pool) {
     multiply_q8_with(Isa::active(), w, x, out, pool);
 }
 
-/// [`multiply_q8`] by a tier of choice, for tests and measurements.
+/// [`multiply_q8`] with a given tier, for tests and measurements.
 ///
 /// # Panics
-/// As [`multiply_q8`], and when the processor does not have the tier.
+/// Like [`multiply_q8`], and if the processor does not support the tier.
 pub fn multiply_q8_with(isa: Isa, w: &impl Quantised, x: &Q8Activations, out: &mut [f32], pool: &Pool) {
-    multiply_each_with(isa, &mut [Product::new(w, x, 0..x.m, out)], pool);
+    multiply_each_with(isa, &mut [Product::new(w, x, 0..x.m(), out)], pool);
 }
 
 /// The product of a matrix with some tokens, for [`multiply_each`].
@@ -149,10 +66,10 @@ pub struct Product<'a> {
 }
 
 impl<'a> Product<'a> {
-    /// Of `w` with these tokens of `x`, in this order: `out` gets a row for each.
+    /// The product of `w` with these tokens of `x`; `out` gets a row for each, in this order.
     ///
     /// # Panics
-    /// When `x` does not have as many columns as `w` or lacks a token, or `out` does not have `w.rows()` for each of them.
+    /// If `x` does not have as many columns as `w` or lacks a token, or `out` does not have `w.rows()` numbers for each token.
     pub fn new(
         w: &'a impl Quantised,
         x: &'a Q8Activations,
@@ -160,7 +77,7 @@ impl<'a> Product<'a> {
         out: &'a mut [f32],
     ) -> Self {
         let (cols, count) = (w.cols(), w.rows());
-        assert_eq!(cols, x.k, "weights of {cols} columns, activations of {}", x.k);
+        assert_eq!(cols, x.k(), "weights of {cols} columns, activations of {}", x.k());
         let tokens: Vec<Token<'a>> = tokens.into_iter().map(|token| x.token(token)).collect();
         let wanted = tokens.len() * count;
         assert_eq!(
@@ -177,7 +94,8 @@ impl<'a> Product<'a> {
     }
 }
 
-/// Several products in one go, for matrices so small that waiting for all threads after each would take a good part of the time.
+/// Computes several products at once, for matrices so small that synchronising the threads after each would take a large part of the
+/// time.
 pub fn multiply_each(products: &mut [Product<'_>], pool: &Pool) {
     multiply_each_with(Isa::active(), products, pool);
 }
@@ -186,7 +104,7 @@ pub fn multiply_each(products: &mut [Product<'_>], pool: &Pool) {
 struct Job<'a> {
     rows: &'a Rows,
     tokens: &'a [Token<'a>],
-    out: Shared,
+    out: SharedOutput,
     /// Rows of a part.
     height: usize,
 }
@@ -198,7 +116,7 @@ fn multiply_each_with(isa: Isa, products: &mut [Product<'_>], pool: &Pool) {
         .map(|product| Job {
             rows: product.rows,
             tokens: &product.tokens,
-            out: Shared(product.out.as_mut_ptr()),
+            out: SharedOutput(product.out.as_mut_ptr()),
             height: (PART_BYTES / product.rows.row(0).len())
                 .max(1)
                 .min(product.rows.count().div_ceil(4 * pool.active())),
@@ -231,7 +149,7 @@ fn multiply_each_with(isa: Isa, products: &mut [Product<'_>], pool: &Pool) {
 unsafe fn part_of(isa: Isa, job: &Job<'_>, range: Range<usize>) {
     let mut first = 0;
     while first < job.tokens.len() {
-        // Of many tokens, few at a time with all rows of the part: both stay in the nearest cache.
+        // A few tokens at a time with all rows of the part, so that both stay in the first-level cache.
         let few = TILES
             .into_iter()
             .find(|few| *few <= job.tokens.len() - first)
@@ -252,7 +170,7 @@ unsafe fn part_of(isa: Isa, job: &Job<'_>, range: Range<usize>) {
     }
 }
 
-/// The products of a row with as many tokens as one of [`TILES`].
+/// The products of a row with a number of tokens in [`TILES`].
 ///
 /// # Safety
 /// The processor must have the tier, see [`Isa::is_supported`].
@@ -272,17 +190,4 @@ unsafe fn product(isa: Isa, kind: Kind, row: &[u8], tokens: &[Token<'_>], out: &
         Isa::Ssse3 => unsafe { ssse3::product(kind, row, tokens, out) },
         _ => plain::product(kind, row, tokens, out),
     }
-}
-
-/// The sum of the totals, in halves.
-#[inline(always)]
-fn reduce(mut totals: [f32; 2 * SUMS]) -> f32 {
-    let mut half = SUMS;
-    while half > 0 {
-        for lane in 0..half {
-            totals[lane] += totals[lane + half];
-        }
-        half /= 2;
-    }
-    totals[0]
 }

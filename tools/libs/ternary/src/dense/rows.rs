@@ -1,14 +1,13 @@
-//! Sums of rows of numbers, each times a number of its own, read as they lie in memory: what attention does with keys and
-//! values.
-#![allow(unsafe_code)] // calls into tiers the processor was found to have; fp16 as bytes
+//! Weighted sums of rows, read in place: what attention does with values.
+#![allow(unsafe_code)] // calls into tiers that the processor supports; fp16 as bytes
 
 use std::slice;
 
 use super::dot::{self, Row};
-use super::half_float::widen_all;
+use crate::half_float::widen_all;
 use crate::isa::Isa;
 
-/// Rows of one length, one behind the other.
+/// Contiguous rows of one length.
 #[derive(Debug, Clone, Copy)]
 pub enum Rows<'a> {
     /// fp16, by their bits.
@@ -18,7 +17,7 @@ pub enum Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    /// The numbers of all rows together.
+    /// The number of elements of all rows together.
     pub fn len(self) -> usize {
         match self {
             Self::Half(rows) => rows.len(),
@@ -26,12 +25,12 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Whether there are none.
+    /// Whether there are no elements.
     pub fn is_empty(self) -> bool {
         self.len() == 0
     }
 
-    /// The first numbers.
+    /// The first `count` elements.
     #[must_use]
     pub fn first(self, count: usize) -> Self {
         match self {
@@ -40,10 +39,10 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// As floats, exactly. Where they are fp16 as many of `next` are fetched into the cache meanwhile.
+    /// Converts the elements to floats, exactly. If they are fp16, as many elements of `next` are prefetched meanwhile.
     ///
     /// # Panics
-    /// When there are not as many floats as numbers.
+    /// If `out` has another length.
     pub fn widen(self, out: &mut [f32], next: Option<Rows<'_>>) {
         match (self, next) {
             (Self::Half(bits), Some(Rows::Half(next))) => widen_all(bits, out, next),
@@ -56,7 +55,7 @@ impl<'a> Rows<'a> {
         match self {
             Self::Half(rows) => {
                 let bytes = size_of_val(rows);
-                // SAFETY: any bytes of a u16 are bytes; processors that this runs on have the low one first, as `Row` has.
+                // SAFETY: a u16 can be read as bytes; all supported processors are little-endian, as `Row` requires.
                 Row::F16(unsafe { slice::from_raw_parts(rows.as_ptr().cast(), bytes) })
             }
             Self::Single(rows) => Row::F32(rows),
@@ -71,13 +70,12 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// Adds every row times its number: `sums[j] += numbers[j][0] * rows[0] + numbers[j][1] * rows[1] + ...` for `M` sums at once,
-/// one or two, which lie one behind the other and are as long as a row. Products and sums are rounded one after the other, in the
-/// order of the rows, so that every tier gives the same floats, for one sum or two. While fp16 is read, `next`, if it is there, is
-/// fetched into the cache.
+/// Adds every row times its number: `sums[j] += numbers[j][0] * rows[0] + numbers[j][1] * rows[1] + ...` for one or two (`M`) sums, which
+/// are contiguous and as long as a row. Products and sums are rounded separately, in the order of the rows, so that every tier gives the
+/// same floats, for one sum or two. While fp16 is read, `next`, if given, is prefetched.
 ///
 /// # Panics
-/// When there are no sums or other than one or two, when the rows are not of their length, or there are more rows than numbers.
+/// If `M` is not 1 or 2, `sums` is empty, the length of `rows` is not a multiple of a sum's, or there are more rows than numbers.
 pub fn add_rows<const M: usize>(
     rows: Rows<'_>,
     numbers: [&[f32]; M],
@@ -101,7 +99,7 @@ fn add_rows_with<const M: usize>(
         "rows as long as sums"
     );
     let next = next.map_or_else(|| rows.address(), Rows::address);
-    // SAFETY: tiers are used on processors that were found to have them.
+    // SAFETY: tiers are only used on processors that support them.
     unsafe { dot::add_rows(isa, rows.row(), &numbers, sums, next) };
 }
 
@@ -112,7 +110,7 @@ mod tests {
 
     use super::*;
 
-    /// As the definition says it.
+    /// Follows the definition literally.
     fn plainly(rows: &[f32], numbers: &[f32], sum: &mut [f32]) {
         for (row, number) in rows.chunks_exact(sum.len()).zip(numbers) {
             for (sum, cell) in sum.iter_mut().zip(row) {

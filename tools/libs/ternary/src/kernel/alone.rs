@@ -1,18 +1,18 @@
-//! One token of one plane, in the tiers without a dot product of bytes in 256-bit registers or without 32 registers: what
-//! bounds them is the count of instructions. Further steps:
+//! One token of one plane, in the tiers without a dot product of bytes in 256-bit registers or without 32 registers, which are
+//! limited by the number of instructions. Further steps:
 //!
 //! - `Alone`, `alone`, `alone_words`: the values of a chunk, and the words of one of its blocks
-//! - `apart`, `apart_add`, `apart_sum`: bit planes stay where they are, with sums of their own (`Apart`), which are put
-//!   together at the end of a chunk, still narrow; `plus_narrow` adds two such sums, `sum` widens them to int32
+//! - `apart`, `apart_add`, `apart_sum`: bit planes are not shifted and have sums of their own (`Apart`), which are combined at
+//!   the end of a chunk, still narrow; `plus_narrow` adds two such sums, `sum` widens them to int32
 //! - `all_weights`: the scales of a group
-//! - `Masks`, `masks`: what separates the planes
-//! - `SLICES_INSIDE`: whether the slices of a block follow each other, or the blocks of a slice
+//! - `Masks`, `masks`: the masks of the planes
+//! - `SLICES_INSIDE`: whether the inner loop runs over the slices of a block, or over the blocks of a slice
 
-/// Makes `one` and `one_whole` from the steps in scope.
+/// Defines `one` and `one_whole` from the steps in scope.
 macro_rules! alone {
     ($(#[$feature:meta])?) => {
-        /// One token of one plane, when one int32 sum per row serves the whole product. int16 sums of two chunks are put
-        /// together before they are widened.
+        /// One token of one plane, if one int32 sum per row suffices for the whole product. int16 sums of two chunks are added
+        /// before they are widened.
         $(#[$feature])?
         fn one_whole(panel: &[u8], job: Job<'_>, out: &mut Outputs) {
             let x = *job.together;
@@ -77,7 +77,7 @@ macro_rules! alone {
             }
         }
 
-        /// The sums of a chunk, narrow ones.
+        /// The narrow sums of a chunk.
         #[inline]
         $(#[$feature])?
         fn chunk(codes: &[u8; CHUNK_BYTES], values: &Alone, masks: Masks) -> [Int; SLICES] {
@@ -91,7 +91,7 @@ macro_rules! alone {
                     }
                 }
             } else {
-                // The sums of all slices and the words would not fit into 16 registers.
+                // The sums of all slices and the words do not fit into 16 registers.
                 for s in 0..SLICES {
                     for i in 0..4 {
                         let words = alone_words(values, i);

@@ -3,8 +3,8 @@
 //! Bounds of the int16 sums, for codes up to 3 and values down to -128: a pair gives at most 2 x 3 x 128 = 768. A chunk
 //! adds 4 blocks x 4 planes of pairs to a lane: 12288. With planes 1 and 3 left 4 times too large, a pair gives
 //! 3072, and a chunk adds 4 x 2 of them: 24576, while planes 0 and 2 add 4 x 2 x 768 = 6144; shifted down (exactly) and
-//! put together, 6144 + 6144. All are below 32767, and pairs are widened to int32 after each chunk. Without widening, 16
-//! blocks of 4 planes would reach 49152.
+//! added, 6144 + 6144. All are below 32767, and pairs are widened to int32 after each chunk. Without widening, 16 blocks of
+//! 4 planes would reach 49152.
 #![allow(unsafe_code)] // loads and stores of whole registers
 
 use std::arch::x86_64::{
@@ -15,11 +15,12 @@ use std::arch::x86_64::{
 };
 
 use super::alone::alone;
+use super::job::{Groups, Job, Outputs, prefetch_chunk, word};
 use super::narrow::narrow;
 use super::steps_256::steps_256;
-use super::{Groups, Job, Outputs, part, prefetch_chunk, word};
 use crate::activations::Together;
 use crate::panel::{CHUNK, CHUNK_BYTES, PANEL_ROWS};
+use crate::slices::part;
 
 const LANES: usize = 8;
 const SLICES_INSIDE: bool = true;
@@ -63,8 +64,8 @@ fn apart() -> Apart {
     [_mm256_setzero_si256(); 2]
 }
 
-/// A value the compiler does not know. One it knows is loaded anew as a repeated byte where registers are few, which
-/// costs a slot of the port that adds and masks need; this one is kept on the stack, where `vpand` reads it.
+/// Hides a value from the compiler. A known constant would be reloaded as a repeated byte when registers are scarce, which
+/// takes a slot of the port needed for additions and masks; a hidden one is spilled to the stack, where `vpand` reads it.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn opaque(mut value: Int) -> Int {

@@ -8,8 +8,9 @@ use std::arch::x86_64::{
     _mm512_slli_epi32, _mm512_srai_epi32, _mm512_srli_epi16, _mm512_storeu_ps,
 };
 
-use super::{Groups, Job, Outputs, part, prefetch_chunk, word};
+use super::job::{Groups, Job, Outputs, prefetch_chunk, word};
 use crate::panel::{CHUNK, CHUNK_BYTES, PANEL_ROWS};
+use crate::slices::part;
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 pub(crate) fn panel(panel: &[u8], job: Job<'_>, out: &mut Outputs) {
@@ -31,8 +32,8 @@ pub(crate) fn panel(panel: &[u8], job: Job<'_>, out: &mut Outputs) {
     }
 }
 
-/// One token of `P` planes. The bit planes stay where they are, which makes their sums 1, 4, 16 and 64 times too large
-/// (at most 16 columns x 192 x 128 in a lane) and saves the shifts; those at the end are exact.
+/// One token of `P` planes. The bit planes are not shifted, which makes their sums 1, 4, 16 and 64 times too large (at most 16
+/// columns x 192 x 128 in a lane); the shifts at the end are exact.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn one<const P: usize>(panel: &[u8], job: Job<'_>, out: &mut Outputs) {
     let layout = job.layout;
@@ -50,7 +51,7 @@ fn one<const P: usize>(panel: &[u8], job: Job<'_>, out: &mut Outputs) {
             prefetch_chunk(codes);
             let mut sums = [[zero; 4]; P];
             for p in 0..P {
-                // Starting at minus the sum of the values makes codes 0..=3 stand for -1..=2 at no cost.
+                // Starting with the negated sum of the values makes codes 0..=3 stand for -1..=2 at no cost.
                 sums[p][0] = _mm512_set1_epi32(x.offsets[p][at]);
             }
             for (i, block) in codes.as_chunks::<64>().0.iter().enumerate() {
@@ -75,9 +76,9 @@ fn one<const P: usize>(panel: &[u8], job: Job<'_>, out: &mut Outputs) {
     store(&mut out[0], total);
 }
 
-/// One token of one plane, when one int32 sum per row serves the whole product. The planes' sums are put together at the
-/// end only ([`MAX_COLUMNS`](crate::panel::MAX_COLUMNS) / 4 columns in a lane x 192 x 128 are below 2^31); blocks take
-/// turns at two sums each, as one waits longer for its result than a block takes.
+/// One token of one plane, if one int32 sum per row suffices for the whole product. The planes' sums are combined only at the
+/// end ([`MAX_COLUMNS`](crate::panel::MAX_COLUMNS) / 4 columns in a lane x 192 x 128 are below 2^31). Blocks alternate between
+/// two sums each, as the latency of an addition is longer than the time of a block.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn one_whole(panel: &[u8], job: Job<'_>, out: &mut Outputs) {
     let x = *job.together;

@@ -8,10 +8,11 @@ use std::arch::x86_64::{
     _mm256_srli_epi16, _mm256_storeu_ps,
 };
 
+use super::job::{Groups, Job, Outputs, prefetch_chunk, word};
 use super::narrow::narrow;
 use super::steps_256::steps_256;
-use super::{Groups, Job, Outputs, part, prefetch_chunk, word};
 use crate::panel::{CHUNK, PANEL_ROWS};
+use crate::slices::part;
 
 const LANES: usize = 8;
 type Int = __m256i;
@@ -29,8 +30,8 @@ fn one(panel: &[u8], job: Job<'_>, out: &mut Outputs) {
     one_of::<false>(panel, job, out);
 }
 
-/// One token of one plane. Bit planes stay where they are, so that their sums are 1, 4, 16 and 64 times too large: at
-/// most 16 columns x 192 x 128 in a lane.
+/// One token of one plane. Bit planes are not shifted, so their sums are 1, 4, 16 and 64 times too large: at most 16 columns x
+/// 192 x 128 in a lane.
 #[target_feature(enable = "avx2,f16c,avxvnni")]
 fn one_of<const WHOLE: bool>(panel: &[u8], job: Job<'_>, out: &mut Outputs) {
     let x = *job.together;

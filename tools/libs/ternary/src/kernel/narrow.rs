@@ -1,14 +1,14 @@
-//! The kernel of the tiers whose registers hold a part of a panel's rows: a block is two or four registers. What an
-//! instruction set gives is a module of steps; the order of them is here.
+//! The kernel of the tiers whose registers hold a part of a panel's rows: a block is two or four registers. Each instruction
+//! set is a module of steps; their order is defined here.
 //!
 //! - `Int`, `Float`, `LANES`: a register of sums, of floats, and the rows in it
-//! - `load`: a register of codes; `words`: the four activations each plane meets, in every lane
+//! - `load`: a register of codes; `words`: the four activations that each plane is multiplied with, in every lane
 //! - `one`, `one_whole`: one token of one plane, see [`super::alone`]
 //! - `planes`, `add`, `sum`: many tokens. Bit planes are shifted down once for all.
 //! - `zero`, `splat`, `plus`, `join` (of two planes of activations), `float`, `floats`, `times`, `plus_floats`,
 //!   `weights` (fp16 scales) and `store`: the rest
 
-/// Makes `panel` from the steps in scope.
+/// Defines `panel` from the steps in scope.
 macro_rules! narrow {
     ($(#[$feature:meta])?) => {
         const SLICES: usize = PANEL_ROWS / LANES;

@@ -9,19 +9,20 @@ use std::arch::aarch64::{
 use std::arch::asm;
 
 use super::alone::alone;
+use super::job::{Groups, Job, Outputs, prefetch_chunk};
 use super::narrow::narrow;
-use super::{Groups, Job, Outputs, part, prefetch_chunk};
 use crate::activations::Together;
-use crate::dense::widen;
+use crate::half_float::widen;
 use crate::panel::{CHUNK, CHUNK_BYTES, PANEL_ROWS};
+use crate::slices::part;
 
 const LANES: usize = 4;
 const SLICES_INSIDE: bool = false;
 type Int = int32x4_t;
 type Float = float32x4_t;
-/// Planes 0 and 3; planes 1 and 2, 4 and 16 times too large. (The top plane would be negative where it is.)
+/// Planes 0 and 3; planes 1 and 2, 4 and 16 times too large. (The top plane would be negative if it were not shifted.)
 type Apart = [int32x4_t; 3];
-/// There are registers enough.
+/// There are enough registers to keep them as variables.
 type Masks = ();
 
 narrow!(#[target_feature(enable = "neon,dotprod")]);
@@ -128,7 +129,7 @@ fn load(codes: [u8; 16]) -> uint8x16_t {
     unsafe { vld1q_u8(codes.as_ptr()) }
 }
 
-/// Planes take their four by lane.
+/// Planes select their four values by lane.
 #[inline]
 #[target_feature(enable = "neon")]
 fn words(values: &[i8; 16]) -> int8x16_t {

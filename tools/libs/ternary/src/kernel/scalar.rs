@@ -2,7 +2,7 @@
 
 use half::f16;
 
-use super::{Job, Outputs};
+use super::job::{Job, Outputs};
 use crate::panel::{CHUNK, CHUNK_BYTES, PANEL_ROWS};
 
 pub(crate) fn panel(panel: &[u8], job: Job<'_>, out: &mut Outputs) {

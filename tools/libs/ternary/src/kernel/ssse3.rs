@@ -10,11 +10,12 @@ use std::arch::x86_64::{
 };
 
 use super::alone::alone;
+use super::job::{Groups, Job, Outputs, prefetch_chunk};
 use super::narrow::narrow;
-use super::{Groups, Job, Outputs, part, prefetch_chunk};
 use crate::activations::{Repeated, Together};
-use crate::dense::widen_ssse3;
+use crate::half_float::widen_ssse3;
 use crate::panel::{CHUNK, CHUNK_BYTES, PANEL_ROWS};
+use crate::slices::part;
 
 const LANES: usize = 4;
 const SLICES_INSIDE: bool = false;
@@ -192,7 +193,7 @@ fn weights(scales: [u8; 8]) -> Float {
     widen_ssse3(&scales)
 }
 
-/// All scales of a group. What makes widening long is subnormal halves, which hardly occur.
+/// All scales of a group. Widening is slow only for subnormal halves, which hardly occur.
 #[inline]
 #[target_feature(enable = "ssse3")]
 fn all_weights(scales: &[u8; 32]) -> [Float; SLICES] {
@@ -214,8 +215,8 @@ fn all_weights(scales: &[u8; 32]) -> [Float; SLICES] {
         _mm_unpackhi_epi16(zero(), second),
     ];
     for s in 0..SLICES {
-        // Exponent and mantissa where a float has them, below its sign; the exponents differ by 112. Infinities and NaN
-        // would become numbers: they are refused when packing.
+        // Moves exponent and mantissa to their position in a float; the exponents differ by 112. Infinities and NaN would become
+        // numbers, but they are rejected when packing.
         let small = _mm_and_si128(
             _mm_srai_epi32::<3>(high[s]),
             _mm_set1_epi32(0x8fff_e000_u32.cast_signed()),

@@ -1,6 +1,6 @@
 //! The steps that AVX2 and AVX-VNNI share.
 
-/// Makes them in the module that has the types.
+/// Defines them in the module that defines the types.
 macro_rules! steps_256 {
     ($features:literal) => {
         #[inline]

@@ -1,4 +1,4 @@
-//! Every tier against the scalar one, which itself is held against plain floats.
+//! Every tier is compared with the scalar one, which itself is compared with plain floats.
 
 use proptest::prelude::*;
 
@@ -15,7 +15,7 @@ const PRECISIONS: [Precision; 3] = [
     Precision::Int16Blocks,
 ];
 
-/// xorshift64*, so that tests need no generator from elsewhere.
+/// xorshift64*.
 struct Random(u64);
 
 impl Random {
@@ -37,10 +37,10 @@ impl Random {
     }
 }
 
-/// The kind of weights that have one scale, and code 3.
+/// The kind of weights with one scale per tensor, and code 3.
 const SHARED: usize = 4;
 
-/// Random weights whose scales are small positive and negative fp16 numbers. `code`: all weights are this one.
+/// Random weights with small positive and negative fp16 scales. `code`: all weights have this code.
 fn weights(random: &mut Random, kind: usize, rows: usize, cols: usize, code: Option<u8>) -> PanelMatrix {
     let fill = |random: &mut Random, n| code.map_or_else(|| random.bytes(n), |code| vec![code * 0x55; n]);
     let mut blocks = |size: usize, count: usize, scale_last: bool| {

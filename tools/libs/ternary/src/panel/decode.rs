@@ -1,6 +1,6 @@
-//! The codes and scales of one row in the formats models come in.
+//! Decoding one row of a source format into codes and scales.
 
-use super::Encoding;
+use super::encoding::Encoding;
 
 /// Weights in a block of the K-quant family.
 const QK_K: usize = 256;
@@ -73,8 +73,8 @@ pub(super) fn row(
     }
 }
 
-/// I2_S as x86 writes it: 128 columns in 32 bytes, byte `i` holding columns `i`, `32 + i`, `64 + i` and `96 + i` from
-/// its top bits down.
+/// I2_S in the x86 layout: 128 columns in 32 bytes, byte `i` holding columns `i`, `32 + i`, `64 + i` and `96 + i` from its top
+/// bits down.
 fn i2s(bytes: &[u8], codes: &mut [u8]) {
     for (codes, block) in codes
         .as_chunks_mut::<128>()

@@ -3,20 +3,20 @@
 //! All numbers are little-endian. A header of 64 bytes: `SVPANEL` and a zero byte, the version (u32), the count of
 //! matrices (u32), the key (32 bytes: the SHA-256 of what was packed), where the directory begins (u64), its bytes
 //! (u32) and its CRC-32 (u32). Then the matrices, each at a multiple of 4096. Then the directory, for each matrix: the
-//! bytes of its name (u16) and the name, rows and columns (u64 each), the columns of a group (u16; 0: the whole tensor), the
-//! tensor's scale (f32), where it begins and its bytes (u64 each), its CRC-32 (u32).
+//! length of its name (u16) and the name, rows and columns (u64 each), the columns of a group (u16; 0: the whole tensor), the
+//! tensor's scale (f32), its offset and length (u64 each), its CRC-32 (u32).
 
 use std::collections::BTreeMap;
 
-use super::{Group, Layout, MAX_COLUMNS};
+use super::layout::{Group, Layout, MAX_COLUMNS};
 
-/// Counts up when the layout of panels or of the file changes; files of other versions are packed anew.
+/// Incremented when the layout of panels or of the file changes; files of other versions are packed again.
 pub const VERSION: u32 = 1;
 
 const MAGIC: [u8; 8] = *b"SVPANEL\0";
-/// Bytes of the header.
+/// The size of the header in bytes.
 pub(super) const HEADER: usize = 64;
-/// Where a matrix may begin: at multiples of this.
+/// The alignment of matrices in bytes.
 pub(super) const ALIGNMENT: u64 = 4096;
 
 /// A matrix in a packed file.
@@ -28,7 +28,7 @@ pub(super) struct Entry {
     pub crc: u32,
 }
 
-/// The directory of these matrices.
+/// Encodes the directory of these matrices.
 pub(super) fn write(entries: &BTreeMap<String, Entry>) -> Vec<u8> {
     let mut directory = Vec::new();
     for (name, entry) in entries {
@@ -50,7 +50,7 @@ pub(super) fn write(entries: &BTreeMap<String, Entry>) -> Vec<u8> {
     directory
 }
 
-/// The header of a file of this many matrices whose directory begins at `start`.
+/// Encodes the header of a file with this many matrices whose directory begins at `start`.
 pub(super) fn header(entries: usize, key: &[u8; 32], start: u64, directory: &[u8]) -> Vec<u8> {
     let mut header = Vec::with_capacity(HEADER);
     header.extend(MAGIC);
@@ -63,7 +63,7 @@ pub(super) fn header(entries: usize, key: &[u8; 32], start: u64, directory: &[u8
     header
 }
 
-/// Why a directory cannot be used: of other weights, or damaged.
+/// Why a directory cannot be used: it belongs to other weights, or is damaged.
 pub(super) enum Fault {
     Stale,
     Damaged(String),
@@ -77,7 +77,7 @@ impl<'a> Reader<'a> {
         let (first, rest) = self
             .0
             .split_at_checked(n)
-            .ok_or_else(|| Fault::Damaged("it is cut short".to_owned()))?;
+            .ok_or_else(|| Fault::Damaged("it is truncated".to_owned()))?;
         self.0 = rest;
         Ok(first)
     }
@@ -109,7 +109,7 @@ pub(super) fn read(bytes: &[u8], key: &[u8; 32]) -> Result<BTreeMap<String, Entr
             .ok_or_else(|| Fault::Damaged("it is too short".to_owned()))?,
     );
     if header.array()? != MAGIC {
-        return Err(Fault::Damaged("its first bytes are others".to_owned()));
+        return Err(Fault::Damaged("it does not begin with SVPANEL".to_owned()));
     }
     if header.u32()? != VERSION {
         return Err(Fault::Stale);
@@ -123,21 +123,21 @@ pub(super) fn read(bytes: &[u8], key: &[u8; 32]) -> Result<BTreeMap<String, Entr
         .ok()
         .and_then(|start| bytes.get(start..)?.get(..usize::try_from(length).ok()?))
         .filter(|directory| crc32fast::hash(directory) == crc)
-        .ok_or_else(|| Fault::Damaged("its directory is missing or changed".to_owned()))?;
+        .ok_or_else(|| Fault::Damaged("its directory is missing or damaged".to_owned()))?;
     let mut reader = Reader(directory);
     let mut entries = BTreeMap::new();
     for _ in 0..count {
         let length = usize::from(reader.u16()?);
         let name = String::from_utf8_lossy(reader.take(length)?).into_owned();
         let entry = entry(&mut reader, bytes.len()).and_then(|entry| {
-            entry.ok_or_else(|| Fault::Damaged(format!("{name:?} has an impossible shape")))
+            entry.ok_or_else(|| Fault::Damaged(format!("{name:?} has an invalid shape")))
         })?;
         entries.insert(name, entry);
     }
     Ok(entries)
 }
 
-/// One matrix of the directory, or none when its shape and place cannot be.
+/// One matrix of the directory, or `None` if its shape or offset is invalid.
 fn entry(reader: &mut Reader<'_>, file: usize) -> Result<Option<Entry>, Fault> {
     let (rows, cols, columns) = (reader.u64()?, reader.u64()?, reader.u16()?);
     let scale = reader.array().map(f32::from_le_bytes)?;

@@ -1,13 +1,13 @@
-//! The formats that ternary weights come in, and why weights in them are refused.
+//! The source formats of ternary weights, and why weights are rejected.
 
-use super::Group;
+use super::layout::Group;
 
-/// A format that ternary weights come in. Rows follow each other; a code `c` stands for the weight `c - 1`.
+/// A source format of ternary weights. Rows follow each other; a code `c` stands for the weight `c - 1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Encoding {
-    /// BitNet's I2_S as x86 writes it: blocks of 128 columns in 32 bytes, and behind the last one 32 bytes whose first
-    /// four are the scale (f32). The forms of other architectures have the same bytes in another order; what cannot
-    /// be of this form is refused, the rest only a model's answers can tell.
+    /// BitNet's I2_S in the x86 layout: blocks of 128 columns in 32 bytes, and after the last one 32 bytes whose first four
+    /// are the scale (f32). The layouts of other architectures hold the same bytes in another order; they are rejected if they
+    /// cannot be this layout, and otherwise only show in a model's answers.
     I2S,
     /// ggml TQ1_0 (type 34): 256 columns in 54 bytes, base-3 digits, fp16 scale behind.
     Tq1_0,
@@ -25,7 +25,7 @@ pub enum Encoding {
 }
 
 impl Encoding {
-    /// Columns of a block; `cols` must be a multiple.
+    /// Columns of a block; `cols` must be a multiple of it.
     pub fn block(self) -> usize {
         match self {
             Self::I2S => 128,
@@ -61,7 +61,7 @@ impl Encoding {
 /// Why weights could not be packed.
 #[derive(Debug, thiserror::Error)]
 pub enum PackError {
-    /// A shape no matrix of the format has.
+    /// A shape that the format does not allow.
     #[error("a {rows} x {cols} matrix cannot be {encoding:?}: {reason}")]
     Shape {
         /// The format.
@@ -73,7 +73,7 @@ pub enum PackError {
         /// What does not fit.
         reason: &'static str,
     },
-    /// Bytes that are not as many as the shape needs.
+    /// A length that does not match the shape.
     #[error("a {rows} x {cols} matrix in {encoding:?} has {expected} bytes, found {found}")]
     Length {
         /// The format.
@@ -87,10 +87,10 @@ pub enum PackError {
         /// Bytes there are.
         found: usize,
     },
-    /// No scale was given for a format that carries none.
-    #[error("{0:?} carries no scale: the tensor's scale must be given")]
+    /// The scale of a format without scales is missing.
+    #[error("{0:?} contains no scale: the tensor's scale must be given")]
     NoScale(Encoding),
-    /// A scale that is no finite number.
+    /// A scale that is not finite.
     #[error("the scale of row {row}, group {group} is {scale}: the tensor is damaged or of another format")]
     Scale {
         /// Row.
@@ -100,9 +100,9 @@ pub enum PackError {
         /// The scale.
         scale: f32,
     },
-    /// A code the format does not have.
+    /// A code that the format does not have.
     #[error(
-        "row {row} holds a code that {encoding:?} does not have: the tensor is damaged or of another layout"
+        "row {row} contains a code that is invalid in {encoding:?}: the tensor is damaged or has another layout"
     )]
     Code {
         /// Row.

@@ -1,4 +1,4 @@
-//! The packed weights of a model as one file beside it, read in place: one copy of the weights in memory.
+//! The packed weights of a model as a file beside it, used in place through a map.
 #![allow(unsafe_code)] // the map
 
 use std::collections::BTreeMap;
@@ -9,40 +9,40 @@ use std::sync::Arc;
 
 use tempfile::NamedTempFile;
 
-use super::Mapping;
-use super::PanelMatrix;
 use super::directory::{self, ALIGNMENT, Entry, Fault, HEADER};
+use super::mapping::Mapping;
+use super::matrix::PanelMatrix;
 use crate::bytes::Bytes;
 
 /// Why a packed file could not be written or used.
 #[derive(Debug, thiserror::Error)]
 pub enum PanelFileError {
-    /// The system refused.
+    /// A system call failed.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// What was tried.
+        /// The operation.
         action: &'static str,
         /// The file.
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
     },
-    /// Not a packed file, or a damaged one. Deleting it has it packed anew.
-    #[error("{} is no packed file or damaged ({reason}); delete it and it is packed anew", path.display())]
+    /// Not a packed file, or a damaged one. If deleted, it is packed again.
+    #[error("{} is not a packed file, or is damaged ({reason}); delete it, and it will be packed again", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
         /// What is wrong.
         reason: String,
     },
-    /// A packed file of another model or version: it has to be packed anew.
-    #[error("{} was packed from other weights or by another version; it has to be packed anew", path.display())]
+    /// A packed file of another model or version: it must be packed again.
+    #[error("{} was packed from other weights or by another version; it must be packed again", path.display())]
     Stale {
         /// The file.
         path: PathBuf,
     },
     /// A name given twice, or too long.
-    #[error("{name:?} cannot be put into {}: it is already there, or longer than 65535 bytes", path.display())]
+    #[error("{name:?} cannot be added to {}: it exists already, or is longer than 65535 bytes", path.display())]
     Name {
         /// The file.
         path: PathBuf,
@@ -51,7 +51,7 @@ pub enum PanelFileError {
     },
 }
 
-/// A packed file, open: matrices by name.
+/// An open packed file: matrices by name.
 #[derive(Debug)]
 pub struct PanelFile {
     path: PathBuf,
@@ -69,8 +69,8 @@ impl PanelFile {
             source,
         };
         let file = File::open(path).map_err(|source| io("open", source))?;
-        // SAFETY: packed files are written under another name and renamed, never changed in place, in a folder of the service's
-        // own; any content is valid, as codes and scales of every bit pattern have a meaning.
+        // SAFETY: packed files are written under another name and renamed, never modified in place, in the service's own folder.
+        // Any content is valid, as every bit pattern is a code or a scale.
         let map = unsafe { Mapping::new(file) }.map_err(|source| io("map", source))?;
         let entries = match directory::read(&map, key) {
             Ok(entries) => entries,
@@ -125,7 +125,7 @@ impl PanelFile {
         self.entries.keys().map(String::as_str)
     }
 
-    /// Where its bytes are in memory.
+    /// Its map in memory.
     pub fn mapping(&self) -> &Arc<Mapping> {
         &self.map
     }
@@ -160,7 +160,7 @@ impl PanelFile {
     }
 }
 
-/// A packed file being written. Dropped before [`PanelWriter::finish`], nothing remains of it.
+/// A packed file being written. If dropped before [`PanelWriter::finish`], nothing remains of it.
 #[derive(Debug)]
 pub struct PanelWriter {
     path: PathBuf,
@@ -194,7 +194,7 @@ impl PanelWriter {
         Ok(())
     }
 
-    /// Writes the directory, makes sure the disk has everything, gives the file its name, and opens it.
+    /// Writes the directory, flushes the file to disk, gives it its name, and opens it.
     pub fn finish(mut self) -> Result<PanelFile, PanelFileError> {
         let start = self.at;
         let directory = directory::write(&self.entries);
@@ -222,7 +222,7 @@ impl PanelWriter {
             .sync_all()
             .map_err(|source| io("write to disk", source))?;
         file.persist(&path).map_err(|error| io("name", error.error))?;
-        // The name, too, is to survive a power cut.
+        // The name must survive a power cut, too.
         let folder = File::open(folder).and_then(|folder| folder.sync_all());
         folder.map_err(|source| io("write to disk the name of", source))?;
         PanelFile::open(&path, &key)

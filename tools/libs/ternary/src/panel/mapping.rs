@@ -1,8 +1,8 @@
-//! The bytes of a packed file at one address: mapped from the file, or held in huge pages of our own.
+//! The bytes of a packed file at a fixed address: mapped from the file, or copied to huge pages.
 //!
-//! The page cache of most file systems hands out pages of 4 KiB, and a product that streams weights from memory spends a
-//! tenth of its time and more walking page tables. So while there is work, the weights are kept in huge pages and the page
-//! cache lets go of them; when there is none, the file is mapped again, and the kernel may have the memory.
+//! The page cache of most file systems uses pages of 4 KiB, and a product that streams weights from memory spends a tenth of
+//! its time or more walking page tables. While there is work, the weights are therefore kept in huge pages and dropped from
+//! the page cache; when idle, the file is mapped again, and the kernel can reclaim the memory.
 #![allow(unsafe_code)] // memory maps
 
 use std::ffi::c_void;
@@ -30,11 +30,11 @@ pub struct Mapping {
     file: File,
     at: Reserved,
     len: usize,
-    /// Whether they are in memory of our own.
+    /// Whether they are in huge pages.
     resident: Mutex<bool>,
 }
 
-// SAFETY: the memory is only read, and changes of what backs it are made under the mutex.
+// SAFETY: the memory is only read, and its backing changes only under the mutex.
 unsafe impl Send for Mapping {}
 // SAFETY: as above.
 unsafe impl Sync for Mapping {}
@@ -44,7 +44,7 @@ impl Mapping {
     ///
     /// # Safety
     ///
-    /// Nobody may truncate or rewrite the file while it is mapped.
+    /// The file must not be truncated or modified while it is mapped.
     pub(super) unsafe fn new(file: File) -> io::Result<Self> {
         let len = usize::try_from(file.metadata()?.len()).map_err(|_| io::ErrorKind::FileTooLarge)?;
         let mapping = Self {
@@ -57,9 +57,9 @@ impl Mapping {
         Ok(mapping)
     }
 
-    /// Reads the file into huge pages, if it is not there yet, and has the page cache let go of it. The bytes stay where they
-    /// are and what they are, also for those who read them meanwhile. On an error they stay mapped. (Where the system has no
-    /// address space left for the exchange itself, they are gone for a moment; so it is better made while nobody reads.)
+    /// Copies the file into huge pages, unless that is already done, and drops it from the page cache. Address and content of
+    /// the bytes stay the same, even for concurrent readers. On an error they stay mapped. (If the system has no address space
+    /// left for the exchange itself, they are briefly unmapped, so it is better done while nobody reads.)
     pub fn make_resident(&self) -> io::Result<()> {
         let mut resident = self.resident.lock().unwrap_or_else(PoisonError::into_inner);
         if *resident || self.len == 0 {
@@ -76,22 +76,22 @@ impl Mapping {
             self.forget_cached(at, piece.len());
         }
         copy.protect(ProtFlags::PROT_READ)?;
-        // The emptied range stays reserved (Linux 5.7), so that it is nobody else's when `copy` unmaps it.
+        // The emptied range stays reserved (Linux 5.7), so that nobody else can own it when `copy` unmaps it.
         let flags = MRemapFlags::MREMAP_MAYMOVE | MRemapFlags::MREMAP_FIXED | MRemapFlags::MREMAP_DONTUNMAP;
-        // SAFETY: both ranges are ours, apart, and `span` bytes long. Who reads the target while the kernel exchanges its pages
-        // waits for the kernel and then finds the same bytes.
+        // SAFETY: both ranges are ours, disjoint, and `span` bytes long. A reader of the target waits while the kernel exchanges
+        // its pages, and then finds the same bytes.
         if let Err(error) = unsafe { mremap(copy.start, span, span, flags, Some(self.at.start)) } {
-            // The target may be gone by now.
+            // The target may be unmapped by now.
             self.map_again();
             return Err(error.into());
         }
         *resident = true;
-        // Pages that were mapped when their piece was read.
+        // Also the pages that were mapped while their piece was read.
         self.forget_cached(0, self.len);
         Ok(())
     }
 
-    /// Maps the file again, and gives the memory back.
+    /// Maps the file again and frees the huge pages.
     pub fn release(&self) {
         let mut resident = self.resident.lock().unwrap_or_else(PoisonError::into_inner);
         if *resident {
@@ -100,24 +100,24 @@ impl Mapping {
         }
     }
 
-    /// Puts the file in place of whatever is there. A process whose weights are gone cannot go on.
+    /// Maps the file over the current backing. A process without its weights cannot continue.
     fn map_again(&self) {
         if let Err(error) = self.map_file() {
-            log::error!("weights cannot be mapped from their file any more: {error}");
+            log::error!("cannot map the weights from their file again: {error}");
             std::process::abort();
         }
     }
 
-    /// Puts a map of the file in place of whatever is there, in one go.
+    /// Atomically replaces the current backing by a map of the file.
     fn map_file(&self) -> io::Result<()> {
-        // To the end of the last huge page, so that nothing stays behind; past the file nothing is read.
+        // To the end of the last huge page, so that no old page remains; nothing is read past the file.
         let Some(span) = NonZeroUsize::new(self.at.span()) else {
             return Ok(());
         };
         let (start, flags) = (self.at.start.addr(), MapFlags::MAP_SHARED | MapFlags::MAP_FIXED);
-        // SAFETY: the range is ours. What is there is replaced by a map of the same bytes.
+        // SAFETY: the range is ours, and the map that replaces its content has the same bytes.
         unsafe { mmap(Some(start), span, ProtFlags::PROT_READ, flags, &self.file, 0)? };
-        // File systems with large folios.
+        // For file systems with large folios.
         // SAFETY: the range is the one just mapped.
         if let Err(error) = unsafe { madvise(self.at.start, span.get(), MmapAdvise::MADV_HUGEPAGE) } {
             log::debug!("no huge pages for mapped weights: {error}");
@@ -125,13 +125,13 @@ impl Mapping {
         Ok(())
     }
 
-    /// One copy of the weights in memory is enough.
+    /// Drops a range from the page cache: one copy of the weights in memory is enough.
     fn forget_cached(&self, at: u64, len: usize) {
         let advice = PosixFadviseAdvice::POSIX_FADV_DONTNEED;
         // A length of 0 is the whole file.
         let (at, len) = (at.cast_signed(), i64::try_from(len).unwrap_or(0));
         if let Err(error) = posix_fadvise(&self.file, at, len, advice) {
-            log::debug!("the page cache keeps weights: {error}");
+            log::debug!("cannot drop weights from the page cache: {error}");
         }
     }
 }
@@ -145,7 +145,7 @@ impl std::ops::Deref for Mapping {
     }
 }
 
-/// Addresses that nothing else is mapped to, from the beginning of a huge page to the end of one.
+/// A reserved address range, aligned to huge pages.
 #[derive(Debug)]
 struct Reserved {
     whole: NonNull<c_void>,
@@ -154,7 +154,7 @@ struct Reserved {
 }
 
 impl Reserved {
-    /// Room for `len` bytes, not accessible yet.
+    /// Reserves `len` bytes, not accessible yet.
     fn new(len: usize) -> io::Result<Self> {
         let whole_len = len
             .checked_next_multiple_of(HUGE)
@@ -176,7 +176,7 @@ impl Reserved {
         self.whole_len.get() - HUGE
     }
 
-    /// What may be done with the memory; its length.
+    /// Sets the protection of the range. Returns its length.
     fn protect(&self, protection: ProtFlags) -> io::Result<usize> {
         // SAFETY: the range is ours.
         unsafe { mprotect(self.start, self.span(), protection)? };
@@ -186,9 +186,9 @@ impl Reserved {
 
 impl Drop for Reserved {
     fn drop(&mut self) {
-        // SAFETY: the range is ours, and was handed out for no longer than its owner lives.
+        // SAFETY: the range is ours, and no reference to it outlives its owner.
         if let Err(error) = unsafe { munmap(self.whole, self.whole_len.get()) } {
-            log::debug!("memory of weights stays mapped: {error}");
+            log::debug!("cannot unmap the memory of weights: {error}");
         }
     }
 }

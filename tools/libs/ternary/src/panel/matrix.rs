@@ -2,10 +2,10 @@
 
 use half::f16;
 
-use super::{CHUNK, Group, Layout, PANEL_ROWS};
+use super::layout::{CHUNK, Group, Layout, PANEL_ROWS};
 use crate::bytes::Bytes;
 
-/// A matrix of ternary weights in 16-row panels, in memory of its own or on a map.
+/// A matrix of ternary weights in 16-row panels, in its own memory or on a map.
 #[derive(Debug)]
 pub struct PanelMatrix {
     bytes: Bytes,
@@ -13,7 +13,7 @@ pub struct PanelMatrix {
 }
 
 impl PanelMatrix {
-    /// `bytes` are as many as the layout has; the packer and the file reader see to it.
+    /// `bytes` must have the length of the layout, which the packer and the file reader ensure.
     pub(super) fn new(bytes: Bytes, layout: Layout) -> Self {
         Self { bytes, layout }
     }
@@ -28,7 +28,7 @@ impl PanelMatrix {
         self.layout.cols
     }
 
-    /// Bytes a product reads, padding and scales included.
+    /// Bytes read by a product, including padding and scales.
     pub fn bytes(&self) -> usize {
         self.layout.panels() * self.layout.panel_bytes()
     }
@@ -38,7 +38,7 @@ impl PanelMatrix {
         self.layout.group
     }
 
-    /// The scale of the whole tensor; 1 when groups have theirs.
+    /// The scale of the whole tensor; 1 if groups have their own.
     pub fn scale(&self) -> f32 {
         self.layout.scale
     }
@@ -60,7 +60,7 @@ impl PanelMatrix {
     /// The weights of a row as floats: an embedding's look-up.
     ///
     /// # Panics
-    /// When there is no such row, or `out` is not as long as a row.
+    /// If there is no such row, or `out` is not as long as a row.
     pub fn row_f32(&self, row: usize, out: &mut [f32]) {
         assert!(row < self.rows(), "row {row} of {}", self.rows());
         assert_eq!(out.len(), self.cols(), "a row has {} columns", self.cols());

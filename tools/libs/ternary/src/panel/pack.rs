@@ -1,11 +1,14 @@
-//! Packing: from the formats models come in to panels.
+//! Packing weights from the formats of model files into panels.
 
 use half::f16;
 
-use super::{CHUNK, Encoding, Group, Layout, MAX_COLUMNS, PANEL_ROWS, PackError, PanelMatrix, decode};
+use super::decode;
+use super::encoding::{Encoding, PackError};
+use super::layout::{CHUNK, Group, Layout, MAX_COLUMNS, PANEL_ROWS};
+use super::matrix::PanelMatrix;
 use crate::bytes::Bytes;
 
-/// A row ready to be laid into a panel: codes padded with 1, fp16 scales.
+/// A row ready to be stored in a panel: codes padded with 1, fp16 scales.
 struct Row {
     codes: Vec<u8>,
     scales: Vec<u16>,
@@ -14,9 +17,9 @@ struct Row {
 impl PanelMatrix {
     /// Packs a matrix of `rows x cols` weights.
     ///
-    /// `tensor_scale` is the factor of the whole tensor; `BitnetPacked` needs it, in `I2S` it stands in for the one
-    /// behind the codes, the other formats carry their own and multiply by it. TQ1_0 and TQ2_0 tensors whose blocks
-    /// all share one scale (BitNet's do) become one group.
+    /// `tensor_scale` is a factor of the whole tensor: `BitnetPacked` requires it, in `I2S` it replaces the scale after the
+    /// codes, and the other formats multiply their own scales by it. TQ1_0 and TQ2_0 tensors whose blocks all share one scale
+    /// (as in BitNet) become one group.
     pub fn pack(
         encoding: Encoding,
         bytes: &[u8],
@@ -78,7 +81,7 @@ impl PanelMatrix {
         })
     }
 
-    /// Lays out rows that `fill` gives one by one.
+    /// Packs the rows that `fill` produces one by one.
     fn build(
         layout: Layout,
         mut fill: impl FnMut(usize, &mut Row) -> Result<(), PackError>,
@@ -86,7 +89,7 @@ impl PanelMatrix {
         let bytes = layout.panels() * layout.panel_bytes();
         let memory = |source| PackError::Memory { bytes, source };
         let mut map = Bytes::zeroed(bytes).map_err(memory)?;
-        // The source's groups also when the tensor is one: a decoder writes them either way.
+        // The source's groups, even if the tensor becomes one group: a decoder writes them either way.
         let groups = layout.groups().max(layout.padded() / CHUNK);
         let mut row = Row {
             codes: vec![1; layout.padded()],
@@ -135,7 +138,7 @@ fn check_shape(encoding: Encoding, bytes: &[u8], rows: usize, cols: usize) -> Re
     let Some(expected) = encoding.bytes(rows, cols) else {
         return wrong("it is larger than memory");
     };
-    // Writers that keep the scale elsewhere, or whose readers cut the tail off, do not occur: the length is exact.
+    // The length is exact: no writer keeps the scale elsewhere or cuts the tail off.
     if bytes.len() != expected {
         return Err(PackError::Length {
             encoding,
@@ -148,7 +151,7 @@ fn check_shape(encoding: Encoding, bytes: &[u8], rows: usize, cols: usize) -> Re
     Ok(())
 }
 
-/// Lays a row into its lane of a panel.
+/// Stores a row in its lane of a panel.
 fn lay(layout: &Layout, at: usize, row: &Row, lane: usize, panel: &mut [u8]) -> Result<(), PackError> {
     for (chunk, codes) in row.codes.as_chunks::<CHUNK>().0.iter().enumerate() {
         let blocks = &mut panel[layout.chunk_at(chunk)..];
@@ -179,7 +182,7 @@ fn lay(layout: &Layout, at: usize, row: &Row, lane: usize, panel: &mut [u8]) -> 
     Ok(())
 }
 
-/// The scale all blocks share, if they do. Blocks without a weight other than zero have scale 0 and do not count.
+/// The common scale of all blocks, if there is one. Blocks of zero weights have scale 0 and are ignored.
 fn shared_scale(encoding: Encoding, bytes: &[u8], rows: usize, cols: usize) -> Option<f16> {
     let mut codes = vec![1; cols];
     let mut scales = vec![0; cols / 256];
@@ -217,7 +220,7 @@ mod tests {
         out
     }
 
-    /// A block of codes in a format, as its definition puts them, one by one.
+    /// Encodes a block of codes in a format, code by code as in its definition.
     fn encode(encoding: Encoding, codes: &[u8], scale: f32) -> Vec<u8> {
         let scale = half::f16::from_f32(scale).to_le_bytes();
         let mut bytes = vec![0; encoding.block() / 4];

@@ -1,14 +1,14 @@
-//! What the instruction sets give: registers of floats, and how fp16 and bytes become them.
+//! The steps of each instruction set: registers of floats, and the conversion of fp16 and bytes.
 #![allow(unsafe_code)] // loads and stores of whole registers
-#![allow(clippy::wildcard_imports)] // the names of intrinsics say where they are from
-#![allow(clippy::trivially_copy_pass_by_ref)] // registers differ in size, the steps' shapes do not
+#![allow(clippy::wildcard_imports)] // the names of intrinsics tell their origin
+#![allow(clippy::trivially_copy_pass_by_ref)] // registers differ in size, the signatures of steps do not
 
 /// Plain Rust.
-pub(crate) mod plain {
+pub(super) mod plain {
     const WIDTH: usize = 1;
     type Floats = f32;
 
-    super::super::products!();
+    super::super::products::products!();
 
     #[inline(always)]
     fn zero() -> Floats {
@@ -53,13 +53,13 @@ pub(crate) mod plain {
 
 /// AVX-512.
 #[cfg(target_arch = "x86_64")]
-pub(crate) mod avx512 {
+pub(super) mod avx512 {
     use std::arch::x86_64::*;
 
     const WIDTH: usize = 16;
     type Floats = __m512;
 
-    super::super::products!(#[target_feature(enable = "avx512f")]);
+    super::super::products::products!(#[target_feature(enable = "avx512f")]);
 
     #[inline]
     #[target_feature(enable = "avx512f")]
@@ -117,13 +117,13 @@ pub(crate) mod avx512 {
 
 /// AVX2 with F16C.
 #[cfg(target_arch = "x86_64")]
-pub(crate) mod avx2 {
+pub(super) mod avx2 {
     use std::arch::x86_64::*;
 
     const WIDTH: usize = 8;
     type Floats = __m256;
 
-    super::super::products!(#[target_feature(enable = "avx2,f16c")]);
+    super::super::products::products!(#[target_feature(enable = "avx2,f16c")]);
 
     #[inline]
     #[target_feature(enable = "avx2,f16c")]
@@ -179,15 +179,17 @@ pub(crate) mod avx2 {
     }
 }
 
-/// SSSE3, without F16C: the fp16 by integers, as [`widen`] has it.
+/// SSSE3, without F16C: fp16 becomes floats by integer operations.
 #[cfg(target_arch = "x86_64")]
-pub(crate) mod ssse3 {
+pub(super) mod ssse3 {
     use std::arch::x86_64::*;
+
+    use crate::half_float::widen_ssse3 as f16;
 
     const WIDTH: usize = 4;
     type Floats = __m128;
 
-    super::super::products!(#[target_feature(enable = "ssse3")]);
+    super::super::products::products!(#[target_feature(enable = "ssse3")]);
 
     #[inline]
     #[target_feature(enable = "ssse3")]
@@ -229,30 +231,6 @@ pub(crate) mod ssse3 {
 
     #[inline]
     #[target_feature(enable = "ssse3")]
-    pub(crate) fn f16(bytes: &[u8; 2 * WIDTH]) -> Floats {
-        // SAFETY: as many bytes are read as there are.
-        let bits = unsafe { _mm_loadl_epi64(bytes.as_ptr().cast()) };
-        let bits = _mm_unpacklo_epi16(bits, _mm_setzero_si128());
-        let magnitude = _mm_slli_epi32::<13>(_mm_and_si128(bits, _mm_set1_epi32(0x7fff)));
-        let infinite = _mm_set1_epi32(0x7c00 << 13);
-        let rebias = _mm_set1_epi32((127 - 15) << 23);
-        let one = _mm_set1_epi32(1 << 23);
-        let exponent = _mm_and_si128(magnitude, infinite);
-        let normal = _mm_add_epi32(magnitude, rebias);
-        let special = _mm_add_epi32(normal, _mm_and_si128(_mm_cmpeq_epi32(exponent, infinite), rebias));
-        let least = _mm_castsi128_ps(_mm_add_epi32(rebias, one));
-        let subnormal = _mm_castps_si128(_mm_sub_ps(_mm_castsi128_ps(_mm_add_epi32(normal, one)), least));
-        let is_subnormal = _mm_cmpeq_epi32(exponent, _mm_setzero_si128());
-        let value = _mm_or_si128(
-            _mm_and_si128(is_subnormal, subnormal),
-            _mm_andnot_si128(is_subnormal, special),
-        );
-        let sign = _mm_slli_epi32::<16>(_mm_and_si128(bits, _mm_set1_epi32(0x8000)));
-        _mm_castsi128_ps(_mm_or_si128(value, sign))
-    }
-
-    #[inline]
-    #[target_feature(enable = "ssse3")]
     fn i8(bytes: &[u8; WIDTH]) -> Floats {
         let bytes = _mm_cvtsi32_si128(i32::from_le_bytes(*bytes));
         // Each byte to the top of its lane, and down again with its sign.
@@ -264,7 +242,7 @@ pub(crate) mod ssse3 {
 
 /// NEON.
 #[cfg(target_arch = "aarch64")]
-pub(crate) mod neon {
+pub(super) mod neon {
     use std::arch::aarch64::{
         float32x4_t, vaddq_f32, vcvtq_f32_s32, vdupq_n_f32, vget_low_s16, vld1_s8, vld1q_f32, vmovl_s8,
         vmovl_s16, vmulq_f32, vst1q_f32,
@@ -273,7 +251,7 @@ pub(crate) mod neon {
     const WIDTH: usize = 4;
     type Floats = float32x4_t;
 
-    super::super::products!(#[target_feature(enable = "neon")]);
+    super::super::products::products!(#[target_feature(enable = "neon")]);
 
     #[inline]
     #[target_feature(enable = "neon")]

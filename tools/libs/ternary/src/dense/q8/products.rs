@@ -1,16 +1,33 @@
 //! The products of a row with one, two or four tokens, written once for all tiers.
 
-/// Makes `product`, and the products of Q8_0, of the steps in scope: `Weights`, 32 bytes of them as the tier wants them, by
-/// `weights`; `Floats`, eight floats; `sums`, the sums of a block as floats; `zero`, `splat`, `half` (an fp16 as float in all
-/// lanes), `times`, `plus`, `store`.
+use super::activations::SUMS;
+
+/// The sum of the totals, added pairwise by halves.
+#[inline(always)]
+pub(super) fn reduce(mut totals: [f32; 2 * SUMS]) -> f32 {
+    let mut half = SUMS;
+    while half > 0 {
+        for lane in 0..half {
+            totals[lane] += totals[lane + half];
+        }
+        half /= 2;
+    }
+    totals[0]
+}
+
+/// Defines `product`, and the products of Q8_0, from the steps in scope: `Weights`, 32 bytes prepared for the tier by `weights`;
+/// `Floats`, eight floats; `sums`, the sums of a block as floats; `zero`, `splat`, `half` (an fp16 as float in all lanes), `times`,
+/// `plus`, `store`.
 macro_rules! products {
     ($(#[$feature:meta])?) => {
-        use super::super::{
-            BLOCK, EIGHT, KQuant, Kind, Q4_BYTES, Q5_BYTES, Q6_BYTES, Q8_BLOCK, Runs, SUMS, Token, reduce,
-        };
-        use crate::kernel::prefetch;
+        use crate::dense::dot::Q8_BLOCK;
+        use crate::dense::kquants::{EIGHT, KQuant, Q4_BYTES, Q5_BYTES, Q6_BYTES, Runs};
+        use crate::dense::matrix::Kind;
+        use crate::dense::q8::activations::{BLOCK, SUMS, Token};
+        use crate::dense::q8::products::{k_products, reduce};
+        use crate::prefetch::prefetch;
 
-        super::super::k_products!($(#[$feature])?);
+        k_products!($(#[$feature])?);
 
         $(#[$feature])?
         pub(in super::super) fn product(kind: Kind, row: &[u8], tokens: &[Token<'_>], out: &mut [f32]) {
@@ -90,9 +107,9 @@ macro_rules! products {
     };
 }
 
-/// Makes `k_tile`, the products of K-quants, of the steps in scope: `Bytes`, 32 of them, by `bytes`; `shifted`, by so many bits
-/// to the left, `masked`, `joined` (or); `dots`, the sums of a block of unsigned bytes as floats; `halves`, a float in the
-/// first four lanes and another in the last; `load`; and those of [`products`].
+/// Defines `k_tile`, the products of K-quants, from the steps in scope: `Bytes`, 32 of them, made by `bytes`; `shifted` (to the left),
+/// `masked`, `joined` (or); `dots`, the sums of a block of unsigned bytes as floats; `halves`, a float in the first four lanes and
+/// another in the last; `load`; and those of [`products`].
 ///
 /// Codes are at most 63 and activations at least -128, so that a pair of products is within 2 x 63 x 128 = 16128, in int16,
 /// and a sum of four within 32256, exact as int32 and as float.
@@ -138,7 +155,7 @@ macro_rules! k_products {
             finish(&totals, out);
         }
 
-        /// Counts the codes of two blocks of 32 columns.
+        /// Adds the products of two blocks of 32 columns.
         #[inline]
         $(#[$feature])?
         fn pair<const BITS: usize, const SIZE: usize, const PAIR: usize, const M: usize>(
@@ -147,7 +164,7 @@ macro_rules! k_products {
             factors: &[[[f32; EIGHT]; 2]; M],
             totals: &mut [[Floats; 2]; M],
         ) {
-            // At most 53 bytes apart: every line.
+            // At most 53 bytes apart, so that every line is prefetched.
             prefetch(block.as_ptr().wrapping_add(PAIR * SIZE / 4));
             let codes = codes::<BITS, SIZE, PAIR>(block);
             for odd in 0..2 {
@@ -160,11 +177,11 @@ macro_rules! k_products {
             }
         }
 
-        /// The codes of two blocks of 32 columns. Highest bits go from where they are to above the nibbles.
+        /// The codes of two blocks of 32 columns. The top bits are moved above the nibbles.
         #[inline]
         $(#[$feature])?
         fn codes<const BITS: usize, const SIZE: usize, const PAIR: usize>(block: &[u8; SIZE]) -> [Bytes; 2] {
-            // By how much bits 2n and 2n + 1 go up to be bits 4 and 5.
+            // The shift that moves bits 2n and 2n + 1 to bits 4 and 5.
             const UP: [i32; 4] = [4, 2, 0, -2];
             let (half, within) = (PAIR / 2, PAIR % 2);
             match BITS {

@@ -1,18 +1,18 @@
-//! What the instruction sets give for blocks of bytes. Where bytes of one operand must be unsigned, weights lose their
-//! sign to the activations: a pair of products is at most 2 x 128 x 127 = 32512, within int16. Codes of K-quants are
-//! unsigned, and smaller.
+//! The steps of each instruction set for blocks of bytes. Where one operand must be unsigned, the sign of the weights is moved
+//! to the activations: a pair of products is at most 2 x 128 x 127 = 32512, within int16. Codes of K-quants are unsigned, and
+//! smaller.
 #![allow(unsafe_code)] // loads and stores of whole registers
-#![allow(clippy::wildcard_imports)] // the names of intrinsics say where they are from
+#![allow(clippy::wildcard_imports)] // the names of intrinsics tell their origin
 
 /// Plain Rust.
 pub(crate) mod plain {
-    use crate::dense::widen;
+    use crate::half_float::widen;
 
     type Bytes = [u8; BLOCK];
     type Weights = [i8; BLOCK];
     type Floats = [f32; SUMS];
 
-    super::super::products!();
+    super::super::products::products!();
 
     #[inline(always)]
     fn bytes(bytes: &[u8; BLOCK]) -> Bytes {
@@ -100,7 +100,7 @@ pub(crate) mod plain {
     }
 }
 
-/// The steps of 256-bit registers; `sum` of the module in scope multiplies.
+/// The steps for 256-bit registers; the multiplication is `sum` of the module in scope.
 #[cfg(target_arch = "x86_64")]
 macro_rules! steps_256 {
     ($features:literal) => {
@@ -111,7 +111,7 @@ macro_rules! steps_256 {
         type Weights = [__m256i; 2];
         type Floats = __m256;
 
-        super::super::products!(#[target_feature(enable = $features)]);
+        super::super::products::products!(#[target_feature(enable = $features)]);
 
         #[inline]
         #[target_feature(enable = $features)]
@@ -120,7 +120,7 @@ macro_rules! steps_256 {
             unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
         }
 
-        /// Bits of a neighbour come in, which the mask must take away.
+        /// Shifts in bits of the neighbouring byte, which must be masked out.
         #[inline]
         #[target_feature(enable = $features)]
         fn shifted(bytes: Bytes, by: i32) -> Bytes {
@@ -262,14 +262,14 @@ pub(crate) mod avx2 {
 pub(crate) mod ssse3 {
     use std::arch::x86_64::*;
 
-    use crate::dense::widen;
+    use crate::half_float::widen;
 
     type Bytes = [__m128i; 2];
     /// Magnitudes, and the bytes themselves for their signs.
     type Weights = [[__m128i; 2]; 2];
     type Floats = [__m128; 2];
 
-    super::super::products!(#[target_feature(enable = "ssse3")]);
+    super::super::products::products!(#[target_feature(enable = "ssse3")]);
 
     #[inline]
     #[target_feature(enable = "ssse3")]
@@ -287,7 +287,7 @@ pub(crate) mod ssse3 {
         unsafe { [_mm_loadu_si128(bytes), _mm_loadu_si128(bytes.add(1))] }
     }
 
-    /// Bits of a neighbour come in, which the mask must take away.
+    /// Shifts in bits of the neighbouring byte, which must be masked out.
     #[inline]
     #[target_feature(enable = "ssse3")]
     fn shifted([first, second]: Bytes, by: i32) -> Bytes {

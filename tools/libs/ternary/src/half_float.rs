@@ -1,16 +1,17 @@
-//! fp16 to f32, with instructions for it and without.
+//! Converting fp16 to f32, with and without dedicated instructions.
 #![allow(unsafe_code)] // loads and stores of whole registers
 
 use crate::isa::Isa;
-use crate::kernel::prefetch_line;
+use crate::prefetch::prefetch_line;
 
-/// Numbers of a line of memory.
+/// fp16 numbers in a cache line.
 const LINE: usize = 32;
 
-/// fp16 numbers, given by their bits, as floats: exactly, in every tier. Meanwhile as many of `next` are fetched into the cache.
+/// Converts fp16 numbers, given by their bits, to floats, exactly and in every tier. Meanwhile, as many numbers of `next` are
+/// prefetched.
 ///
 /// # Panics
-/// When there are not as many floats as numbers.
+/// If `bits` and `out` differ in length.
 pub fn widen_all(bits: &[u16], out: &mut [f32], next: &[u16]) {
     widen_all_with(Isa::active(), bits, out, next);
 }
@@ -25,7 +26,7 @@ fn widen_all_with(isa: Isa, bits: &[u16], out: &mut [f32], next: &[u16]) {
     }
 }
 
-/// Line after line, the rest as it comes.
+/// Converts whole lines by `line`, and the rest plainly.
 #[inline(always)]
 fn widen_lines(bits: &[u16], out: &mut [f32], next: &[u16], line: impl Fn(&[u16], &mut [f32])) {
     let (lines, rest) = bits.as_chunks::<LINE>();
@@ -62,8 +63,8 @@ fn widen_f16c(bits: &[u16], out: &mut [f32], next: &[u16]) {
     });
 }
 
-/// The value of an fp16, exactly; NaN payloads are kept. Branch-free, so that loops of it become vectors, and without
-/// arithmetic on subnormal floats, which is slow.
+/// The exact value of an fp16; NaN payloads are kept. Branch-free, so that loops are vectorised, and without arithmetic on
+/// subnormal floats, which is slow.
 #[inline(always)]
 pub(crate) fn widen(bits: u16) -> f32 {
     const INFINITE: u32 = 0x7c00 << 13;
@@ -72,7 +73,7 @@ pub(crate) fn widen(bits: u16) -> f32 {
     let magnitude = (bits & 0x7fff) << 13;
     let exponent = magnitude & INFINITE;
     let normal = magnitude + REBIAS;
-    // Infinities and NaN have the highest exponent, which f32 has elsewhere.
+    // Infinities and NaN have the highest exponent, which has another value in f32.
     let special = if exponent == INFINITE {
         normal + REBIAS
     } else {
@@ -87,6 +88,35 @@ pub(crate) fn widen(bits: u16) -> f32 {
         special
     };
     f32::from_bits(value | (bits & 0x8000) << 16)
+}
+
+/// [`widen`] for four numbers, with integer operations.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+#[target_feature(enable = "ssse3")]
+pub(crate) fn widen_ssse3(bytes: &[u8; 8]) -> std::arch::x86_64::__m128 {
+    #[allow(clippy::wildcard_imports)] // the names of intrinsics tell their origin
+    use std::arch::x86_64::*;
+
+    // SAFETY: as many bytes are read as there are.
+    let bits = unsafe { _mm_loadl_epi64(bytes.as_ptr().cast()) };
+    let bits = _mm_unpacklo_epi16(bits, _mm_setzero_si128());
+    let magnitude = _mm_slli_epi32::<13>(_mm_and_si128(bits, _mm_set1_epi32(0x7fff)));
+    let infinite = _mm_set1_epi32(0x7c00 << 13);
+    let rebias = _mm_set1_epi32((127 - 15) << 23);
+    let one = _mm_set1_epi32(1 << 23);
+    let exponent = _mm_and_si128(magnitude, infinite);
+    let normal = _mm_add_epi32(magnitude, rebias);
+    let special = _mm_add_epi32(normal, _mm_and_si128(_mm_cmpeq_epi32(exponent, infinite), rebias));
+    let least = _mm_castsi128_ps(_mm_add_epi32(rebias, one));
+    let subnormal = _mm_castps_si128(_mm_sub_ps(_mm_castsi128_ps(_mm_add_epi32(normal, one)), least));
+    let is_subnormal = _mm_cmpeq_epi32(exponent, _mm_setzero_si128());
+    let value = _mm_or_si128(
+        _mm_and_si128(is_subnormal, subnormal),
+        _mm_andnot_si128(is_subnormal, special),
+    );
+    let sign = _mm_slli_epi32::<16>(_mm_and_si128(bits, _mm_set1_epi32(0x8000)));
+    _mm_castsi128_ps(_mm_or_si128(value, sign))
 }
 
 #[cfg(test)]

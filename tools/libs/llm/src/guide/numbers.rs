@@ -1,0 +1,254 @@
+//! Numbers that readers of JSON can hold. The grammar of JSON allows 1e999 and fifty digits; 64-bit floating point (RFC 8259, section 6)
+//! has neither, and a validator that rounds may find a bound violated that the digits keep.
+
+use llguidance::toktrie::{SimpleVob, TokTrie};
+
+/// Digits before the exponent that every reader keeps.
+const DIGITS: usize = 15;
+
+/// Digits of an exponent; with three there are numbers beyond the largest.
+const EXPONENT: usize = 2;
+
+/// Where in a JSON text one is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum At {
+    /// Before the text.
+    Before,
+    /// Between strings and numbers.
+    Between,
+    /// In a string; after a backslash of it.
+    String { escaped: bool },
+    /// In a number, after so many digits before the exponent or in it.
+    Number { digits: usize, exponent: Option<usize> },
+}
+
+/// Follows a text and tells which tokens make a number too long.
+#[derive(Debug, Clone)]
+pub(super) struct Numbers {
+    at: At,
+    /// After it JSON begins and goes to the end of the line; without it all of the text is JSON.
+    tag: Option<&'static str>,
+    /// How much of the tag was just read.
+    matched: usize,
+}
+
+impl Numbers {
+    /// For a text that is JSON.
+    pub(super) fn of_json() -> Numbers {
+        Numbers {
+            at: At::Between,
+            tag: None,
+            matched: 0,
+        }
+    }
+
+    /// For a text with lines of JSON, each after `tag`.
+    pub(super) fn after(tag: &'static str) -> Numbers {
+        Numbers {
+            at: At::Before,
+            tag: Some(tag),
+            matched: 0,
+        }
+    }
+
+    /// Goes on by some bytes; whether no number of them is too long.
+    pub(super) fn push(&mut self, bytes: &[u8]) -> bool {
+        let mut fits = true;
+        for byte in bytes {
+            fits &= self.byte(*byte);
+        }
+        fits
+    }
+
+    fn byte(&mut self, byte: u8) -> bool {
+        let mut fits = true;
+        self.at = match (self.at, byte) {
+            (At::Before, _) => self.tag(byte),
+            (_, b'\n') if self.tag.is_some() => At::Before,
+            (At::String { escaped: false }, b'"') => At::Between,
+            (At::String { escaped }, _) => At::String {
+                escaped: !escaped && byte == b'\\',
+            },
+            (
+                At::Number {
+                    digits,
+                    exponent: None,
+                },
+                b'0'..=b'9',
+            ) => {
+                fits = digits < DIGITS;
+                At::Number {
+                    digits: digits + 1,
+                    exponent: None,
+                }
+            }
+            // A digit must follow.
+            (
+                At::Number {
+                    digits,
+                    exponent: None,
+                },
+                b'.',
+            ) => {
+                fits = digits < DIGITS;
+                self.at
+            }
+            (
+                At::Number {
+                    digits,
+                    exponent: None,
+                },
+                b'e' | b'E',
+            ) => At::Number {
+                digits,
+                exponent: Some(0),
+            },
+            (
+                At::Number {
+                    digits,
+                    exponent: Some(exponent),
+                },
+                b'0'..=b'9',
+            ) => {
+                fits = exponent < EXPONENT;
+                At::Number {
+                    digits,
+                    exponent: Some(exponent + 1),
+                }
+            }
+            (
+                At::Number {
+                    exponent: Some(0), ..
+                },
+                b'+' | b'-',
+            ) => self.at,
+            (_, b'"') => At::String { escaped: false },
+            (_, b'0'..=b'9') => At::Number {
+                digits: 1,
+                exponent: None,
+            },
+            _ => At::Between,
+        };
+        fits
+    }
+
+    fn tag(&mut self, byte: u8) -> At {
+        let tag = self.tag.unwrap_or_default().as_bytes();
+        // No tag begins with a part of itself, so that a wrong byte may only be its first.
+        self.matched = match tag.get(self.matched) {
+            Some(next) if *next == byte => self.matched + 1,
+            _ => usize::from(tag.first() == Some(&byte)),
+        };
+        if self.matched < tag.len() {
+            return At::Before;
+        }
+        self.matched = 0;
+        At::Between
+    }
+
+    /// Takes from `mask` the tokens that make a number too long, unless no other is left.
+    pub(super) fn narrow(&self, mask: &mut SimpleVob, words: &Words, trie: &TokTrie) {
+        let in_number = matches!(self.at, At::Number { .. });
+        let candidates = words
+            .long
+            .iter()
+            .chain(words.going_on.iter().filter(|_| in_number));
+        let taken: Vec<u32> = candidates
+            .copied()
+            .filter(|token| mask.is_allowed(*token) && !self.clone().push(trie.token(*token)))
+            .collect();
+        if taken.is_empty() {
+            return;
+        }
+        for token in &taken {
+            mask.disallow_token(*token);
+        }
+        // A constant with more digits than fit, for example.
+        if mask.is_zero() {
+            for token in taken {
+                mask.allow_token(token);
+            }
+        }
+    }
+}
+
+/// The tokens that can make a number too long.
+#[derive(Debug, Default)]
+pub(super) struct Words {
+    /// They hold such a number themselves.
+    long: Vec<u32>,
+    /// They go on with a number.
+    going_on: Vec<u32>,
+}
+
+impl Words {
+    pub(super) fn of(trie: &TokTrie) -> Words {
+        let mut words = Words::default();
+        for id in 0..u32::try_from(trie.vocab_size()).unwrap_or(0) {
+            let bytes = trie.token(id);
+            if bytes.first() == Some(&TokTrie::SPECIAL_TOKEN_MARKER) {
+                continue;
+            }
+            // Whatever the token begins in, a number in its middle is found by one of these.
+            let alone = |at| {
+                let mut numbers = Numbers::of_json();
+                numbers.at = at;
+                numbers.push(bytes)
+            };
+            if !alone(At::Between)
+                || !alone(At::String { escaped: false })
+                || !alone(At::String { escaped: true })
+            {
+                words.long.push(id);
+            } else if bytes
+                .first()
+                .is_some_and(|byte| byte.is_ascii_digit() || b".eE+-".contains(byte))
+            {
+                words.going_on.push(id);
+            }
+        }
+        words
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_told_by_their_digits() {
+        for (text, fits) in [
+            ("123456789012345", true),
+            ("1234567890123456", false),
+            ("-12345.6789012345", true),
+            ("12345.67890123456", false),
+            ("123456789012345.", false),
+            ("123456789012345e10,1", true),
+            ("1e99", true),
+            ("1E-123", false),
+            ("[123456789012345, 123456789012345]", true),
+            (r#"{"1234567890123456": "a\"1234567890123456", "b": 1}"#, true),
+            (r#"{"a\\": 1234567890123456}"#, false),
+            ("true\n 1234567890123456", false),
+        ] {
+            assert_eq!(Numbers::of_json().push(text.as_bytes()), fits, "{text}");
+        }
+    }
+
+    #[test]
+    fn text_around_json_is_left_alone() {
+        for (text, fits) in [
+            ("see \" 12345678901234567890", true),
+            (
+                "12345678901234567890 <<tag>\n{\"a\": 1}\n12345678901234567890",
+                true,
+            ),
+            ("a \" <tag>\n{\"a\": \"12345678901234567890\"}\n", true),
+            ("a \" <tag>\n{\"a\": 12345678901234567890}\n", false),
+            ("<tag>\n1\n<tag>\n12345678901234567890", false),
+            ("<tag\n>12345678901234567890", true),
+        ] {
+            assert_eq!(Numbers::after("<tag>\n").push(text.as_bytes()), fits, "{text}");
+        }
+    }
+}
