@@ -1,10 +1,10 @@
-//! A model file for tests that is real in every respect but size and sense: Qwen3's architecture with ternary weights
-//! drawn at random, a vocabulary of single bytes, and a chat template with tools and reasoning.
+//! A small model file for tests: Qwen3's architecture with random ternary weights, a vocabulary of single bytes, and a chat
+//! template with tools and reasoning.
 
 #![expect(
     clippy::unwrap_used,
     clippy::missing_panics_doc,
-    reason = "only tests use it: they fail by panics"
+    reason = "used by tests only, which fail by panicking"
 )]
 
 use std::fs;
@@ -17,7 +17,7 @@ const FEED_FORWARD: u64 = 192;
 const HEAD: u64 = 64;
 const LAYERS: u32 = 2;
 
-/// Tokens after the 256 bytes, with their kinds in the file: 3 steers the model, 4 is text that is one token.
+/// Tokens after the 256 bytes, with their types in the file: 3 is a control token, 4 a user-defined one.
 const SPECIALS: [(&str, i32); 7] = [
     ("<|endoftext|>", 3),
     ("<|im_start|>", 3),
@@ -34,7 +34,7 @@ const TEMPLATE: &str = "{%- if tools %}<|im_start|>system\nTools:{% for tool in 
 {%- if add_generation_prompt %}<|im_start|>assistant\n\
 {%- if enable_thinking is defined and not enable_thinking %}<think>\n\n</think>\n\n{% endif %}{% endif %}";
 
-/// Numbers that are the same on every machine (`SplitMix64`).
+/// Reproducible random numbers (`SplitMix64`).
 struct Random(u64);
 
 impl Random {
@@ -46,11 +46,11 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// Ternary weights in blocks of 64: a scale as half float, then two bits each.
+    /// Ternary weights in blocks of 64: an fp16 scale, then two bits per weight.
     fn ternary(&mut self, rows: u64, columns: u64) -> Vec<u8> {
         let mut bytes = Vec::new();
         for _ in 0..rows * columns / 64 {
-            // 0.125 as half float.
+            // 0.125 as fp16.
             bytes.extend(0x3000_u16.to_le_bytes());
             for _ in 0..16 {
                 let codes = (0..4).fold(0, |codes, at| codes | ((self.next() % 3) << (2 * at)));
@@ -61,7 +61,7 @@ impl Random {
     }
 }
 
-/// How byte-level vocabularies write a byte: itself when it can be seen, else one of the letters from U+0100 on.
+/// How byte-level vocabularies write a byte: as itself if it is printable, else as one of the letters from U+0100 on.
 fn letter(byte: u8) -> String {
     let seen = |byte: u8| matches!(byte, 33..=126 | 161..=172 | 174..=255);
     let letter = if seen(byte) {

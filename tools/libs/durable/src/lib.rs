@@ -1,4 +1,4 @@
-//! Files that are whole after a power cut: written beside, flushed, and put in place by a rename that is flushed too.
+//! Files that survive a power cut whole: written beside the target, flushed, and put in place by a rename that is flushed too.
 //!
 //! Errors are those of the kernel, without the path: callers know what the file is for.
 
@@ -7,18 +7,18 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-/// Puts a file with these bytes in place, instead of any that is there.
+/// Replaces a file, or creates it, with these bytes.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     put(path, bytes, None)
 }
 
-/// As [`replace`], and everybody may read it, whatever the umask.
+/// Like [`replace`], with a file that everybody may read, whatever the umask.
 pub fn publish(path: &Path, bytes: &[u8]) -> io::Result<()> {
     put(path, bytes, Some(Permissions::from_mode(0o644)))
 }
 
 fn put(path: &Path, bytes: &[u8], permissions: Option<Permissions>) -> io::Result<()> {
-    // Not hidden, and not taken for a boot entry: systemd-boot reads names that end in .conf only.
+    // Not hidden, and not a boot entry: systemd-boot only reads names that end in .conf.
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
     let beside = PathBuf::from(beside);
@@ -29,13 +29,13 @@ fn put(path: &Path, bytes: &[u8], permissions: Option<Permissions>) -> io::Resul
     }
     file.sync_all()?;
     fs::rename(&beside, path)?;
-    // FAT keeps a file's length and place in its entry of the folder, and a rename writes a new entry without them:
-    // until the file itself is flushed once more, a power cut leaves a file of no bytes under the new name.
+    // FAT keeps a file's length and location in its directory entry, and a rename writes a new entry without them: until
+    // the file itself is flushed again, a power cut leaves an empty file under the new name.
     file.sync_all()?;
     sync_folder_of(path)
 }
 
-/// Adds lines to the end of a file that everybody may read. A last line that a power cut tore is ended first.
+/// Appends lines to a file that everybody may read. A last line that a power cut left unfinished is terminated first.
 pub fn append(path: &Path, lines: &str) -> io::Result<()> {
     let torn = match fs::read(path) {
         Ok(bytes) => bytes.last().is_some_and(|&last| last != b'\n'),
@@ -54,7 +54,7 @@ pub fn append(path: &Path, lines: &str) -> io::Result<()> {
     sync_folder_of(path)
 }
 
-/// Removes a file for good; none is fine too.
+/// Removes a file durably; a missing file is not an error.
 pub fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -63,7 +63,7 @@ pub fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Makes what was created, renamed or removed beside `path` last.
+/// Flushes the folder of `path`, so that files created, renamed or removed in it survive a power cut.
 pub fn sync_folder_of(path: &Path) -> io::Result<()> {
     match path.parent() {
         Some(folder) if folder.as_os_str().is_empty() => File::open(".")?.sync_all(),

@@ -1,13 +1,13 @@
-//! Reading little-endian numbers and texts from bytes that may end anywhere.
+//! Reading little-endian numbers and strings from bytes that may end anywhere.
 
 use crate::error::Malformed;
 
-/// A place in bytes. Nothing is read past their end, and nothing is allocated before its length is known to be there.
+/// A position in bytes. Nothing is read past the end, and nothing is allocated before its length is known to be available.
 #[derive(Debug)]
 pub(crate) struct Cursor<'a> {
     bytes: &'a [u8],
     at: usize,
-    /// The header may reach no further than this, for files that are longer.
+    /// The header must end before this offset, even in longer files.
     limit: u64,
 }
 
@@ -23,7 +23,7 @@ macro_rules! number {
 }
 
 impl<'a> Cursor<'a> {
-    /// The start of `bytes`, of which the first `limit` may be read.
+    /// Starts at the beginning of `bytes`, of which the first `limit` may be read.
     pub(crate) fn new(bytes: &'a [u8], limit: u64) -> Self {
         Self { bytes, at: 0, limit }
     }
@@ -60,7 +60,7 @@ impl<'a> Cursor<'a> {
         Ok(&self.bytes[start..self.at])
     }
 
-    /// A count of things that take at least `smallest` bytes each, so that this many can be there.
+    /// A count of items of at least `smallest` bytes each, checked against the bytes left.
     pub(crate) fn count(&mut self, what: &'static str, smallest: u64, most: u64) -> Result<usize, Malformed> {
         let count = self.u64(what)?;
         let most = most.min(self.left() / smallest);
@@ -70,7 +70,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// A text: its length as 64 bits, then UTF-8.
+    /// A string: its length as a 64-bit number, then UTF-8.
     pub(crate) fn text(&mut self, what: &'static str, most: u64) -> Result<&'a str, Malformed> {
         let length = self.u64(what)?;
         let at = self.at();
@@ -85,7 +85,7 @@ impl<'a> Cursor<'a> {
         std::str::from_utf8(self.take(length, what)?).map_err(|_| Malformed::NotUtf8 { what, at })
     }
 
-    /// A name: a text that is not empty and can be printed.
+    /// A name: a string that is not empty and has no control characters.
     pub(crate) fn name(&mut self, what: &'static str, most: u64) -> Result<&'a str, Malformed> {
         let name = self.text(what, most)?;
         if name.is_empty() || name.chars().any(char::is_control) {
@@ -97,7 +97,7 @@ impl<'a> Cursor<'a> {
         Ok(name)
     }
 
-    /// A truth value in one byte.
+    /// A boolean in one byte.
     pub(crate) fn bool(&mut self, what: &'static str) -> Result<bool, Malformed> {
         let at = self.at();
         match self.u8(what)? {

@@ -42,41 +42,41 @@ pub enum Malformed {
         /// The first bytes.
         found: Vec<u8>,
     },
-    /// Written for a machine of the other byte order.
-    #[error("it is big-endian (version {0}), which is not read")]
+    /// Written in big-endian byte order.
+    #[error("it is big-endian (version {0}); only little-endian files are supported")]
     BigEndian(u32),
-    /// A version that is not known.
-    #[error("its version is {0}; versions 2 and 3 are read")]
+    /// An unknown version.
+    #[error("its version is {0}; versions 2 and 3 are supported")]
     Version(u32),
-    /// The file ends too soon.
+    /// The file is truncated.
     #[error("{what} at byte {at} takes {needed} bytes, but only {left} are left")]
     Truncated {
         /// What was being read.
         what: &'static str,
         /// Where, in bytes from the start.
         at: u64,
-        /// Bytes that it takes.
+        /// Its size in bytes.
         needed: u64,
-        /// Bytes that are there.
+        /// Bytes left in the file.
         left: u64,
     },
-    /// The header is longer than that of any model.
+    /// The header is longer than any model needs.
     #[error("its header is longer than {limit} bytes")]
     HeaderTooLong {
-        /// The most that is read, in bytes.
+        /// The limit in bytes.
         limit: u64,
     },
-    /// More of something than fits or makes sense.
-    #[error("it announces {count} {what}, and there can be at most {most}")]
+    /// More of something than fits into the file or is sensible.
+    #[error("it declares {count} {what}; at most {most} are possible")]
     TooMany {
-        /// What is announced.
+        /// What is counted.
         what: &'static str,
-        /// How many.
+        /// The declared number.
         count: u64,
-        /// The most there can be.
+        /// The largest possible number.
         most: u64,
     },
-    /// A name or text longer than allowed.
+    /// A name or string that is longer than allowed.
     #[error("{what} at byte {at} is {length} bytes long; at most {most} are allowed")]
     TooLong {
         /// What is too long.
@@ -85,13 +85,13 @@ pub enum Malformed {
         at: u64,
         /// Its length in bytes.
         length: u64,
-        /// The most that is allowed.
+        /// The longest allowed, in bytes.
         most: u64,
     },
     /// Text that is not UTF-8.
     #[error("{what} at byte {at} is not UTF-8")]
     NotUtf8 {
-        /// What is not.
+        /// What should be UTF-8.
         what: &'static str,
         /// Where, in bytes from the start.
         at: u64,
@@ -112,31 +112,31 @@ pub enum Malformed {
         /// The number found.
         id: u32,
     },
-    /// A truth value that is neither 0 nor 1.
-    #[error("the truth value at byte {at} is {found}, neither 0 nor 1")]
+    /// A boolean that is neither 0 nor 1.
+    #[error("the boolean at byte {at} is {found}, neither 0 nor 1")]
     Bool {
         /// Where, in bytes from the start.
         at: u64,
         /// The byte found.
         found: u8,
     },
-    /// Arrays of arrays of arrays.
+    /// Arrays nested too deep.
     #[error("the array at byte {at} is nested more than {most} deep")]
     TooDeep {
         /// Where, in bytes from the start.
         at: u64,
-        /// The depth that is read.
+        /// The deepest nesting allowed.
         most: usize,
     },
     /// The same name twice.
-    #[error("{what} {name:?} is there twice")]
+    #[error("{what} {name:?} occurs twice")]
     Duplicate {
         /// What is named.
         what: &'static str,
         /// The name.
         name: String,
     },
-    /// An alignment that is none.
+    /// An invalid alignment.
     #[error("general.alignment is {found}; it must be a power of two from 8 to {most}, as a 32-bit number")]
     Alignment {
         /// What was found.
@@ -144,7 +144,7 @@ pub enum Malformed {
         /// The largest that is allowed.
         most: u64,
     },
-    /// A shape that no tensor has.
+    /// An invalid shape.
     #[error("tensor {name:?} has the shape {shape:?}: {why}")]
     Shape {
         /// The tensor.
@@ -154,7 +154,7 @@ pub enum Malformed {
         /// What is wrong with it.
         why: &'static str,
     },
-    /// A tensor that begins where none can.
+    /// An invalid offset of a tensor.
     #[error("tensor {name:?} begins at byte {offset} of the data: {why}")]
     Offset {
         /// The tensor.
@@ -164,7 +164,7 @@ pub enum Malformed {
         /// What is wrong with it.
         why: &'static str,
     },
-    /// A tensor whose bytes do not fit its type.
+    /// A tensor whose space does not match its type.
     #[error(
         "tensor {name:?} of type {kind} and shape {shape:?} takes {needed} bytes, but {room} bytes lie between it and what follows"
     )]
@@ -175,12 +175,12 @@ pub enum Malformed {
         kind: String,
         /// Its dimensions, fastest first.
         shape: Vec<u64>,
-        /// Bytes by type and shape.
+        /// Its size by type and shape, in bytes.
         needed: u64,
         /// Bytes to the next tensor or the end.
         room: u64,
     },
-    /// Type 42 stands for two formats, and the file does not tell which.
+    /// Type 42 stands for two formats, and the file does not tell which one it has.
     #[error(
         "tensor {0:?} of type 42 is too small to tell groups of 64 from groups of 128, and the other tensors have both"
     )]

@@ -38,17 +38,17 @@ impl File {
         })
     }
 
-    /// Reads the header of a file whose bytes are at hand.
+    /// Parses the header of a file whose bytes are in memory.
     pub fn parse(bytes: &[u8]) -> Result<Index, Malformed> {
         Index::parse(bytes)
     }
 
-    /// Where the file is.
+    /// The path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What its header says.
+    /// The parsed header.
     pub fn index(&self) -> &Index {
         &self.index
     }
@@ -58,7 +58,7 @@ impl File {
         self.index.version()
     }
 
-    /// What the file says about its model.
+    /// The metadata of the model.
     pub fn metadata(&self) -> &Metadata {
         self.index.metadata()
     }
@@ -68,7 +68,7 @@ impl File {
         self.index.tensors()
     }
 
-    /// The tensor of this name with its bytes.
+    /// The tensor of this name, with its bytes.
     pub fn tensor(&self, name: &str) -> Option<TensorView<'_>> {
         let info = self.index.tensor(name)?;
         Some(TensorView {
@@ -77,15 +77,15 @@ impl File {
         })
     }
 
-    /// Gives back the memory that reading a tensor took, for whoever has copied it: otherwise its pages stay resident
-    /// beside the copy as long as the file is mapped. Asked for again, they come from the file again.
+    /// Frees the pages of a tensor that has been copied; otherwise they stay resident beside the copy as long as the file
+    /// is mapped. The next access reads them from the file again.
     pub fn release(&self, name: &str) -> std::io::Result<()> {
         self.index
             .tensor(name)
             .map_or(Ok(()), |info| release(&self.map, info.range.clone()))
     }
 
-    /// The mapped bytes of the whole file, to be kept by whoever uses ranges of it.
+    /// The map of the whole file, for callers that keep ranges of it.
     pub fn map(&self) -> Arc<Mmap> {
         Arc::clone(&self.map)
     }
@@ -93,19 +93,17 @@ impl File {
 
 #[allow(unsafe_code, reason = "the one mapping of the crate")]
 fn map(file: &std::fs::File) -> std::io::Result<Mmap> {
-    // SAFETY: The map is only read. Were the file changed below it, its bytes would change too, which no reader of
-    // weights relies on not to happen; were it cut, an access would end the process with SIGBUS. Model files are written
-    // under another name and renamed when whole, and removed rather than changed, so neither happens to a file that is in
-    // use; only root can do otherwise.
+    // SAFETY: The map is only read. If the file were modified, its bytes would change, which no user of the weights
+    // depends on; if it were truncated, an access would end the process with SIGBUS. Model files are written under another
+    // name, renamed when complete, and removed rather than modified, so neither happens to a file in use unless root does it.
     unsafe { Mmap::map(file) }
 }
 
 #[cfg(unix)]
 #[allow(unsafe_code, reason = "madvise")]
 fn release(map: &Mmap, range: std::ops::Range<usize>) -> std::io::Result<()> {
-    // SAFETY: The map is one of a file, shared and only read: pages that are given back are read from the file again at
-    // the next access, with the same bytes, so that slices of the map stay valid. The range lies in the map, as the
-    // index was checked against it.
+    // SAFETY: The map is a shared, read-only map of a file: freed pages are read from the file again at the next access,
+    // with the same bytes, so slices of the map stay valid. The range lies in the map, as the index was checked against it.
     unsafe { map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, range.start, range.len()) }
 }
 

@@ -7,25 +7,25 @@ use crate::metadata::Metadata;
 use crate::tensor::TensorInfo;
 use crate::value::Value;
 
-/// Tensors begin at multiples of this when the file does not say otherwise, in bytes.
+/// The alignment of tensors, in bytes, when the file does not state one.
 pub const DEFAULT_ALIGNMENT: u64 = 32;
 
-/// The most that metadata and tensor table may take, in bytes. Large vocabularies take some 20 MB.
+/// The largest size of metadata and tensor table together, in bytes. Large vocabularies take some 20 MB.
 pub const HEADER_LIMIT: u64 = 256 << 20;
 
 /// The largest alignment that is accepted, in bytes.
 const ALIGNMENT_LIMIT: u64 = 1 << 20;
 
-/// Most tensors; large models have some thousands.
+/// The largest number of tensors; large models have a few thousand.
 const MOST_TENSORS: u64 = 1 << 17;
 
-/// Most dimensions of a tensor, by the format.
+/// The largest number of dimensions that the format allows.
 const MOST_DIMENSIONS: u32 = 4;
 
-/// The longest tensor name in bytes; the format says 64, some programs write longer ones.
+/// The longest tensor name in bytes. The format says 64; some programs write longer ones.
 const NAME_LIMIT: u64 = 255;
 
-/// What the header of a file says, checked against the size of the whole file.
+/// The parsed header of a file, checked against the size of the whole file.
 #[derive(Debug, Clone)]
 pub struct Index {
     version: u32,
@@ -36,7 +36,7 @@ pub struct Index {
 }
 
 impl Index {
-    /// Reads the header of a file. `bytes` is the whole file, of which only the header is touched.
+    /// Parses the header of a file. `bytes` is the whole file; only the header is read.
     pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut cursor = Cursor::new(bytes, HEADER_LIMIT);
         let magic = &bytes[..bytes.len().min(4)];
@@ -92,12 +92,12 @@ impl Index {
         self.version
     }
 
-    /// Tensors begin at multiples of this, in bytes from the start of the data.
+    /// The alignment of tensors, in bytes from the start of the data.
     pub fn alignment(&self) -> u64 {
         self.alignment
     }
 
-    /// What the file says about its model.
+    /// The metadata of the model.
     pub fn metadata(&self) -> &Metadata {
         &self.metadata
     }
@@ -150,7 +150,7 @@ fn entry(cursor: &mut Cursor<'_>) -> Result<Entry, Malformed> {
         .try_fold(1_u64, |product, &dimension| product.checked_mul(dimension));
     let why = match elements {
         Some(0) => "one dimension is 0",
-        None => "it has more elements than can be counted",
+        None => "its number of elements overflows",
         Some(elements) => {
             return Ok(Entry {
                 name,

@@ -1,7 +1,7 @@
 //! How the numbers of a tensor are packed.
 //!
-//! A type number alone does not tell: forks have given the same number to different formats. So a number is only
-//! believed together with the bytes that its tensor takes in the file (see `layout`).
+//! A type number alone is ambiguous: forks have given the same number to different formats. A number is therefore accepted
+//! only if it agrees with the size of its tensor in the file (see `layout`).
 
 use std::fmt;
 
@@ -53,7 +53,7 @@ pub enum TensorKind {
     Q2_0G64,
     /// Two bits with an fp16 scale per 128 weights: type 142, and type 42 in older files.
     Q2_0G128,
-    /// A type number that is not known, or one whose tensor has another size than the known format.
+    /// An unknown type number, or one whose tensor differs in size from the known format.
     Unknown(u32),
 }
 
@@ -112,7 +112,7 @@ const TABLE: [(TensorKind, u32, u64, u64, &str); 37] = [
 ];
 
 impl TensorKind {
-    /// The kind that this type number stands for when the size agrees; for 42 the one of today.
+    /// The kind that this type number stands for if the size agrees; for 42 the current meaning.
     pub(crate) fn of_id(id: u32) -> Self {
         TABLE
             .iter()
@@ -120,12 +120,12 @@ impl TensorKind {
             .map_or(Self::Unknown(id), |row| row.0)
     }
 
-    /// Whether forks use this number for something else, so that only the size tells.
+    /// Whether forks use this number for something else, so that only the size decides.
     pub(crate) fn is_disputed(id: u32) -> bool {
         id >= 36
     }
 
-    /// Its type number; that of today for [`Self::Q2_0G128`].
+    /// Its type number; the current one for [`Self::Q2_0G128`].
     pub fn id(self) -> u32 {
         match self {
             Self::Unknown(id) => id,
@@ -136,7 +136,7 @@ impl TensorKind {
         }
     }
 
-    /// Its block; `None` when it is not known.
+    /// Its block layout; `None` if the kind is unknown.
     pub fn packing(self) -> Option<Packing> {
         let row = TABLE.iter().find(|row| row.0 == self)?;
         Some(Packing {
@@ -146,8 +146,8 @@ impl TensorKind {
         })
     }
 
-    /// The bytes that this many numbers take; `None` when the kind is not known, they are no whole number of blocks, or
-    /// there is no such number of bytes.
+    /// The size of this many numbers in bytes; `None` if the kind is unknown, they are not a whole number of blocks, or the
+    /// size overflows.
     pub fn bytes(self, numbers: u64) -> Option<u64> {
         let packing = self.packing()?;
         if !numbers.is_multiple_of(packing.numbers) {
@@ -158,7 +158,7 @@ impl TensorKind {
             .checked_add(packing.tail)
     }
 
-    /// Whether its weights are the two bits of a ternary model.
+    /// Whether it holds the weights of a ternary model.
     pub fn is_ternary(self) -> bool {
         matches!(
             self,

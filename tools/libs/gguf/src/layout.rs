@@ -1,8 +1,8 @@
-//! Where tensors lie, and what their sizes say about their type numbers.
+//! Where tensors lie, and whether their sizes match their type numbers.
 //!
-//! Tensors lie one behind the other, each padded to the alignment. The room from one to the next is therefore known
-//! without its type, and a type number is believed when it explains that room. So groups of 128 under type 42 are told
-//! from groups of 64, and a fork's format under a number that means something else here is found out.
+//! Tensors follow each other, each padded to the alignment. The distance from one to the next is therefore known without
+//! its type, and a type number is accepted if it explains that distance. This tells groups of 128 under type 42 from groups
+//! of 64, and detects a fork's format under a number that means something else here.
 
 use std::ops::Range;
 
@@ -20,7 +20,7 @@ pub(crate) struct Entry {
     pub(crate) offset: u64,
 }
 
-/// The room of a tensor.
+/// The space of a tensor in the file.
 #[derive(Debug, Clone, Copy)]
 struct Room {
     bytes: u64,
@@ -37,7 +37,7 @@ impl Room {
     }
 }
 
-/// What type 42 can be by the room of a tensor.
+/// Which formats of type 42 fit the space of a tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Group {
     Of64,
@@ -46,7 +46,7 @@ enum Group {
     Neither,
 }
 
-/// Places every tensor in the data, which is the bytes `data` of the file.
+/// Locates every tensor in the data, which is the range `data` of the file.
 pub(crate) fn place(
     entries: Vec<Entry>,
     data: Range<u64>,
@@ -94,10 +94,10 @@ fn rooms(entries: &[Entry], length: u64, alignment: u64) -> Result<Vec<Room>, Ma
             why,
         };
         if !entry.offset.is_multiple_of(alignment) {
-            return Err(refuse("that is no multiple of the alignment"));
+            return Err(refuse("it must be a multiple of the alignment"));
         }
         if position == 0 && entry.offset != 0 {
-            return Err(refuse("it is the first of all and should begin at 0"));
+            return Err(refuse("the first tensor must begin at 0"));
         }
         let next = order.get(position + 1).map(|&next| entries[next].offset);
         let end = next.unwrap_or(length);
@@ -105,7 +105,7 @@ fn rooms(entries: &[Entry], length: u64, alignment: u64) -> Result<Vec<Room>, Ma
             return Err(refuse("another tensor begins there too"));
         }
         let Some(bytes) = end.checked_sub(entry.offset).filter(|&bytes| bytes > 0) else {
-            return Err(refuse("that is behind the end of the file"));
+            return Err(refuse("that is past the end of the file"));
         };
         rooms[index] = Room {
             bytes,
@@ -150,9 +150,9 @@ fn kind(entry: &Entry, room: Room, usual: Group) -> Result<TensorKind, Malformed
             name: entry.name.clone(),
             shape: entry.shape.clone(),
             why: if whole {
-                "it has more bytes than can be counted"
+                "its size in bytes overflows"
             } else {
-                "a row is no whole number of blocks of its type"
+                "a row is not a whole number of blocks of its type"
             },
         }),
     }
@@ -171,7 +171,7 @@ fn group(entry: &Entry, room: Room) -> Group {
     }
 }
 
-/// What the tensors of type 42 that are large enough to tell say: one of both, both (`Either`), or nothing.
+/// The group size of the tensors of type 42 that are large enough to tell: one of the two, both (`Either`), or neither.
 fn usual_group(entries: &[Entry], rooms: &[Room]) -> Group {
     let mut said = Group::Neither;
     for (entry, &room) in entries.iter().zip(rooms).filter(|(entry, _)| entry.type_id == 42) {

@@ -2,12 +2,12 @@
 //!
 //! The format is that of `docs/gguf.md` in the ggml project: a header, typed metadata, a table of tensors, and their
 //! bytes, all little-endian. Files come from the network, so every count, length, offset and product is checked against
-//! the size of the file before memory is asked for, and what is not understood is refused with its reason.
+//! the size of the file before memory is allocated, and what is not understood is rejected with the reason.
 //!
-//! - [`File`]: a mapped file; [`Index`]: what its header says, from bytes alone
+//! - [`File`]: a mapped file; [`Index`]: its parsed header, from bytes alone
 //! - [`Metadata`], [`Value`], [`Array`]: the thirteen value types
 //! - [`TensorInfo`], [`TensorKind`]: where a tensor lies and how its numbers are packed
-//! - [`Summary`], [`support`]: what a file is for a person, and whether the engine can run it
+//! - [`Summary`], [`support`]: a description for people, and whether the engine can run the file
 //! - [`Writer`]: writes such files
 
 mod cursor;

@@ -7,10 +7,10 @@ use crate::value::{Array, Value};
 /// The longest key in bytes, by the format.
 const KEY_LIMIT: u64 = 65535;
 
-/// Most entries; models have some dozens.
+/// The largest number of entries; models have a few dozen.
 const MOST: u64 = 65536;
 
-/// What a file says about its model, in the order of the file.
+/// The metadata of a model, in the order of the file.
 #[derive(Debug, Clone, Default)]
 pub struct Metadata {
     entries: Vec<(String, Value)>,
@@ -43,7 +43,7 @@ impl Metadata {
         Ok(metadata)
     }
 
-    /// Sets a value; takes the place of one with the same key.
+    /// Sets a value, replacing one with the same key.
     pub(crate) fn set(&mut self, key: &str, value: Value) {
         match self.places.get(key) {
             Some(&place) => self.entries[place].1 = value,
@@ -59,22 +59,22 @@ impl Metadata {
         Some(&self.entries[*self.places.get(key)?].1)
     }
 
-    /// Every key with its value.
+    /// All keys with their values.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Value)> {
         self.entries.iter().map(|(key, value)| (key.as_str(), value))
     }
 
-    /// How many entries there are.
+    /// The number of entries.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no entries.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// A text.
+    /// A string.
     pub fn string(&self, key: &str) -> Option<&str> {
         match self.get(key)? {
             Value::String(text) => Some(text),
@@ -82,27 +82,27 @@ impl Metadata {
         }
     }
 
-    /// A number of whichever integer type that fits 32 bits.
+    /// An integer of any type that fits an unsigned 32-bit number.
     pub fn u32(&self, key: &str) -> Option<u32> {
         self.u64(key)?.try_into().ok()
     }
 
-    /// A number of whichever integer type that is not negative.
+    /// An integer of any type that is not negative.
     pub fn u64(&self, key: &str) -> Option<u64> {
         self.get(key)?.as_u64()
     }
 
-    /// A number of whichever integer type that fits.
+    /// An integer of any type that fits a signed 64-bit number.
     pub fn i64(&self, key: &str) -> Option<i64> {
         self.get(key)?.as_i64()
     }
 
-    /// A floating-point number, of 32 bits or cut to them.
+    /// A floating-point number, rounded to 32 bits.
     pub fn f32(&self, key: &str) -> Option<f32> {
         self.get(key)?.as_f32()
     }
 
-    /// A truth value.
+    /// A boolean.
     pub fn bool(&self, key: &str) -> Option<bool> {
         match *self.get(key)? {
             Value::Bool(value) => Some(value),
@@ -118,7 +118,7 @@ impl Metadata {
         }
     }
 
-    /// An array of texts.
+    /// An array of strings.
     pub fn strings(&self, key: &str) -> Option<&[String]> {
         match self.array(key)? {
             Array::String(texts) => Some(texts),
@@ -134,7 +134,7 @@ impl Metadata {
         }
     }
 
-    /// An array of 32-bit integers with sign.
+    /// An array of signed 32-bit integers.
     pub fn i32s(&self, key: &str) -> Option<&[i32]> {
         match self.array(key)? {
             Array::I32(numbers) => Some(numbers),
@@ -142,7 +142,7 @@ impl Metadata {
         }
     }
 
-    /// An array of integers of whichever type, none of them negative.
+    /// An array of integers of any type, none of them negative.
     pub fn u64s(&self, key: &str) -> Option<Vec<u64>> {
         self.array(key)?.to_u64s()
     }

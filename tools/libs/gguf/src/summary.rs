@@ -2,7 +2,7 @@ use crate::index::Index;
 use crate::kind::TensorKind;
 use crate::value::Value;
 
-/// What a file is, for a person.
+/// A description of a file for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
     /// `general.architecture`, such as `qwen3`.
@@ -11,21 +11,21 @@ pub struct Summary {
     pub name: Option<String>,
     /// `general.license`, an SPDX identifier in lower case.
     pub licence: Option<String>,
-    /// The kind that most of the bytes are of.
+    /// The kind that accounts for most of the bytes.
     pub quantisation: Option<TensorKind>,
-    /// Every kind, with the number of its tensors and their bytes; the one with most bytes first.
+    /// Every kind, with the number of its tensors and their bytes, largest first.
     pub kinds: Vec<(TensorKind, usize, u64)>,
-    /// Numbers in all tensors.
+    /// Elements of all tensors.
     pub parameters: u64,
     /// Bytes of all tensors.
     pub weight_bytes: u64,
-    /// Tensors.
+    /// The number of tensors.
     pub tensors: usize,
-    /// Layers.
+    /// The number of layers.
     pub layers: Option<u64>,
     /// Width of the hidden state.
     pub width: Option<u64>,
-    /// Tokens that the model was made for.
+    /// The context length that the model was trained for, in tokens.
     pub context: Option<u64>,
     /// Tokens in the vocabulary.
     pub vocabulary: Option<u64>,
@@ -36,7 +36,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Sums a file up.
+    /// Summarises a file.
     pub fn of(index: &Index) -> Self {
         let metadata = index.metadata();
         let text = |key| metadata.string(key).map(str::to_owned);

@@ -1,7 +1,6 @@
 //! What the engine can run, and why it cannot run the rest.
 //!
-//! Only what the file says is looked at; that the tensors of an architecture are all there is found out when it is
-//! loaded.
+//! Only the header is examined; whether all tensors of the architecture are present is checked when the model is loaded.
 
 use crate::index::Index;
 use crate::kind::TensorKind;
@@ -9,7 +8,7 @@ use crate::metadata::Metadata;
 use crate::summary::Summary;
 use crate::value::Value;
 
-/// Architectures that the engine runs, by `general.architecture`, and what they are.
+/// Architectures that the engine runs, by `general.architecture`, with a description.
 pub const ARCHITECTURES: [(&str, &str); 8] = [
     ("qwen3", "Qwen3, Ternary-Bonsai among them"),
     ("bitnet", "BitNet b1.58"),
@@ -37,10 +36,10 @@ pub const KINDS: [TensorKind; 12] = [
     TensorKind::Q2_0G128,
 ];
 
-/// Tokenizers that the engine has, by `tokenizer.ggml.model`.
+/// Tokenizers that the engine supports, by `tokenizer.ggml.model`.
 pub const TOKENIZERS: [&str; 4] = ["gpt2", "llama", "rwkv", "bert"];
 
-/// The ways of byte-pair tokenizers to cut a text into words that the engine has, by `tokenizer.ggml.pre`.
+/// Pre-tokenizers of byte-pair encodings that the engine supports, by `tokenizer.ggml.pre`.
 pub const PRE_TOKENIZERS: [&str; 16] = [
     "llama-bpe",
     "llama3",
@@ -60,44 +59,44 @@ pub const PRE_TOKENIZERS: [&str; 16] = [
     "command-r",
 ];
 
-/// Something that keeps the engine from running a file.
+/// A reason why the engine cannot run a file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Obstacle {
     /// No `general.architecture`.
     #[error("the file does not say its architecture (general.architecture)")]
     NoArchitecture,
-    /// An architecture that the engine does not know.
+    /// An architecture that the engine does not support.
     #[error("the engine does not run the architecture {0:?}")]
     Architecture(String),
-    /// Something else than a model, such as an adapter.
+    /// Something other than a model, such as an adapter.
     #[error("the file holds no model of its own but one of type {0:?}")]
     NoModel(String),
-    /// A model of a known architecture whose layers differ from those that the engine has.
+    /// A model of a supported architecture whose layers differ from those that the engine implements.
     #[error("the engine does not run {0}")]
     Form(&'static str),
-    /// A tokenizer that the engine does not have.
+    /// A tokenizer that the engine does not support.
     #[error("the engine does not have the tokenizer {0:?}")]
     Tokenizer(String),
-    /// A byte-pair tokenizer whose way to cut a text is not stated.
+    /// A byte-pair tokenizer without the name of its pre-tokenizer.
     #[error("the file does not say how its tokenizer cuts a text into words (tokenizer.ggml.pre)")]
     NoPreTokenizer,
     /// Only a vocabulary.
     #[error("the file has no tensors: it is a vocabulary, not a model")]
     NoTensors,
-    /// A part of a model that was split.
+    /// One part of a split model.
     #[error("the file is one of {0} parts; try: the model in one file")]
     Split(u64),
-    /// A model whose activations have to be transformed.
+    /// A model whose activations must be transformed.
     #[error(
         "{0} needs a transform of its activations that the engine does not have; without it the text is nonsense"
     )]
     ActivationTransform(String),
-    /// Tensors of a kind that the engine does not have, or does not know.
+    /// Tensors of a kind that the engine does not support or does not know.
     #[error("{count} of the tensors, {first:?} first, are of the kind {kind}{}", why(*.kind))]
     Kind {
         /// The kind.
         kind: TensorKind,
-        /// How many there are.
+        /// The number of such tensors.
         count: usize,
         /// The first of them.
         first: String,
@@ -114,7 +113,7 @@ fn why(kind: TensorKind) -> String {
     )
 }
 
-/// Everything that keeps the engine from running this file; nothing when it can.
+/// All reasons why the engine cannot run this file; empty if it can.
 pub fn obstacles(index: &Index) -> Vec<Obstacle> {
     let (metadata, summary) = (index.metadata(), Summary::of(index));
     let mut found = Vec::new();
@@ -161,7 +160,7 @@ pub fn obstacles(index: &Index) -> Vec<Obstacle> {
     found
 }
 
-/// What a file is that carries the name of an architecture that the engine runs, but differs from it.
+/// A description of a model that names a supported architecture but differs from it.
 fn form(metadata: &Metadata) -> Option<&'static str> {
     match metadata.architecture()? {
         "bitnet"
@@ -180,7 +179,7 @@ fn form(metadata: &Metadata) -> Option<&'static str> {
     }
 }
 
-/// The tokenizer, if the engine does not have it.
+/// The tokenizer, if the engine does not support it.
 fn tokenizer(metadata: &Metadata) -> Option<Obstacle> {
     let model = metadata.string("tokenizer.ggml.model")?;
     if !TOKENIZERS.contains(&model) {
@@ -192,7 +191,7 @@ fn tokenizer(metadata: &Metadata) -> Option<Obstacle> {
     match metadata.string("tokenizer.ggml.pre") {
         Some(pre) if PRE_TOKENIZERS.contains(&pre) => None,
         Some(pre) => Some(Obstacle::Tokenizer(format!("{model}, {pre}"))),
-        // The published files of BitNet leave it out; it is known.
+        // The published BitNet files leave it out; theirs is known.
         None if metadata
             .architecture()
             .is_some_and(|name| name.starts_with("bitnet")) =>
@@ -203,7 +202,7 @@ fn tokenizer(metadata: &Metadata) -> Option<Obstacle> {
     }
 }
 
-/// Whether a model of this name is of the second Bonsai family, whose weights are stored rotated.
+/// Whether a model of this name belongs to the second Bonsai family, whose weights are stored rotated.
 fn is_bonsai_2(name: &str) -> bool {
     let words: Vec<String> = name
         .split(|c: char| !c.is_alphanumeric() && c != '.')
@@ -215,7 +214,7 @@ fn is_bonsai_2(name: &str) -> bool {
         || words.iter().any(|word| word == "bonsai2")
 }
 
-/// Whether this is a version such as 2.1, and no size such as 2.7b.
+/// Whether this is a version such as 2.1 rather than a size such as 2.7b.
 fn is_minor_of_2(word: &str) -> bool {
     word.strip_prefix("2.")
         .is_some_and(|minor| minor.chars().all(|c| c.is_ascii_digit()))

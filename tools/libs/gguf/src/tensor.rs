@@ -13,18 +13,18 @@ pub struct TensorInfo {
     pub kind: TensorKind,
     /// The type number that the file states.
     pub type_id: u32,
-    /// Its bytes in the file, without padding; up to the next tensor when the kind is not known.
+    /// Its bytes in the file, without padding; up to the next tensor if the kind is unknown.
     pub range: Range<usize>,
 }
 
 impl TensorInfo {
-    /// How many numbers it has.
+    /// The number of elements.
     pub fn elements(&self) -> u64 {
         // The product was checked when the file was read.
         self.shape.iter().product()
     }
 
-    /// Numbers in a row: the first dimension.
+    /// Elements in a row: the first dimension.
     pub fn columns(&self) -> u64 {
         self.shape.first().copied().unwrap_or(1)
     }

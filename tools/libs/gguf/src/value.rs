@@ -3,7 +3,7 @@
 use crate::cursor::Cursor;
 use crate::error::Malformed;
 
-/// How deep arrays may be nested; the format sets no bound, and no model is known to nest at all.
+/// How deep arrays may be nested. The format sets no limit, and no known model nests arrays at all.
 const DEPTH: usize = 4;
 
 /// The type of a value, with its number in the file.
@@ -47,7 +47,7 @@ impl ValueType {
         })
     }
 
-    /// The fewest bytes that a value of this type takes.
+    /// The smallest encoded size of a value of this type, in bytes.
     fn smallest(self) -> u64 {
         match self {
             Self::U8 | Self::I8 | Self::Bool => 1,
@@ -98,7 +98,7 @@ pub enum Array {
 }
 
 impl Value {
-    /// Reads a value with its type before it.
+    /// Reads a value that is preceded by its type.
     pub(crate) fn read(cursor: &mut Cursor<'_>) -> Result<Self, Malformed> {
         const WHAT: &str = "a metadata value";
         Ok(match ValueType::read(cursor)? {
@@ -137,7 +137,7 @@ impl Value {
         }
     }
 
-    /// The number, of whichever integer type, when it is one and not negative.
+    /// The value of any integer type, unless it is negative.
     pub fn as_u64(&self) -> Option<u64> {
         match *self {
             Self::U8(n) => Some(n.into()),
@@ -148,7 +148,7 @@ impl Value {
         }
     }
 
-    /// The number, of whichever integer type, when it is one and fits.
+    /// The value of any integer type, if it fits.
     pub fn as_i64(&self) -> Option<i64> {
         match *self {
             Self::I8(n) => Some(n.into()),
@@ -163,7 +163,7 @@ impl Value {
         }
     }
 
-    /// The floating-point number, when it is one.
+    /// The value of either floating-point type.
     #[allow(
         clippy::cast_possible_truncation,
         reason = "models state their parameters in 32 bits"
@@ -277,7 +277,7 @@ impl Array {
         })
     }
 
-    /// The integers, of whichever type, when all are some and none is negative.
+    /// The elements of any integer type, unless one is negative.
     pub fn to_u64s(&self) -> Option<Vec<u64>> {
         (0..self.len()).map(|index| self.get(index)?.as_u64()).collect()
     }

@@ -10,9 +10,9 @@ use crate::value::{Array, Value, ValueType};
 /// A file that cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// A shape that is no whole number of blocks, or a kind without a known size.
+    /// A shape that is not a whole number of blocks, or a kind without a known size.
     #[error(
-        "tensor {name:?} of shape {shape:?} cannot be written as {kind}: no whole number of blocks, or too large"
+        "tensor {name:?} of shape {shape:?} cannot be written as {kind}: not a whole number of blocks, or too large"
     )]
     Shape {
         /// The tensor.
@@ -22,7 +22,7 @@ pub enum WriteError {
         /// Its kind.
         kind: TensorKind,
     },
-    /// More or fewer bytes than the shape takes.
+    /// More or fewer bytes than the shape needs.
     #[error("tensor {name:?} takes {needed} bytes, but {written} were given")]
     Length {
         /// The tensor.
@@ -33,7 +33,7 @@ pub enum WriteError {
         written: u64,
     },
     /// The same tensor twice.
-    #[error("tensor {0:?} is there twice")]
+    #[error("tensor {0:?} occurs twice")]
     Duplicate(String),
     /// Writing failed.
     #[error("cannot write the model file: {0}")]
@@ -87,7 +87,7 @@ impl Default for Writer<'_> {
 }
 
 impl<'a> Writer<'a> {
-    /// A file of version 3 without anything in it.
+    /// An empty file of version 3.
     pub fn new() -> Self {
         Self {
             version: 3,
@@ -96,7 +96,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Writes another version of the format.
+    /// Sets the version of the format.
     pub fn version(&mut self, version: u32) -> &mut Self {
         self.version = version;
         self
@@ -108,12 +108,12 @@ impl<'a> Writer<'a> {
         self
     }
 
-    /// Adds a tensor whose bytes are at hand. `shape` is fastest first.
+    /// Adds a tensor whose bytes are in memory. `shape` has the fastest dimension first.
     pub fn tensor(&mut self, name: &str, shape: &[u64], kind: TensorKind, bytes: &'a [u8]) -> &mut Self {
         self.tensor_from(name, shape, kind, move |out| out.write_all(bytes))
     }
 
-    /// Adds a tensor whose bytes `source` writes when their turn comes, so that they need never be in memory at once.
+    /// Adds a tensor whose bytes are written by `source` when their turn comes, so they need not be in memory.
     pub fn tensor_from(
         &mut self,
         name: &str,
@@ -131,7 +131,7 @@ impl<'a> Writer<'a> {
         self
     }
 
-    /// States another type number for the tensor added last, as forks do.
+    /// Overrides the type number of the tensor added last, as forks do.
     pub fn type_id(&mut self, id: u32) -> &mut Self {
         if let Some(tensor) = self.tensors.last_mut() {
             tensor.type_id = id;

@@ -54,11 +54,11 @@ impl Raw {
 #[test]
 fn headers() {
     let version = |n| Raw(b"GGUF".to_vec()).u32(n).u64(0).u64(0).refusal();
-    assert_eq!(version(1), "its version is 1; versions 2 and 3 are read");
-    assert_eq!(version(4), "its version is 4; versions 2 and 3 are read");
+    assert_eq!(version(1), "its version is 1; versions 2 and 3 are supported");
+    assert_eq!(version(4), "its version is 4; versions 2 and 3 are supported");
     assert_eq!(
         version(0x0300_0000),
-        "it is big-endian (version 3), which is not read"
+        "it is big-endian (version 3); only little-endian files are supported"
     );
     assert_eq!(
         Raw(b"GGML\x03\0\0\0".to_vec()).refusal(),
@@ -76,16 +76,16 @@ fn headers() {
 fn counts_that_the_file_cannot_hold() {
     assert_eq!(
         Raw::new(u64::MAX, 0).refusal(),
-        "it announces 18446744073709551615 tensors, and there can be at most 0"
+        "it declares 18446744073709551615 tensors; at most 0 are possible"
     );
     assert_eq!(
         Raw::new(0, 1 << 60).refusal(),
-        "it announces 1152921504606846976 metadata entries, and there can be at most 0"
+        "it declares 1152921504606846976 metadata entries; at most 0 are possible"
     );
     let many = Raw::new((1 << 17) + 1, 0).bytes(&vec![0; 4 << 20]);
     assert_eq!(
         many.refusal(),
-        "it announces 131073 tensors, and there can be at most 131072"
+        "it declares 131073 tensors; at most 131072 are possible"
     );
     for (element, smallest) in [(0_u32, 1_u64), (4, 4), (8, 8), (9, 12), (12, 8)] {
         let array = Raw::new(0, 1).text("k").u32(9).u32(element);
@@ -93,7 +93,7 @@ fn counts_that_the_file_cannot_hold() {
         assert_eq!(
             array.refusal(),
             format!(
-                "it announces 9223372036854775807 elements of an array, and there can be at most {}",
+                "it declares 9223372036854775807 elements of an array; at most {} are possible",
                 100 / smallest
             )
         );
@@ -128,7 +128,7 @@ fn values() {
     );
     assert_eq!(
         value(7, &[2]).refusal(),
-        "the truth value at byte 37 is 2, neither 0 nor 1"
+        "the boolean at byte 37 is 2, neither 0 nor 1"
     );
     assert_eq!(
         value(8, &[2, 0, 0, 0, 0, 0, 0, 0, 0xc3, 0x28]).refusal(),
@@ -157,7 +157,7 @@ fn names() {
         .text("k")
         .u32(0)
         .bytes(&[2]);
-    assert_eq!(twice.refusal(), "the metadata key \"k\" is there twice");
+    assert_eq!(twice.refusal(), "the metadata key \"k\" occurs twice");
     let empty = Raw::new(0, 1).text("").u32(0).bytes(&[1, 0]);
     assert_eq!(
         empty.refusal(),
@@ -172,7 +172,7 @@ fn names() {
         .tensor("a", &[8], 0, 0)
         .tensor("a", &[8], 0, 32)
         .data(64);
-    assert_eq!(tensors.refusal(), "the tensor \"a\" is there twice");
+    assert_eq!(tensors.refusal(), "the tensor \"a\" occurs twice");
 }
 
 #[test]
@@ -213,20 +213,20 @@ fn shapes() {
     );
     assert_eq!(
         shape(&[1 << 32, 1 << 32], 0),
-        "tensor \"a\" has the shape [4294967296, 4294967296]: it has more elements than can be counted"
+        "tensor \"a\" has the shape [4294967296, 4294967296]: its number of elements overflows"
     );
     // Countable, but not in bytes.
     assert_eq!(
         shape(&[1 << 62], 0),
-        "tensor \"a\" has the shape [4611686018427387904]: it has more bytes than can be counted"
+        "tensor \"a\" has the shape [4611686018427387904]: its size in bytes overflows"
     );
     assert_eq!(
         shape(&[1, 1, 1, 1, 1], 0),
-        "it announces 5 dimensions of a tensor, and there can be at most 4"
+        "it declares 5 dimensions of a tensor; at most 4 are possible"
     );
     assert_eq!(
         shape(&[33, 32], 8),
-        "tensor \"a\" has the shape [33, 32]: a row is no whole number of blocks of its type"
+        "tensor \"a\" has the shape [33, 32]: a row is not a whole number of blocks of its type"
     );
 }
 
@@ -242,7 +242,7 @@ fn offsets() {
     assert!(File::parse(&two(32, 0).0).is_ok());
     assert_eq!(
         two(0, 33).refusal(),
-        "tensor \"b\" begins at byte 33 of the data: that is no multiple of the alignment"
+        "tensor \"b\" begins at byte 33 of the data: it must be a multiple of the alignment"
     );
     assert_eq!(
         two(0, 0).refusal(),
@@ -250,20 +250,20 @@ fn offsets() {
     );
     assert_eq!(
         two(0, 64).refusal(),
-        "tensor \"b\" begins at byte 64 of the data: that is behind the end of the file"
+        "tensor \"b\" begins at byte 64 of the data: that is past the end of the file"
     );
     assert_eq!(
         two(0, u64::MAX - 31).refusal(),
-        "tensor \"b\" begins at byte 18446744073709551584 of the data: that is behind the end of the file"
+        "tensor \"b\" begins at byte 18446744073709551584 of the data: that is past the end of the file"
     );
     assert_eq!(
         two(32, 64).refusal(),
-        "tensor \"a\" begins at byte 32 of the data: it is the first of all and should begin at 0"
+        "tensor \"a\" begins at byte 32 of the data: the first tensor must begin at 0"
     );
     let cut = Raw::new(1, 0).tensor("a", &[8], 0, 0);
     assert_eq!(
         cut.refusal(),
-        "tensor \"a\" begins at byte 0 of the data: that is behind the end of the file"
+        "tensor \"a\" begins at byte 0 of the data: that is past the end of the file"
     );
 }
 

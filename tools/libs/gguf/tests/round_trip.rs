@@ -160,7 +160,7 @@ fn the_writer_refuses_what_is_no_tensor() {
         "tensor \"a\" takes 12 bytes, but 11 were given"
     );
     let message = refused(&[31, 32], TensorKind::Q8_0, &[]);
-    assert!(message.contains("no whole number of blocks"), "{message}");
+    assert!(message.contains("not a whole number of blocks"), "{message}");
     assert!(refused(&[1], TensorKind::Unknown(99), &[]).contains("unknown type 99"));
 }
 
