@@ -398,7 +398,7 @@ fn ctrl_c_leaves_a_file_to_go_on_with() {
     let message = refusal(&output);
     assert!(message.starts_with("sigmavault: stopped at "), "{message}");
     assert!(
-        message.ends_with("bytes of f.gguf; the same command goes on from there\n"),
+        message.ends_with("bytes of f.gguf; the same command resumes the download\n"),
         "{message}"
     );
     assert_eq!(

@@ -121,7 +121,7 @@ fn a_server_that_is_not_trusted_is_refused_at_once() {
     let (_root, output) = pull(&format!("https://localhost:{port}/f.gguf"), None);
     let message = String::from_utf8(output.stderr).unwrap();
     assert!(
-        message.ends_with("this system has no certificates to know servers by; install ca-certificates\n"),
+        message.ends_with("this system has no CA certificates; install ca-certificates\n"),
         "{message}"
     );
 }

@@ -6,17 +6,17 @@ use sigmavault_facts::{FactError, Files};
 
 use crate::model::Model;
 
-/// What the vendor offers.
+/// The vendor's catalogue.
 pub const VENDOR_PATH: &str = "/usr/lib/sigmavault/models.toml";
 
-/// What the site adds or changes: `*.toml`, read in the order of their names.
+/// The site's additions and changes: `*.toml`, read in the order of their names.
 pub const SITE_FOLDER: &str = "/etc/sigmavault/models.d";
 
-/// Whose entry a model is.
+/// Who added a model to the catalogue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Origin {
-    /// It came with the system.
+    /// It ships with the system.
     Vendor,
     /// The site added or changed it.
     Site,
@@ -25,18 +25,18 @@ pub enum Origin {
 /// A catalogue that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogueError {
-    /// A file of it cannot be read.
+    /// A file cannot be read.
     #[error("the catalogue of models: {0}")]
     Read(#[from] FactError),
-    /// A file of it is no TOML, or has other keys.
-    #[error("{} is no catalogue of models: {source}", path.display())]
+    /// A file is not valid TOML, or has unknown keys.
+    #[error("{} is not a valid catalogue of models: {source}", path.display())]
     Syntax {
         /// The file.
         path: PathBuf,
         /// What is wrong, with its place.
         source: Box<toml::de::Error>,
     },
-    /// An entry is wrong.
+    /// An entry is invalid.
     #[error("{}: the model {model:?}: {fault}", path.display())]
     Entry {
         /// The file.
@@ -46,23 +46,23 @@ pub enum CatalogueError {
         /// What is wrong.
         fault: String,
     },
-    /// A mirror that is no address.
+    /// A mirror that is not a URL.
     #[error("{}: mirror {mirror:?} must begin with https:// or http://", path.display())]
     Mirror {
         /// The file.
         path: PathBuf,
-        /// What it says.
+        /// The invalid value.
         mirror: String,
     },
 }
 
-/// A name that no model has.
+/// No model has this name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("there is no model {name:?}; {}", names(.known))]
 pub struct UnknownModel {
     /// The name.
     pub name: String,
-    /// Names there are.
+    /// The known names.
     pub known: Vec<String>,
 }
 
@@ -74,7 +74,7 @@ fn names(known: &[String]) -> String {
     }
 }
 
-/// Every model that is offered: the site's first, then the vendor's, each in the order of its files.
+/// All models on offer: the site's first, then the vendor's, each in the order of its files.
 #[derive(Debug, Clone, Default)]
 pub struct Catalogue {
     models: Vec<(Model, Origin)>,
@@ -83,14 +83,14 @@ pub struct Catalogue {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct Document {
-    /// Where to get files from instead of their own addresses: `MIRROR/MODEL/FILE`.
+    /// Where to fetch files from instead of their own URLs: `MIRROR/MODEL/FILE`.
     mirror: Option<String>,
     #[serde(default, rename = "model")]
     models: Vec<Model>,
 }
 
 impl Catalogue {
-    /// Reads the vendor's catalogue and what the site has changed. Either may be missing.
+    /// Reads the vendor's catalogue and the site's changes. Either may be missing.
     pub fn load(files: &Files) -> Result<Self, CatalogueError> {
         let vendor = match files.text(VENDOR_PATH) {
             Ok(text) => parse(&text, files.path(VENDOR_PATH))?,
@@ -107,7 +107,7 @@ impl Catalogue {
         Ok(Self::merge(vendor, documents))
     }
 
-    /// A catalogue of one text, as the vendor's file has it.
+    /// Parses a catalogue in the format of the vendor's file.
     pub fn parse(text: &str) -> Result<Self, CatalogueError> {
         Ok(Self::merge(parse(text, PathBuf::from(VENDOR_PATH))?, Vec::new()))
     }
@@ -140,12 +140,12 @@ impl Catalogue {
         Self { models }
     }
 
-    /// Every model.
+    /// All models.
     pub fn models(&self) -> impl ExactSizeIterator<Item = &Model> {
         self.models.iter().map(|(model, _)| model)
     }
 
-    /// Whose entry the model of this id is.
+    /// Who added the model of this id.
     pub fn origin(&self, id: &str) -> Option<Origin> {
         self.models
             .iter()
@@ -158,9 +158,9 @@ impl Catalogue {
         self.models().find(|model| model.id == id)
     }
 
-    /// The model that a name stands for: an id, or an alias. Of several models with this alias it is the first, in the
-    /// order of the catalogue, that a machine of `memory` bytes is large enough for, and for a machine that is too small
-    /// for all the one that needs the least; without `memory`, the first of all.
+    /// The model that a name, either an id or an alias, stands for. Of several models with the alias, it is the first in
+    /// catalogue order that a machine with `memory` bytes is large enough for, or the one that needs the least memory if the
+    /// machine is too small for all of them; without `memory`, it is the first.
     pub fn resolve(&self, name: &str, memory: Option<u64>) -> Result<&Model, UnknownModel> {
         if let Some(model) = self.get(name) {
             return Ok(model);
@@ -173,12 +173,12 @@ impl Catalogue {
             .ok_or_else(|| self.unknown(name))
     }
 
-    /// The models that the name of a tier stands for: names joined by `+`.
+    /// The models that the names of a tier stand for, joined by `+`.
     pub fn resolve_all(&self, names: &str, memory: Option<u64>) -> Result<Vec<&Model>, UnknownModel> {
         names.split('+').map(|name| self.resolve(name, memory)).collect()
     }
 
-    /// Every alias, with the ids of the models that have it.
+    /// All aliases, with the ids of the models that have them.
     pub fn aliases(&self) -> BTreeMap<&str, Vec<&str>> {
         let mut aliases: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for model in self.models() {
@@ -220,7 +220,7 @@ fn parse(text: &str, path: PathBuf) -> Result<Document, CatalogueError> {
     }
     for (at, model) in document.models.iter().enumerate() {
         let twice = document.models[..at].iter().any(|other| other.id == model.id);
-        let twice = twice.then(|| "it is there twice".to_owned());
+        let twice = twice.then(|| "it occurs twice".to_owned());
         if let Some(fault) = model.fault().or(twice) {
             return Err(CatalogueError::Entry {
                 path,

@@ -1,4 +1,4 @@
-//! The hash of every piece of a file.
+//! The hashes of a file's pieces.
 
 use std::io::{self, Read};
 
@@ -7,20 +7,20 @@ use sha2::{Digest as _, Sha256};
 
 use crate::digest::Digest;
 
-/// Bytes of a piece: 8 MiB.
+/// The size of a piece: 8 MiB.
 pub const CHUNK_BYTES: u64 = 8 << 20;
 
-/// A SHA-256 in the making.
+/// An incremental SHA-256.
 #[derive(Debug, Clone, Default)]
 pub struct Hasher(Sha256);
 
 impl Hasher {
-    /// Takes more bytes in.
+    /// Adds bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
 
-    /// The SHA-256 of what was taken in.
+    /// The SHA-256 of all bytes added.
     pub fn finish(self) -> Digest {
         Digest(self.0.finalize().into())
     }
@@ -33,24 +33,24 @@ impl Hasher {
     }
 }
 
-/// What a file was when it was whole.
+/// The hashes of a complete file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ChunkList {
-    /// Version of this form: 1.
+    /// Version of this format: 1.
     pub version: u32,
     /// Length of the file in bytes.
     pub bytes: u64,
     /// SHA-256 of the whole file.
     pub sha256: Digest,
-    /// Bytes of a piece; the last may be shorter.
+    /// The size of a piece in bytes; the last may be shorter.
     pub chunk_bytes: u64,
     /// SHA-256 of every piece.
     pub chunks: Vec<Digest>,
 }
 
 impl ChunkList {
-    /// Reads a file to its end. `seen` is told the bytes read so far, and ends the reading by saying `false`.
+    /// Reads a file to its end. `seen` is called with the bytes read so far and stops the reading by returning `false`.
     pub fn read(
         reader: &mut dyn Read,
         chunk_bytes: u64,
@@ -94,7 +94,7 @@ impl ChunkList {
         })
     }
 
-    /// Whether it was made for a file of this length, and hangs together.
+    /// Whether it belongs to a file of this length and is consistent.
     pub fn fits(&self, bytes: u64) -> bool {
         self.version == 1
             && self.bytes == bytes

@@ -1,11 +1,12 @@
-//! The models that are offered, and how they get onto a disk.
+//! The models on offer, and how they get onto a disk.
 //!
-//! - [`Catalogue`], [`Model`]: `/usr/lib/sigmavault/models.toml` with what the site adds in `/etc/sigmavault/models.d`
-//! - [`Store`]: the folder that models lie in, one folder each
-//! - [`ChunkList`]: the hash of every 8 MiB of a file, kept beside it, so that damage is found and mended by the piece
-//! - [`verify`]: whether what is on the disk is what the catalogue says
-//! - [`download`]: getting a model over HTTP, resumed where it broke off
+//! - [`Catalogue`], [`Model`]: `/usr/lib/sigmavault/models.toml` with the site's additions in `/etc/sigmavault/models.d`
+//! - [`Store`]: the folder of models, with a subfolder for each
+//! - [`ChunkList`]: the hash of every 8 MiB of a file, kept beside it, so that damage is found and repaired by the piece
+//! - [`verify`]: whether the files on disk match the catalogue
+//! - [`download`]: fetching a model over HTTP, with resume
 
+mod beside;
 mod catalogue;
 mod chunks;
 mod digest;

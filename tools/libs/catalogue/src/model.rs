@@ -1,14 +1,15 @@
-//! An entry of the catalogue, and what is asked of it.
+//! An entry of the catalogue, and its validation.
 
 use serde::{Deserialize, Serialize};
 
+use crate::beside::is_own;
 use crate::chunks::CHUNK_BYTES;
 use crate::digest::Digest;
 
 /// Licences that a model of the vendor's catalogue may have.
 pub const OPEN_LICENCES: [&str; 2] = ["Apache-2.0", "MIT"];
 
-/// The largest file that is offered, in bytes.
+/// The largest file allowed, in bytes.
 const LARGEST: u64 = 1 << 42;
 
 /// An SPDX identifier, such as `Apache-2.0`.
@@ -18,32 +19,32 @@ pub type Licence = String;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Model {
-    /// What it is called on the command line and in its folder: lower-case letters, digits, `-` and `.`.
+    /// Its name on the command line and of its folder: lower-case letters, digits, `-` and `.`.
     pub id: String,
-    /// What it is called by its maker.
+    /// Its name as published.
     pub name: String,
     /// Who made it.
     pub publisher: String,
     /// Other names, such as those of the model tiers.
     #[serde(default)]
     pub aliases: Vec<String>,
-    /// What it is for.
+    /// Its purpose.
     #[serde(default, rename = "use")]
     pub use_: Use,
     /// As in `general.architecture` of a GGUF file, or `model_type` of a `config.json`.
     pub architecture: String,
-    /// Under what terms its weights are given.
+    /// The licence of its weights.
     pub licence: Licence,
-    /// Where these terms can be read.
+    /// Where the licence can be read.
     pub licence_url: String,
-    /// The longest text it was made for, in tokens.
+    /// The context length that it was trained for, in tokens.
     pub context: u32,
-    /// Memory that it needs for weights, a cache of 4096 tokens and the engine, in bytes.
+    /// The memory that weights, a cache of 4096 tokens and the engine need, in bytes.
     pub memory_bytes: u64,
-    /// The smallest memory of a machine for which an alias chooses it, in bytes.
+    /// The smallest memory of a machine for which an alias selects it, in bytes.
     #[serde(default)]
     pub machine_bytes: u64,
-    /// Its files; the first is the one that is opened.
+    /// Its files; the first is the one to open.
     #[serde(rename = "file")]
     pub files: Vec<ModelFile>,
 }
@@ -52,10 +53,10 @@ pub struct Model {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Use {
-    /// Text.
+    /// Generating text.
     #[default]
     Chat,
-    /// Vectors that stand for the meaning of a text.
+    /// Sentence embeddings.
     Embedding,
 }
 
@@ -67,29 +68,29 @@ pub struct ModelFile {
     pub name: String,
     /// Its length in bytes.
     pub bytes: u64,
-    /// The SHA-256 of all of it.
+    /// The SHA-256 of the whole file.
     pub sha256: Digest,
-    /// Where it comes from.
+    /// Its URL.
     pub url: String,
-    /// The SHA-256 of every 8 MiB of it, when they are published: then only wrong pieces are fetched again.
+    /// The SHA-256 of every 8 MiB, if published; then only damaged pieces are fetched again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub chunks: Vec<Digest>,
 }
 
 impl Model {
-    /// Bytes of all files.
+    /// The size of all files in bytes.
     pub fn bytes(&self) -> u64 {
         self.files
             .iter()
             .fold(0, |sum: u64, file| sum.saturating_add(file.bytes))
     }
 
-    /// Whether this is its name or one of its aliases.
+    /// Whether this is its id or one of its aliases.
     pub fn is_called(&self, name: &str) -> bool {
         self.id == name || self.aliases.iter().any(|alias| alias == name)
     }
 
-    /// What is wrong with the entry, if anything.
+    /// The first fault of the entry, if any.
     pub(crate) fn fault(&self) -> Option<String> {
         if let Some(fault) = name_fault(&self.id) {
             return Some(format!("id {:?} {fault}", self.id));
@@ -118,7 +119,7 @@ impl Model {
                 return Some(format!("file {:?}: {fault}", file.name));
             }
             if self.files[..at].iter().any(|other| other.name == file.name) {
-                return Some(format!("file {:?} is there twice", file.name));
+                return Some(format!("file {:?} occurs twice", file.name));
             }
         }
         None
@@ -135,7 +136,7 @@ impl ModelFile {
                     .to_owned(),
             );
         }
-        if crate::store::is_own(&self.name) {
+        if is_own(&self.name) {
             return Some("this name is used for what is kept about a model".to_owned());
         }
         if self.bytes == 0 || self.bytes > LARGEST {

@@ -1,4 +1,4 @@
-//! The folder that models lie in.
+//! The folder of models.
 //!
 //! Every model has a folder of its own, named by its id, with its files as they were published. Beside a file `F` may
 //! lie `F.chunks` (its chunk hashes), `F.part` and `F.journal` (a download under way), and whatever the engine has packed
@@ -11,32 +11,25 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sigmavault_facts::{Files, mounts};
 
+use crate::beside::{RECORD, chunks_path, part_path};
 use crate::chunks::ChunkList;
 use crate::model::{Model, ModelFile};
 
-/// Where models lie when there is a data pool.
+/// The folder of models on the data pool.
 pub const DATA_FOLDER: &str = "/srv/sigmavault/models";
 
-/// Where models lie otherwise.
+/// The folder of models without a data pool.
 pub const STATE_FOLDER: &str = "/var/lib/sigmavault/models";
 
-const RECORD: &str = "model.json";
-
-/// Whether a file of this name is one of those that are kept about models.
-pub(crate) fn is_own(name: &str) -> bool {
-    let kept = [".chunks", ".part", ".journal", ".new", ".lock"];
-    name == RECORD || kept.iter().any(|end| name.ends_with(end))
-}
-
-/// Something in the folder of models that failed.
+/// An operation on the folder of models failed.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {action} {}: {source}", path.display())]
 pub struct StoreError {
-    /// What was tried.
+    /// The operation.
     pub action: &'static str,
-    /// On what.
+    /// The file or folder.
     pub path: PathBuf,
-    /// Why it failed.
+    /// The cause.
     pub source: io::Error,
 }
 
@@ -47,36 +40,36 @@ impl StoreError {
     }
 }
 
-/// A model that is there.
+/// An installed model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Installed {
-    /// What the catalogue said when it was got.
+    /// Its catalogue entry when it was downloaded.
     pub model: Model,
     /// The licence that was accepted.
     pub accepted_licence: String,
-    /// When it was got, RFC 3339.
+    /// The time of the download, RFC 3339.
     pub time: String,
 }
 
-/// The folder that models lie in.
+/// The folder of models.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Store {
     folder: PathBuf,
 }
 
 impl Store {
-    /// A folder of the administrator's choice.
+    /// Uses this folder.
     pub fn at(folder: impl Into<PathBuf>) -> Self {
         Self {
             folder: folder.into(),
         }
     }
 
-    /// [`DATA_FOLDER`] when it is there and on a pool, else [`STATE_FOLDER`].
+    /// [`DATA_FOLDER`] if it exists and is on a pool, otherwise [`STATE_FOLDER`].
     pub fn of(files: &Files) -> Self {
         let mounted = files.text("/proc/self/mountinfo").unwrap_or_default();
-        // Of a pool that is not imported only the empty mount point is there, and that is on the system disk.
+        // While the pool is not imported, only its empty mount point exists, on the system disk.
         let on_a_pool = mounts::parse(&mounted)
             .iter()
             .any(|mount| mount.point == "/srv/sigmavault" || mount.point == DATA_FOLDER);
@@ -87,22 +80,22 @@ impl Store {
         }
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Where the files of a model are or would be.
+    /// The folder of a model, whether it exists or not.
     pub fn folder_of(&self, id: &str) -> PathBuf {
         self.folder.join(id)
     }
 
-    /// Where a file of a model is or would be.
+    /// The path of a model's file, whether it exists or not.
     pub fn path_of(&self, model: &Model, file: &ModelFile) -> PathBuf {
         self.folder_of(&model.id).join(&file.name)
     }
 
-    /// Where the file of a model is that is opened, when all its files are there in full length.
+    /// The path of the file to open, if all files of the model exist in full length.
     pub fn main_file(&self, model: &Model) -> Option<PathBuf> {
         let there = |file: &ModelFile| {
             let found = fs::metadata(self.path_of(model, file));
@@ -112,7 +105,7 @@ impl Store {
         model.files.iter().all(there).then(|| self.path_of(model, first))
     }
 
-    /// Bytes of a download that broke off, when there is one.
+    /// Bytes of an interrupted download, if there is one.
     pub fn partial_bytes(&self, model: &Model) -> Option<u64> {
         let sizes = model.files.iter().filter_map(|file| {
             let part = part_path(&self.path_of(model, file));
@@ -121,13 +114,13 @@ impl Store {
         sizes.reduce(|sum, bytes| sum + bytes)
     }
 
-    /// What is known about the model of this id: the record that was written when it was got.
+    /// The record written when the model of this id was downloaded.
     pub fn installed(&self, id: &str) -> Option<Installed> {
         let text = fs::read(self.folder_of(id).join(RECORD)).ok()?;
         serde_json::from_slice(&text).ok()
     }
 
-    /// Names of all folders in it, sorted; empty when it is not there.
+    /// The names of all subfolders, sorted; empty if the folder does not exist.
     pub fn names(&self) -> Result<Vec<String>, StoreError> {
         let entries = match fs::read_dir(&self.folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -146,7 +139,7 @@ impl Store {
         Ok(names)
     }
 
-    /// Bytes of everything in the folder of a model.
+    /// The size of all files in the folder of a model, in bytes.
     pub fn bytes_of(&self, id: &str) -> u64 {
         let Ok(entries) = fs::read_dir(self.folder_of(id)) else {
             return 0;
@@ -155,7 +148,7 @@ impl Store {
         sizes.filter(fs::Metadata::is_file).map(|found| found.len()).sum()
     }
 
-    /// Makes the folder of a model, with the rights of the folder of models.
+    /// Creates the folder of a model, with the permissions of the folder of models.
     pub fn create(&self, id: &str) -> Result<PathBuf, StoreError> {
         let folder = self.folder_of(id);
         fs::create_dir_all(&self.folder).map_err(StoreError::on("create", &self.folder))?;
@@ -163,14 +156,14 @@ impl Store {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(folder),
             made => made.map_err(StoreError::on("create", &folder))?,
         }
-        // The engine may have to write what it packs beside the model.
+        // The engine may write packed weights beside the model.
         let rights = fs::metadata(&self.folder).map_err(StoreError::on("look at", &self.folder))?;
         fs::set_permissions(&folder, rights.permissions())
-            .map_err(StoreError::on("set the rights of", &folder))?;
+            .map_err(StoreError::on("set the permissions of", &folder))?;
         Ok(folder)
     }
 
-    /// Writes down what was got.
+    /// Writes the record of an installed model.
     pub fn record(&self, installed: &Installed) -> Result<(), StoreError> {
         let path = self.folder_of(&installed.model.id).join(RECORD);
         // Plain fields are always JSON.
@@ -178,18 +171,18 @@ impl Store {
         sigmavault_durable::replace(&path, &text).map_err(StoreError::on("write", &path))
     }
 
-    /// The chunk hashes of a file, when they were kept and are of a file of this length.
+    /// The chunk hashes kept for a file, if they belong to a file of this length.
     pub fn chunk_list(&self, model: &Model, file: &ModelFile) -> Option<ChunkList> {
         let text = fs::read(chunks_path(&self.path_of(model, file))).ok()?;
         let list: ChunkList = serde_json::from_slice(&text).ok()?;
         list.fits(file.bytes).then_some(list)
     }
 
-    /// Removes the folder of a model with everything in it; the bytes that were in it, `None` when it was not there.
+    /// Removes the folder of a model with everything in it. Returns the bytes freed, `None` if it did not exist.
     pub fn remove(&self, id: &str) -> Result<Option<u64>, StoreError> {
         let folder = self.folder_of(id);
         let bytes = self.bytes_of(id);
-        // The record first: what is left when this is cut short no longer looks like a whole model.
+        // The record goes first, so that an interrupted removal does not leave what looks like a complete model.
         let record = folder.join(RECORD);
         sigmavault_durable::remove(&record).map_err(StoreError::on("remove", &record))?;
         match fs::remove_dir_all(&folder) {
@@ -199,21 +192,4 @@ impl Store {
                 .map_err(StoreError::on("remove", &folder)),
         }
     }
-}
-
-/// Where the chunk hashes of a file are.
-pub(crate) fn chunks_path(file: &Path) -> PathBuf {
-    beside(file, ".chunks")
-}
-
-/// Where a file is while it is not whole.
-pub(crate) fn part_path(file: &Path) -> PathBuf {
-    beside(file, ".part")
-}
-
-/// The file's path with something at its end.
-pub(crate) fn beside(file: &Path, end: &str) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(end);
-    PathBuf::from(name)
 }

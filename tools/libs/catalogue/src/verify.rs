@@ -1,50 +1,50 @@
-//! Whether what is on the disk is what the catalogue says.
+//! Whether the files on disk match the catalogue.
 
 use std::fs::File;
 use std::io;
 
 use serde::Serialize;
 
+use crate::beside::chunks_path;
 use crate::chunks::{CHUNK_BYTES, ChunkList};
 use crate::model::{Model, ModelFile};
-use crate::store::{Store, StoreError, chunks_path};
+use crate::store::{Store, StoreError};
 
-/// What was found of a file.
+/// The result for one file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Checked {
     /// The file.
     pub file: String,
-    /// How it is.
+    /// Its state.
     #[serde(flatten)]
     pub state: State,
 }
 
-/// How a file is.
+/// The state of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "state")]
 pub enum State {
-    /// As the catalogue says.
+    /// It matches the catalogue.
     Good,
-    /// Not there.
+    /// It does not exist.
     Missing,
-    /// Of another length.
+    /// Its length is wrong.
     Length {
         /// Bytes by the catalogue.
         expected: u64,
-        /// Bytes that are there.
+        /// Bytes on disk.
         found: u64,
     },
-    /// Of the right length, with other bytes.
+    /// Its length is right, its content is not.
     Damaged {
-        /// Numbers of the 8 MiB pieces that are not as they were; empty when that is not known.
+        /// Numbers of the damaged 8 MiB pieces; empty if they cannot be told.
         chunks: Vec<u64>,
     },
 }
 
-/// Reads every file of a model. `seen` is told the bytes read so far, and ends the reading by saying `false`, which is an
-/// error of the kind `Interrupted`. Chunk hashes that are missing beside a good file are
-/// written when that is possible.
+/// Reads every file of a model. `seen` is called with the bytes read so far and stops the reading by returning `false`,
+/// which gives an error of the kind `Interrupted`. Chunk hashes that are missing beside a good file are written if possible.
 pub fn model(
     store: &Store,
     model: &Model,
@@ -88,7 +88,7 @@ fn one(
     let read = ChunkList::read(&mut opened, size, seen).map_err(StoreError::on("read", &path))?;
     if read.sha256 == file.sha256 {
         if kept.is_none() {
-            // Whoever may only read can still verify.
+            // Verification must also work for users who may only read.
             let _ = write(&path, &read);
         }
         return Ok(State::Good);
@@ -105,7 +105,7 @@ fn one(
     Ok(State::Damaged { chunks })
 }
 
-/// Keeps the chunk hashes of a good file beside it.
+/// Writes the chunk hashes of a good file beside it.
 pub(crate) fn write(path: &std::path::Path, list: &ChunkList) -> Result<(), StoreError> {
     let path = chunks_path(path);
     // Plain fields are always JSON.

@@ -165,7 +165,7 @@ fn faults_are_named() {
     );
     assert_eq!(
         fault(&format!("{}{}", entry("m", ""), entry("m", ""))),
-        format!("{start}\"m\": it is there twice")
+        format!("{start}\"m\": it occurs twice")
     );
     let message = changed("context = 4096", "contexts = 4096");
     assert!(message.contains("unknown field `contexts`"), "{message}");

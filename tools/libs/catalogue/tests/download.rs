@@ -162,7 +162,7 @@ fn a_part_from_elsewhere_is_not_taken() {
     place.pull(&model(&server.url, &bytes), &mut watch).unwrap();
     place.holds(&bytes);
     assert!(
-        watch.notes[1].contains("from byte 4000 on, where byte 5000 was asked for"),
+        watch.notes[1].contains("from byte 4000 instead of byte 5000"),
         "{:?}",
         watch.notes
     );
@@ -207,7 +207,7 @@ fn another_version_on_the_server_is_not_mixed_with_the_first() {
     assert_eq!(second.seen()[0].if_range.as_deref(), Some("\"v1\""));
     assert_eq!(second.ranges()[1], None);
     assert!(
-        watch.notes[0].starts_with("the server has another version of the file than before"),
+        watch.notes[0].starts_with("the file has changed on the server"),
         "{:?}",
         watch.notes
     );
@@ -252,7 +252,7 @@ fn only_wrong_pieces_are_fetched_again_when_their_hashes_are_published() {
     assert_eq!(
         error.to_string(),
         format!(
-            "piece 0 of {} came with a wrong SHA-256 3 times: the source has another or a damaged file",
+            "piece 0 of {} arrived with a wrong SHA-256 3 times: the source has a different or damaged file",
             server.url
         )
     );

@@ -39,7 +39,9 @@ fn what_was_stopped_goes_on() {
     };
     let error = place.pull_from(stick.path(), &model, &mut watch).unwrap_err();
     assert!(
-        error.to_string().ends_with("the same command goes on from there"),
+        error
+            .to_string()
+            .ends_with("the same command resumes the download"),
         "{error}"
     );
     place
@@ -64,7 +66,7 @@ fn another_file_is_refused_by_its_path() {
         ),
         (
             Some(&changed[..]),
-            "the source has another or a damaged file; it was removed",
+            "the source has a different or damaged file; it was removed",
         ),
     ];
     for (there, why) in cases {

@@ -1,4 +1,4 @@
-//! Requests for parts of a file.
+//! HTTP requests for parts of a file.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use ureq::http::{HeaderMap, Response, StatusCode};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
-/// How long a connection may take to come about.
+/// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(20);
 
 /// How long a server may be silent.
@@ -17,7 +17,7 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// The longest wait that a server may ask for.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_mins(5);
 
-/// Which version of a file a server has.
+/// The version of a file on a server.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Pin {
     /// `ETag`, RFC 9110 section 8.8.3.
@@ -37,7 +37,7 @@ impl Pin {
         (pin != Self::default()).then_some(pin)
     }
 
-    /// Whether both can be of the same version.
+    /// Whether both may be the same version.
     pub(super) fn agrees(&self, other: &Self) -> bool {
         match (&self.etag, &other.etag, &self.modified, &other.modified) {
             (Some(one), Some(two), ..) => one.trim_start_matches("W/") == two.trim_start_matches("W/"),
@@ -46,17 +46,17 @@ impl Pin {
         }
     }
 
-    /// What `If-Range` may say: a strong tag, or the time.
+    /// The value for `If-Range`: a strong tag, or the time.
     fn if_range(&self) -> Option<&str> {
         let strong = self.etag.as_deref().filter(|tag| tag.starts_with('"'));
         strong.or(self.modified.as_deref())
     }
 }
 
-/// A request for the bytes from `start` to before `end`.
+/// A request for the bytes from `start` up to, but not including, `end`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ask<'a> {
-    /// Its address, or its path.
+    /// The URL or path.
     pub(super) place: &'a str,
     pub(super) start: u64,
     pub(super) end: u64,
@@ -64,26 +64,26 @@ pub(super) struct Ask<'a> {
     pub(super) pin: Option<&'a Pin>,
 }
 
-/// What came back.
+/// The answer to a request.
 pub(super) struct Answer {
-    /// Where in the file the body begins.
+    /// The offset in the file at which the body begins.
     pub(super) from: u64,
     pub(super) pin: Option<Pin>,
     pub(super) body: Box<dyn Read>,
 }
 
-/// Nothing came back.
+/// Why a request failed.
 #[derive(Debug)]
-pub(super) enum Trouble {
-    /// It may work the next time.
+pub(super) enum RequestError {
+    /// It may succeed when repeated.
     Broken { why: String, wait: Option<Duration> },
-    /// It will not.
+    /// It will fail every time.
     Refused(String),
     /// The file has another length.
     Length(u64),
 }
 
-impl Trouble {
+impl RequestError {
     pub(super) fn broken(why: impl Into<String>) -> Self {
         Self::Broken {
             why: why.into(),
@@ -92,16 +92,16 @@ impl Trouble {
     }
 }
 
-/// A client. Servers are known by the certificates of this system; proxies by `https_proxy` and the like.
+/// An HTTP client. Servers are authenticated by this system's certificates; proxies come from `https_proxy` and the like.
 #[derive(Debug)]
 pub struct Http {
     agent: ureq::Agent,
-    /// Whether this system knows any certificate authority.
+    /// Whether this system trusts any certificate authority.
     trusts: bool,
 }
 
 impl Http {
-    /// A client that calls itself this.
+    /// A client with this `User-Agent`.
     pub fn new(user_agent: &str) -> Self {
         let found = rustls_native_certs::load_native_certs();
         let roots: Vec<Certificate<'static>> = found
@@ -126,11 +126,11 @@ impl Http {
         Self { agent, trusts }
     }
 
-    pub(super) fn get(&self, ask: Ask<'_>) -> Result<Answer, Trouble> {
+    pub(super) fn get(&self, ask: Ask<'_>) -> Result<Answer, RequestError> {
         let secure = ask.place.starts_with("https://");
         if secure && !self.trusts {
-            let why = "this system has no certificates to know servers by; install ca-certificates";
-            return Err(Trouble::Refused(why.to_owned()));
+            let why = "this system has no CA certificates; install ca-certificates";
+            return Err(RequestError::Refused(why.to_owned()));
         }
         let mut request = self
             .agent
@@ -139,14 +139,14 @@ impl Http {
             .https_only(secure)
             .build()
             .header("accept-encoding", "identity");
-        // A server that knows no ranges is asked for the whole file only.
+        // A request for the whole file has no range, for servers that do not support them.
         if ask.start > 0 || ask.end < ask.total {
             request = request.header("range", format!("bytes={}-{}", ask.start, ask.end - 1));
             if let Some(version) = ask.pin.and_then(Pin::if_range) {
                 request = request.header("if-range", version);
             }
         }
-        let response = request.call().map_err(|error| trouble(&error))?;
+        let response = request.call().map_err(|error| request_error(&error))?;
         let from = place(&response, &ask)?;
         Ok(Answer {
             from,
@@ -156,26 +156,28 @@ impl Http {
     }
 }
 
-/// Where the body of an answer begins.
-fn place<T>(response: &Response<T>, ask: &Ask<'_>) -> Result<u64, Trouble> {
+/// The offset at which the body of an answer begins.
+fn place<T>(response: &Response<T>, ask: &Ask<'_>) -> Result<u64, RequestError> {
     let headers = response.headers();
     match response.status() {
         StatusCode::OK => {
             let length = header(headers, "content-length").and_then(|text| text.parse().ok());
             match length {
-                Some(length) if length != ask.total => Err(Trouble::Length(length)),
+                Some(length) if length != ask.total => Err(RequestError::Length(length)),
                 _ => Ok(0),
             }
         }
         StatusCode::PARTIAL_CONTENT => {
             let range = header(headers, "content-range").unwrap_or_default();
             let Some((from, total)) = content_range(&range) else {
-                return Err(Trouble::broken(format!("it answers with the range {range:?}")));
+                return Err(RequestError::broken(format!(
+                    "the server sent the invalid range {range:?}"
+                )));
             };
             match total {
-                Some(total) if total != ask.total => Err(Trouble::Length(total)),
-                _ if from != ask.start => Err(Trouble::broken(format!(
-                    "it answers from byte {from} on, where byte {} was asked for",
+                Some(total) if total != ask.total => Err(RequestError::Length(total)),
+                _ if from != ask.start => Err(RequestError::broken(format!(
+                    "the server answers from byte {from} instead of byte {}",
                     ask.start
                 ))),
                 _ => Ok(from),
@@ -187,19 +189,19 @@ fn place<T>(response: &Response<T>, ask: &Ask<'_>) -> Result<u64, Trouble> {
                 .strip_prefix("bytes */")
                 .and_then(|total| total.parse().ok());
             match total {
-                Some(total) if total != ask.total => Err(Trouble::Length(total)),
-                _ => Err(Trouble::broken(
-                    "it says that it does not have this part of the file",
+                Some(total) if total != ask.total => Err(RequestError::Length(total)),
+                _ => Err(RequestError::broken(
+                    "the server says that it does not have this part of the file",
                 )),
             }
         }
-        status if is_passing(status) => Err(Trouble::Broken {
+        status if is_passing(status) => Err(RequestError::Broken {
             why: format!("the server answers {status}"),
             wait: header(headers, "retry-after")
                 .and_then(|text| text.parse().ok())
                 .map(|seconds| Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER)),
         }),
-        status => Err(Trouble::Refused(format!("the server answers {status}"))),
+        status => Err(RequestError::Refused(format!("the server answers {status}"))),
     }
 }
 
@@ -213,7 +215,7 @@ fn is_passing(status: StatusCode) -> bool {
         .contains(&status)
 }
 
-/// First byte and length of the whole, of `bytes 0-99/200` (RFC 9110 section 14.4).
+/// The first byte and the total length in `bytes 0-99/200` (RFC 9110 section 14.4).
 fn content_range(text: &str) -> Option<(u64, Option<u64>)> {
     let (range, total) = text.trim().strip_prefix("bytes ")?.split_once('/')?;
     let (first, last) = range.split_once('-')?;
@@ -229,7 +231,7 @@ fn header(headers: &HeaderMap, name: &str) -> Option<String> {
     Some(headers.get(name)?.to_str().ok()?.to_owned())
 }
 
-fn trouble(error: &ureq::Error) -> Trouble {
+fn request_error(error: &ureq::Error) -> RequestError {
     let never = match error {
         ureq::Error::BadUri(_)
         | ureq::Error::Http(_)
@@ -241,9 +243,9 @@ fn trouble(error: &ureq::Error) -> Trouble {
         _ => false,
     };
     if never {
-        Trouble::Refused(error.to_string())
+        RequestError::Refused(error.to_string())
     } else {
-        Trouble::broken(error.to_string())
+        RequestError::broken(error.to_string())
     }
 }
 

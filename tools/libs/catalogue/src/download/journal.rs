@@ -1,7 +1,7 @@
-//! What has arrived of a file, written down as it arrives: one JSON object a line.
+//! The journal of a download: what has arrived, one JSON object per line.
 //!
-//! The journal only claims; a download that goes on reads every piece from the disk again and believes the journal when
-//! the hash agrees. So nothing has to be forced to the disk in a certain order.
+//! The journal is not trusted: a resumed download reads every piece from the disk again and keeps those whose hash agrees.
+//! So nothing has to be flushed to the disk in a certain order.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -13,28 +13,28 @@ use super::http::Pin;
 use crate::digest::Digest;
 use crate::store::StoreError;
 
-/// The longest journal that is read; one line of some 90 bytes for every MiB.
+/// The largest journal that is read, in bytes. It has a line of some 90 bytes for every MiB.
 const LIMIT: u64 = 256 << 20;
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Record {
-    /// Of which file this is the journal. The first line.
+    /// The first line: which file this is the journal of.
     Begin {
         version: u32,
         bytes: u64,
         sha256: Digest,
         chunk_bytes: u64,
     },
-    /// Which version of it the server has. What arrived before belongs to another one.
+    /// The version of the file on the server. Earlier entries belong to another version.
     Pin(Pin),
-    /// A whole piece.
+    /// A complete piece.
     Chunk(usize, Digest),
     /// The first bytes of a piece.
     Mark(usize, u64, Digest),
 }
 
-/// What a journal claims.
+/// The entries of a journal.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Claims {
     pub(super) pin: Option<Pin>,
@@ -43,7 +43,7 @@ pub(super) struct Claims {
     pub(super) mark: Option<(usize, u64, Digest)>,
 }
 
-/// A journal that is written on.
+/// A journal open for appending.
 #[derive(Debug)]
 pub(super) struct Journal {
     path: PathBuf,
@@ -51,7 +51,7 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// Opens the journal of a file, or begins one when there is none or it is of another file.
+    /// Opens the journal of a file, or begins a new one if there is none or it belongs to another file.
     pub(super) fn open(
         path: &Path,
         bytes: u64,
@@ -79,7 +79,7 @@ impl Journal {
             path: path.to_owned(),
             file,
         };
-        // A line that a power cut left torn is cut off, so that the next one does not continue it.
+        // A line left incomplete by a power cut is removed, so that the next one does not continue it.
         journal
             .file
             .set_len(end as u64)
@@ -118,7 +118,7 @@ impl Journal {
     }
 }
 
-/// What the lines claim, and where the last good one ends; nothing and 0 when the first is not the one expected.
+/// The entries, and where the last good line ends; no entries and 0 if the first line is not the expected one.
 fn read(text: &[u8], begin: impl Fn(&Record) -> bool) -> (Claims, usize) {
     let mut claims = Claims::default();
     let mut end = 0;
@@ -185,7 +185,7 @@ mod tests {
             mark: Some((1, 3, digest("b"))),
         };
         assert_eq!(claims, expected);
-        // Another version on the server: what came before is worth nothing.
+        // Another version on the server: earlier entries are discarded.
         let other = Pin {
             etag: Some("\"2\"".into()),
             modified: None,

@@ -4,20 +4,20 @@ use std::fs::File;
 use std::io::{self, Seek as _, SeekFrom};
 use std::path::PathBuf;
 
-use super::http::{Answer, Ask, Http, Trouble};
+use super::http::{Answer, Ask, Http, RequestError};
 use crate::model::{Model, ModelFile};
 
 /// Where the files of a model come from.
 #[derive(Debug)]
 pub enum Source {
-    /// The addresses of the catalogue.
+    /// The URLs of the catalogue.
     Net(Http),
-    /// A folder, such as a stick: the files themselves, or below the id of their model.
+    /// A folder, such as a USB stick: the files themselves, or in subfolders named by model id.
     Folder(PathBuf),
 }
 
 impl Source {
-    /// Where a file is, for a person too.
+    /// The URL or path of a file, also for messages.
     pub(super) fn place(&self, model: &Model, file: &ModelFile) -> String {
         match self {
             Self::Net(_) => file.url.clone(),
@@ -33,7 +33,7 @@ impl Source {
         }
     }
 
-    pub(super) fn get(&self, ask: Ask<'_>) -> Result<Answer, Trouble> {
+    pub(super) fn get(&self, ask: Ask<'_>) -> Result<Answer, RequestError> {
         match self {
             Self::Net(http) => http.get(ask),
             Self::Folder(_) => open(ask),
@@ -41,18 +41,18 @@ impl Source {
     }
 }
 
-fn open(ask: Ask<'_>) -> Result<Answer, Trouble> {
+fn open(ask: Ask<'_>) -> Result<Answer, RequestError> {
     let failed = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => Trouble::Refused(error.to_string()),
-        _ => Trouble::broken(error.to_string()),
+        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => RequestError::Refused(error.to_string()),
+        _ => RequestError::broken(error.to_string()),
     };
     let mut file = File::open(ask.place).map_err(failed)?;
     let found = file.metadata().map_err(failed)?;
     if !found.is_file() {
-        return Err(Trouble::Refused("it is not a file".to_owned()));
+        return Err(RequestError::Refused("it is not a file".to_owned()));
     }
     if found.len() != ask.total {
-        return Err(Trouble::Length(found.len()));
+        return Err(RequestError::Length(found.len()));
     }
     file.seek(SeekFrom::Start(ask.start)).map_err(failed)?;
     Ok(Answer {

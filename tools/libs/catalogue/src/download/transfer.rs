@@ -1,4 +1,4 @@
-//! One file on its way to the disk.
+//! The download of one file.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek as _, SeekFrom};
@@ -6,28 +6,31 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::http::{Answer, Ask, Pin, Trouble};
+use super::error::DownloadError;
+use super::http::{Answer, Ask, Pin, RequestError};
 use super::journal::{self, Claims, Journal};
 use super::source::Source;
-use super::{DownloadError, Stage, Tuning, Watch, journal_path};
+use super::tuning::Tuning;
+use super::watch::{Stage, Watch};
+use crate::beside::{journal_path, part_path};
 use crate::chunks::{ChunkList, Hasher};
 use crate::digest::Digest;
 use crate::model::ModelFile;
-use crate::store::{StoreError, part_path};
+use crate::store::StoreError;
 
-/// How often a piece may come wrong, and how often a whole file may not read back as it was written.
+/// How often a piece may arrive damaged, and how often a file may not read back as written, before the download fails.
 const WRONG: u32 = 3;
 
-/// How often a server may have another version of the file, until its word on versions counts for nothing.
+/// How often the server may report another version of the file before its version information is ignored.
 const CHANGES: u32 = 2;
 
-/// The slices that a wait is cut into, so that Ctrl-C is heard.
+/// The intervals at which a wait checks for Ctrl-C.
 const NAP: Duration = Duration::from_millis(200);
 
 /// Bytes read at a time.
 const BUFFER: usize = 256 << 10;
 
-/// A piece of which only the first bytes are there.
+/// An incomplete piece, of which only the first bytes have arrived.
 #[derive(Debug, Default)]
 struct Begun {
     chunk: usize,
@@ -43,16 +46,16 @@ pub(super) struct Transfer<'a> {
     journal_path: PathBuf,
     journal: Journal,
     source: &'a Source,
-    /// Where the file is there.
+    /// The URL or path of the file at the source.
     place: String,
     tuning: &'a Tuning,
     watch: &'a mut dyn Watch,
-    /// What the pieces must be, when that is known.
+    /// The expected hashes of the pieces, if known.
     known: Option<Vec<Digest>>,
-    /// What the pieces that are there were when they arrived.
+    /// The hashes of the pieces that have arrived.
     have: Vec<Option<Digest>>,
     begun: Begun,
-    /// The piece that an earlier download left begun, until its turn comes.
+    /// The piece that an earlier download left incomplete, until its turn comes.
     left: Option<Begun>,
     pin: Option<Pin>,
     changes: u32,
@@ -60,16 +63,16 @@ pub(super) struct Transfer<'a> {
     received: u64,
 }
 
-/// Why a request ended before its end.
+/// Why a request ended early.
 enum Ended {
-    Trouble(Trouble),
+    Failed(RequestError),
     Stopped,
     Fatal(DownloadError),
 }
 
-impl From<Trouble> for Ended {
-    fn from(trouble: Trouble) -> Self {
-        Self::Trouble(trouble)
+impl From<RequestError> for Ended {
+    fn from(error: RequestError) -> Self {
+        Self::Failed(error)
     }
 }
 
@@ -80,7 +83,7 @@ impl From<StoreError> for Ended {
 }
 
 impl<'a> Transfer<'a> {
-    /// Finds out what an earlier download left. `known` are the hashes of the pieces, when these can be known.
+    /// Resumes or begins a download. `known` are the expected hashes of the pieces, if published or kept.
     pub(super) fn open(
         file: &'a ModelFile,
         path: &Path,
@@ -123,7 +126,7 @@ impl<'a> Transfer<'a> {
         Ok(transfer)
     }
 
-    /// Fetches what is missing, and reads the whole file from the disk: its hashes.
+    /// Fetches what is missing, then reads the whole file from the disk and returns its hashes.
     pub(super) fn run(mut self) -> Result<ChunkList, DownloadError> {
         for _ in 0..WRONG {
             self.fetch()?;
@@ -132,7 +135,7 @@ impl<'a> Transfer<'a> {
             for (index, (had, found)) in self.have.iter_mut().zip(&list.chunks).enumerate() {
                 if had.as_ref() != Some(found) {
                     self.watch.note(&format!(
-                        "piece {index} does not read back as it was written, and is fetched again"
+                        "piece {index} does not read back as written and will be fetched again"
                     ));
                     *had = None;
                     whole = false;
@@ -144,7 +147,7 @@ impl<'a> Transfer<'a> {
             if list.sha256 == self.file.sha256 {
                 return Ok(list);
             }
-            // Nothing tells which piece is wrong, so nothing of it is worth keeping.
+            // It is unknown which piece is wrong, so nothing is worth keeping.
             let remove = |path: &Path| journal::remove(path).map_err(StoreError::on("remove", path));
             remove(&self.journal_path)?;
             remove(&self.part_path)?;
@@ -157,7 +160,7 @@ impl<'a> Transfer<'a> {
         Err(DownloadError::Disk { path: self.part_path })
     }
 
-    /// Believes what the journal claims as far as the disk agrees; and the known hashes before the journal.
+    /// Keeps the pieces on disk that match the known hashes or, without those, the journal.
     fn read_back(&mut self, claims: &Claims) -> Result<(), DownloadError> {
         let there = self
             .part
@@ -214,20 +217,20 @@ impl<'a> Transfer<'a> {
                 }
                 Err(Ended::Fatal(error)) => return Err(error),
                 Err(Ended::Stopped) => return Err(self.stopped()),
-                Err(Ended::Trouble(Trouble::Refused(why))) => {
+                Err(Ended::Failed(RequestError::Refused(why))) => {
                     return Err(DownloadError::Refused {
                         place: self.place.clone(),
                         why,
                     });
                 }
-                Err(Ended::Trouble(Trouble::Length(found))) => {
+                Err(Ended::Failed(RequestError::Length(found))) => {
                     return Err(DownloadError::Length {
                         place: self.place.clone(),
                         expected: self.file.bytes,
                         found,
                     });
                 }
-                Err(Ended::Trouble(Trouble::Broken { why, wait })) => (why, wait),
+                Err(Ended::Failed(RequestError::Broken { why, wait })) => (why, wait),
             };
             if self.received > before {
                 failures = 0;
@@ -251,7 +254,7 @@ impl<'a> Transfer<'a> {
         Ok(())
     }
 
-    /// Asks for the bytes from `start` to before `end`, and takes in what comes.
+    /// Requests the bytes from `start` up to, but not including, `end`, and stores what arrives.
     fn request(&mut self, start: u64, end: u64) -> Result<(), Ended> {
         let answer = self.source.get(Ask {
             place: &self.place,
@@ -266,8 +269,8 @@ impl<'a> Transfer<'a> {
         taken
     }
 
-    /// Refuses an answer of another version of the file than what is on the disk; what is there is then given up, but for
-    /// pieces that are known to be right.
+    /// Rejects an answer with another version of the file than the data on disk, and discards that data except for pieces
+    /// with known hashes.
     fn check_version(&mut self, pin: Option<&Pin>) -> Result<(), Ended> {
         let Some(pin) = pin else {
             return Ok(());
@@ -275,7 +278,7 @@ impl<'a> Transfer<'a> {
         let Some(known) = &self.pin else {
             self.journal.pin(pin)?;
             self.pin = Some(pin.clone());
-            // A new version in the journal takes back what was claimed before it.
+            // A new version in the journal invalidates the entries before it.
             return Ok(self.claim_again()?);
         };
         if known.agrees(pin) || self.changes >= CHANGES {
@@ -290,8 +293,8 @@ impl<'a> Transfer<'a> {
             self.have.fill(None);
         }
         self.claim_again()?;
-        Err(Ended::Trouble(Trouble::Broken {
-            why: "the server has another version of the file than before".to_owned(),
+        Err(Ended::Failed(RequestError::Broken {
+            why: "the file has changed on the server".to_owned(),
             wait: Some(Duration::ZERO),
         }))
     }
@@ -312,15 +315,15 @@ impl<'a> Transfer<'a> {
             if self.watch.stopped() {
                 return Err(Ended::Stopped);
             }
-            // A server that knows no ranges sends what is there already once more.
+            // A server without support for ranges sends the beginning again.
             let until = if at < start { start } else { end };
             let most = usize::try_from(until - at).unwrap_or(BUFFER).min(BUFFER);
             let length = match answer.body.read(&mut buffer[..most]) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(Trouble::broken(error.to_string()).into()),
+                Err(error) => return Err(RequestError::broken(error.to_string()).into()),
                 Ok(0) => {
-                    return Err(Trouble::broken(format!(
-                        "the server ended at byte {at} where {end} were announced"
+                    return Err(RequestError::broken(format!(
+                        "the server closed the connection at byte {at} of {end}"
                     ))
                     .into());
                 }
@@ -334,7 +337,7 @@ impl<'a> Transfer<'a> {
         Ok(())
     }
 
-    /// Writes bytes at their place, and closes the pieces that they complete.
+    /// Writes bytes at their offset, and closes the pieces that they complete.
     fn keep(&mut self, mut at: u64, mut bytes: &[u8]) -> Result<(), Ended> {
         while !bytes.is_empty() {
             let chunk = usize::try_from(at / self.tuning.chunk_bytes).unwrap_or(usize::MAX);
@@ -367,7 +370,7 @@ impl<'a> Transfer<'a> {
         Ok(())
     }
 
-    /// A piece is there in full.
+    /// Checks a piece that has arrived completely.
     fn close(&mut self, chunk: usize) -> Result<(), Ended> {
         let digest = std::mem::take(&mut self.begun).hasher.finish();
         let right = self.known.as_ref().map(|known| known[chunk]);
@@ -384,13 +387,13 @@ impl<'a> Transfer<'a> {
             }));
         }
         self.watch.note(&format!(
-            "piece {chunk} came with a wrong SHA-256, and is fetched again"
+            "piece {chunk} arrived with a wrong SHA-256 and will be fetched again"
         ));
         Ok(())
     }
 
     fn mark_what_is_begun(&mut self) -> Result<(), StoreError> {
-        // The last mark counts, and the piece that is left begun may still come to be needed.
+        // Only the last mark counts, and the piece left incomplete may still be needed.
         let begun = [Some(&self.begun), self.left.as_ref()];
         for begun in begun.into_iter().flatten().filter(|begun| begun.bytes > 0) {
             let digest = begun.hasher.clone().finish();
@@ -420,7 +423,7 @@ impl<'a> Transfer<'a> {
         }
     }
 
-    /// The first bytes that are missing: from where to before where.
+    /// The first missing range of bytes: its start, and its end (exclusive).
     fn missing(&mut self) -> Option<(u64, u64)> {
         let first = self.have.iter().position(Option::is_none)?;
         if let Some(left) = self.left.take_if(|left| left.chunk == first) {
@@ -435,7 +438,7 @@ impl<'a> Transfer<'a> {
         Some((self.bounds(first).0 + begun, self.bounds(first + run - 1).1))
     }
 
-    /// Where a piece begins and ends.
+    /// The start and the end (exclusive) of a piece.
     fn bounds(&self, chunk: usize) -> (u64, u64) {
         let start = chunk as u64 * self.tuning.chunk_bytes;
         (start, (start + self.tuning.chunk_bytes).min(self.file.bytes))
