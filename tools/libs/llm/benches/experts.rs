@@ -1,8 +1,8 @@
 //! Decode and prefill of a model with the shape of granite-4.0-h-tiny and random weights in K-quants:
 //! `cargo bench -p sigmavault-llm --bench experts [-- --layers N --prompt N --kind q4_k|q5_k|q6_k|q8_0 --exact]`.
 //!
-//! The real model has 40 layers, of which every tenth has attention, and 100352 words; this one has by default 4 layers and 8192
-//! words, so that a number is to be compared with another of the same run. Each is the best of five rounds.
+//! The real model has 40 layers, every tenth with attention, and 100352 tokens; this one has 4 layers and 8192 tokens by default, so
+//! numbers are only comparable within a run. Each is the best of five rounds.
 
 #![allow(clippy::cast_precision_loss, reason = "counts become rates")]
 
@@ -62,7 +62,7 @@ fn options() -> Result<Options, String> {
                 }
             }
             "--exact" => options.exact = true,
-            // cargo bench passes it to every benchmark.
+            // `cargo bench` passes it to every benchmark.
             "--bench" => {}
             other => return Err(format!("unknown option {other}")),
         }
@@ -82,7 +82,7 @@ impl Noise {
     }
 }
 
-/// Blocks whose numbers keep sums near one.
+/// Blocks whose values keep sums near one.
 fn blocks(out: &mut dyn Write, kind: TensorKind, numbers: u64) -> io::Result<()> {
     let (columns, size, halves, scale): (u64, usize, &[usize], f32) = match kind {
         TensorKind::Q4K => (256, 144, &[0, 2], 1e-4),
@@ -202,7 +202,7 @@ fn write(path: &Path, options: &Options) -> Result<(), Box<dyn std::error::Error
     Ok(())
 }
 
-/// Reads tokens; the bits of the logits, so that runs can be told apart.
+/// Runs tokens. Returns the bits of the logits, so that runs can be compared.
 fn read(
     model: &Model,
     sequence: &mut Sequence,

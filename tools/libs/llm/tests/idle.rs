@@ -1,4 +1,4 @@
-//! An engine that has nothing to do, or must not do it, takes no processor time. Alone in its program, since the whole process is measured.
+//! An idle or paused engine uses no processor time. The only test of its program, since the whole process is measured.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -10,7 +10,7 @@ use sigmavault_llm::engine::{
 };
 use sigmavault_llm::tokenizer::{TokenKind, Tokenizer, Vocabulary};
 
-/// Counts tokens, and says `a` to everything.
+/// Counts tokens, and always predicts `a`.
 struct Counter;
 
 #[derive(Clone)]
@@ -75,7 +75,7 @@ impl Forward for Counter {
     fn set_threads(&self, _: usize) {}
 }
 
-/// Processor time of this process so far, in the kernel's ticks of 10 ms.
+/// The processor time of this process so far, in the kernel's ticks of 10 ms.
 fn ticks() -> u64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
     let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();

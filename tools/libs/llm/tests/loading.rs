@@ -1,4 +1,4 @@
-//! What is refused while loading, by name, and the packed file.
+//! What loading rejects, by name, and the packed file.
 
 #![allow(clippy::unwrap_used, reason = "a failure fails the test")]
 
@@ -15,7 +15,7 @@ use sigmavault_gguf::{TensorKind, Writer};
 use sigmavault_llm::model::{ForwardError, LoadError, LoadOptions, Model, Step, Wanted};
 use sigmavault_ternary::Pool;
 
-/// Numbers of a small Qwen3; tests change one of them.
+/// The metadata of a small Qwen3; tests change one value.
 fn numbers() -> Vec<(&'static str, u32)> {
     vec![
         ("block_count", 1),
@@ -28,7 +28,7 @@ fn numbers() -> Vec<(&'static str, u32)> {
     ]
 }
 
-/// Writes a Qwen3 of zeros with these numbers, without the tensor named `left_out`, and says why it is refused.
+/// Writes a Qwen3 of zeros with this metadata, without the tensor named `left_out`, and returns why it is rejected.
 fn refusal(numbers: &[(&str, u32)], left_out: &str) -> String {
     let place = tempfile::tempdir().unwrap();
     let file = place.path().join("model.gguf");
@@ -76,7 +76,7 @@ fn with(key: &str, value: u32) -> String {
 #[test]
 fn impossible_numbers_are_refused_by_name() {
     assert_eq!(refusal(&numbers(), ""), "loaded with 1 layers");
-    let says = "the model's metadata says qwen3.";
+    let says = "the model's metadata has qwen3.";
     assert_eq!(
         with("attention.head_count", 0),
         format!("{says}attention.head_count = 0: it cannot be zero")
@@ -99,11 +99,11 @@ fn impossible_numbers_are_refused_by_name() {
     );
     assert_eq!(
         with("embedding_length", 128),
-        "tensor blk.0.attn_q.weight has shape [64, 64] where the metadata asks for [64, 128]"
+        "tensor blk.0.attn_q.weight has shape [64, 64] but the metadata requires [64, 128]"
     );
     assert_eq!(
         with("feed_forward_length", 65),
-        "tensor blk.0.ffn_gate.weight has shape [64, 64] where the metadata asks for [65, 64]"
+        "tensor blk.0.ffn_gate.weight has shape [64, 64] but the metadata requires [65, 64]"
     );
 }
 
@@ -152,7 +152,7 @@ fn other_architectures_are_refused_by_name() {
     assert!(Model::load(Path::new("/nowhere.gguf"), &LoadOptions::default()).is_err());
 }
 
-/// What is told about files is what the loader does.
+/// The reported obstacles of a file agree with what the loader rejects.
 #[test]
 fn the_architectures_that_are_listed_are_known() {
     let place = tempfile::tempdir().unwrap();
@@ -188,7 +188,7 @@ fn packed_weights_are_used_again_and_give_the_same() {
             ..LoadOptions::default()
         };
         let first = logits(&options);
-        // A file that is written anew stands beside the old one until it takes its name, so its number differs.
+        // A new file exists beside the old one until it takes its name, so its inode differs.
         let number = || fs::metadata(&panels).unwrap().ino();
         let written = number();
         assert!(first == logits(&options), "{name}: from the packed file");
@@ -201,12 +201,12 @@ fn packed_weights_are_used_again_and_give_the_same() {
             hash: Some([7; 32]),
             ..options.clone()
         };
-        assert!(first == logits(&other), "{name}: packed anew for another key");
+        assert!(first == logits(&other), "{name}: packed again for another key");
         assert_ne!(number(), written);
     }
 }
 
-/// A folder whose tensors are divided among files gives what the one file gives.
+/// A folder whose tensors are split among files gives the same result as a single file.
 #[test]
 fn files_that_an_index_names_are_one_model() {
     let pool = Pool::new(1);
@@ -304,7 +304,7 @@ fn steps_that_cannot_be_are_refused_and_change_nothing() {
     );
 }
 
-/// Every prefix of a model file, and the file with one byte changed, loads or is refused; nothing panics.
+/// Every prefix of a model file, and the file with one byte changed, loads or is rejected; nothing panics.
 #[test]
 fn damaged_files_are_refused() {
     let place = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Each model against its reference implementation, and against itself in other orders of work.
+//! Each model compared with its reference implementation, and with itself under different batching.
 
 #![allow(clippy::unwrap_used, reason = "a failure fails the test")]
 
@@ -65,7 +65,7 @@ fn greedy_text_equals_the_reference() {
     }
 }
 
-/// Token by token, in one go, and in uneven pieces beside other texts: the same bits.
+/// Token by token, all at once, and in uneven pieces beside other texts: the same bits.
 #[test]
 fn the_order_of_work_changes_nothing() {
     let pool = Pool::new(2);
@@ -89,7 +89,7 @@ fn the_order_of_work_changes_nothing() {
     }
 }
 
-/// The logits of `text`, read in pieces of 1, 2, 3... tokens while two other texts are read in the same steps.
+/// The logits of `text`, computed in pieces of 1, 2, 3... tokens together with two other texts.
 fn beside_others(model: &Model, text: &[u32], pool: &Pool) -> Vec<f32> {
     let mut sequences = [model.sequence(), model.sequence(), model.sequence()];
     let (mut logits, mut from) = (Vec::new(), 0);
@@ -166,7 +166,7 @@ fn a_fork_goes_its_own_way() {
     }
 }
 
-/// The fast way of rounding: how far it is from the reference, and that its text begins the same.
+/// The fast precision: its distance from the reference, and that its text begins the same.
 #[test]
 fn eight_bits_stay_near_the_reference() {
     let pool = Pool::new(2);

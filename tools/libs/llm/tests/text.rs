@@ -1,4 +1,4 @@
-//! Tokenizers and templates give what the Python libraries give. `text/README.md` tells where the expected values come from.
+//! Tokenizers and templates give the same results as the Python libraries. `text/README.md` explains the origin of the expected values.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -68,7 +68,7 @@ fn vocabulary(value: &Value) -> Vocabulary {
     }
 }
 
-/// Holds a tokenizer against the expected values; gives how many there were.
+/// Compares a tokenizer with the expected values. Returns their number.
 fn compare(name: &str, tokenizer: Tokenizer, expected: &Value) -> usize {
     let mut compared = 0;
     for case in expected["encoded"].as_array().unwrap() {
@@ -84,7 +84,7 @@ fn compare(name: &str, tokenizer: Tokenizer, expected: &Value) -> usize {
             "{name}, as a user's text: {text:?}"
         );
         let framed = tokenizer.encode_framed(text).unwrap();
-        // The library puts a begin token before one that is written out; ours does not.
+        // The library puts a begin token before one that is written out already; ours does not.
         if case["ids"][0] != case["framed"][0] || case["ids"] == case["framed"] {
             assert_eq!(framed, ids(&case["framed"]), "{name}, framed: {text:?}");
         }
@@ -159,7 +159,7 @@ fn a_bitnet_file_without_the_key_is_read_as_llama() {
     let refused = Tokenizer::from_vocabulary(&keys).unwrap_err();
     assert_eq!(
         refused.to_string(),
-        "the tokenizer is damaged: it does not say how it cuts a text into words (tokenizer.ggml.pre); fetch the model again"
+        "the tokenizer is damaged: it does not name its pre-tokenizer (tokenizer.ggml.pre); fetch the model again"
     );
     keys.architecture = "bitnet-b1.58".into();
     compare("llama-bpe", Tokenizer::from_vocabulary(&keys).unwrap(), &expected);
@@ -179,7 +179,7 @@ fn what_ends_a_text_is_known() {
     assert!(qwen.is_control(qwen.special("<|im_start|>").unwrap()));
 }
 
-/// What frames a call is read by whoever asked, so it is text though a file says otherwise.
+/// Tags around a call are parsed by the caller, so they are text even if a file says otherwise.
 #[test]
 fn tags_of_calls_are_text() {
     let mut keys = vocabulary(&read("qwen2")["vocabulary"]);
@@ -297,7 +297,7 @@ fn boundaries_are_where_messages_end() {
         .map(|end| tokenizer.decode(&prompt[..*end], true))
         .collect();
     assert_eq!(texts[0], "<|im_start|>system\nBe brief.<|im_end|>\n");
-    // The last turn's answer would have carried its thoughts, so the third message is shared up to where they begin.
+    // The last turn's answer would have included its thoughts, so the third message is shared up to their beginning.
     assert!(texts[1].ends_with("<|im_start|>assistant\n"), "{}", texts[1]);
     assert!(texts[2].ends_with("And a dataset?<|im_end|>\n"));
 }

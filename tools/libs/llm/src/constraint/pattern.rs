@@ -1,18 +1,18 @@
-//! Regular expressions of schemas. JSON Schema means those of ECMA-262 with its `u` flag; the grammar compiler reads the dialect of the
-//! crate `regex`. A pattern is rewritten so that both mean the same, by the translation that the validator of finished texts uses too,
-//! and refused where there is no such form.
+//! Regular expressions of schemas. JSON Schema uses ECMA-262 with the `u` flag; the grammar compiler uses the dialect of the crate `regex`.
+//! A pattern is rewritten so that both mean the same, with the translation that the validator of finished texts uses too, and rejected if
+//! there is no such form.
 
 use std::fmt::Write as _;
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// What `.` stands for: all but the four line terminators of ECMA-262. The dialect of `regex` leaves out `\n` alone.
+/// The meaning of `.`: all characters but the four line terminators of ECMA-262. In the dialect of `regex` it only excludes `\n`.
 const DOT: &str = r"[^\n\r\x{2028}\x{2029}]";
 
-/// The pattern in the compiler's dialect, or why there is none.
+/// The pattern in the compiler's dialect, or the reason why there is none.
 pub(super) fn translate(pattern: &str) -> Result<String, String> {
     let unreadable =
-        || format!("the pattern {pattern:?} is no regular expression of ECMA-262 with the flag `u`");
+        || format!("the pattern {pattern:?} is not a valid ECMA-262 regular expression with the flag `u`");
     if !jsonschema_regex::is_valid_ecma_regex(pattern) {
         return Err(unreadable());
     }
@@ -23,7 +23,7 @@ pub(super) fn translate(pattern: &str) -> Result<String, String> {
         .map_err(|()| unreadable())
 }
 
-/// The pattern without what the two dialects read differently and the translation leaves as it is.
+/// Rewrites what the two dialects interpret differently and the translation does not handle.
 fn plain(pattern: &str) -> Result<String, &'static str> {
     let mut out = String::with_capacity(pattern.len());
     let mut rest = pattern.chars().peekable();
@@ -40,7 +40,7 @@ fn plain(pattern: &str) -> Result<String, &'static str> {
                 in_class = true;
                 out.push(c);
                 out.extend(rest.next_if_eq(&'^'));
-                // In ECMA-262 it closes the class; elsewhere it is the class's first member.
+                // In ECMA-262 it closes the class; in `regex` it is the class's first member.
                 if rest.peek() == Some(&']') {
                     return Err("an empty class");
                 }
@@ -53,7 +53,7 @@ fn plain(pattern: &str) -> Result<String, &'static str> {
     Ok(out)
 }
 
-/// What follows a backslash.
+/// Rewrites an escape.
 fn escape(rest: &mut Peekable<Chars<'_>>, in_class: bool, out: &mut String) -> Result<(), &'static str> {
     let Some(c) = rest.next() else {
         return Err("a backslash at its end");
@@ -63,9 +63,9 @@ fn escape(rest: &mut Peekable<Chars<'_>>, in_class: bool, out: &mut String) -> R
         'b' if in_class => out.push_str(r"\x08"),
         'k' | '1'..='9' => return Err("a back reference"),
         'b' | 'B' => return Err("a word boundary"),
-        // Escaped, these are word boundaries in the dialect of `regex`.
+        // Escaped, these are word boundaries in `regex`.
         '<' | '>' => out.push(c),
-        // Two halves of a pair stand for one character.
+        // A surrogate pair stands for one character.
         'u' if rest.peek() != Some(&'{') => {
             let first = hex(rest).ok_or("half an escape")?;
             let code = match first {
@@ -95,8 +95,8 @@ fn hex(rest: &mut Peekable<Chars<'_>>) -> Option<u32> {
     (0..4).try_fold(0, |code, _| Some(code * 16 + rest.next()?.to_digit(16)?))
 }
 
-/// What follows an opening parenthesis. Names of groups are left out: nothing refers to them, and to the compiler one of them is an
-/// operator.
+/// Rewrites what follows an opening parenthesis. Names of groups are removed: nothing refers to them, and the compiler treats one of
+/// them as an operator.
 fn group(rest: &mut Peekable<Chars<'_>>, out: &mut String) -> Result<(), &'static str> {
     out.push_str("(?:");
     if rest.next_if_eq(&'?').is_none() {

@@ -1,21 +1,22 @@
-//! Which JSON Schemas are enforced to the letter, and which are refused.
+//! Which JSON Schemas are enforced exactly, and which are rejected.
 //!
-//! The grammar compiler leaves out keywords that it does not know or that its draft does not have, and a schema may then accept what it
-//! should not. So every keyword of every schema is looked at here first, and only those whose meaning is enforced get through.
+//! The grammar compiler ignores keywords that it does not know or that its draft does not have, so that it may accept invalid texts.
+//! Therefore every keyword of every schema is checked here first, and only those that are enforced are accepted.
 
 use std::collections::HashSet;
 
 use serde_json::{Map, Value};
+use sigmavault_schema::{Draft, Validator};
 
 use super::pattern;
 
-/// A schema that is refused, and where in it the reason is.
+/// A schema is rejected, with the reason and its location.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason} at {place}")]
 pub struct SchemaError {
-    /// A JSON pointer with `#` before it.
+    /// A JSON pointer, preceded by `#`.
     pub place: String,
-    /// What is the matter.
+    /// Why it is rejected.
     pub reason: String,
 }
 
@@ -38,15 +39,7 @@ macro_rules! domain {
     };
 }
 
-/// Versions of JSON Schema.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Draft {
-    Seven,
-    Of2019,
-    Of2020,
-}
-
-/// Enforced, and their value is no schema.
+/// Enforced keywords whose value is not a schema.
 const PLAIN: [&str; 16] = [
     "const",
     "enum",
@@ -66,7 +59,7 @@ const PLAIN: [&str; 16] = [
     "$ref",
 ];
 
-/// They say nothing about what is valid, and are taken out.
+/// Keywords that do not affect validity and are removed.
 const NOTES: [&str; 9] = [
     "title",
     "description",
@@ -79,10 +72,10 @@ const NOTES: [&str; 9] = [
     "$schema",
 ];
 
-/// Formats that the compiler enforces as the standards have them.
+/// Formats that the compiler enforces as the standards define them.
 const FORMATS: [&str; 4] = ["duration", "ipv4", "ipv6", "uuid"];
 
-/// Formats that the compiler is too lax about (leap seconds and days, lengths), by patterns that only valid texts match.
+/// Formats that the compiler enforces too loosely (leap seconds and days, lengths), with patterns that only valid texts match.
 const PATTERNS: [(&str, &str); 5] = [
     ("date-time", concat!("^(", date!(), ")T(", time!(), ")$")),
     ("date", concat!("^(", date!(), ")$")),
@@ -96,10 +89,10 @@ const PATTERNS: [(&str, &str); 5] = [
 
 const SUPPORTED: &str = "date-time, date, time, duration, email, hostname, ipv4, ipv6, uuid";
 
-/// Deeper schemas are refused before they exhaust a stack.
+/// The deepest nesting of schemas, so that the stack is not exhausted.
 const DEPTH: usize = 64;
 
-/// The schema without notes, when all of it can be enforced. Its references lead to where they did when it stands at `root`.
+/// The schema without annotations, if all of it can be enforced. Its references are adjusted for a schema located at `root`.
 pub(super) fn check(schema: &Value, root: &str) -> Result<Value, SchemaError> {
     let draft = draft(schema)?;
     let mut walk = Walk {
@@ -114,7 +107,7 @@ pub(super) fn check(schema: &Value, root: &str) -> Result<Value, SchemaError> {
         if !walk.places.contains(target) {
             return Err(SchemaError {
                 place: place.clone(),
-                reason: format!("the reference `{target}` leads to no schema in this document"),
+                reason: format!("the reference `{target}` does not lead to a schema in this document"),
             });
         }
     }
@@ -131,27 +124,16 @@ pub(super) fn check(schema: &Value, root: &str) -> Result<Value, SchemaError> {
         Value::Bool(true) => Ok(Value::Object(Map::new())),
         _ => Err(SchemaError {
             place: "#".into(),
-            reason: "nothing is valid for the schema `false`".into(),
+            reason: "no value is valid under the schema `false`".into(),
         }),
     }
 }
 
-/// The validator for finished texts. Formats are checked, references into the net are not followed.
-pub(super) fn validator(schema: &Value) -> Result<jsonschema::Validator, SchemaError> {
-    let draft = match draft(schema)? {
-        Draft::Seven => jsonschema::Draft::Draft7,
-        Draft::Of2019 => jsonschema::Draft::Draft201909,
-        Draft::Of2020 => jsonschema::Draft::Draft202012,
-    };
-    let built = jsonschema::options()
-        .with_draft(draft)
-        .should_validate_formats(true)
-        .should_ignore_unknown_formats(false)
-        .offline()
-        .build(schema);
-    built.map_err(|e| SchemaError {
-        place: format!("#{}", e.instance_path()),
-        reason: e.to_string(),
+/// The validator for finished texts. It checks formats, and does not follow remote references.
+pub(super) fn validator(schema: &Value) -> Result<Validator, SchemaError> {
+    Validator::new(schema, draft(schema)?).map_err(|invalid| SchemaError {
+        place: invalid.place,
+        reason: invalid.reason,
     })
 }
 
@@ -162,11 +144,11 @@ fn refuse<T>(place: &str, reason: impl Into<String>) -> Result<T, SchemaError> {
     })
 }
 
-/// The largest number up to which 64-bit floating point has all integers (RFC 8259, section 6).
+/// The largest number up to which doubles represent all integers exactly (RFC 8259, section 6).
 const EXACT: u64 = 1 << 53;
 
-/// Keeps multiples of a number among those that floating point tells apart: integers up to [`EXACT`], and 15 digits where there are
-/// digits behind the point. Without bounds a text may have to go on beyond them for the next multiple.
+/// Limits the multiples of a number to those that doubles represent exactly: integers up to [`EXACT`], and 15 digits for fractions.
+/// Without bounds, the next multiple might lie beyond them.
 fn bound(object: &mut Map<String, Value>) {
     let Some(step) = object.get("multipleOf").and_then(Value::as_f64) else {
         return;
@@ -183,14 +165,14 @@ fn bound(object: &mut Map<String, Value>) {
     };
     for (keyword, sign) in [("minimum", -1.0), ("maximum", 1.0)] {
         let given = object.get(keyword).map(Value::as_f64);
-        // What is no number is found by the validator.
+        // The validator rejects what is not a number.
         if given.is_none_or(|given| given.is_some_and(|given| sign * given > largest)) {
             object.insert(keyword.into(), (sign * largest).into());
         }
     }
 }
 
-/// An integer of a value that 64-bit floating point has not (RFC 8259, section 6): the compiler would write another.
+/// An integer within a value that doubles do not represent exactly (RFC 8259, section 6), so that the compiler would write another.
 fn too_large(value: &Value) -> Option<&serde_json::Number> {
     match value {
         Value::Number(number) => {
@@ -218,30 +200,30 @@ fn draft(schema: &Value) -> Result<Draft, SchemaError> {
         Some("json-schema.org/draft-07/schema") => Ok(Draft::Seven),
         _ => Err(SchemaError {
             place: "#/$schema".into(),
-            reason: format!("the version {uri} is not known; known are 2020-12, 2019-09 and draft 7"),
+            reason: format!("the version {uri} is not supported; supported are 2020-12, 2019-09 and draft 7"),
         }),
     }
 }
 
 struct Walk<'a> {
     draft: Draft,
-    /// Where the schema will stand.
+    /// The location of the schema in the whole.
     root: &'a str,
-    /// Where schemas are.
+    /// The locations of schemas.
     places: Vec<String>,
-    /// Where references are, and to where.
+    /// The locations of references, with their targets.
     references: Vec<(String, String)>,
-    /// From schemas to those that say something about the same value.
+    /// From schemas to those that apply to the same value.
     same_value: Vec<(String, String)>,
 }
 
-/// What becomes of a keyword.
+/// The treatment of a keyword.
 enum Kept {
-    /// It stays, with this value.
+    /// It is kept, with this value.
     As(Value),
-    /// It means nothing.
+    /// It is removed.
     Nothing,
-    /// It is said by a pattern.
+    /// It is replaced by a pattern.
     Pattern(&'static str),
 }
 
@@ -292,7 +274,7 @@ impl Walk<'_> {
         Ok(match keyword {
             "$schema" if depth > 0 => return refuse(&here, "a version inside of a schema is not supported"),
             note if NOTES.contains(&note) => Kept::Nothing,
-            // Without meaning in these forms.
+            // These forms have no effect.
             "uniqueItems" if *value == Value::Bool(false) => Kept::Nothing,
             "unevaluatedProperties" | "unevaluatedItems" if *value == Value::Bool(true) => Kept::Nothing,
             "format" => match PATTERNS.iter().find(|(name, _)| value == name) {
@@ -307,7 +289,7 @@ impl Walk<'_> {
             },
             "$ref" => {
                 let Some(target) = value.as_str().filter(|t| t.starts_with('#')) else {
-                    return refuse(&here, format!("the reference {value} leads out of the document"));
+                    return refuse(&here, format!("the reference {value} leads outside the document"));
                 };
                 let ignored = |k: &String| k != "$ref" && k != "definitions" && !NOTES.contains(&k.as_str());
                 if self.draft == Draft::Seven && object.keys().any(ignored) {
@@ -359,7 +341,7 @@ impl Walk<'_> {
                 if let Some(number) = too_large(value) {
                     return refuse(
                         &here,
-                        format!("{number} is beyond the integers that all readers of JSON hold"),
+                        format!("{number} is outside the integers that all JSON readers represent exactly"),
                     );
                 }
                 Kept::As(value.clone())
@@ -368,7 +350,7 @@ impl Walk<'_> {
         })
     }
 
-    /// A schema that leads back to itself without a step into the value says nothing, and whoever follows it never ends.
+    /// Rejects a schema that leads back to itself without descending into the value: it is meaningless, and following it never ends.
     fn circle(&self) -> Option<&str> {
         let mut safe: HashSet<&str> = HashSet::new();
         let mut left: Vec<&(String, String)> = self.same_value.iter().collect();
@@ -406,7 +388,7 @@ impl Walk<'_> {
         Ok(Value::Array(checked?))
     }
 
-    /// Schemas by names, which `rename` may change or refuse.
+    /// Schemas by names, which `rename` may change or reject.
     fn named(
         &mut self,
         value: &Value,

@@ -4,7 +4,7 @@
     reason = "small numbers"
 )]
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::engine::tests::toy;
@@ -16,7 +16,7 @@ fn refusal(schema: &Value) -> String {
     }
 }
 
-/// Writes a text by choosing among the allowed tokens at random; none when it did not end within `most`.
+/// Generates a text by choosing among the allowed tokens at random; `None` if it does not end within `most`.
 fn write(constraint: &mut Constraint, seed: u64, most: usize) -> Option<String> {
     let tokenizer = toy::tokenizer();
     let mut ids = Vec::new();
@@ -31,7 +31,7 @@ fn write(constraint: &mut Constraint, seed: u64, most: usize) -> Option<String> 
                 .collect()
         };
         assert!(!allowed.is_empty());
-        // The end is taken as soon as it is there, every second time.
+        // With every other seed, the end is taken as soon as it is allowed.
         let random = toy::mix(seed.wrapping_mul(0x9e37_79b9).wrapping_add(step));
         let token = if allowed.contains(&toy::END) && random.is_multiple_of(2) {
             toy::END
@@ -50,7 +50,7 @@ fn write(constraint: &mut Constraint, seed: u64, most: usize) -> Option<String> 
     None
 }
 
-/// Whether the whole of a text can be written under a constraint. In the small vocabulary the first tokens are the bytes.
+/// Whether a whole text can be generated under a constraint. In the small vocabulary the first tokens are the bytes.
 pub(super) fn accepts(constraint: &Constraint, text: &str) -> bool {
     let mut constraint = constraint.fork();
     for byte in text.bytes() {
@@ -115,11 +115,11 @@ fn what_is_not_enforced_is_refused_by_name() {
         ),
         (
             json!({"$ref": "https://example.org/s"}),
-            "the reference \"https://example.org/s\" leads out of the document at #/$ref",
+            "the reference \"https://example.org/s\" leads outside the document at #/$ref",
         ),
         (
             json!({"$ref": "#/default", "default": {"type": "string"}}),
-            "the reference `#/default` leads to no schema in this document at #/$ref",
+            "the reference `#/default` does not lead to a schema in this document at #/$ref",
         ),
         (
             json!({"x-guidance": {"lenient": true}}),
@@ -127,7 +127,7 @@ fn what_is_not_enforced_is_refused_by_name() {
         ),
         (
             json!({"$schema": "http://json-schema.org/draft-04/schema#", "const": 1}),
-            "the version \"http://json-schema.org/draft-04/schema#\" is not known; known are 2020-12, 2019-09 and draft 7 at #/$schema",
+            "the version \"http://json-schema.org/draft-04/schema#\" is not supported; supported are 2020-12, 2019-09 and draft 7 at #/$schema",
         ),
         (
             json!({"$schema": "http://json-schema.org/draft-07/schema#", "prefixItems": [{"type": "string"}]}),
@@ -139,13 +139,13 @@ fn what_is_not_enforced_is_refused_by_name() {
         ),
         (
             json!({"enum": [1, {"a": [9_007_199_254_740_993_u64]}]}),
-            "9007199254740993 is beyond the integers that all readers of JSON hold at #/enum",
+            "9007199254740993 is outside the integers that all JSON readers represent exactly at #/enum",
         ),
         (
             json!({"type": "integer", "minimum": -9_007_199_254_740_993_i64}),
-            "-9007199254740993 is beyond the integers that all readers of JSON hold at #/minimum",
+            "-9007199254740993 is outside the integers that all JSON readers represent exactly at #/minimum",
         ),
-        (json!(false), "nothing is valid for the schema `false` at #"),
+        (json!(false), "no value is valid under the schema `false` at #"),
         (json!(3), "a schema is an object, `true` or `false` at #"),
         (json!({"$ref": "#"}), "the schema leads back to itself at #"),
         (
@@ -257,7 +257,7 @@ fn a_grammar_and_a_pattern_are_followed() {
     ));
 }
 
-/// A part of a grammar's schema has its references within itself, and holds to what it would hold to alone.
+/// A schema embedded in that of a grammar keeps its own references, and is enforced as if it stood alone.
 #[test]
 fn lines_of_json_in_a_grammar_are_valid() {
     let schema = json!({
@@ -317,7 +317,7 @@ fn a_text_that_does_not_match_is_told() {
     assert_eq!(constraint.validate("3").map_err(|e| e.to_string()), Ok(()));
     assert_eq!(
         constraint.validate("7").unwrap_err().to_string(),
-        "the text left its constraint: 7 is greater than the maximum of 5 at "
+        "the text violates its constraint: 7 is greater than the maximum of 5 at "
     );
     assert!(constraint.validate("{").is_err());
 }

@@ -1,80 +1,56 @@
-//! One text that is being read or written.
+//! One sequence in prefill or decode.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use tokio::sync::mpsc::UnboundedSender;
 
 use super::draft::{Record, Recycled, Source, lookup};
 use super::forward::State;
-use super::request::{Event, FinishReason, Request, Usage};
+use super::job::Job;
+use super::request::{Event, FinishReason, Usage};
 use super::stop::StopTexts;
 use crate::constraint::Constraint;
 use crate::sampling::{Choice, Sampler};
 use crate::tokenizer::{Decoder, Tokenizer};
 
-/// A request that waits for its turn.
-#[derive(Debug)]
-pub(super) struct Job {
-    pub(super) request: Request,
-    pub(super) seed: u64,
-    pub(super) events: UnboundedSender<Event>,
-    pub(super) dropped: Arc<AtomicBool>,
-    /// What its state may grow to.
-    pub(super) reserved: usize,
-}
-
-impl Job {
-    pub(super) fn is_dropped(&self) -> bool {
-        self.dropped.load(Ordering::Acquire)
-    }
-
-    /// Sends an event; whether anybody still wants it.
-    pub(super) fn send(&self, event: Event) -> bool {
-        self.events.send(event).is_ok()
-    }
-}
-
-/// A text with its state.
+/// A running request with its state.
 ///
-/// `tokens` is what has been decided: the prompt and what was written. The state has seen a beginning of it; what it has not seen is
-/// fed next, whether that is the prompt, the last written token, or a replay after a wrong guess.
+/// `tokens` holds the decided tokens: the prompt and the output so far. The state has seen a beginning of them; the rest is fed next,
+/// whether it is the prompt, the last output token, or a replay after a wrong draft.
 #[derive(Debug)]
 pub(super) struct Active<S> {
     pub(super) job: Job,
     pub(super) sequence: S,
     pub(super) tokens: Vec<u32>,
     pub(super) prompt: usize,
-    /// Guesses that are fed behind the tokens in this step.
+    /// Draft tokens fed after `tokens` in this step.
     pub(super) drafts: Vec<u32>,
-    /// The state before the guesses, where it cannot be shortened.
+    /// The state before the drafts, if it cannot be truncated.
     pub(super) checkpoint: Option<S>,
     pub(super) logits: Vec<f32>,
     pub(super) constraint: Option<Constraint>,
     pub(super) record: Record,
-    /// Where the guesses come from.
+    /// The source of the drafts.
     source: Source,
     cached: usize,
     sampler: Sampler,
     decoder: Decoder,
     stop: StopTexts,
-    /// The whole text, where it is checked at its end.
+    /// The whole text, if it is validated at its end.
     text: String,
 }
 
-/// What became of a text in a step.
+/// The result of a step for one sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Progress {
-    /// Tokens written.
+    /// Output tokens.
     pub(super) written: usize,
-    /// Guesses that were right.
+    /// Accepted drafts.
     pub(super) right: usize,
-    /// Its last event is sent.
+    /// Whether its last event has been sent.
     pub(super) ended: bool,
 }
 
 impl<S: State> Active<S> {
-    /// `sequence` has seen a beginning of the prompt, or nothing.
+    /// Starts a request. `sequence` has seen a beginning of the prompt, or nothing.
     pub(super) fn new(mut job: Job, sequence: S, tokenizer: &Arc<Tokenizer>) -> Active<S> {
         let tokens = std::mem::take(&mut job.request.prompt);
         let sampler = Sampler::new(job.request.sampling.clone(), &tokens, job.seed);
@@ -98,12 +74,12 @@ impl<S: State> Active<S> {
         }
     }
 
-    /// Tokens that the state has not seen.
+    /// The number of tokens that the state has not seen.
     pub(super) fn unseen(&self) -> usize {
         self.tokens.len() - self.sequence.len()
     }
 
-    /// Tokens that may still be written.
+    /// The number of tokens that may still be generated.
     pub(super) fn room(&self, context: usize) -> usize {
         let written = self.tokens.len() - self.prompt;
         self.job
@@ -113,7 +89,7 @@ impl<S: State> Active<S> {
             .min(context.saturating_sub(self.tokens.len()))
     }
 
-    /// Guesses at most `most` tokens to be fed behind the decided ones. `best` says how many pay at a likelihood of being right.
+    /// Drafts at most `most` tokens to be fed after the decided ones. `best` gives the number that pays for an acceptance rate.
     pub(super) fn guess(
         &mut self,
         most: usize,
@@ -123,7 +99,7 @@ impl<S: State> Active<S> {
         best: impl Fn(f64, usize) -> usize,
     ) {
         self.drafts.clear();
-        // One token is chosen from the step whatever was guessed.
+        // A step yields one token even without drafts.
         let most = most.min(self.room(context).saturating_sub(1));
         if most == 0 {
             return;
@@ -158,8 +134,8 @@ impl<S: State> Active<S> {
         }
     }
 
-    /// Chooses tokens from this step's logits: one, and one more for each guess that was right. Then takes the state back to what
-    /// has been decided.
+    /// Samples tokens from this step's logits: one, and one more for each accepted draft. Then rewinds the state to the decided
+    /// tokens.
     pub(super) fn advance(&mut self, vocabulary: usize, context: usize, tokenizer: &Tokenizer) -> Progress {
         let logits = std::mem::take(&mut self.logits);
         let decided = self.tokens.len();
@@ -212,7 +188,7 @@ impl<S: State> Active<S> {
         self.job.send(Event::Failed(reason.to_owned()));
     }
 
-    /// Adds a token to the text; whether that ended it.
+    /// Appends a token. Returns whether that ended the text.
     fn write(
         &mut self,
         choice: Choice,
@@ -272,7 +248,7 @@ impl<S: State> Active<S> {
         if !stopped {
             text.push_str(&self.stop.finish());
         }
-        // A text that was cut off is none that the constraint has accepted.
+        // A text cut off by its length is incomplete and cannot be validated.
         if let (FinishReason::Stop, Some(constraint)) = (reason, &self.constraint) {
             self.text.push_str(&text);
             if let Err(error) = constraint.validate(&self.text) {
@@ -295,8 +271,8 @@ impl<S: State> Active<S> {
         }
     }
 
-    /// Takes the state back to `len` tokens where it has seen wrong guesses; a state that cannot be shortened goes back to its
-    /// checkpoint and sees the right ones again in the next step.
+    /// Rewinds the state to `len` tokens if it has seen wrong drafts. A state that cannot be truncated is reset to its checkpoint
+    /// and sees the accepted drafts again in the next step.
     fn rewind(&mut self, len: usize) {
         let checkpoint = self.checkpoint.take();
         self.drafts.clear();
@@ -307,7 +283,7 @@ impl<S: State> Active<S> {
             Some(before) => self.sequence = before,
             None => {
                 if let Err(cannot) = self.sequence.truncate(len) {
-                    log::error!("a guess cannot be taken back: {cannot}");
+                    log::error!("cannot rewind after a wrong draft: {cannot}");
                 }
             }
         }

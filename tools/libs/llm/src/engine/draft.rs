@@ -1,17 +1,17 @@
-//! Guessing tokens ahead. Whether that pays is weighed in [`super::pace`].
+//! Drafting tokens for speculative decoding. Whether it pays is decided in [`super::pace`].
 //!
-//! A guess costs a row in the next pass and saves a whole pass when it is right. Two sources: what followed the same tokens earlier in
-//! the text (prompt lookup), and what followed the same token in any text of this engine (token recycling, arXiv 2408.08696, with an
-//! adjacency matrix of one column, so that guesses are a chain and no tree). A guess is right when it is what is chosen anyway, so the
-//! text is the same with and without.
+//! A draft token costs a row in the next pass and saves a whole pass if it is accepted. There are two sources: what followed the same
+//! tokens earlier in the text (prompt lookup), and what followed the same token in any text of this engine (token recycling, arXiv
+//! 2408.08696, with an adjacency matrix of one column, so that drafts are a chain rather than a tree). A draft is accepted if it is what
+//! the sampler chooses anyway, so the text is the same with and without drafts.
 
-/// The longest run of tokens looked for in the text so far.
+/// The longest n-gram to look up in the text so far.
 const LONGEST: usize = 4;
 
-/// The shortest.
+/// The shortest n-gram to look up.
 const SHORTEST: usize = 2;
 
-/// What followed the last tokens of `tokens` when they came before, the latest time, for the longest run that did.
+/// What followed the most recent earlier occurrence of the last tokens, for the longest n-gram that occurs.
 pub(super) fn lookup(tokens: &[u32], most: usize) -> &[u32] {
     for run in (SHORTEST..=LONGEST).rev() {
         let Some(start) = tokens.len().checked_sub(run) else {
@@ -54,35 +54,35 @@ impl Recycled {
     }
 }
 
-/// Where a guess comes from. Each is right at a rate of its own.
+/// The source of a draft. Each has its own acceptance rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Source {
-    /// The constraint leaves no other way, but for how the text is cut into tokens.
+    /// The constraint allows no other text, though it may be tokenized differently.
     Forced,
-    /// The same tokens earlier in the text.
+    /// Prompt lookup.
     Lookup,
-    /// The same token in any text.
+    /// Token recycling.
     Recycled,
 }
 
-/// How often guesses of each source are right in one text, and whether it is time to try again what did not pay.
+/// The acceptance rates of one sequence by source, and when to retry a source that did not pay.
 #[derive(Debug)]
 pub(super) struct Record {
     rates: [f64; 3],
-    /// Steps until one guess is tried all the same.
+    /// Steps until a draft is tried regardless.
     resting: usize,
-    /// How long the next rest is.
+    /// The number of steps before the next retry.
     rest: usize,
 }
 
 const FIRST_REST: usize = 16;
 const LONGEST_REST: usize = 512;
 
-/// How much of a rate a guess is: the last 20 count.
+/// The weight of one draft in a rate: an average over about the last 20.
 const WEIGHT: f64 = 0.05;
 
 impl Record {
-    /// Before the first guess.
+    /// The state before the first draft.
     pub(super) fn new() -> Record {
         Record {
             rates: [0.95, 0.6, 0.4],
@@ -91,12 +91,12 @@ impl Record {
         }
     }
 
-    /// How likely a guess is right when those before it were.
+    /// The probability that a draft is accepted if those before it were.
     pub(super) fn rate(&self, source: Source) -> f64 {
         self.rates[source as usize]
     }
 
-    /// Takes note of how many of the guesses were right. Those after the first wrong one were never judged.
+    /// Records how many drafts were accepted. Those after the first rejected one do not count.
     pub(super) fn learn(&mut self, source: Source, guesses: usize, right: usize) {
         let rate = &mut self.rates[source as usize];
         for judged in 0..guesses.min(right + 1) {
@@ -105,7 +105,7 @@ impl Record {
         }
     }
 
-    /// How many guesses to make where `best` pay: now and then one where none do, to see whether that has changed.
+    /// The number of drafts to make if `best` pay: occasionally one even if none pay, to detect changes.
     pub(super) fn width(&mut self, best: usize) -> usize {
         if best > 0 {
             self.rest = FIRST_REST;
@@ -154,7 +154,7 @@ mod tests {
         }
         assert!(record.rate(Source::Lookup) > 0.99 && record.rate(Source::Recycled) < 0.01);
         assert!((record.rate(Source::Forced) - 0.95).abs() < 1e-9);
-        // Half of what was judged: the first right, the second wrong, the others unknown.
+        // Half of the judged drafts: the first accepted, the second rejected, the others unknown.
         for _ in 0..200 {
             record.learn(Source::Lookup, 4, 1);
         }

@@ -1,87 +1,87 @@
-//! What the engine asks of a model.
+//! The interface between the engine and a model.
 
-/// What there is to know about a model for planning.
+/// The properties of a model that the engine plans with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape {
-    /// Logits in a row.
+    /// The number of logits in a row.
     pub vocabulary: usize,
-    /// The most tokens a sequence can hold.
+    /// The most tokens that a sequence can hold.
     pub context: usize,
-    /// Whether a state can be shortened to any length (attention), or only be copied and gone on from (recurrent).
+    /// Whether a state can be truncated to any length (attention), or only be copied and continued (recurrent).
     pub rewindable: bool,
-    /// Bytes that every token adds to a state.
+    /// Bytes of state per token.
     pub bytes_per_token: usize,
-    /// Bytes of a state however long it is.
+    /// Bytes of state independent of the length.
     pub bytes_fixed: usize,
 }
 
 impl Shape {
-    /// The size of a state after `tokens`.
+    /// The size of a state after `tokens` tokens, in bytes.
     pub fn bytes(&self, tokens: usize) -> usize {
         self.bytes_fixed
             .saturating_add(self.bytes_per_token.saturating_mul(tokens))
     }
 }
 
-/// A state cannot be shortened.
+/// A state cannot be truncated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the state cannot be taken back to {0} tokens")]
+#[error("the state cannot be truncated to {0} tokens")]
 pub struct CannotRewind(pub usize);
 
-/// A forward pass failed. The states of the batch are not to be used again.
+/// A forward pass failed. The states of the batch must not be used again.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the model failed: {0}")]
 pub struct ForwardError(pub String);
 
-/// A part of a state that several states may have in common. None of them changes it while another has it.
+/// A part that several states may share. A shared part is not modified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Part {
-    /// The same in all states that have it, and in no other while one of them lives.
+    /// Its identity: the same in all states that share it, and unique while one of them lives.
     pub id: usize,
-    /// Its memory.
+    /// Its size in bytes.
     pub bytes: usize,
 }
 
-/// What a model remembers of the tokens it has seen.
+/// The state of a sequence: what a model keeps of the tokens it has seen.
 pub trait State: Sized + Send + 'static {
-    /// How many tokens that are.
+    /// The number of tokens it has seen.
     fn len(&self) -> usize;
     /// Whether it has seen none.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
-    /// Memory it holds, parts that it shares with others included.
+    /// Its size in bytes, including shared parts.
     fn bytes(&self) -> usize;
-    /// What of its memory it may share with its forks.
+    /// The parts that it may share with its forks.
     fn parts(&self) -> Vec<Part> {
         Vec::new()
     }
-    /// Another one that goes its own way from here. Cheap where memory is shared.
+    /// An independent copy. Cheap if memory is shared.
     #[must_use]
     fn fork(&self) -> Self;
     /// Forgets all but the first `len` tokens.
     fn truncate(&mut self, len: usize) -> Result<(), CannotRewind>;
-    /// For the disk; [`Forward::restore`] makes it a state again.
+    /// Serialises it for the disk; see [`Forward::restore`].
     fn to_bytes(&self) -> Vec<u8>;
 }
 
-/// Which rows of logits a step gives.
+/// Which rows of logits a step returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {
-    /// None: there is more of the prompt to come.
+    /// None, in the middle of a prompt.
     None,
-    /// That after the last token.
+    /// The row after the last token.
     Last,
-    /// One after every token.
+    /// The rows after all tokens.
     All,
 }
 
 /// One sequence's part of a forward pass.
 #[derive(Debug)]
 pub struct Step<'a, S> {
-    /// What has been seen; longer by `tokens` afterwards.
+    /// The state, which `tokens` are appended to.
     pub sequence: &'a mut S,
-    /// What comes next; at least one.
+    /// The next tokens; at least one.
     pub tokens: &'a [u32],
     /// Which logits are needed.
     pub logits: Wanted,
@@ -91,23 +91,23 @@ pub struct Step<'a, S> {
 
 /// A model, as the engine sees it.
 pub trait Forward: Send + Sync + 'static {
-    /// Its states.
+    /// The state of a sequence.
     type Sequence: State;
-    /// Its dimensions.
+    /// Its properties.
     fn shape(&self) -> Shape;
-    /// A state that has seen nothing.
+    /// An empty state.
     fn sequence(&self) -> Self::Sequence;
-    /// A state from [`State::to_bytes`]; the reason when the bytes are none of this model's.
+    /// Restores a state from [`State::to_bytes`]. The error is the reason why the bytes are not a state of this model.
     fn restore(&self, bytes: &[u8]) -> Result<Self::Sequence, String>;
-    /// Runs all steps in one pass. Each row of logits depends on its own sequence only.
+    /// Runs all steps in one pass. A row of logits depends only on its own sequence.
     fn forward(&self, batch: &mut [Step<'_, Self::Sequence>]) -> Result<(), ForwardError>;
-    /// How many threads a pass may use from now on; at least one.
+    /// Sets the number of threads for the following passes; at least one.
     fn set_threads(&self, threads: usize);
-    /// There is work, for the first time or after [`Forward::rest`]. Whether it has now all that makes it fast; if not it is asked
-    /// again after a minute of work.
+    /// Called when there is work, at first and after [`Forward::rest`]. Returns whether it now has everything that makes it fast; if
+    /// not, it is called again after a minute of work.
     fn wake(&self) -> bool {
         true
     }
-    /// There has been no work for a while: memory that only speed needs may go.
+    /// Called when there has been no work for a while: memory that only serves speed may be freed.
     fn rest(&self) {}
 }

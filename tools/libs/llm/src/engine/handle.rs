@@ -1,109 +1,23 @@
-//! The engine as its users hold it.
+//! The handle of the engine.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use tokio::sync::mpsc::unbounded_channel;
 
-use super::active::Job;
 use super::forward::{Forward, Shape};
-use super::request::{Generation, Request, SubmitError};
-use super::scheduler::{Command, Scheduler};
-use super::spill::SpillOptions;
+use super::generation::Generation;
+use super::job::{Command, Job};
+use super::options::EngineOptions;
+use super::request::{Request, SubmitError};
+use super::scheduler::Scheduler;
+use super::status::{EngineStatus, Shared};
 use crate::tokenizer::Tokenizer;
 
-/// Bounds and habits.
-#[derive(Debug, Clone, PartialEq)]
-pub struct EngineOptions {
-    /// Bytes of state that running texts may grow to, all together.
-    pub state_bytes: usize,
-    /// Bytes of state kept for prefixes.
-    pub prefix_bytes: usize,
-    /// Where prefixes go that memory has no room for; none for nowhere.
-    pub spill: Option<SpillOptions>,
-    /// The most texts that run at once.
-    pub parallel: usize,
-    /// The most requests that wait.
-    pub queue: usize,
-    /// The most prompt tokens in a step that nobody else waits for.
-    pub chunk: usize,
-    /// The most prompt tokens in a step in which others write: what a reader delays the writers by.
-    pub shared_chunk: usize,
-    /// Where states cannot be shortened, one is kept after every so many tokens of a prompt.
-    pub snapshot_every: usize,
-    /// The most guesses in a step, of all texts together. 0 for no guessing.
-    pub draft_width: usize,
-    /// Guess as much as possible, whether it pays or not.
-    pub draft_always: bool,
-    /// Threads for the model.
-    pub threads: usize,
-    /// How long there is no work, or none is done, until the model rests; none for never.
-    pub rest_after: Option<Duration>,
-}
-
-impl Default for EngineOptions {
-    fn default() -> Self {
-        EngineOptions {
-            state_bytes: 1 << 30,
-            prefix_bytes: 1 << 30,
-            spill: None,
-            parallel: 8,
-            queue: 64,
-            chunk: 512,
-            shared_chunk: 128,
-            snapshot_every: 1024,
-            draft_width: 8,
-            draft_always: false,
-            threads: 1,
-            rest_after: None,
-        }
-    }
-}
-
-/// What the engine is doing and has done.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct EngineStatus {
-    /// Texts being read or written.
-    pub running: usize,
-    /// Requests that wait.
-    pub queued: usize,
-    /// Bytes that the running texts may grow to.
-    pub reserved_bytes: usize,
-    /// Bytes of kept prefixes.
-    pub prefix_bytes: usize,
-    /// Kept prefixes.
-    pub prefixes: usize,
-    /// Prompt tokens computed since the start.
-    pub prompt_tokens: u64,
-    /// Prompt tokens that were not computed again.
-    pub cached_tokens: u64,
-    /// Tokens written.
-    pub written_tokens: u64,
-    /// Guesses tried.
-    pub drafted_tokens: u64,
-    /// Guesses that were right.
-    pub accepted_tokens: u64,
-    /// Forward passes.
-    pub steps: u64,
-    /// Tokens written per second, of late, by all texts together; 0 before the first.
-    pub tokens_per_second: f64,
-    /// Threads in use; 0 while paused.
-    pub threads: usize,
-}
-
-/// What the handle and the scheduler share.
-#[derive(Debug, Default)]
-pub(super) struct Shared {
-    pub(super) status: Mutex<EngineStatus>,
-    pub(super) queued: AtomicUsize,
-    pub(super) closed: AtomicBool,
-}
-
-/// A running engine. Dropping it ends the texts that are being written, soon; [`Engine::close`] waits for that.
+/// A running engine. Dropping it cancels all requests without waiting; [`Engine::close`] waits.
 #[derive(Debug)]
 pub struct Engine {
     commands: Sender<Command>,
@@ -119,7 +33,7 @@ impl Engine {
     /// Starts the scheduler's thread.
     ///
     /// # Errors
-    /// When the system gives no thread.
+    /// If the system refuses a thread.
     pub fn start<M: Forward>(
         model: Arc<M>,
         tokenizer: Arc<Tokenizer>,
@@ -198,35 +112,35 @@ impl Engine {
         })
     }
 
-    /// A snapshot of its numbers.
+    /// A snapshot of its status.
     pub fn status(&self) -> EngineStatus {
         let mut status = *self.shared.status.lock().unwrap_or_else(PoisonError::into_inner);
         status.queued = self.shared.queued.load(Ordering::Acquire);
         status
     }
 
-    /// How many threads the model may use; 0 pauses after the step that is running.
+    /// Sets the number of threads of the model; 0 pauses after the current step.
     pub fn set_threads(&self, threads: usize) {
-        // The scheduler lives as long as this handle.
+        // Cannot fail: the scheduler lives as long as this handle.
         let _ = self.commands.send(Command::Threads(threads));
     }
 
-    /// Has the model rest until there is work again, after the step that is running.
+    /// Lets the model rest after the current step until there is work again.
     pub fn rest(&self) {
         let _ = self.commands.send(Command::Rest);
     }
 
-    /// Forgets all kept prefixes.
+    /// Drops all kept prefixes.
     pub fn forget_prefixes(&self) {
         let _ = self.commands.send(Command::Forget);
     }
 
-    /// Takes no more requests, and returns when those that were taken are done.
+    /// Accepts no more requests, and returns when the accepted ones are done.
     pub fn drain(self) {
         self.end(Command::Drain);
     }
 
-    /// Ends all texts, with a failure for those that were not done, and returns when the thread has ended and prefixes are on disk.
+    /// Cancels all requests with a failure, and returns when the thread has ended and prefixes are on disk.
     pub fn close(&self) {
         self.end(Command::Shutdown);
     }
@@ -238,13 +152,13 @@ impl Engine {
         if let Some(thread) = thread
             && thread.join().is_err()
         {
-            log::error!("the engine's thread ended by a panic");
+            log::error!("the engine's thread panicked");
         }
     }
 }
 
 impl Drop for Engine {
-    /// Does not wait: who drops it may be in the middle of something that must not.
+    /// Does not wait, as the handle may be dropped where blocking is not allowed.
     fn drop(&mut self) {
         self.shared.closed.store(true, Ordering::Release);
         let _ = self.commands.send(Command::Shutdown);

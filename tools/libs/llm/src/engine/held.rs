@@ -1,24 +1,24 @@
-//! The memory of several states, counting once what they share.
+//! The memory of several states, with shared parts counted once.
 
 use std::collections::HashMap;
 
 use super::forward::{Part, State};
 
-/// Bytes of a set of states.
+/// The memory of a set of states.
 #[derive(Debug, Default)]
 pub(super) struct Held {
     bytes: usize,
-    /// In how many of the states a part is.
+    /// The number of states that share a part.
     parts: HashMap<usize, usize>,
 }
 
 impl Held {
-    /// Bytes of all of them.
+    /// The total size in bytes.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Takes in a state, and `more` bytes that belong to it.
+    /// Adds a state, and `more` bytes that belong to it.
     pub(super) fn add(&mut self, state: &impl State, more: usize) {
         let mut own = state.bytes() + more;
         for Part { id, bytes } in state.parts() {
@@ -31,7 +31,7 @@ impl Held {
         self.bytes += own;
     }
 
-    /// Lets go of a state that was taken in with as many `more` bytes.
+    /// Removes a state that was added with the same `more` bytes.
     pub(super) fn remove(&mut self, state: &impl State, more: usize) {
         let mut own = state.bytes() + more;
         for Part { id, bytes } in state.parts() {
@@ -59,7 +59,7 @@ mod tests {
     use crate::engine::tests::toy::Paged;
 
     proptest! {
-        /// Texts over few letters, so that many begin alike; each is built on what the ones before it have computed.
+        /// Texts over a small alphabet, so that many share a beginning; each is built on the states of those before it.
         #[test]
         fn every_page_counts_once(texts in prop::collection::vec((prop::collection::vec(0u32..2, 1..20), any::<bool>()), 1..40)) {
             let mut held = Held::default();

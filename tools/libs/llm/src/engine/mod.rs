@@ -1,27 +1,33 @@
-//! Many texts at once from one model.
+//! Running many sequences at once with one model.
 //!
-//! [`Engine`] is the handle: requests go in by [`Engine::submit`], each gives a [`Generation`] to read events from. One scheduler
-//! thread owns all states; in every step it runs one forward pass over all texts that are being read or written
-//! ([`scheduler`]). Prefixes that were computed before are taken from a radix tree ([`prefix`]); tokens may be guessed
-//! ahead ([`draft`]) where that pays ([`pace`]). Nothing runs while nothing is to be
-//! done: the thread blocks on its channel.
+//! [`Engine`] is the handle: [`Engine::submit`] takes a request and returns a [`Generation`] to read events from. One scheduler
+//! thread owns all states; in every step it runs one forward pass over all sequences in prefill or decode ([`scheduler`]).
+//! Prefixes computed before are taken from a radix tree ([`prefix`]); tokens are drafted ahead ([`draft`]) where that pays
+//! ([`pace`]). While idle, the thread blocks on its channel.
 
 mod active;
 mod draft;
 mod forward;
+mod generation;
 mod handle;
 mod held;
+mod job;
+mod options;
 mod pace;
 mod prefix;
 mod request;
 mod scheduler;
 mod spill;
+mod status;
 mod stop;
 
 pub use forward::{CannotRewind, Forward, ForwardError, Part, Shape, State, Step, Wanted};
-pub use handle::{Engine, EngineOptions, EngineStatus};
-pub use request::{Event, FinishReason, Generation, Request, SubmitError, Usage};
+pub use generation::Generation;
+pub use handle::Engine;
+pub use options::EngineOptions;
+pub use request::{Event, FinishReason, Request, SubmitError, Usage};
 pub use spill::SpillOptions;
+pub use status::EngineStatus;
 
 #[cfg(test)]
 pub(crate) mod tests;

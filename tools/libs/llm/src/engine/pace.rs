@@ -1,27 +1,27 @@
-//! How long a pass takes by how many rows it has, and how many guesses pay by that.
+//! How long a pass takes by its number of rows, and how many drafts pay accordingly.
 //!
-//! A model that waits for its weights takes a few rows along at no cost; one that computes does not. Which it is depends on the machine, the
-//! model, the threads and the length of the text, so it is measured while texts are written.
+//! A model that is limited by memory computes a few more rows at no cost; one that is limited by computation does not. Which one it is
+//! depends on the machine, the model, the threads and the length of the text, so it is measured during decode.
 
-/// Rows of passes that are told apart.
+/// The most rows for which times are kept.
 const ROWS: usize = 64;
 
-/// How much of a time a pass is.
+/// The weight of one pass in an average.
 const WEIGHT: f64 = 0.15;
 
-/// A pass that took more than this many times what is known was interrupted, and counts as so many.
+/// A pass that took more than this multiple of the average was interrupted, and is clamped to it.
 const INTERRUPTED: f64 = 1.5;
 
-/// What a row adds to a pass, as a share of the pass, where nothing is known.
+/// The assumed cost of another row, as a share of a pass, before anything is measured.
 const UNKNOWN_ROW: f64 = 0.05;
 
-/// So much faster it has to be with guesses: less is noise.
+/// The smallest speed-up that counts; less is noise.
 const MARGIN: f64 = 1.03;
 
-/// One step in so many is made without guesses, so that the time of those stays known.
+/// One in this many steps has no drafts, so that the time of plain steps stays known.
 const PLAIN: u64 = 64;
 
-/// Seconds of passes in which texts are only written.
+/// The seconds of passes without prefill.
 #[derive(Debug)]
 pub(super) struct Pace {
     seconds: [Option<f64>; ROWS],
@@ -36,7 +36,7 @@ impl Pace {
         }
     }
 
-    /// Takes note of a pass.
+    /// Records a pass.
     pub(super) fn learn(&mut self, rows: usize, seconds: f64) {
         if let Some(known) = rows.checked_sub(1).and_then(|at| self.seconds.get_mut(at)) {
             *known = Some(match *known {
@@ -46,18 +46,18 @@ impl Pace {
         }
     }
 
-    /// Forgets everything, because passes take another time from now on.
+    /// Forgets all times, as the following passes will take another time.
     pub(super) fn forget(&mut self) {
         self.seconds = [None; ROWS];
     }
 
-    /// Whether this step is made without guesses.
+    /// Whether this step has no drafts.
     pub(super) fn is_plain(&mut self) -> bool {
         self.steps += 1;
         self.steps.is_multiple_of(PLAIN)
     }
 
-    /// Seconds of a pass, between those that are known or on from them. A pass with more rows takes no less.
+    /// The seconds of a pass, interpolated or extrapolated from the measured ones. A pass with more rows takes no less time.
     pub(super) fn seconds(&self, rows: usize) -> f64 {
         let known = |range: std::ops::Range<usize>| range.filter_map(|at| Some((at + 1, self.seconds[at]?)));
         let rows = rows.max(1);
@@ -85,9 +85,9 @@ impl Pace {
     }
 }
 
-/// How many of at most `most` guesses give the most tokens a second, each right with the likelihood `rate` when those before it were.
-/// The pass has `others` rows beside, of which each gives a token. After a wrong guess a state that cannot be shortened sees the right
-/// ones once more, in the next pass (`replays`).
+/// The number of drafts, at most `most`, with the highest throughput if each is accepted with probability `rate` after those before it.
+/// The pass has `others` other rows, each of which yields a token. After a rejected draft, a state that cannot be truncated sees the
+/// accepted ones again in the next pass (`replays`).
 pub(super) fn best_width(
     rate: f64,
     others: usize,
@@ -99,7 +99,7 @@ pub(super) fn best_width(
     let beside = others as f64;
     let plain = seconds(others + 1);
     let (mut best, mut fastest) = (0, (beside + 1.0) / plain * MARGIN);
-    // The likelihood that all guesses so far are right, what they give, and what it costs to see them again.
+    // The probability that all drafts so far are accepted, the tokens they yield, and the cost of replaying them.
     let (mut right, mut tokens, mut again) = (1.0, 1.0, 0.0);
     for width in 1..=most {
         if replays {
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn widths_are_those_that_pay() {
-        // A pass that waits for weights, one whose rows cost a little, one that doubles at 4 rows, one that computes.
+        // A pass limited by memory, one whose rows cost a little, one that doubles at 4 rows, one limited by computation.
         let free = |_: usize| 1.0;
         let cheap = |rows: usize| 1.0 + 0.1 * (rows - 1) as f64;
         let step = |rows: usize| if rows <= 4 { 1.0 } else { 2.0 };
@@ -141,7 +141,7 @@ mod tests {
             (0.2, 0, false, [8, 1, 3, 0]),
             (0.02, 0, false, [0, 0, 0, 0]),
             (1.0, 0, false, [8, 8, 8, 0]),
-            // Beside three others a pass is at its bound of four rows without any guess.
+            // With three others, a pass reaches the limit of four rows without any draft.
             (0.9, 3, false, [8, 7, 8, 0]),
             (0.3, 3, false, [8, 0, 0, 0]),
             (0.6, 0, true, [8, 3, 3, 0]),
@@ -166,14 +166,14 @@ mod tests {
         pace.learn(5, 0.2);
         about(pace.seconds(3), 0.15);
         about(pace.seconds(9), 0.3);
-        // Interruptions hardly count, slow passes in the long run do.
+        // Interruptions hardly count; consistently slow passes do.
         pace.learn(1, 9.0);
         about(pace.seconds(1), 0.1 + 0.05 * WEIGHT);
         for _ in 0..100 {
             pace.learn(1, 0.3);
         }
         about((pace.seconds(1) * 1000.0).round(), 300.0);
-        // More rows are never taken for faster.
+        // More rows are never assumed to be faster.
         assert!(pace.seconds(5) >= pace.seconds(1));
         pace.learn(0, 1.0);
         pace.learn(1000, 1.0);

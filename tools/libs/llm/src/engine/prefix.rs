@@ -1,21 +1,21 @@
-//! Prefixes that need not be computed again: a radix tree over token ids, some of whose nodes hold a state.
+//! Kept prefixes: a radix tree over token ids, some of whose nodes hold a state.
 //!
-//! A state that can be shortened serves every beginning of its tokens, so one at the end of each branch is enough. One that
-//! cannot serves only texts that begin with all of its tokens, so several are kept along a branch. The least recently used go
-//! first when the bytes run out: to disk where there is a folder for them, and away from there in the same order.
+//! A state that can be truncated serves every beginning of its tokens, so one at the end of each branch is enough. A state that cannot
+//! serves only texts that begin with all of its tokens, so several are kept along a branch. When memory is full, the least recently used
+//! states are evicted: to disk if there is a folder, and from there in the same order.
 
 use super::forward::State;
 use super::held::Held;
 use super::spill::{Kept, Spill, Written};
 
-/// Makes a state of its bytes again.
+/// Restores a state from its bytes.
 type Restore<S> = Box<dyn Fn(&[u8]) -> Result<S, String> + Send>;
 
 /// The tree.
 pub(super) struct PrefixCache<S> {
     nodes: Vec<Node<S>>,
     free: Vec<usize>,
-    /// Whether its states can be shortened.
+    /// Whether its states can be truncated.
     rewindable: bool,
     limit: usize,
     held: Held,
@@ -30,7 +30,7 @@ struct Node<S> {
     parent: usize,
     children: Vec<usize>,
     state: Option<S>,
-    /// The size of its file, where there is one.
+    /// The size of its file, if there is one.
     disk: Option<u64>,
     /// It is being written to disk.
     leaving: bool,
@@ -57,7 +57,7 @@ impl<S> Node<S> {
 
 const ROOT: usize = 0;
 
-/// Where a walk along some tokens ended: `depth` tokens matched, the last of them `into` the edge of `node`.
+/// The end of a walk along some tokens: `depth` tokens matched, the last of them at `into` of the edge to `node`.
 struct Place {
     node: usize,
     into: usize,
@@ -65,7 +65,7 @@ struct Place {
 }
 
 impl<S: State> PrefixCache<S> {
-    /// An empty one that holds at most `limit` bytes of states in memory.
+    /// An empty tree that keeps at most `limit` bytes of states in memory.
     pub(super) fn new(limit: usize, rewindable: bool) -> PrefixCache<S> {
         PrefixCache {
             nodes: vec![Node::new(Vec::new(), ROOT)],
@@ -79,7 +79,7 @@ impl<S: State> PrefixCache<S> {
         }
     }
 
-    /// Has what memory has no room for go to disk, and takes up what lies there already.
+    /// Spills evicted states to disk, and adds those that are there already.
     pub(super) fn spill_to(&mut self, spill: Spill<S>, restore: Restore<S>) -> std::io::Result<()> {
         let found = spill.scan()?;
         self.spill = Some((spill, restore));
@@ -95,22 +95,22 @@ impl<S: State> PrefixCache<S> {
         Ok(())
     }
 
-    /// Bytes of all states in memory; what they share counts once.
+    /// Bytes of all states in memory, with shared parts counted once.
     pub(super) fn bytes(&self) -> usize {
         self.held.bytes()
     }
 
-    /// Bytes of those that are out of the tree and wait for the disk.
+    /// Bytes of states that have left the tree and are queued for the disk.
     pub(super) fn waiting_bytes(&self) -> usize {
         self.spill.as_ref().map_or(0, |(spill, _)| spill.waiting_bytes())
     }
 
-    /// How many prefixes there are, in memory and on disk.
+    /// The number of prefixes, in memory and on disk.
     pub(super) fn entries(&self) -> usize {
         self.nodes.iter().filter(|n| n.holds()).count()
     }
 
-    /// A state that has seen the longest known beginning of `tokens`, of at most `most` tokens.
+    /// A state for the longest known beginning of `tokens`, at most `most` tokens.
     pub(super) fn find(&mut self, tokens: &[u32], most: usize) -> Option<S> {
         let tokens = &tokens[..most.min(tokens.len())];
         self.settle();
@@ -145,7 +145,7 @@ impl<S: State> PrefixCache<S> {
         }
         let place = self.walk(tokens);
         if self.rewindable && place.depth == tokens.len() && place.node != ROOT {
-            // A longer one that is there serves as well.
+            // An existing longer state serves as well.
             if let Some(longer) = self.any_below(place.node) {
                 self.touch(longer);
                 return;
@@ -160,7 +160,7 @@ impl<S: State> PrefixCache<S> {
         self.shrink(Some(node));
     }
 
-    /// Forgets everything, on disk too.
+    /// Drops everything, also on disk.
     pub(super) fn clear_all(&mut self) {
         for node in 0..self.nodes.len() {
             self.forget_disk(node);
@@ -174,7 +174,7 @@ impl<S: State> PrefixCache<S> {
         self.held = Held::default();
     }
 
-    /// Writes what is in memory only to disk, the most recently used first, while there is room.
+    /// Writes states that are only in memory to disk, the most recently used first, while there is room.
     pub(super) fn save_all(&mut self) {
         let mut nodes: Vec<usize> = (0..self.nodes.len())
             .filter(|&n| self.nodes[n].state.is_some())
@@ -187,18 +187,18 @@ impl<S: State> PrefixCache<S> {
         }
         self.finish();
         self.settle();
-        // What there was no room for is deleted.
+        // Files beyond the limit are deleted.
         self.finish();
     }
 
-    /// Waits for the disk.
+    /// Waits until everything is written.
     fn finish(&self) {
         if let Some((spill, _)) = &self.spill {
             spill.finish();
         }
     }
 
-    /// Takes note of what was written since.
+    /// Records which prefixes were written meanwhile.
     fn settle(&mut self) {
         let written = match &self.spill {
             Some((spill, _)) => spill.written(),
@@ -214,7 +214,7 @@ impl<S: State> PrefixCache<S> {
                 || place.into < self.nodes[node].edge.len()
                 || !self.nodes[node].leaving
             {
-                // Given up meanwhile, and deleted after it was written.
+                // Evicted meanwhile, so deleted after it was written.
                 continue;
             }
             self.nodes[node].leaving = false;
@@ -224,7 +224,7 @@ impl<S: State> PrefixCache<S> {
                     self.nodes[node].disk = Some(bytes);
                 }
                 Err(error) => {
-                    log::warn!("a prefix cannot be kept on disk: {error}");
+                    log::warn!("cannot keep a prefix on disk: {error}");
                     self.tidy(node);
                 }
             }
@@ -237,14 +237,14 @@ impl<S: State> PrefixCache<S> {
         self.nodes[node].used = self.clock;
     }
 
-    /// Puts the state of so many tokens into a node that has none.
+    /// Puts a state of this many tokens into a node without one.
     fn keep(&mut self, node: usize, tokens: usize, state: S) {
         self.touch(node);
         self.held.add(&state, tokens * size_of::<u32>());
         self.nodes[node].state = Some(state);
     }
 
-    /// Brings a state back from disk; whether that went well. Its place is given up otherwise.
+    /// Loads a state from disk. Returns whether that succeeded; otherwise the entry is dropped.
     fn load(&mut self, node: usize) -> bool {
         let tokens = self.path(node);
         let state = self
@@ -253,7 +253,7 @@ impl<S: State> PrefixCache<S> {
             .and_then(|(spill, restore)| match spill.load(&tokens)? {
                 Kept::State(state) => Some(state),
                 Kept::Bytes(bytes) => restore(&bytes)
-                    .inspect_err(|reason| log::warn!("a kept prefix is of no use: {reason}"))
+                    .inspect_err(|reason| log::warn!("cannot use a kept prefix: {reason}"))
                     .ok(),
             });
         match state.filter(|s| s.len() == tokens.len()) {
@@ -268,7 +268,7 @@ impl<S: State> PrefixCache<S> {
         }
     }
 
-    /// Has a node's state written to disk where there is a folder and no file yet.
+    /// Queues a node's state for writing, if there is a folder and no file yet.
     fn save(&mut self, node: usize, state: S) {
         let Some((spill, _)) = &self.spill else { return };
         if self.nodes[node].disk.is_some() || self.nodes[node].leaving {
@@ -278,7 +278,7 @@ impl<S: State> PrefixCache<S> {
         self.nodes[node].leaving = true;
     }
 
-    /// Lets go of the least recently used states until the rest fits; `spared` goes last.
+    /// Evicts the least recently used states until the rest fits; `spared` goes last.
     fn shrink(&mut self, spared: Option<usize>) {
         while self.held.bytes() > self.limit {
             let in_memory = |n: &usize| self.nodes[*n].state.is_some();
@@ -349,7 +349,7 @@ impl<S: State> PrefixCache<S> {
         edges.concat()
     }
 
-    /// The node for exactly `tokens`, made where there is none.
+    /// The node for exactly `tokens`, created if missing.
     fn node_at(&mut self, place: &Place, tokens: &[u32]) -> usize {
         let mut at = place.node;
         if at != ROOT && place.into < self.nodes[at].edge.len() {
@@ -363,7 +363,7 @@ impl<S: State> PrefixCache<S> {
         at
     }
 
-    /// Cuts the edge to `node` after `into` tokens; gives the node in between.
+    /// Splits the edge to `node` after `into` tokens. Returns the new node in between.
     fn split(&mut self, node: usize, into: usize) -> usize {
         let parent = self.nodes[node].parent;
         let rest = self.nodes[node].edge.split_off(into);
@@ -396,7 +396,7 @@ impl<S: State> PrefixCache<S> {
         }
     }
 
-    /// A node with a state at `node` or below: one in memory where there is one, of those the most recently used.
+    /// A node with a state at `node` or below: the most recently used one in memory, otherwise one on disk.
     fn any_below(&self, node: usize) -> Option<usize> {
         let mut open = vec![node];
         let mut best = None;
@@ -425,7 +425,7 @@ impl<S: State> PrefixCache<S> {
         None
     }
 
-    /// Shorter ones on the way to `node` serve nothing that it does not.
+    /// Removes shorter states on the way to `node`, which serve nothing that it does not.
     fn drop_ancestors(&mut self, node: usize) {
         let mut at = self.nodes[node].parent;
         while at != ROOT {
@@ -462,7 +462,7 @@ impl<S: State> PrefixCache<S> {
         }
     }
 
-    /// Where nothing is held any more: leaves go, a node with one child becomes one with it.
+    /// Removes nodes without a state: a leaf is deleted, a node with one child is merged with it.
     fn tidy(&mut self, node: usize) {
         let mut at = node;
         while at != ROOT && !self.nodes[at].holds() {

@@ -1,146 +1,111 @@
-//! What goes into the engine and what comes out.
+//! Requests, and the events that answer them.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::Sender;
-
-use tokio::sync::mpsc::UnboundedReceiver;
-
-use super::scheduler::Command;
 use crate::constraint::Constraint;
 use crate::sampling::{Sampling, SamplingError};
 
-/// A text to be written.
+/// A text to generate.
 #[derive(Debug, Default)]
 pub struct Request {
-    /// What it goes on from; at least one token.
+    /// The prompt; at least one token.
     pub prompt: Vec<u32>,
-    /// At most this many tokens are written; the context limits them too.
+    /// The most tokens to generate; the context is another limit.
     pub max_tokens: usize,
-    /// How tokens are chosen.
+    /// How tokens are sampled.
     pub sampling: Sampling,
-    /// The text ends before the first of these.
+    /// Stop sequences: the text ends before the first of them.
     pub stop: Vec<String>,
-    /// What the text must follow.
+    /// The constraint that the text must satisfy.
     pub constraint: Option<Constraint>,
-    /// Likelihoods are given with every token, and this many alternatives.
+    /// Whether events have log-probabilities, and of how many alternatives.
     pub top_logprobs: Option<u8>,
-    /// Whether tokens may be guessed ahead. The text is the same with and without.
+    /// Whether speculative decoding is allowed. The text is the same with and without.
     pub speculate: bool,
-    /// Lengths of the prompt's beginnings that other prompts are likely to share: after the system prompt, after every message.
+    /// Lengths of beginnings of the prompt that other prompts are likely to share: after the system prompt, after every message.
     pub boundaries: Vec<usize>,
 }
 
 /// Why a text ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FinishReason {
-    /// The model ended it, or a stop text came, or the constraint was fulfilled.
+    /// The model ended it, a stop sequence occurred, or the constraint was completed.
     Stop,
-    /// `max_tokens` were written or the context is full.
+    /// `max_tokens` were generated or the context is full.
     Length,
 }
 
-/// Tokens counted.
+/// Token counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Usage {
-    /// Of the prompt.
+    /// Tokens of the prompt.
     pub prompt: usize,
-    /// Of the prompt, those that were not computed again.
+    /// Tokens of the prompt taken from a kept prefix.
     pub cached: usize,
-    /// Written, the token that ended the text not counted.
+    /// Generated tokens, without the one that ended the text.
     pub completion: usize,
 }
 
-/// What happens to a text.
+/// An event of a request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// A token was written.
+    /// A token was generated.
     Token {
         /// Its id.
         id: u32,
-        /// The text that became certain with it; none while a character is unfinished or a stop text may be coming.
+        /// The text that became certain with it; empty while a character is incomplete or a stop sequence may have begun.
         text: String,
-        /// The natural logarithm of its likelihood, when asked for.
+        /// Its log-probability (natural), if requested.
         logprob: Option<f32>,
-        /// The most likely tokens in its place with theirs, when asked for.
+        /// The most likely tokens in its place with their log-probabilities, if requested.
         top: Vec<(u32, f32)>,
     },
-    /// The last event of a text that went well.
+    /// The last event of a successful request.
     Finished {
-        /// What had been held back.
+        /// The text that was held back.
         text: String,
         /// Why it ended.
         reason: FinishReason,
-        /// What it took.
+        /// Token counts.
         usage: Usage,
     },
-    /// The last event of a text that did not.
+    /// The last event of a failed request.
     Failed(String),
 }
 
-/// Why a request was not taken.
+/// Why a request was rejected.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum SubmitError {
     /// The queue is full.
     #[error("{queued} requests are waiting already; try again later")]
     Busy {
-        /// How many.
+        /// The number of queued requests.
         queued: usize,
     },
-    /// The prompt and one token do not fit.
+    /// The prompt leaves no room for a token in the context.
     #[error("the prompt has {prompt} tokens and the model's context holds {context}; shorten the prompt")]
     TooLong {
         /// Its tokens.
         prompt: usize,
-        /// The context.
+        /// The context length.
         context: usize,
     },
-    /// It would never fit into the memory set aside.
-    #[error("the request needs {needed} bytes of cache and {limit} are set aside; ask for fewer tokens")]
+    /// Its state exceeds the memory limit.
+    #[error("the request needs {needed} bytes of cache, but the limit is {limit}; ask for fewer tokens")]
     TooLarge {
-        /// What it would need.
+        /// Bytes needed.
         needed: usize,
-        /// What there is.
+        /// Bytes allowed.
         limit: usize,
     },
-    /// There is no prompt.
+    /// The prompt is empty.
     #[error("the prompt is empty")]
     EmptyPrompt,
     /// A token of the prompt is not in the vocabulary.
     #[error("the prompt's token {0} is not in the model's vocabulary")]
     UnknownToken(u32),
-    /// A sampling parameter makes no sense.
+    /// A sampling parameter is out of range.
     #[error(transparent)]
     Sampling(#[from] SamplingError),
     /// The engine has been shut down.
     #[error("the engine has been shut down")]
     ShutDown,
-}
-
-/// A text being written. Dropping it stops the writing.
-#[derive(Debug)]
-pub struct Generation {
-    pub(super) events: UnboundedReceiver<Event>,
-    pub(super) dropped: Arc<AtomicBool>,
-    pub(super) commands: Sender<Command>,
-}
-
-impl Generation {
-    /// The next event; none after the last.
-    pub async fn next(&mut self) -> Option<Event> {
-        self.events.recv().await
-    }
-
-    /// The next event, for callers outside of an asynchronous runtime.
-    pub fn blocking_next(&mut self) -> Option<Event> {
-        self.events.blocking_recv()
-    }
-}
-
-impl Drop for Generation {
-    fn drop(&mut self) {
-        self.dropped.store(true, Ordering::Release);
-        // The engine may be gone, which is as well.
-        let _ = self.commands.send(Command::Wake);
-    }
 }

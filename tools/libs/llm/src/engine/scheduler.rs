@@ -1,4 +1,4 @@
-//! The thread that owns every state.
+//! The thread that owns all states.
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
@@ -6,34 +6,23 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::active::{Active, Job};
+use super::active::Active;
 use super::draft::Recycled;
 use super::forward::{Forward, Shape, State, Step, Wanted};
-use super::handle::{EngineOptions, EngineStatus, Shared};
+use super::job::{Command, Job};
+use super::options::EngineOptions;
 use super::pace::{Pace, best_width};
 use super::prefix::PrefixCache;
 use super::request::{Event, FinishReason, Usage};
 use super::spill::Spill;
+use super::status::{EngineStatus, Shared};
 use crate::sampling::highest;
 use crate::tokenizer::Tokenizer;
 
-/// What the handles tell the scheduler.
-#[derive(Debug)]
-pub(super) enum Command {
-    Submit(Box<Job>),
-    /// A generation was dropped.
-    Wake,
-    Threads(usize),
-    Rest,
-    Forget,
-    Drain,
-    Shutdown,
-}
-
-/// After how long of work the model is woken again that could not do all it would.
+/// The time of work after which a model that could not wake completely is woken again.
 const WAKE_AGAIN: Duration = Duration::from_mins(1);
 
-/// A text with no more unseen tokens than this is writing, or close to it, and is never put off for a reader.
+/// A sequence with at most this many unseen tokens is in decode, or close to it, and is never delayed by a prefill.
 const FEW: usize = 32;
 
 pub(super) struct Scheduler<M: Forward> {
@@ -49,7 +38,7 @@ pub(super) struct Scheduler<M: Forward> {
     recycled: Recycled,
     pace: Pace,
     status: EngineStatus,
-    /// From when on the model is woken as soon as there is work; none while it is awake.
+    /// The time from which on the model is woken when there is work; `None` while it is awake.
     wake_from: Option<Instant>,
     draining: bool,
     stopped: bool,
@@ -124,7 +113,7 @@ impl<M: Forward> Scheduler<M> {
         self.publish();
     }
 
-    /// Takes what has come in; blocks while there is nothing to do.
+    /// Receives commands; blocks while idle.
     fn receive(&mut self) {
         let idle = self.status.threads == 0 || (self.running.is_empty() && self.waiting.is_empty());
         if idle && !self.draining || self.draining && self.status.threads == 0 {
@@ -142,7 +131,7 @@ impl<M: Forward> Scheduler<M> {
         }
     }
 
-    /// Blocks until there is a command. The model rests when that takes long.
+    /// Blocks until there is a command. The model rests if that takes long.
     fn await_command(&mut self) {
         let patience = self.options.rest_after.filter(|_| self.wake_from.is_none());
         let received = match patience {
@@ -161,7 +150,7 @@ impl<M: Forward> Scheduler<M> {
         self.wake_from = Some(Instant::now());
     }
 
-    /// Wakes the model if there is something to do.
+    /// Wakes the model if there is work.
     fn wake(&mut self) {
         let due = self.wake_from.is_some_and(|from| from <= Instant::now());
         if due && !self.running.is_empty() {
@@ -190,7 +179,7 @@ impl<M: Forward> Scheduler<M> {
         }
     }
 
-    /// Lets go of texts that nobody waits for. What they have computed stays as a prefix.
+    /// Removes cancelled requests. Their states are kept as prefixes.
     fn drop_unwanted(&mut self) {
         let before = self.waiting.len();
         self.waiting.retain(|job| !job.is_dropped());
@@ -207,7 +196,7 @@ impl<M: Forward> Scheduler<M> {
         }
     }
 
-    /// Starts waiting requests, in their order, while they fit.
+    /// Starts queued requests in order, as long as they fit.
     fn admit(&mut self) {
         while self.running.len() < self.options.parallel.max(1) {
             let reserved: usize = self.running.iter().map(|a| a.job.reserved).sum();
@@ -232,7 +221,7 @@ impl<M: Forward> Scheduler<M> {
                 });
                 continue;
             }
-            // The last token is always computed: its logits are not kept.
+            // The last token is always computed, as logits are not kept.
             let sequence = self
                 .prefixes
                 .find(&job.request.prompt, prompt - 1)
@@ -242,13 +231,13 @@ impl<M: Forward> Scheduler<M> {
         }
     }
 
-    /// One forward pass over all that run.
+    /// Runs one forward pass over all sequences.
     fn step(&mut self) {
         if self.running.is_empty() {
             return;
         }
         let plan = self.plan();
-        // Guessing, and choosing from more rows, is part of what guesses cost.
+        // Drafting, and sampling from more rows, is part of the cost of drafts.
         let began = Instant::now();
         self.guess(&plan);
         let vocabulary = self.shape.vocabulary;
@@ -337,7 +326,7 @@ impl<M: Forward> Scheduler<M> {
         self.count(written, read, took);
     }
 
-    /// How many unseen tokens each text is fed in this step.
+    /// The number of unseen tokens that each sequence is fed in this step.
     fn plan(&mut self) -> Vec<usize> {
         let writing = self.running.iter().any(|a| a.unseen() <= FEW);
         let mut left = if writing {
@@ -361,7 +350,7 @@ impl<M: Forward> Scheduler<M> {
             .collect()
     }
 
-    /// Has the texts that write in this step guess ahead, as far as that makes them faster.
+    /// Drafts tokens for the sequences in decode, as far as that makes them faster.
     fn guess(&mut self, plan: &[usize]) {
         let always = self.options.draft_always;
         if self.options.draft_width == 0 || !always && self.pace.is_plain() {
@@ -393,7 +382,7 @@ impl<M: Forward> Scheduler<M> {
         }
     }
 
-    /// Takes a text out and keeps its state as a prefix.
+    /// Removes a sequence and keeps its state as a prefix.
     fn retire(&mut self, index: usize) {
         let active = self.running.remove(index);
         let seen = active.sequence.len();
@@ -424,7 +413,7 @@ impl<M: Forward> Scheduler<M> {
     }
 }
 
-/// The kept prefixes, with those that lie on disk. A folder that does not work is no reason not to run.
+/// The kept prefixes, including those on disk. Without a usable folder the engine runs without spilling.
 fn prefixes<M: Forward>(model: &Arc<M>, options: &EngineOptions) -> PrefixCache<M::Sequence> {
     let mut prefixes = PrefixCache::new(options.prefix_bytes, model.shape().rewindable);
     if let Some(options) = &options.spill {
@@ -432,13 +421,13 @@ fn prefixes<M: Forward>(model: &Arc<M>, options: &EngineOptions) -> PrefixCache<
         let opened = Spill::open(options.clone())
             .and_then(|spill| prefixes.spill_to(spill, Box::new(move |bytes| model.restore(bytes))));
         if let Err(error) = opened {
-            log::warn!("prefixes are not kept in {}: {error}", options.folder.display());
+            log::warn!("cannot keep prefixes in {}: {error}", options.folder.display());
         }
     }
     prefixes
 }
 
-/// Whether the state after `seen` tokens of the prompt is worth keeping. One that can be shortened is so only at the end.
+/// Whether to keep the state after `seen` tokens of the prompt. A state that can be truncated is kept only at the end.
 fn keeps<S: State>(shape: &Shape, options: &EngineOptions, active: &Active<S>, seen: usize) -> bool {
     seen == active.prompt
         || !shape.rewindable
@@ -446,7 +435,7 @@ fn keeps<S: State>(shape: &Shape, options: &EngineOptions, active: &Active<S>, s
                 || options.snapshot_every > 0 && seen.is_multiple_of(options.snapshot_every))
 }
 
-/// As many of the next `take` tokens as there are up to the next state that is worth keeping.
+/// `take`, limited to the tokens up to the next state to keep.
 fn until_kept<S: State>(shape: &Shape, options: &EngineOptions, active: &Active<S>, take: usize) -> usize {
     let seen = active.sequence.len();
     if shape.rewindable || seen >= active.prompt {

@@ -1,10 +1,10 @@
-//! Prefixes on disk: what memory has no room for, and what outlives the process.
+//! Prefixes on disk: those evicted from memory, and those kept across restarts.
 //!
-//! One file for each prefix: `RYZPFX1\n`, the number of tokens (u32), the tokens (u32 each), the state as the model writes it, and a CRC-32 of all
-//! that before it; little-endian. A folder belongs to one model. Files are written under another name first; a broken one is removed.
-//! They hold what was said, so nobody but the service may read them.
+//! There is a file for each prefix: `RYZPFX1\n`, the number of tokens (u32), the tokens (u32 each), the model's serialised state, and a
+//! CRC-32 of everything before it; little-endian. A folder belongs to one model. Files are written under another name first; damaged ones
+//! are removed. They contain conversations, so only the service may read them.
 //!
-//! Files are written by a thread of their own: a state has hundreds of megabytes, and no text waits for the disk.
+//! A separate thread writes the files: a state has hundreds of megabytes, and no request should wait for the disk.
 
 use std::collections::VecDeque;
 use std::fs::{self, DirBuilder, OpenOptions};
@@ -20,16 +20,16 @@ use super::forward::State;
 const MAGIC: [u8; 8] = *b"RYZPFX1\n";
 const SUFFIX: &str = "prefix";
 
-/// Where prefixes go.
+/// Options of spilling.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpillOptions {
-    /// A folder for this model alone: its name has to tell the weights apart. Made when it is not there.
+    /// The folder, for this model only: its name must identify the weights. Created if missing.
     pub folder: PathBuf,
-    /// Bytes that may lie there.
+    /// The largest total size of the files in bytes.
     pub bytes: u64,
 }
 
-/// Bytes of states that may wait to be written; whoever brings more waits, so that memory is bounded.
+/// The most bytes of states in the queue. Beyond it, adding blocks, so that memory is bounded.
 const BACKLOG: usize = 64 << 20;
 
 /// The folder.
@@ -39,7 +39,7 @@ pub(super) struct Spill<S> {
     desk: Arc<Desk<S>>,
 }
 
-/// What the thread and the tree share.
+/// State shared by the thread and the tree.
 #[derive(Debug)]
 struct Desk<S> {
     papers: Mutex<Papers<S>>,
@@ -48,9 +48,9 @@ struct Desk<S> {
 
 #[derive(Debug)]
 struct Papers<S> {
-    /// In the order in which it is to be done; the first may be under way.
+    /// The jobs in order; the first may be running.
     queue: VecDeque<Work<S>>,
-    /// Bytes of the states in it.
+    /// Bytes of the queued states.
     bytes: usize,
     written: Vec<Written>,
     closed: bool,
@@ -70,23 +70,23 @@ impl<S> Work<S> {
     }
 }
 
-/// A prefix that was written, or not.
+/// The result of writing a prefix.
 #[derive(Debug)]
 pub(super) struct Written {
     pub(super) tokens: Vec<u32>,
-    /// The size of its file.
+    /// The size of the file.
     pub(super) bytes: io::Result<u64>,
 }
 
-/// What was found of a prefix.
+/// A loaded prefix.
 pub(super) enum Kept<S> {
-    /// It was not even written yet.
+    /// It was still in the queue.
     State(S),
-    /// From its file.
+    /// It was read from its file.
     Bytes(Vec<u8>),
 }
 
-/// A prefix that was found in the folder.
+/// A prefix found in the folder.
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) tokens: Vec<u32>,
@@ -122,17 +122,17 @@ impl<S: State> Spill<S> {
         self.options.bytes
     }
 
-    /// Bytes of states that wait to be written.
+    /// Bytes of queued states.
     pub(super) fn waiting_bytes(&self) -> usize {
         self.desk.lock().bytes
     }
 
-    /// What was written since this was last asked.
+    /// The results since the last call.
     pub(super) fn written(&self) -> Vec<Written> {
         std::mem::take(&mut self.desk.lock().written)
     }
 
-    /// Waits until nothing is left to be written.
+    /// Waits until the queue is empty.
     pub(super) fn finish(&self) {
         let mut papers = self.desk.lock();
         while !papers.queue.is_empty() {
@@ -140,7 +140,7 @@ impl<S: State> Spill<S> {
         }
     }
 
-    /// What lies in the folder, oldest first. What is no prefix file of this version is removed; other files are left alone.
+    /// The prefixes in the folder, oldest first. Prefix files of other versions are removed; other files are left alone.
     pub(super) fn scan(&self) -> io::Result<Vec<Found>> {
         let mut found = Vec::new();
         for entry in fs::read_dir(&self.options.folder)? {
@@ -158,7 +158,7 @@ impl<S: State> Spill<S> {
         Ok(found)
     }
 
-    /// Has a prefix written. Waits only when too much is to be written already.
+    /// Queues a prefix for writing. Blocks only if the queue is full.
     pub(super) fn save(&self, tokens: Vec<u32>, state: S) {
         let bytes = state.bytes();
         let mut papers = self.desk.lock();
@@ -171,7 +171,7 @@ impl<S: State> Spill<S> {
         self.desk.changed.notify_all();
     }
 
-    /// A prefix; none when its file is damaged or gone.
+    /// Loads a prefix; `None` if its file is damaged or missing.
     pub(super) fn load(&self, tokens: &[u32]) -> Option<Kept<S>> {
         let papers = self.desk.lock();
         match papers.queue.iter().rfind(|work| work.tokens() == tokens) {
@@ -213,7 +213,7 @@ impl<S> Desk<S> {
     }
 }
 
-/// The thread: does what is in the queue, in its order, until it is empty and the folder closed.
+/// The thread: runs the jobs of the queue in order, until it is empty and the folder is closed.
 fn work<S: State>(folder: &SpillOptions, desk: &Desk<S>) {
     let mut papers = desk.lock();
     loop {
@@ -224,7 +224,7 @@ fn work<S: State>(folder: &SpillOptions, desk: &Desk<S>) {
             papers = desk.wait(papers);
             continue;
         };
-        // It stays in the queue meanwhile, so that the prefix can be had from there.
+        // The job stays in the queue meanwhile, so that the prefix can be loaded from there.
         let (tokens, state) = match first {
             Work::Write { tokens, state } => (tokens.clone(), Some(state.fork())),
             Work::Delete { tokens } => (tokens.clone(), None),
@@ -250,7 +250,7 @@ fn work<S: State>(folder: &SpillOptions, desk: &Desk<S>) {
 }
 
 impl SpillOptions {
-    /// Writes a prefix; its size.
+    /// Writes a prefix. Returns its size.
     fn write(&self, tokens: &[u32], state: &[u8]) -> io::Result<u64> {
         let path = self.path(tokens);
         let part = path.with_extension("part");

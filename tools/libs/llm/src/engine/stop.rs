@@ -1,6 +1,6 @@
-//! Stop texts, found wherever tokens are cut.
+//! Stop sequences, found across token boundaries.
 
-/// Holds back what may be the beginning of a stop text.
+/// Holds back text that may be the beginning of a stop sequence.
 #[derive(Debug)]
 pub(super) struct StopTexts {
     texts: Vec<String>,
@@ -15,7 +15,7 @@ impl StopTexts {
         }
     }
 
-    /// Takes more text; gives what is certain not to be part of a stop text, and whether one has come.
+    /// Adds text. Returns the text that is certainly not part of a stop sequence, and whether one has occurred.
     pub(super) fn push(&mut self, text: &str) -> (String, bool) {
         self.held.push_str(text);
         if let Some(at) = self.texts.iter().filter_map(|t| self.held.find(t.as_str())).min() {
@@ -32,13 +32,13 @@ impl StopTexts {
         (std::mem::replace(&mut self.held, kept), false)
     }
 
-    /// What is held back, when no more comes.
+    /// The text held back, at the end.
     pub(super) fn finish(&mut self) -> String {
         std::mem::take(&mut self.held)
     }
 }
 
-/// The length of the longest end of `text` that begins `stop`.
+/// The length of the longest suffix of `text` that is a prefix of `stop`.
 fn overlap(text: &str, stop: &str) -> usize {
     (1..stop.len().min(text.len() + 1))
         .rev()
@@ -96,7 +96,7 @@ mod tests {
             let stops: Vec<&str> = stops.iter().map(String::as_str).collect();
             let whole = run(&stops, &[&text]);
             let found = run(&stops, &parts);
-            // With parts, a stop text that ends earlier may be seen before one that begins earlier.
+            // With parts, a stop sequence that ends earlier may be found before one that begins earlier.
             prop_assert_eq!(found.1, whole.1);
             if whole.1 {
                 prop_assert!(text.starts_with(&found.0));

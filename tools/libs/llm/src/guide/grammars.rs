@@ -1,4 +1,4 @@
-//! A tokenizer's vocabulary as `llguidance` wants it.
+//! A vocabulary prepared for `llguidance`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,9 +7,24 @@ use llguidance::ParserFactory;
 use llguidance::toktrie::{TokEnv, TokRxInfo, TokTrie, TokenId, TokenizerEnv};
 
 use super::numbers::Words;
-use crate::tokenizer::Core;
 
-/// The vocabulary as a trie, and what is computed once for all constraints.
+/// A vocabulary, as constraints need it.
+pub(crate) trait Lexicon: Send + Sync + 'static {
+    /// The number of ids.
+    fn len(&self) -> usize;
+    /// The bytes that a token stands for.
+    fn bytes(&self, id: u32) -> &[u8];
+    /// Whether a token is a control token rather than text.
+    fn is_control(&self, id: u32) -> bool;
+    /// The tokens that end a text.
+    fn ends(&self) -> &[u32];
+    /// Encodes a text, with control tokens as plain text; `None` if it cannot be encoded.
+    fn encode(&self, text: &str) -> Option<Vec<u32>>;
+    /// Whether a part of a text is encoded the same as at the beginning of a text.
+    fn encodes_parts_alike(&self) -> bool;
+}
+
+/// The vocabulary as a trie, with everything that is computed once for all constraints.
 pub(crate) struct Grammars {
     factory: ParserFactory,
     numbers: Words,
@@ -22,7 +37,7 @@ impl fmt::Debug for Grammars {
 }
 
 struct Vocabulary {
-    core: Arc<Core>,
+    lexicon: Arc<dyn Lexicon>,
     trie: TokTrie,
 }
 
@@ -33,26 +48,26 @@ impl TokenizerEnv for Vocabulary {
 
     fn tokenize_bytes(&self, bytes: &[u8]) -> Vec<TokenId> {
         self.trie.tokenize_with_greedy_fallback(bytes, |text| {
-            self.core
-                .encode(text, false)
-                .unwrap_or_else(|_| self.trie.greedy_tokenize(text.as_bytes()))
+            self.lexicon
+                .encode(text)
+                .unwrap_or_else(|| self.trie.greedy_tokenize(text.as_bytes()))
         })
     }
 
     fn tokenize_is_canonical(&self) -> bool {
-        self.core.encodes_parts_alike()
+        self.lexicon.encodes_parts_alike()
     }
 }
 
 impl Grammars {
-    pub(crate) fn new(core: Arc<Core>) -> Result<Grammars, String> {
-        let ends = core.roles().ends.clone();
+    pub(crate) fn new(lexicon: Arc<dyn Lexicon>) -> Result<Grammars, String> {
+        let ends = lexicon.ends().to_vec();
         let &end = ends.first().ok_or("it has no token that ends a text")?;
-        let count = u32::try_from(core.len()).map_err(|_| "its vocabulary is too large")?;
+        let count = u32::try_from(lexicon.len()).map_err(|_| "its vocabulary is too large")?;
         let words: Vec<Vec<u8>> = (0..count)
-            .map(|id| match (core.is_control(id), core.bytes(id)) {
+            .map(|id| match (lexicon.is_control(id), lexicon.bytes(id)) {
                 (_, []) => Vec::new(),
-                // No vocabulary has such, and the trie is walked by recursion.
+                // No vocabulary has such long tokens, and the trie is walked recursively.
                 (_, bytes) if bytes.len() > 1000 => Vec::new(),
                 // The marker that tells a control token from the same text.
                 (true, bytes) => [&[TokTrie::SPECIAL_TOKEN_MARKER], bytes].concat(),
@@ -61,7 +76,7 @@ impl Grammars {
             .collect();
         let info = TokRxInfo::new(count, end);
         let trie = TokTrie::from(&info, &words).with_eos_tokens(&ends);
-        let environment: TokEnv = Arc::new(Vocabulary { core, trie });
+        let environment: TokEnv = Arc::new(Vocabulary { lexicon, trie });
         let mut factory = ParserFactory::new_simple(&environment).map_err(|e| e.to_string())?;
         factory.quiet();
         factory.limits_mut().verbose_errors = false;
@@ -73,12 +88,12 @@ impl Grammars {
         &self.factory
     }
 
-    /// The tokens that matter for how long numbers are.
-    pub(super) fn numbers(&self) -> &Words {
+    /// The tokens that affect the length of numbers.
+    pub(crate) fn numbers(&self) -> &Words {
         &self.numbers
     }
 
-    pub(super) fn trie(&self) -> &TokTrie {
+    pub(crate) fn trie(&self) -> &TokTrie {
         self.factory.tok_env().tok_trie()
     }
 }

@@ -1,40 +1,40 @@
-//! Numbers that readers of JSON can hold. The grammar of JSON allows 1e999 and fifty digits; 64-bit floating point (RFC 8259, section 6)
-//! has neither, and a validator that rounds may find a bound violated that the digits keep.
+//! Limiting JSON numbers to what readers can represent. The grammar of JSON allows 1e999 and fifty digits; 64-bit floating point (RFC
+//! 8259, section 6) does not, and a validator that rounds may report a violated bound that the digits satisfy.
 
 use llguidance::toktrie::{SimpleVob, TokTrie};
 
-/// Digits before the exponent that every reader keeps.
+/// The digits before the exponent that every reader preserves.
 const DIGITS: usize = 15;
 
-/// Digits of an exponent; with three there are numbers beyond the largest.
+/// The digits of an exponent; with three, numbers can exceed the largest double.
 const EXPONENT: usize = 2;
 
-/// Where in a JSON text one is.
+/// A position in a JSON text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum At {
     /// Before the text.
     Before,
     /// Between strings and numbers.
     Between,
-    /// In a string; after a backslash of it.
+    /// In a string; `escaped` after a backslash.
     String { escaped: bool },
-    /// In a number, after so many digits before the exponent or in it.
+    /// In a number, after this many digits before the exponent or in it.
     Number { digits: usize, exponent: Option<usize> },
 }
 
-/// Follows a text and tells which tokens make a number too long.
+/// Follows a text and determines which tokens would make a number too long.
 #[derive(Debug, Clone)]
-pub(super) struct Numbers {
+pub(crate) struct Numbers {
     at: At,
-    /// After it JSON begins and goes to the end of the line; without it all of the text is JSON.
+    /// JSON begins after this tag and ends with the line; without a tag, the whole text is JSON.
     tag: Option<&'static str>,
-    /// How much of the tag was just read.
+    /// The number of bytes of the tag that match so far.
     matched: usize,
 }
 
 impl Numbers {
     /// For a text that is JSON.
-    pub(super) fn of_json() -> Numbers {
+    pub(crate) fn of_json() -> Numbers {
         Numbers {
             at: At::Between,
             tag: None,
@@ -43,7 +43,7 @@ impl Numbers {
     }
 
     /// For a text with lines of JSON, each after `tag`.
-    pub(super) fn after(tag: &'static str) -> Numbers {
+    pub(crate) fn after(tag: &'static str) -> Numbers {
         Numbers {
             at: At::Before,
             tag: Some(tag),
@@ -51,8 +51,8 @@ impl Numbers {
         }
     }
 
-    /// Goes on by some bytes; whether no number of them is too long.
-    pub(super) fn push(&mut self, bytes: &[u8]) -> bool {
+    /// Advances by some bytes. Returns whether all their numbers are short enough.
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> bool {
         let mut fits = true;
         for byte in bytes {
             fits &= self.byte(*byte);
@@ -134,7 +134,7 @@ impl Numbers {
 
     fn tag(&mut self, byte: u8) -> At {
         let tag = self.tag.unwrap_or_default().as_bytes();
-        // No tag begins with a part of itself, so that a wrong byte may only be its first.
+        // No tag contains a proper prefix of itself again, so a mismatch can only restart at the first byte.
         self.matched = match tag.get(self.matched) {
             Some(next) if *next == byte => self.matched + 1,
             _ => usize::from(tag.first() == Some(&byte)),
@@ -146,8 +146,8 @@ impl Numbers {
         At::Between
     }
 
-    /// Takes from `mask` the tokens that make a number too long, unless no other is left.
-    pub(super) fn narrow(&self, mask: &mut SimpleVob, words: &Words, trie: &TokTrie) {
+    /// Removes from `mask` the tokens that make a number too long, unless no other is left.
+    pub(crate) fn narrow(&self, mask: &mut SimpleVob, words: &Words, trie: &TokTrie) {
         let in_number = matches!(self.at, At::Number { .. });
         let candidates = words
             .long
@@ -163,7 +163,7 @@ impl Numbers {
         for token in &taken {
             mask.disallow_token(*token);
         }
-        // A constant with more digits than fit, for example.
+        // For example, a constant with more digits than allowed.
         if mask.is_zero() {
             for token in taken {
                 mask.allow_token(token);
@@ -174,22 +174,22 @@ impl Numbers {
 
 /// The tokens that can make a number too long.
 #[derive(Debug, Default)]
-pub(super) struct Words {
-    /// They hold such a number themselves.
+pub(crate) struct Words {
+    /// Tokens that contain such a number themselves.
     long: Vec<u32>,
-    /// They go on with a number.
+    /// Tokens that can continue a number.
     going_on: Vec<u32>,
 }
 
 impl Words {
-    pub(super) fn of(trie: &TokTrie) -> Words {
+    pub(crate) fn of(trie: &TokTrie) -> Words {
         let mut words = Words::default();
         for id in 0..u32::try_from(trie.vocab_size()).unwrap_or(0) {
             let bytes = trie.token(id);
             if bytes.first() == Some(&TokTrie::SPECIAL_TOKEN_MARKER) {
                 continue;
             }
-            // Whatever the token begins in, a number in its middle is found by one of these.
+            // Whatever position the token begins at, a number in its middle is found from one of these.
             let alone = |at| {
                 let mut numbers = Numbers::of_json();
                 numbers.at = at;

@@ -1,5 +1,5 @@
-//! Causal attention over pages, by the online softmax (arXiv 1805.02867): each page of keys and values is read once for all query
-//! rows of a task.
+//! Causal attention over pages with the online softmax (arXiv 1805.02867): each page of keys and values is read once for all query rows
+//! of a task.
 
 use std::cell::RefCell;
 
@@ -9,23 +9,20 @@ use sigmavault_ternary::{Isa, Rows, add_rows};
 use super::ops;
 use super::pages::{PAGE, Pages, Run};
 
-/// Query rows of one task. Each page read serves this many tokens times the query heads that share the key head.
-pub const ROWS: usize = 16;
-
-/// Most query heads of a task that read keys and values as they lie; for more of them they are widened once for all. Two heads read
+/// The most query heads of a task that read keys and values in place; for more heads, they are widened once for all. Two heads read
 /// together.
 fn few() -> usize {
     if Isa::active().widens_halves() { 4 } else { 2 }
 }
 
-/// Room of one thread, kept between tasks.
+/// The buffers of one thread, kept between tasks.
 #[derive(Default)]
 struct Room {
     widened: Widened,
     sums: Sums,
 }
 
-/// What the softmax has so far, for every query.
+/// The state of the softmax, for every query.
 #[derive(Default)]
 struct Sums {
     /// The highest score.
@@ -59,18 +56,18 @@ thread_local! {
     static ROOM: RefCell<Room> = RefCell::default();
 }
 
-/// Where a task's queries stand.
+/// The position of a task's queries.
 #[derive(Debug, Clone, Copy)]
 pub struct Place {
-    /// Layer, counted among those with attention.
+    /// The number of the layer among those with attention.
     pub layer: usize,
     /// Key and value head.
     pub head: usize,
-    /// Query heads that share it.
+    /// The number of query heads that share it.
     pub group: usize,
-    /// Position of the first query row in its sequence.
+    /// The position of the first query row in its sequence.
     pub position: usize,
-    /// What scores are multiplied by before the softmax.
+    /// The factor of scores before the softmax.
     pub scale: f32,
 }
 
@@ -87,7 +84,7 @@ pub fn attend(queries: &[f32], pages: &Pages, place: Place, out: &mut [f32]) {
     });
 }
 
-/// The work of [`attend`], compiled for each width of registers. The arithmetic is the same in all, so the results are too.
+/// The work of [`attend`], compiled for each register width. The arithmetic, and so the result, is the same in all.
 struct Attend<'a> {
     queries: &'a [f32],
     pages: &'a Pages,
@@ -123,7 +120,7 @@ impl NullaryFnOnce for Attend<'_> {
                 run = room.widened.take(run);
             }
             for row in 0..rows {
-                // Tokens of this page that the row may see.
+                // The tokens of this page that are visible to the row.
                 let visible = (place.position + row + 1).saturating_sub(page * PAGE).min(PAGE);
                 if visible == 0 {
                     continue;
@@ -147,8 +144,8 @@ impl NullaryFnOnce for Attend<'_> {
     }
 }
 
-/// Takes `visible` tokens of a page into the sums of `Q` queries, from number `first` on: two at a time where there are two, as
-/// keys and values are read once for both. For each it is the same arithmetic.
+/// Adds `visible` tokens of a page to the sums of `Q` queries from number `first` on: two at a time if possible, as keys and values are
+/// read once for both. The arithmetic of each is the same.
 #[inline(always)]
 #[allow(clippy::too_many_arguments, reason = "what the queries are taken through")]
 fn step<const Q: usize>(
@@ -193,7 +190,7 @@ fn step<const Q: usize>(
     add_rows(values, weights, out, run.next);
 }
 
-/// All numbers together, in halves.
+/// The sum, added pairwise by halves.
 #[inline(always)]
 fn fold(numbers: &[f32; PAGE], together: impl Fn(f32, f32) -> f32) -> f32 {
     let mut numbers = *numbers;
@@ -215,7 +212,7 @@ mod tests {
     use super::*;
     use crate::model::pages::{KvKind, Shape};
 
-    /// Plain attention of one query, in double precision.
+    /// Straightforward attention of one query, in double precision.
     fn plain(query: &[f32], keys: &[Vec<f32>], values: &[Vec<f32>], scale: f32) -> Vec<f64> {
         let scores: Vec<f64> = keys
             .iter()
@@ -269,7 +266,7 @@ mod tests {
         pages.prepare(0, tokens);
         let (mut keys, mut values) = (Vec::new(), Vec::new());
         for t in 0..tokens {
-            // Numbers that both kinds keep.
+            // Numbers that both kinds represent exactly.
             let mut half = || f16::from_f32(random()).to_f32();
             let key: Vec<f32> = (0..size).map(|_| 2.0 * half()).collect();
             let value: Vec<f32> = (0..size).map(|_| half()).collect();
@@ -287,7 +284,7 @@ mod tests {
         };
         let mut out = vec![0.0; queries.len()];
         attend(&queries, &pages, place, &mut out);
-        // Longer sums in single precision, and more of them, are off by more at worst.
+        // The bound grows with the length and number of sums in single precision.
         let long = size > 96 || size > 64 && rows * group > 32;
         let bound = if long { 5e-6 } else { 2e-6 };
         for (q, (query, ours)) in queries.chunks_exact(size).zip(out.chunks_exact(size)).enumerate() {

@@ -1,10 +1,10 @@
-//! The short causal convolution over time that Mamba layers begin with (arXiv 2312.00752): each channel by itself, then silu.
+//! The short causal convolution over time at the beginning of Mamba layers (arXiv 2312.00752): depthwise, followed by silu.
 
 use sigmavault_ternary::Pool;
 
-use super::attention::ROWS;
 use super::network::Pass;
-use super::{ops, parallel};
+use super::ops;
+use super::parallel::{self, ROWS};
 
 /// The weights of a convolution.
 #[derive(Debug)]
@@ -14,7 +14,7 @@ pub struct Convolution {
     bias: Vec<f32>,
 }
 
-/// Some columns of a row for each token.
+/// Some columns of the rows of a pass.
 #[derive(Debug, Clone, Copy)]
 pub struct Columns<'a> {
     /// The rows.
@@ -26,10 +26,10 @@ pub struct Columns<'a> {
 }
 
 impl Convolution {
-    /// From weights in which the taps of a channel stand together, as files have them.
+    /// Converts weights from the layout of files, in which the taps of a channel are contiguous.
     pub fn new(weights: &[f32], bias: Vec<f32>) -> Self {
         let kernel = weights.len() / bias.len();
-        // For vectors, those of a time do.
+        // SIMD needs the taps of a time to be contiguous.
         let taps = (0..kernel)
             .flat_map(|tap| weights.iter().skip(tap).step_by(kernel))
             .copied()
@@ -37,12 +37,12 @@ impl Convolution {
         Self { taps, bias }
     }
 
-    /// Numbers kept between tokens, for `channels` and a convolution that sees `kernel` tokens.
+    /// The size of the state of a convolution of `channels` over `kernel` tokens.
     pub fn memory(channels: usize, kernel: usize) -> usize {
         (kernel - 1) * channels
     }
 
-    /// `out` = a row of channels for each token. The tokens before the pass stand at `at` in each sequence's state, the latest last.
+    /// Computes `out`, a row of channels for each token. The tokens before the pass are at `at` in each sequence's state, the latest last.
     pub fn apply(
         &self,
         input: Columns<'_>,
@@ -66,7 +66,7 @@ impl Convolution {
                         let token = piece * ROWS + i;
                         sums.copy_from_slice(&self.bias);
                         for (tap, weights) in self.taps.chunks_exact(channels).enumerate() {
-                            // Taps before this text's part of the pass come from the state.
+                            // Taps before this sequence's part of the pass come from the state.
                             let time = token + tap;
                             let seen = if time < before {
                                 &state[time * channels..][..channels]

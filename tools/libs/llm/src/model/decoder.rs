@@ -1,5 +1,5 @@
-//! A stack of layers, each a mixer over time (attention or a recurrence) and perhaps a feed-forward part, with normalisation before
-//! both: Qwen3, `BitNet` b1.58, Mamba, Mamba-2 and Granite 4 H, a hybrid of attention and Mamba-2, are such stacks.
+//! A stack of layers, each a mixer over time (attention or a recurrence) and optionally a feed-forward part, both with normalisation
+//! before them: Qwen3, `BitNet` b1.58, Mamba, Mamba-2 and Granite 4 H, a hybrid of attention and Mamba-2.
 
 use sigmavault_ternary::{Activations, Pool, Precision};
 
@@ -15,7 +15,7 @@ use super::rope::Rope;
 use super::self_attention::{self, SelfAttention};
 use super::sequence::Memory;
 
-/// What looks back in time.
+/// A mixer over time.
 #[derive(Debug)]
 pub enum Mixer {
     /// Attention.
@@ -37,12 +37,12 @@ pub struct Block {
     pub feed_forward: Option<(Vec<f32>, Feed)>,
 }
 
-/// What each token goes through by itself.
+/// A feed-forward part.
 #[derive(Debug)]
 pub enum Feed {
-    /// The same for all.
+    /// The same for all tokens.
     Dense(FeedForward),
-    /// Experts, as a router chooses.
+    /// Experts chosen by a router.
     Experts(Experts),
 }
 
@@ -56,7 +56,7 @@ impl Block {
         self.mixer_bytes() + feed
     }
 
-    /// Bytes that one token reads.
+    /// Bytes read for one token.
     fn bytes_per_token(&self) -> usize {
         let feed = self.feed_forward.as_ref().map_or(0, |(_, part)| match part {
             Feed::Dense(part) => part.bytes(),
@@ -75,12 +75,12 @@ impl Block {
     }
 }
 
-/// Factors that some models have at certain places.
+/// Scaling factors of some models.
 #[derive(Debug, Clone, Copy)]
 pub struct Factors {
     /// Of embeddings.
     pub embedding: f32,
-    /// Of what each layer adds.
+    /// Of the output of each layer.
     pub residual: f32,
     /// Of logits.
     pub logits: f32,
@@ -104,12 +104,12 @@ pub struct Decoder {
     pub(super) epsilon: f32,
     pub(super) precision: Precision,
     pub(super) factors: Factors,
-    /// None: attention does not know positions.
+    /// `None`: attention without positions.
     pub(super) rope: Option<Rope>,
     pub(super) embedding: Linear,
     pub(super) blocks: Vec<Block>,
     pub(super) norm: Vec<f32>,
-    /// None: the embedding is the head.
+    /// `None`: the embedding is tied to the head.
     pub(super) head: Option<Linear>,
     pub(super) spare: Spare<Work>,
 }

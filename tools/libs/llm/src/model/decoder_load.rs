@@ -1,4 +1,4 @@
-//! What the loaders of [`Decoder`](super::decoder::Decoder)s share: names of tensors, heads, attention layers, rope, and the matrices at both ends.
+//! Shared by the loaders of [`Decoder`](super::decoder::Decoder)s: names of tensors, heads, attention layers, rope, and the matrices at both ends.
 
 use super::error::LoadError;
 use super::keys::{Keys, bad};
@@ -11,12 +11,12 @@ use super::weights::Weights;
 pub struct Tensors<'a> {
     /// The file.
     pub weights: &'a Weights,
-    /// Whether it is GGUF. Otherwise it is one of transformers.
+    /// Whether it is GGUF. Otherwise it uses the names of transformers.
     pub gguf: bool,
 }
 
 impl Tensors<'_> {
-    /// What the file calls a layer's tensor.
+    /// The name of a layer's tensor in the file.
     pub fn name(&self, layer: usize, tensor: &str) -> String {
         if self.gguf {
             return format!("blk.{layer}.{tensor}.weight");
@@ -56,7 +56,7 @@ impl Tensors<'_> {
         self.weights.floats(&self.name(layer, tensor), &[length])
     }
 
-    /// The attention of layer `n`, without normalisations of its own.
+    /// The attention of layer `n`, without its normalisations.
     pub fn attention(
         &self,
         n: usize,
@@ -96,7 +96,7 @@ pub struct Heads {
 }
 
 impl Heads {
-    /// Those of a file whose layers have `kv` key and value heads, or as many as query heads.
+    /// The heads of a file whose layers have `kv` key and value heads, or as many as query heads.
     pub fn of(keys: Keys<'_>, width: usize, kv: Option<usize>) -> Result<Self, LoadError> {
         let gguf = matches!(keys, Keys::Gguf(..));
         let (count, kv_count, head_size) = if gguf {
@@ -157,16 +157,16 @@ impl Heads {
 
 /// The matrices at both ends of the layers.
 pub struct Ends {
-    /// A row for each token.
+    /// The embedding, a row for each token.
     pub embedding: Linear,
-    /// The last normalisation.
+    /// The final normalisation.
     pub norm: Vec<f32>,
-    /// None: the embedding is the head.
+    /// `None`: the embedding is tied to the head.
     pub head: Option<Linear>,
 }
 
 impl Ends {
-    /// Loads them from the tensors of these names: embedding, normalisation, head.
+    /// Loads the tensors with these names: embedding, normalisation, head.
     pub fn load(
         keys: Keys<'_>,
         weights: &Weights,
@@ -194,12 +194,12 @@ impl Ends {
         ["model.embed_tokens.weight", "model.norm.weight", "lm_head.weight"];
 }
 
-/// Rotary positions as the file describes them.
+/// The rotary positions described by the file.
 pub fn rope(keys: Keys<'_>, size: usize) -> Result<Rope, LoadError> {
     let (base, scaling) = match keys {
         Keys::Gguf(..) => (keys.maybe_number("rope.freq_base")?, gguf_scaling(keys)?),
         Keys::Json(json) => {
-            // Newer files keep all of it in one object, older ones the base beside it.
+            // Newer files keep all parameters in one object, older ones keep the base beside it.
             let inner = ["rope_parameters", "rope_scaling"]
                 .iter()
                 .find_map(|k| json.get(k).filter(|v| v.is_object()));

@@ -1,5 +1,5 @@
 //! Sentence embeddings by BERT models (arXiv 1810.04805), as sentence-transformers uses `MiniLM`: the mean of the last layer over all
-//! tokens, made one long. The products are those of candle.
+//! tokens, normalised to length 1. Matrix products are computed by candle.
 
 use std::path::Path;
 
@@ -22,7 +22,7 @@ struct Norm {
     epsilon: f32,
 }
 
-/// A product with what is added to it.
+/// A linear layer with a bias.
 #[derive(Debug)]
 struct Affine {
     /// `columns x rows`.
@@ -49,7 +49,7 @@ pub struct Embedder {
     heads: usize,
     positions: usize,
     words: Linear,
-    /// Of each position, that of the first token type included.
+    /// The embeddings of positions, including that of the first token type.
     places: Vec<f32>,
     norm: Norm,
     layers: Vec<Layer>,
@@ -133,17 +133,17 @@ impl Embedder {
         })
     }
 
-    /// Numbers of an embedding.
+    /// The length of an embedding.
     pub fn width(&self) -> usize {
         self.width
     }
 
-    /// Most tokens of a text.
+    /// The most tokens of a text.
     pub fn context(&self) -> usize {
         self.positions
     }
 
-    /// The embedding of a text, one long; `tokens` are with those that begin and end a text.
+    /// The embedding of a text, normalised to length 1; `tokens` include the begin and end tokens.
     ///
     /// # Errors
     ///
@@ -270,7 +270,7 @@ impl Affine {
 
 struct Tensors<'a> {
     weights: &'a Weights,
-    /// Some files have the model below `bert.`.
+    /// The prefix of tensors, `bert.` in some files.
     root: &'static str,
     epsilon: f32,
 }
@@ -295,9 +295,14 @@ impl Tensors<'_> {
     fn affine(&self, name: &str, rows: usize, columns: usize) -> Result<Affine, LoadError> {
         let name_of_matrix = self.name(&format!("{name}.weight"));
         let values = self.weights.floats(&name_of_matrix, &[rows, columns])?;
-        let matrix = Tensor::from_vec(values, (rows, columns), &Device::Cpu)
-            .and_then(|matrix| matrix.t()?.contiguous())
-            .map_err(|e| LoadError::Pack {
+        let mut transposed = vec![0.0; values.len()];
+        for (row, values) in values.chunks_exact(columns).enumerate() {
+            for (column, value) in values.iter().enumerate() {
+                transposed[column * rows + row] = *value;
+            }
+        }
+        let matrix =
+            Tensor::from_vec(transposed, (columns, rows), &Device::Cpu).map_err(|e| LoadError::Pack {
                 name: name_of_matrix,
                 reason: e.to_string(),
             })?;

@@ -1,4 +1,4 @@
-//! What can fail while a model is loaded or run.
+//! Errors of loading and running models.
 
 use std::path::PathBuf;
 
@@ -10,9 +10,9 @@ pub enum LoadError {
     /// The file or folder could not be read.
     #[error("reading {path}: {source}")]
     Read {
-        /// What was read.
+        /// The file or folder.
         path: PathBuf,
-        /// The system's answer.
+        /// The system's error.
         source: std::io::Error,
     },
     /// The GGUF file is damaged or of an unknown kind.
@@ -20,7 +20,7 @@ pub enum LoadError {
     Gguf {
         /// The file.
         path: PathBuf,
-        /// What the reader found.
+        /// What is wrong with it.
         source: sigmavault_gguf::Error,
     },
     /// The safetensors file or its `config.json` is damaged.
@@ -31,7 +31,7 @@ pub enum LoadError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The architecture is not one of those this engine runs.
+    /// The architecture is not supported.
     #[error("models of architecture {name:?} are not supported: {reason}")]
     Architecture {
         /// The name in the file.
@@ -39,34 +39,34 @@ pub enum LoadError {
         /// Why not, or what is supported.
         reason: &'static str,
     },
-    /// A value that the architecture needs is not in the metadata.
+    /// A value that the architecture needs is missing.
     #[error("the model's metadata has no {0}")]
     MissingKey(String),
-    /// A value in the metadata cannot be.
-    #[error("the model's metadata says {key} = {value}: {reason}")]
+    /// A value in the metadata is invalid.
+    #[error("the model's metadata has {key} = {value}: {reason}")]
     BadValue {
         /// Its key.
         key: String,
-        /// What it says.
+        /// The value.
         value: String,
-        /// Why this cannot be.
+        /// Why it is invalid.
         reason: &'static str,
     },
-    /// A tensor that the architecture needs is not in the file.
+    /// A tensor that the architecture needs is missing.
     #[error("the model has no tensor {0}")]
     MissingTensor(String),
-    /// A tensor's shape does not follow from the metadata.
-    #[error("tensor {name} has shape {found:?} where the metadata asks for {expected:?}")]
+    /// A tensor's shape does not match the metadata.
+    #[error("tensor {name} has shape {found:?} but the metadata requires {expected:?}")]
     Shape {
         /// The tensor.
         name: String,
         /// Its shape, slowest dimension first.
         found: Vec<usize>,
-        /// The shape that the metadata asks for.
+        /// The shape that the metadata requires.
         expected: Vec<usize>,
     },
-    /// A tensor is stored in a type that cannot be used in its place.
-    #[error("tensor {name} is stored as {kind}, which cannot be used there")]
+    /// A tensor is stored in a type that cannot be used for it.
+    #[error("tensor {name} is stored as {kind}, which cannot be used for it")]
     Kind {
         /// The tensor.
         name: String,
@@ -78,12 +78,12 @@ pub enum LoadError {
     Pack {
         /// The tensor.
         name: String,
-        /// What the packer found.
+        /// Why not.
         reason: String,
     },
 }
 
-/// A step could not be computed.
+/// A forward step failed.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum ForwardError {
     /// A token id is not in the vocabulary.
@@ -97,9 +97,9 @@ pub enum ForwardError {
     /// The sequence would become longer than the model's context.
     #[error("{length} tokens do not fit into the context of {context}")]
     Context {
-        /// Tokens with those of this step.
+        /// The length of the sequence after the step.
         length: usize,
-        /// The longest sequence the model takes.
+        /// The context length of the model.
         context: usize,
     },
     /// The sequence was made by another model.
@@ -110,7 +110,7 @@ pub enum ForwardError {
     Tensor(String),
 }
 
-/// A recurrent state holds no history: it cannot be taken back to an earlier token.
+/// A recurrent state has no history and cannot be rewound to an earlier token.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error(
     "a sequence of {length} tokens cannot be cut to {wanted}: fork a recurrent sequence before the tokens that may be taken back"
@@ -118,7 +118,7 @@ pub enum ForwardError {
 pub struct CannotRewind {
     /// Tokens in the sequence.
     pub length: usize,
-    /// Tokens asked for.
+    /// Tokens requested.
     pub wanted: usize,
 }
 

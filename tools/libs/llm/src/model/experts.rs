@@ -1,5 +1,4 @@
-//! A feed-forward part with many experts, of which each token goes through the few that a router chooses (arXiv 1701.06538). Only
-//! those are computed.
+//! A feed-forward part with many experts, of which a router chooses a few for each token (arXiv 1701.06538). Only those are computed.
 
 use sigmavault_ternary::{Activations, Pool, Precision, Product, Q8Activations, multiply_each};
 
@@ -8,24 +7,24 @@ use super::feed_forward::{self, FeedForward};
 use super::linear::{Linear, products};
 use super::ops;
 
-/// Tokens, each counted once for each of its experts, that go through experts in one go: enough that threads seldom wait for each
-/// other, few enough that what lies between the products stays in the cache.
+/// The pairs of token and expert that are computed at once: enough that threads seldom wait for each other, few enough that
+/// intermediate results stay in the cache.
 const TOGETHER: usize = 128;
 
-/// The weights of such a part.
+/// The weights of a part with experts.
 #[derive(Debug)]
 pub struct Experts {
-    /// To a score for each expert.
+    /// The router: a score for each expert.
     pub router: Linear,
-    /// How many experts a token goes through.
+    /// The number of experts per token.
     pub used: usize,
     /// The experts.
     pub parts: Vec<FeedForward>,
-    /// One that every token goes through besides.
+    /// The shared expert, which every token uses.
     pub shared: Option<FeedForward>,
 }
 
-/// That a token goes through an expert, whose result counts with this weight.
+/// An expert chosen for a token, with its weight.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Choice {
     expert: usize,
@@ -44,7 +43,7 @@ pub struct Work {
     bytes: Bytes,
 }
 
-/// Buffers of experts that take their inputs as bytes.
+/// Buffers of experts with inputs quantised to bytes.
 #[derive(Debug, Default)]
 struct Bytes {
     input: Q8Activations,
@@ -61,18 +60,18 @@ impl Experts {
         self.always() + experts
     }
 
-    /// Bytes that one token reads.
+    /// Bytes read for one token.
     pub fn bytes_per_token(&self) -> usize {
         let one = self.parts.first().map_or(0, FeedForward::bytes);
         self.always() + self.used * one
     }
 
-    /// Bytes that every token reads.
+    /// Bytes read for every token.
     fn always(&self) -> usize {
         self.router.bytes() + self.shared.as_ref().map_or(0, FeedForward::bytes)
     }
 
-    /// `out` = what the part adds to the `rows` rows whose normalised form is `normed`.
+    /// Computes `out`, the part's contribution to `rows` rows, from their normalised form `normed`.
     #[allow(clippy::too_many_arguments, reason = "buffers are the caller's")]
     pub fn apply(
         &self,
@@ -139,7 +138,7 @@ impl Experts {
         Ok(())
     }
 
-    /// Adds to `out` what these choices give, of whole experts that take their inputs as bytes.
+    /// Adds the results of these choices to `out`, for whole experts with inputs quantised to bytes.
     fn through(&self, choices: &[Choice], width: usize, bytes: &mut Bytes, out: &mut [f32], pool: &Pool) {
         let Bytes {
             input,
@@ -155,7 +154,7 @@ impl Experts {
         result.resize(choices.len() * width, 0.0);
         let experts = || choices.chunk_by(|a, b| a.expert == b.expert);
 
-        // The lengths were made for these parts; a shorter one would not pass as a product's output.
+        // The lengths match these parts; a shorter one would be rejected as a product's output.
         let (mut gates, mut ups) = (&mut gate[..], &mut up[..]);
         let mut products: Vec<Product<'_>> = Vec::new();
         for tokens in experts() {
@@ -188,7 +187,7 @@ impl Experts {
     }
 }
 
-/// How many of the first choices to take in one go: those of whole experts, and of one at least.
+/// The number of choices to compute at once: those of whole experts, and of at least one.
 fn together(choices: &[Choice]) -> usize {
     let mut count = 0;
     for tokens in choices.chunk_by(|a, b| a.expert == b.expert) {
@@ -200,8 +199,8 @@ fn together(choices: &[Choice]) -> usize {
     count
 }
 
-/// The `used` best of each row's `count` scores, weighted by the softmax over these, in the order of experts and then rows. So a
-/// token's sum is taken in the same order whatever else is in the batch.
+/// The `used` best of each row's `count` scores, weighted by the softmax over them, ordered by expert and then row, so that a token's sum
+/// has the same order whatever else is in the batch.
 fn choose(scores: &[f32], count: usize, used: usize, choices: &mut Vec<Choice>) {
     choices.clear();
     let mut order: Vec<usize> = Vec::with_capacity(count);
@@ -234,14 +233,14 @@ mod tests {
         let mut choices = Vec::new();
         choose(&scores, 4, 2, &mut choices);
         let found: Vec<(usize, usize)> = choices.iter().map(|c| (c.expert, c.row)).collect();
-        // Of equal scores the first experts are taken.
+        // Of equal scores, the first experts are chosen.
         assert_eq!(found, [(0, 1), (1, 0), (1, 1), (2, 0)]);
         for (choice, weight) in choices.iter().zip([0.5, 0.25, 0.5, 0.75]) {
             assert!((choice.weight - weight).abs() < 1e-6, "{choice:?}");
         }
     }
 
-    /// Blocks of bytes without meaning, whose fp16 at these places are small.
+    /// Random blocks whose fp16 at these offsets are small.
     fn blocks(count: usize, size: usize, halves: &[usize], seed: usize) -> Vec<u8> {
         let mut bytes: Vec<u8> = (0..count * size)
             .map(|n| {
@@ -310,7 +309,7 @@ mod tests {
                 apply(normed, 1, &mut alone);
                 assert_eq!(alone, &out[row * width..][..width], "row {row}, {precision:?}");
             }
-            // Each expert by itself, one token after the other.
+            // Expert by expert, token by token.
             let jobs = &mut [(&experts.router, &mut scores)];
             products(&normed, rows, &mut quantised, precision, jobs, &pool).unwrap();
             let (mut choices, mut expected) = (Vec::new(), vec![0.0; rows * width]);

@@ -2,12 +2,12 @@
 
 use sigmavault_ternary::{Activations, Pool, Precision};
 
-use super::attention::ROWS;
 use super::error::ForwardError;
 use super::linear::{Linear, products};
-use super::{ops, parallel};
+use super::ops;
+use super::parallel::{self, ROWS};
 
-/// What the gate goes through.
+/// The activation of the gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gate {
     /// `x * sigmoid(x)`.
@@ -28,15 +28,15 @@ impl Gate {
 /// The weights of a feed-forward part.
 #[derive(Debug)]
 pub struct FeedForward {
-    /// What the gate goes through.
+    /// The activation of the gate.
     pub kind: Gate,
-    /// To the gate.
+    /// The gate projection.
     pub gate: Linear,
-    /// To what is gated.
+    /// The up projection.
     pub up: Linear,
-    /// Back to the hidden state.
+    /// The down projection.
     pub down: Linear,
-    /// Normalises before the way back (`BitNet`), with this epsilon.
+    /// The normalisation before the down projection (`BitNet`), with its epsilon.
     pub sub_norm: Option<(Vec<f32>, f32)>,
 }
 
@@ -53,7 +53,7 @@ impl FeedForward {
         self.gate.bytes() + self.up.bytes() + self.down.bytes()
     }
 
-    /// `out` = what the part adds to the `rows` rows whose normalised form is `normed`.
+    /// Computes `out`, the part's contribution to `rows` rows, from their normalised form `normed`.
     #[allow(clippy::too_many_arguments, reason = "buffers are the caller's")]
     pub fn apply(
         &self,
@@ -78,17 +78,17 @@ impl FeedForward {
         )
     }
 
-    /// Whether all products take inputs that are rounded to bytes.
+    /// Whether all products accept inputs quantised to bytes.
     pub fn takes_bytes(&self) -> bool {
         [&self.gate, &self.up, &self.down]
             .into_iter()
             .all(Linear::takes_bytes)
     }
 
-    /// What the way back takes, in place of the gate.
+    /// Computes the input of the down projection, in place of the gate.
     pub fn pass_gate(&self, gate: &mut [f32], up: &[f32], pool: &Pool) {
         let Some((weight, epsilon)) = &self.sub_norm else {
-            // Number by number, so that threads share even one row.
+            // Split by elements, so that threads share even a single row.
             let size = (gate.len() / (4 * pool.active()))
                 .clamp(512, 1 << 14)
                 .next_multiple_of(64);

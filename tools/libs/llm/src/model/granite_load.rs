@@ -1,5 +1,5 @@
-//! Loading Granite 4 H: Mamba-2 layers with an attention layer here and there, each followed by a gated part or by experts. From
-//! GGUF (`granitehybrid`) or from a folder of transformers (`granitemoehybrid`).
+//! Loading Granite 4 H, Mamba-2 layers with occasional attention layers, each followed by a gated part or experts, from GGUF
+//! (`granitehybrid`) or a folder of transformers (`granitemoehybrid`).
 
 use serde_json::Value as Json;
 
@@ -10,10 +10,10 @@ use super::experts::Experts;
 use super::feed_forward::{FeedForward, Gate};
 use super::keys::{Keys, bad};
 use super::linear::Linear;
-use super::load::LoadOptions;
 use super::mamba2::Sizes;
 use super::mamba2_load;
 use super::network::Spare;
+use super::options::LoadOptions;
 use super::pages::Shape;
 use super::rope::Pairs;
 use super::self_attention::SelfAttention;
@@ -42,7 +42,7 @@ pub fn load(
     };
     let factor = |theirs, ours| {
         let found = keys.maybe_number(either(theirs, ours))?;
-        // Converters leave out what is zero.
+        // Converters write zero for absent factors.
         Ok::<_, LoadError>(found.filter(|factor| *factor != 0.0))
     };
     let factors = Factors {
@@ -115,14 +115,14 @@ pub fn load(
     })
 }
 
-/// What looks back in time in a layer.
+/// The mixer of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Attention,
     Mamba,
 }
 
-/// The kinds of the layers: in GGUF, those without key and value heads are Mamba's.
+/// The kinds of the layers: in GGUF, those without key and value heads are Mamba layers.
 fn kinds(keys: Keys<'_>) -> Result<Vec<Kind>, LoadError> {
     let Keys::Json(json) = keys else {
         let layers = keys.count("block_count")?;
@@ -146,7 +146,7 @@ fn kinds(keys: Keys<'_>) -> Result<Vec<Kind>, LoadError> {
     names.iter().map(kind).collect()
 }
 
-/// The heads of the attention layers, if there are such.
+/// The heads of the attention layers, if there are any.
 fn heads(keys: Keys<'_>, kinds: &[Kind], width: usize) -> Result<Option<Heads>, LoadError> {
     if !kinds.contains(&Kind::Attention) {
         return Ok(None);
@@ -168,7 +168,7 @@ fn heads(keys: Keys<'_>, kinds: &[Kind], width: usize) -> Result<Option<Heads>, 
     }
 }
 
-/// Whether attention knows positions.
+/// Whether attention uses positions.
 fn has_rope(keys: Keys<'_>) -> bool {
     match keys {
         // The converter has no better key for it.
@@ -189,7 +189,7 @@ fn refuse_partial_rope(keys: Keys<'_>, size: usize) -> Result<(), LoadError> {
     }
 }
 
-/// Forms that no published model has.
+/// Rejects forms that no published model has.
 fn refuse_other_forms(keys: Keys<'_>) -> Result<(), LoadError> {
     for key in ["attention_bias", "mamba_proj_bias"] {
         if keys.switch(key) {
@@ -199,14 +199,14 @@ fn refuse_other_forms(keys: Keys<'_>) -> Result<(), LoadError> {
     mamba2_load::refuse_other_gates(keys)
 }
 
-/// Sizes of what follows attention and Mamba.
+/// The sizes of feed-forward parts.
 #[derive(Debug, Clone, Copy)]
 struct FeedSizes {
-    /// Experts, and how many of them a token goes through; none in the dense models.
+    /// The number of experts, and how many of them a token uses; `None` in dense models.
     experts: Option<(usize, usize)>,
-    /// Numbers inside of an expert.
+    /// The inner width of an expert.
     expert: usize,
-    /// Numbers inside of the part that every token goes through; zero without one.
+    /// The inner width of the shared part; zero if there is none.
     shared: usize,
 }
 
@@ -237,7 +237,7 @@ impl FeedSizes {
         }
         let shared = keys.count_or_none(names[3])?.unwrap_or(0);
         let Some(_) = experts else {
-            // In GGUF files the only part stands under the name of a dense model's.
+            // In GGUF files, a sole shared part has the name of a dense model's.
             let key = if matches!(keys, Keys::Gguf(..)) {
                 names[2]
             } else {
@@ -257,20 +257,20 @@ impl FeedSizes {
     }
 }
 
-/// What is needed to load a layer.
+/// Everything needed to load a layer.
 struct Layers<'a> {
     tensors: Tensors<'a>,
     width: usize,
     epsilon: f32,
     heads: Option<Heads>,
-    /// What attention scores are multiplied by, if the file says so.
+    /// The factor of attention scores, if the file has one.
     scale: Option<f32>,
     sizes: Option<Sizes>,
     feed: FeedSizes,
 }
 
 impl Layers<'_> {
-    /// The attention of layer `n`, which is number `index` of those with attention.
+    /// The attention of layer `n`, number `index` of those with attention.
     fn attention(&self, n: usize, index: usize) -> Result<SelfAttention, LoadError> {
         let heads = self
             .heads
@@ -288,7 +288,7 @@ impl Layers<'_> {
         })
     }
 
-    /// The Mamba-2 part of layer `n`, whose numbers begin at `at` in a sequence's state.
+    /// The Mamba-2 part of layer `n`, whose state is at `at` in that of a sequence.
     fn mamba(&self, n: usize, at: usize) -> Result<Mixer, LoadError> {
         let sizes = self
             .sizes
@@ -301,7 +301,7 @@ impl Layers<'_> {
         mamba2_load::layer(&tensors, sizes, self.width, at, self.epsilon).map(Mixer::Mamba2)
     }
 
-    /// What follows in layer `n`.
+    /// The feed-forward part of layer `n`.
     fn feed(&self, n: usize) -> Result<Feed, LoadError> {
         let Some((count, used)) = self.feed.experts else {
             return self.shared(n, "").map(Feed::Dense);
@@ -321,7 +321,7 @@ impl Layers<'_> {
         }))
     }
 
-    /// The part that every token goes through; in GGUF files its names end so.
+    /// The shared part; `suffix` ends its names in GGUF files.
     fn shared(&self, n: usize, ending: &str) -> Result<FeedForward, LoadError> {
         let weights = self.tensors.weights;
         let size = self.feed.shared;
@@ -346,7 +346,7 @@ impl Layers<'_> {
         )
     }
 
-    /// The experts, each a part of tensors that hold all of them.
+    /// The experts, each a part of tensors that contain all of them.
     fn experts(&self, n: usize, count: usize) -> Result<Vec<FeedForward>, LoadError> {
         let (weights, size, width) = (self.tensors.weights, self.feed.expert, self.width);
         let shaped = |name, rows, columns| {
@@ -381,7 +381,7 @@ impl Layers<'_> {
         (0..count).map(one).collect()
     }
 
-    /// A gated part of these three tensors, `size` wide inside.
+    /// A gated part from these three tensors, with inner width `size`.
     fn gated(
         &self,
         gate: &Tensor<'_>,

@@ -1,4 +1,4 @@
-//! Numbers of a model's metadata, with bounds: a file from elsewhere may say anything.
+//! Reading a model's metadata, with bounds: an untrusted file may contain anything.
 
 use std::fmt::Display;
 
@@ -7,10 +7,10 @@ use sigmavault_gguf::Metadata;
 
 use super::error::LoadError;
 
-/// More than any model has of anything but vocabulary entries and context; products of two of these fit in 64 bits.
+/// An upper bound of all counts but vocabulary and context; products of two of them fit in 64 bits.
 const LIMIT: usize = 1 << 24;
 
-/// Where an architecture's values stand: `prefix.key` in GGUF metadata, `key` in a `config.json`.
+/// Where an architecture's values are: `prefix.key` in GGUF metadata, `key` in a `config.json`.
 #[derive(Debug, Clone, Copy)]
 pub enum Keys<'a> {
     /// GGUF metadata and the architecture's prefix.
@@ -28,7 +28,7 @@ pub fn bad<T: Display + ?Sized>(key: &str, value: &T, reason: &'static str) -> L
     }
 }
 
-/// A number that a model can have.
+/// Checks the range of a count.
 fn bounded(name: &str, found: u64) -> Result<usize, LoadError> {
     match usize::try_from(found) {
         Ok(count) if count <= LIMIT => Ok(count),
@@ -37,7 +37,7 @@ fn bounded(name: &str, found: u64) -> Result<usize, LoadError> {
 }
 
 impl Keys<'_> {
-    /// The key as the file has it.
+    /// The key as in the file.
     pub fn name(&self, key: &str) -> String {
         match self {
             Self::Gguf(_, prefix) => format!("{prefix}.{key}"),
@@ -45,7 +45,7 @@ impl Keys<'_> {
         }
     }
 
-    /// A count if it is there. Zero and absurd sizes are refused.
+    /// An optional count. Zero and absurd sizes are rejected.
     pub fn maybe_count(&self, key: &str) -> Result<Option<usize>, LoadError> {
         match self.count_or_none(key)? {
             Some(0) => Err(bad(&self.name(key), &0, "it cannot be zero")),
@@ -53,7 +53,7 @@ impl Keys<'_> {
         }
     }
 
-    /// A number of things that there may be none of, if it is there.
+    /// An optional count that may be zero.
     pub fn count_or_none(&self, key: &str) -> Result<Option<usize>, LoadError> {
         let name = self.name(key);
         let found = match self {
@@ -73,7 +73,7 @@ impl Keys<'_> {
         bounded(&name, found).map(Some)
     }
 
-    /// A number for each of `layers` layers, zero allowed: an array, or one number for all. GGUF only.
+    /// A count for each of `layers` layers, possibly zero: an array, or one number for all. GGUF only.
     pub fn counts(&self, key: &str, layers: usize) -> Result<Vec<usize>, LoadError> {
         let name = self.name(key);
         let Self::Gguf(metadata, _) = self else {
@@ -99,7 +99,7 @@ impl Keys<'_> {
             .ok_or_else(|| LoadError::MissingKey(self.name(key)))
     }
 
-    /// A finite number if it is there.
+    /// An optional finite number.
     pub fn maybe_number(&self, key: &str) -> Result<Option<f32>, LoadError> {
         let name = self.name(key);
         let found = match self {
@@ -131,7 +131,7 @@ impl Keys<'_> {
         }
     }
 
-    /// A text if it is there.
+    /// An optional string.
     pub fn text(&self, key: &str) -> Option<&str> {
         match self {
             Self::Gguf(metadata, _) => metadata.string(&self.name(key)),
@@ -139,12 +139,12 @@ impl Keys<'_> {
         }
     }
 
-    /// A switch; absent is false.
+    /// A boolean, false if absent.
     pub fn switch(&self, key: &str) -> bool {
         self.maybe_switch(key).unwrap_or(false)
     }
 
-    /// A switch if it is there.
+    /// An optional boolean.
     pub fn maybe_switch(&self, key: &str) -> Option<bool> {
         match self {
             Self::Gguf(metadata, _) => metadata.bool(&self.name(key)),

@@ -1,4 +1,4 @@
-//! Matrices in K-quants, where they lie in the file.
+//! Matrices in K-quants, used in place.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use sigmavault_ternary::{KMatrix, KQuant};
 use super::error::LoadError;
 use super::weights::{Stored, Tensor};
 
-/// Takes a tensor where it is mapped, and copies it where it is not.
+/// Uses a mapped tensor in place, and copies one that is not mapped.
 pub fn load(
     tensor: &Tensor<'_>,
     mapped: Option<(Arc<Mmap>, Range<usize>)>,
@@ -40,7 +40,7 @@ mod tests {
 
     use super::*;
 
-    /// Rows and products of blocks that another implementation has quantised, and how it takes them apart.
+    /// Compares rows and products with those of another implementation, for blocks that it has quantised.
     #[test]
     fn products_are_those_of_the_numbers_stored() {
         let pool = Pool::new(2);

@@ -1,4 +1,4 @@
-//! Matrices of a model, in the form that their product is fastest in.
+//! Matrices of a model, in the form with the fastest product.
 
 use half::{bf16, f16};
 use sigmavault_gguf::TensorKind;
@@ -11,7 +11,7 @@ use super::error::{ForwardError, LoadError};
 use super::weights::{Stored, Tensor, Weights};
 use super::{kquants, ops, parallel};
 
-/// A matrix of `rows x columns`; its product takes `columns` numbers a token and gives `rows`.
+/// A matrix of `rows x columns`; its product maps `columns` numbers per token to `rows`.
 #[derive(Debug)]
 pub enum Linear {
     /// Ternary or two-bit weights in panels.
@@ -22,7 +22,7 @@ pub enum Linear {
     Byte(Q8Matrix),
     /// K-quants.
     Blocks(KMatrix),
-    /// Single precision, row after row.
+    /// Single precision, row-major.
     Full {
         /// The numbers.
         values: Vec<f32>,
@@ -75,7 +75,7 @@ impl Linear {
         Ok(loaded)
     }
 
-    /// Loads a matrix that lies in the file as `columns x rows`.
+    /// Loads a matrix that is stored transposed, as `columns x rows`.
     pub fn load_turned(
         weights: &Weights,
         name: &str,
@@ -90,7 +90,7 @@ impl Linear {
         Ok(Self::Full { values, columns })
     }
 
-    /// Half-precision and `Q8_0` numbers of a GGUF file stay where they are, on the map.
+    /// Half-precision and `Q8_0` matrices of a GGUF file are used in place, on the map.
     fn dense(weights: &Weights, tensor: &Tensor<'_>, rows: usize, columns: usize) -> Result<Self, LoadError> {
         let failed = |e: DenseError| LoadError::Pack {
             name: tensor.name.to_owned(),
@@ -123,7 +123,7 @@ impl Linear {
         }
     }
 
-    /// Numbers of a product.
+    /// The length of a product.
     pub fn rows(&self) -> usize {
         match self {
             Self::Ternary(matrix) => matrix.rows(),
@@ -134,7 +134,7 @@ impl Linear {
         }
     }
 
-    /// Bytes that a product reads.
+    /// Bytes read by a product.
     pub fn bytes(&self) -> usize {
         match self {
             Self::Ternary(matrix) => matrix.bytes(),
@@ -145,7 +145,7 @@ impl Linear {
         }
     }
 
-    /// One row, for looking up an embedding.
+    /// One row, as an embedding.
     #[allow(
         clippy::unnecessary_wraps,
         reason = "callers need not know which forms cannot fail"
@@ -161,13 +161,13 @@ impl Linear {
         Ok(())
     }
 
-    /// Whether inputs may be rounded to bytes.
+    /// Whether inputs may be quantised to bytes.
     pub fn takes_bytes(&self) -> bool {
         matches!(self, Self::Byte(_) | Self::Blocks(_))
     }
 
-    /// The product with some tokens of inputs that are rounded to bytes, to be computed beside others; none when the matrix does not
-    /// take such inputs.
+    /// The product with some tokens of inputs quantised to bytes, to be computed together with others; `None` if the matrix does not
+    /// accept such inputs.
     pub fn with_bytes<'a>(
         &'a self,
         input: &'a Q8Activations,
@@ -182,7 +182,7 @@ impl Linear {
     }
 }
 
-/// How a tensor's ternary weights are written, if such it has.
+/// The encoding of a tensor's ternary weights, if it has any.
 fn encoding(tensor: &Tensor<'_>) -> Option<Encoding> {
     match tensor.stored {
         Stored::As(TensorKind::I2S) => Some(Encoding::I2S),
@@ -195,13 +195,13 @@ fn encoding(tensor: &Tensor<'_>) -> Option<Encoding> {
     }
 }
 
-/// Packs a ternary tensor of two dimensions.
+/// Packs a two-dimensional ternary tensor.
 pub fn pack(weights: &Weights, tensor: &Tensor<'_>) -> Result<PanelMatrix, LoadError> {
     let encoding = encoding(tensor).ok_or_else(|| tensor.unusable())?;
     let [rows, columns] = tensor.shape[..] else {
         return Err(tensor.misshapen(&[1, 1]));
     };
-    // Four rows in a byte, and the scale in a tensor of its own.
+    // Four rows in a byte, and the scale in a separate tensor.
     let (rows, scale) = if encoding == Encoding::BitnetPacked {
         (
             rows.saturating_mul(4),
@@ -216,7 +216,7 @@ pub fn pack(weights: &Weights, tensor: &Tensor<'_>) -> Result<PanelMatrix, LoadE
     })
 }
 
-/// bfloat16 as half precision: exact but for numbers below 6e-5, which lose digits. None when a number is too large for it.
+/// Converts bfloat16 to half precision: exact except for numbers below 6e-5, which lose digits. `None` if a number is too large.
 fn narrowed(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(bytes.len());
     for pair in bytes.as_chunks().0 {
@@ -229,8 +229,8 @@ fn narrowed(bytes: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// The precision of families that suffer from inputs rounded to 8 bits: with it the smallest nets of Mamba-1 choose another token at
-/// 9 of 87 places, those of other families at 0 to 4.
+/// The precision of families that suffer from 8-bit inputs: with those, the smallest Mamba-1 networks choose another token at 9 of 87
+/// positions, other families at 0 to 4.
 pub fn finer(precision: Precision) -> Precision {
     match precision {
         Precision::Int8Blocks => Precision::Int16Blocks,
@@ -238,9 +238,8 @@ pub fn finer(precision: Precision) -> Precision {
     }
 }
 
-/// Multiplies the same `tokens` inputs with several matrices; each result is made as long as it must be. At
-/// [`Precision::Int8Blocks`] the inputs of `Q8_0` matrices and K-quants are rounded to bytes too, in blocks of 32; otherwise they
-/// stay floats.
+/// Multiplies the same `tokens` inputs with several matrices, and resizes the results. With [`Precision::Int8Blocks`], the inputs of
+/// `Q8_0` matrices and K-quants are quantised to bytes too, in blocks of 32; otherwise they stay floats.
 #[allow(
     clippy::unnecessary_wraps,
     reason = "callers need not know which forms cannot fail"

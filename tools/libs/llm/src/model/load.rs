@@ -1,10 +1,9 @@
-//! From a path to a model: which architecture it is, and what is known about it.
+//! Opening a model: its architecture, and its properties.
 
 use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
 use sigmavault_gguf::Metadata;
-use sigmavault_ternary::Precision;
 
 use super::error::LoadError;
 use super::granite_load;
@@ -12,64 +11,37 @@ use super::keys::{Keys, bad};
 use super::mamba_load;
 use super::mamba2_load;
 use super::network::Network;
+use super::options::LoadOptions;
 use super::packed;
-use super::pages::KvKind;
 use super::rwkv7_load;
 use super::shards;
 use super::transformer_load::{self, Family};
 use super::weights::{Weights, read_json};
 
-/// What the caller chooses.
-#[derive(Debug, Clone)]
-pub struct LoadOptions {
-    /// How inputs of ternary products are rounded. `BitNet` has its own and ignores this.
-    pub precision: Precision,
-    /// In what keys and values are kept.
-    pub kv: KvKind,
-    /// The longest sequence, if shorter than the model's own.
-    pub context: Option<usize>,
-    /// Where ternary weights are kept packed for the next start, which maps them. None: they are packed in memory.
-    pub panels: Option<PathBuf>,
-    /// The SHA-256 of the model file, if known, by which packed weights are told to be its own. Else a fingerprint is taken.
-    pub hash: Option<[u8; 32]>,
-}
-
-impl Default for LoadOptions {
-    fn default() -> Self {
-        Self {
-            precision: Precision::Int8Blocks,
-            kv: KvKind::F16,
-            context: None,
-            panels: None,
-            hash: None,
-        }
-    }
-}
-
-/// What is known about a model.
+/// The properties of a model.
 #[derive(Debug, Clone)]
 pub struct ModelInfo {
-    /// Architecture, as the file names it.
+    /// The architecture, as named in the file.
     pub architecture: String,
     /// The model's own name, or that of its file.
     pub name: String,
-    /// Tokens known.
+    /// The size of the vocabulary.
     pub vocabulary: usize,
-    /// Most tokens of a sequence.
+    /// The context length: the most tokens of a sequence.
     pub context: usize,
-    /// Layers.
+    /// The number of layers.
     pub layers: usize,
     /// Bytes of weights in memory.
     pub bytes: usize,
-    /// Bytes of weights read for each token while decoding; keys and values come on top.
+    /// Bytes of weights read for each token in decode, without keys and values.
     pub bytes_per_token: usize,
-    /// Bytes that a token adds to a sequence.
+    /// Bytes of a sequence per token.
     pub bytes_per_position: usize,
-    /// Whether sequences have a state that cannot be cut back.
+    /// Whether sequences have a recurrent state, which cannot be truncated.
     pub recurrent: bool,
 }
 
-/// Where tokenizer and chat template come from.
+/// The source of tokenizer and chat template.
 #[derive(Debug, Clone, Copy)]
 pub enum Source<'a> {
     /// From the metadata of the GGUF file.
@@ -78,7 +50,7 @@ pub enum Source<'a> {
     Folder(&'a Path),
 }
 
-/// The file of a model, with what its header says.
+/// An opened model file, with its header.
 #[derive(Debug)]
 pub struct Opened {
     pub(super) weights: Weights,
@@ -87,7 +59,7 @@ pub struct Opened {
 }
 
 impl Opened {
-    /// Opens a GGUF file, a safetensors file, or a folder with `config.json` and such files.
+    /// Opens a GGUF file, a safetensors file, or a folder with `config.json` and safetensors files.
     pub(super) fn open(path: &Path, options: &LoadOptions) -> Result<Self, LoadError> {
         let files = shards::files(path)?;
         let mut opened = if path.extension().is_some_and(|e| e == "gguf") && !path.is_dir() {
@@ -115,7 +87,7 @@ impl Opened {
         };
         let folder = folder.to_owned();
         let config = if weights.has(rwkv7_load::MARK) {
-            // The published RWKV checkpoints come without one.
+            // The published RWKV checkpoints have no config.json.
             serde_json::json!({ "model_type": "rwkv7" })
         } else {
             read_json(&folder.join("config.json"))?
@@ -126,7 +98,7 @@ impl Opened {
         })
     }
 
-    /// Where tokenizer and chat template come from.
+    /// The source of tokenizer and chat template.
     pub fn source(&self) -> Source<'_> {
         match (&self.folder, self.weights.metadata()) {
             (Some((_, folder)), _) => Source::Folder(folder),
@@ -135,7 +107,7 @@ impl Opened {
         }
     }
 
-    /// Where its numbers stand, and what architecture they say it is.
+    /// The metadata, and the architecture.
     fn keys(&self) -> Result<(Keys<'_>, &str), LoadError> {
         let missing = |key: &str| LoadError::MissingKey(key.to_owned());
         match (&self.folder, self.weights.metadata()) {
@@ -154,7 +126,7 @@ impl Opened {
     }
 }
 
-/// Loads the network of an opened file and says what it is.
+/// Loads the network of an opened file. Also returns its properties.
 pub(super) fn network(
     opened: &Opened,
     path: &Path,
@@ -196,7 +168,7 @@ pub(super) fn network(
         other => {
             return Err(LoadError::Architecture {
                 name: other.to_owned(),
-                reason: "known are qwen3, bitnet, granitehybrid, mamba, mamba2 and rwkv7",
+                reason: "supported are qwen3, bitnet, granitehybrid, mamba, mamba2 and rwkv7",
             });
         }
     };
@@ -206,7 +178,7 @@ pub(super) fn network(
     } else {
         "max_position_embeddings"
     })?;
-    // A recurrence has no end of its own.
+    // A recurrence has no limit of its own.
     let own = match own {
         Some(own) => own,
         None if memory.attention.is_none() => usize::MAX,
@@ -245,7 +217,7 @@ pub(super) fn network(
     Ok((network, info))
 }
 
-/// The vocabulary is as large as the embedding has rows: metadata often leaves padding out.
+/// The size of the vocabulary is the number of rows of the embedding, as metadata often leaves padding out.
 fn vocabulary(keys: Keys<'_>, weights: &Weights) -> Result<usize, LoadError> {
     let names: &[&str] = match keys {
         Keys::Gguf(..) => &["token_embd.weight"],
@@ -263,7 +235,7 @@ fn vocabulary(keys: Keys<'_>, weights: &Weights) -> Result<usize, LoadError> {
     }
 }
 
-/// The first `BitNet` models (1bitLLM) carry the same architecture name but use silu; nothing in the file says so but the base of
+/// Rejects the first `BitNet` models (1bitLLM), which have the same architecture name but use silu; they differ only in the base of
 /// their rope.
 fn refuse_silu_bitnet(keys: Keys<'_>) -> Result<(), LoadError> {
     if let Keys::Gguf(_, "bitnet") = keys {

@@ -1,37 +1,37 @@
-//! The Mamba layer (arXiv 2312.00752), in its recurrent form for prompts too.
+//! The Mamba layer (arXiv 2312.00752), in its recurrent form, even for prompts.
 
 use sigmavault_ternary::{Activations, Pool, Precision};
 
-use super::attention::ROWS;
 use super::convolution::{Columns, Convolution};
 use super::error::ForwardError;
 use super::linear::{Linear, products};
 use super::network::Pass;
-use super::{ops, parallel};
+use super::ops;
+use super::parallel::{self, ROWS};
 
-/// Channels that one thread takes through time.
+/// The channels that one thread computes over time.
 const STRIP: usize = 64;
 
-/// Sizes of a layer.
+/// The sizes of a layer.
 #[derive(Debug, Clone, Copy)]
 pub struct Sizes {
-    /// Channels.
+    /// The number of channels.
     pub inner: usize,
-    /// States of each channel.
+    /// The number of states per channel.
     pub states: usize,
-    /// Tokens that the convolution sees.
+    /// The width of the convolution in tokens.
     pub kernel: usize,
-    /// Numbers that the channels' time steps are made of.
+    /// The rank of the projection to time steps.
     pub rank: usize,
 }
 
 impl Sizes {
-    /// Numbers chosen by the input: for time steps, and the input and output vectors of the states.
+    /// The size of the input-dependent parameters: for time steps, and the input and output vectors of the states.
     pub fn selected(self) -> usize {
         self.rank + 2 * self.states
     }
 
-    /// Numbers kept between tokens: the convolution's past, then the channels' states.
+    /// The size of a sequence's state: the convolution's past, then the channels' states.
     pub fn memory(self) -> usize {
         Convolution::memory(self.inner, self.kernel) + self.inner * self.states
     }
@@ -42,23 +42,23 @@ impl Sizes {
 pub struct Mamba {
     /// Its sizes.
     pub sizes: Sizes,
-    /// Where its numbers begin in a sequence's state.
+    /// The offset of its state in that of a sequence.
     pub at: usize,
-    /// To channels and gate.
+    /// The projection to channels and gate.
     pub input: Linear,
-    /// Of the channels, over time.
+    /// The convolution of the channels.
     pub convolution: Convolution,
-    /// From channels to what the input selects.
+    /// The projection to the input-dependent parameters.
     pub selection: Linear,
-    /// To the channels' time steps.
+    /// The projection to the channels' time steps.
     pub step: Linear,
     /// Added to the time steps before softplus.
     pub step_bias: Vec<f32>,
-    /// How fast each state of each channel forgets: below zero.
+    /// The decay of each state of each channel, negative.
     pub decay: Vec<f32>,
-    /// How much of its input each channel passes by its states.
+    /// The skip connection of each channel.
     pub skip: Vec<f32>,
-    /// Back to the hidden state.
+    /// The output projection.
     pub output: Linear,
 }
 
@@ -88,7 +88,7 @@ impl Mamba {
         [&self.input, &self.selection, &self.step, &self.output]
     }
 
-    /// `out` = what the layer adds to the rows whose normalised form is `normed`.
+    /// Computes `out`, the layer's contribution to the rows, from their normalised form `normed`.
     #[allow(clippy::too_many_arguments, reason = "buffers are the caller's")]
     pub fn apply(
         &self,
@@ -123,7 +123,7 @@ impl Mamba {
         multiply(&self.output, &work.gated, out)
     }
 
-    /// The channels' states over time.
+    /// Advances the channels' states over time.
     fn scan(&self, pass: &mut Pass<'_, '_>, work: &mut Work, pool: &Pool) {
         let Sizes {
             inner,
@@ -183,7 +183,7 @@ impl Mamba {
         });
     }
 
-    /// Brings the strips together and gates them.
+    /// Joins the strips and applies the gate.
     fn gate(&self, pass: &Pass<'_, '_>, work: &mut Work, pool: &Pool) {
         let inner = self.sizes.inner;
         let Work {
@@ -214,7 +214,7 @@ impl Mamba {
     }
 }
 
-/// A channel's step: each state forgets by its own decay and takes in the value; the inner product of the states with `output`.
+/// One step of a channel: each state decays and adds the value. Returns the inner product of the states with `output`.
 fn forget_add_dot(
     state: &mut [f32],
     decay: &[f32],

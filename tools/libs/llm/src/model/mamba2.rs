@@ -1,47 +1,47 @@
-//! The Mamba-2 layer (arXiv 2405.21060), in its recurrent form for prompts too: the state is small enough to stay in the cache, and
-//! the heads run on their own threads.
+//! The Mamba-2 layer (arXiv 2405.21060), in its recurrent form, even for prompts: the state is small enough to stay in the cache, and
+//! heads are distributed among threads.
 
 use sigmavault_ternary::{Activations, Pool, Precision};
 
-use super::attention::ROWS;
 use super::convolution::{Columns, Convolution};
 use super::error::ForwardError;
 use super::linear::{Linear, products};
 use super::network::Pass;
-use super::{ops, parallel};
+use super::ops;
+use super::parallel::{self, ROWS};
 
-/// Sizes of a layer.
+/// The sizes of a layer.
 #[derive(Debug, Clone, Copy)]
 pub struct Sizes {
     /// Heads.
     pub heads: usize,
-    /// Numbers of a head.
+    /// The size of a head.
     pub head: usize,
     /// Groups of heads that share input and output vectors.
     pub groups: usize,
-    /// States of each number.
+    /// The number of states per element of a head.
     pub states: usize,
-    /// Tokens that the convolution sees.
+    /// The width of the convolution in tokens.
     pub kernel: usize,
 }
 
 impl Sizes {
-    /// Numbers of all heads.
+    /// The size of all heads.
     pub fn inner(self) -> usize {
         self.heads * self.head
     }
 
-    /// Channels of the convolution: heads, and the groups' input and output vectors.
+    /// The channels of the convolution: heads, and the groups' input and output vectors.
     pub fn channels(self) -> usize {
         self.inner() + 2 * self.groups * self.states
     }
 
-    /// Numbers that go into a layer's projection: gate, channels, and a time step for each head.
+    /// The size of a layer's input projection: gate, channels, and a time step for each head.
     pub fn projected(self) -> usize {
         self.inner() + self.channels() + self.heads
     }
 
-    /// Numbers kept between tokens: the convolution's past, then the heads' states.
+    /// The size of a sequence's state: the convolution's past, then the heads' states.
     pub fn memory(self) -> usize {
         Convolution::memory(self.channels(), self.kernel) + self.inner() * self.states
     }
@@ -52,23 +52,23 @@ impl Sizes {
 pub struct Mamba2 {
     /// Its sizes.
     pub sizes: Sizes,
-    /// Where its numbers begin in a sequence's state.
+    /// The offset of its state in that of a sequence.
     pub at: usize,
-    /// To gate, channels and time steps.
+    /// The projection to gate, channels and time steps.
     pub input: Linear,
-    /// Of the channels, over time.
+    /// The convolution of the channels.
     pub convolution: Convolution,
     /// Added to the time steps before softplus.
     pub step_bias: Vec<f32>,
-    /// How fast each head forgets: below zero.
+    /// The decay of each head, negative.
     pub decay: Vec<f32>,
-    /// How much of its input each head passes by its state.
+    /// The skip connection of each head.
     pub skip: Vec<f32>,
-    /// Normalises each group after the gate.
+    /// The normalisation of each group after the gate.
     pub norm: Vec<f32>,
-    /// For that.
+    /// Its epsilon.
     pub epsilon: f32,
-    /// Back to the hidden state.
+    /// The output projection.
     pub output: Linear,
 }
 
@@ -95,7 +95,7 @@ impl Mamba2 {
         [&self.input, &self.output]
     }
 
-    /// `out` = what the layer adds to the rows whose normalised form is `normed`.
+    /// Computes `out`, the layer's contribution to the rows, from their normalised form `normed`.
     #[allow(clippy::too_many_arguments, reason = "buffers are the caller's")]
     pub fn apply(
         &self,
@@ -134,7 +134,7 @@ impl Mamba2 {
         )
     }
 
-    /// The heads' states over time.
+    /// Advances the heads' states over time.
     fn scan(&self, pass: &mut Pass<'_, '_>, work: &mut Work, pool: &Pool) {
         let Sizes {
             heads,
@@ -203,7 +203,7 @@ impl Mamba2 {
         });
     }
 
-    /// Brings the heads together, gates them and normalises each group.
+    /// Joins the heads, applies the gate and normalises each group.
     fn gate(&self, pass: &Pass<'_, '_>, work: &mut Work, pool: &Pool) {
         let Sizes {
             head: size, groups, ..

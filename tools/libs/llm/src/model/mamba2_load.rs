@@ -13,10 +13,10 @@ use super::network::Spare;
 use super::sequence::Memory;
 use super::weights::Weights;
 
-/// The most tokens a convolution sees; the published models have 4.
+/// The largest width of a convolution in tokens; the published models have 4.
 pub const WIDEST_KERNEL: usize = 64;
 
-/// The names of [`Ends`] in Mamba's files of transformers.
+/// The names of [`Ends`] in transformers' files of Mamba.
 pub const BACKBONE: [&str; 3] = [
     "backbone.embeddings.weight",
     "backbone.norm_f.weight",
@@ -77,7 +77,7 @@ pub fn load(
     })
 }
 
-/// The sizes of Mamba-2 layers, checked against each other.
+/// The sizes of Mamba-2 layers, checked for consistency.
 pub fn sizes(keys: Keys<'_>) -> Result<Sizes, LoadError> {
     let (heads, head) = if matches!(keys, Keys::Gguf(..)) {
         let (inner, heads) = (keys.count("ssm.inner_size")?, keys.count("ssm.time_step_rank")?);
@@ -129,7 +129,7 @@ pub fn sizes(keys: Keys<'_>) -> Result<Sizes, LoadError> {
     Ok(sizes)
 }
 
-/// Forms of the layer that no published model of this architecture has.
+/// Rejects forms of the layer that no published model of this architecture has.
 fn refuse_other_forms(keys: Keys<'_>) -> Result<(), LoadError> {
     if keys.switch("use_bias") {
         return Err(bad(
@@ -141,7 +141,7 @@ fn refuse_other_forms(keys: Keys<'_>) -> Result<(), LoadError> {
     refuse_other_gates(keys)
 }
 
-/// An activation that no published Mamba model has.
+/// Rejects an activation that no published Mamba model has.
 pub fn refuse_other_gates(keys: Keys<'_>) -> Result<(), LoadError> {
     match keys {
         Keys::Json(_) if keys.text("hidden_act").is_some_and(|act| act != "silu") => {
@@ -159,7 +159,7 @@ pub struct Tensors<'a> {
 }
 
 impl<'a> Tensors<'a> {
-    /// Those of a GGUF file.
+    /// The names in a GGUF file.
     pub fn gguf(weights: &'a Weights, n: usize) -> Self {
         Self {
             weights,
@@ -168,7 +168,7 @@ impl<'a> Tensors<'a> {
         }
     }
 
-    /// Those of a file of transformers, where the model stands under `root`.
+    /// The names in a file of transformers, with the prefix `root`.
     pub fn transformers(weights: &'a Weights, root: &str, n: usize) -> Self {
         let mixer = if root == "backbone" { "mixer" } else { "mamba" };
         Self {
@@ -183,7 +183,7 @@ impl<'a> Tensors<'a> {
     }
 }
 
-/// One Mamba-2 layer whose numbers begin at `at` in a sequence's state.
+/// One Mamba-2 layer, whose state is at `at` in that of a sequence.
 pub fn layer(
     tensors: &Tensors<'_>,
     sizes: Sizes,

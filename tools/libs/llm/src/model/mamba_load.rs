@@ -81,7 +81,7 @@ fn sizes(keys: Keys<'_>) -> Result<Sizes, LoadError> {
     Ok(sizes)
 }
 
-/// Forms of the layer that the published models of this architecture do not have.
+/// Rejects forms of the layer that no published model of this architecture has.
 fn refuse_other_forms(keys: Keys<'_>) -> Result<(), LoadError> {
     if keys.switch("use_bias") {
         return Err(bad(

@@ -1,14 +1,14 @@
 //! Models: from a file to logits.
 //!
 //! [`Model::load`] opens a GGUF file or a folder of transformers, checks that sizes and tensors agree, and packs ternary weights for
-//! the kernels. [`Model::forward`] takes a batch of [`Step`]s, each some tokens of one [`Sequence`]: one for decoding, many for a prompt.
-//! Everything runs over slices in buffers that are kept between calls.
+//! the kernels. [`Model::forward`] takes a batch of [`Step`]s, each with some tokens of one [`Sequence`]: one in decode, many in
+//! prefill. All computation uses slices of buffers that are kept between calls.
 //!
 //! - `decoder`: a stack of layers, of which Qwen3, `BitNet` b1.58, Mamba, Mamba-2 and Granite 4 H are made; `rwkv7` is a stack of its own
 //! - [`Embedder`]: sentence embeddings by BERT models
-//! - [`Sequence`]: what a model remembers of a text, in `pages` of keys and values or as a recurrent state
-//! - `attention`, `rope`, `ops`, `linear`: the pieces
-//! - `weights`, `keys`: tensors and numbers of a file, checked
+//! - [`Sequence`]: the state of a text, in `pages` of keys and values or as a recurrent state
+//! - `attention`, `rope`, `ops`, `linear`: the operations
+//! - `weights`, `keys`: checked tensors and metadata of a file
 
 #![allow(
     clippy::cast_precision_loss,
@@ -38,12 +38,14 @@ mod mamba2_load;
 mod mamba_load;
 mod network;
 mod ops;
+mod options;
 mod packed;
 mod pages;
 mod parallel;
 mod rope;
 mod rwkv7;
 mod rwkv7_load;
+mod rwkv7_weights;
 mod self_attention;
 mod sequence;
 mod shards;
@@ -53,8 +55,9 @@ mod weights;
 
 pub use embedder::Embedder;
 pub use error::{BadSave, CannotRewind, ForwardError, LoadError};
-pub use load::{LoadOptions, ModelInfo, Opened, Source};
+pub use load::{ModelInfo, Opened, Source};
 pub(crate) use ops::exp;
+pub use options::LoadOptions;
 pub use pages::KvKind;
 pub use sequence::Sequence;
 pub use step::{Model, Step, Wanted};

@@ -1,4 +1,4 @@
-//! What the architectures have in common: rows of hidden state go through layers, and a head makes logits of them.
+//! The interface of architectures: rows of hidden state pass through layers, and a head computes logits.
 
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
@@ -11,34 +11,34 @@ use super::sequence::{Memory, Sequence};
 /// Successive tokens of one sequence within a pass.
 #[derive(Debug, Clone)]
 pub struct Segment {
-    /// Which of the pass's sequences.
+    /// The index of the sequence in the pass.
     pub sequence: usize,
     /// Its rows in the pass.
     pub rows: Range<usize>,
-    /// Position of the first of them in the sequence.
+    /// The position of the first row in the sequence.
     pub position: usize,
 }
 
-/// Tokens of several sequences that go through the layers together.
+/// Tokens of several sequences that pass through the layers together.
 #[derive(Debug)]
 pub struct Pass<'a, 's> {
-    /// The sequences. Pages for the new tokens are writable.
+    /// The sequences, with writable pages for the new tokens.
     pub sequences: &'a mut [&'s mut Sequence],
-    /// Which rows are whose.
+    /// The rows of each sequence.
     pub segments: &'a [Segment],
-    /// Hidden state: one row for each token.
+    /// The hidden state, a row for each token.
     pub hidden: &'a mut [f32],
-    /// Number of rows.
+    /// The number of rows.
     pub rows: usize,
 }
 
 /// An architecture with its weights.
 pub trait Network: Send + Sync + std::fmt::Debug {
-    /// Numbers of hidden state.
+    /// The width of the hidden state.
     fn width(&self) -> usize;
-    /// What it keeps for a sequence.
+    /// The memory of a sequence.
     fn memory(&self) -> Memory;
-    /// Layers.
+    /// The number of layers.
     fn layer_count(&self) -> usize;
     /// Bytes of weights in memory.
     fn bytes(&self) -> usize;
@@ -46,18 +46,18 @@ pub trait Network: Send + Sync + std::fmt::Debug {
     fn bytes_per_token(&self) -> usize;
     /// Writes a token's embedding.
     fn embed(&self, token: u32, out: &mut [f32]) -> Result<(), ForwardError>;
-    /// Takes all rows through all layers, in place.
+    /// Passes all rows through all layers, in place.
     fn layers(&self, pass: &mut Pass<'_, '_>, pool: &Pool) -> Result<(), ForwardError>;
-    /// Computes the logits of these rows of hidden state, in place of what is in the buffer.
+    /// Computes the logits of these rows of hidden state, replacing the content of the buffer.
     fn head(&self, rows: &[f32], logits: &mut Vec<f32>, pool: &Pool) -> Result<(), ForwardError>;
 }
 
-/// Buffers kept for the next call. As many stay as calls ran at once.
+/// Buffers kept for the next call, as many as there were concurrent calls.
 #[derive(Debug, Default)]
 pub struct Spare<T>(Mutex<Vec<T>>);
 
 impl<T: Default> Spare<T> {
-    /// Runs `work` with a buffer of earlier use or a new one.
+    /// Runs `work` with a used or a new buffer.
     pub fn with<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
         let spare = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut buffer = spare.unwrap_or_default();

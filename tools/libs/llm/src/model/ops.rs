@@ -1,13 +1,12 @@
-//! The small operations between matrix products, over slices. Written so that the compiler can use whole vector registers: sums run
-//! in lanes, and nothing inside a loop branches.
+//! The small operations between matrix products, over slices. They are written to be vectorised: sums run in lanes, and loops have no
+//! branches.
 
 use pulp::{Arch, Simd, WithSimd};
 use sigmavault_ternary::Pool;
 
-use super::attention::ROWS;
-use super::parallel;
+use super::parallel::{self, ROWS};
 
-/// Lanes of a sum. More than one register holds, so that additions overlap.
+/// The lanes of a sum: more than one register, so that additions overlap.
 const LANES: usize = 32;
 
 /// Sum of squares.
@@ -41,7 +40,7 @@ pub fn dot(a: &[f32], b: &[f32]) -> f32 {
 pub fn rms_norm_in_place(x: &mut [f32], weight: &[f32], eps: f32) {
     let scale = 1.0 / (square_sum(x) / x.len() as f32 + eps).sqrt();
     for (v, w) in x.iter_mut().zip(weight) {
-        // In the order of the references: BitNet rounds the result.
+        // In the order of the reference implementations: BitNet rounds the result.
         *v = *v * scale * w;
     }
 }
@@ -105,12 +104,12 @@ pub fn decay_add_dot(state: &mut [f32], keep: f32, gain: f32, input: &[f32], out
     lanes.iter().sum::<f32>() + rest
 }
 
-/// The exponential function to within two units in the last place, without a branch: 2^n by the exponent bits, the rest by a
-/// polynomial. Below -87 it is the smallest normal number, not zero.
+/// The exponential function to within two units in the last place, branch-free: 2^n by the exponent bits, the rest by a polynomial.
+/// Below -87 the result is the smallest normal number, not zero.
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
-    // Adding 1.5 * 2^23 rounds to an integer, which then is the low bits: conversions of floats to integers have cases that do not
-    // become vectors.
+    // Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits; conversions of floats to integers have special cases that are
+    // not vectorised.
     const ROUND: f32 = 12_582_912.0;
     let x = x.clamp(-87.0, 88.0);
     let rounded = x * std::f32::consts::LOG2_E + ROUND;
@@ -145,7 +144,7 @@ pub fn silu_times(gate: &mut [f32], up: &[f32]) {
     Arch::new().dispatch(SiluTimes { gate, up });
 }
 
-/// The work of [`silu_times`], compiled for each width of registers.
+/// The work of [`silu_times`], compiled for each register width.
 struct SiluTimes<'a> {
     gate: &'a mut [f32],
     up: &'a [f32],
@@ -185,7 +184,7 @@ pub fn gelu(x: &mut [f32]) {
     }
 }
 
-/// `ln(1 + e^x)`, as torch has it: above 20 it is `x`.
+/// `ln(1 + e^x)`, as in torch: `x` above 20.
 pub fn softplus(x: f32) -> f32 {
     if x > 20.0 { x } else { x.exp().ln_1p() }
 }

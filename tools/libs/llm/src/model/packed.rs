@@ -1,4 +1,4 @@
-//! Ternary tensors packed for the kernels, once, in a file beside the model that is read in place from then on.
+//! The file of packed ternary tensors beside a model: written once, then used in place.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -12,11 +12,11 @@ use super::error::LoadError;
 use super::linear;
 use super::weights::Weights;
 
-/// What of a model file goes into its key when its hash is not known.
+/// The bytes at the beginning of a model file that go into its key if its hash is not known.
 const HEAD: u64 = 1 << 20;
 
-/// Opens the packed file of a model, made now if there is none or it is of other weights. When it cannot be written the log says so
-/// and the model is packed in memory.
+/// Opens the packed file of a model, and writes it first if there is none or it belongs to other weights. If it cannot be written, the
+/// log says so and the model is packed in memory.
 pub fn open(weights: &Weights, path: &Path, key: &[u8; 32]) -> Result<Option<PanelFile>, LoadError> {
     let names = weights.ternary();
     if names.is_empty() {
@@ -24,15 +24,18 @@ pub fn open(weights: &Weights, path: &Path, key: &[u8; 32]) -> Result<Option<Pan
     }
     match PanelFile::open(path, key) {
         Ok(file) if names.iter().all(|name| file.matrix(name).is_some()) => return Ok(Some(file)),
-        Ok(_) => log::info!("{} lacks tensors of the model and is packed anew", path.display()),
+        Ok(_) => log::info!(
+            "{} lacks tensors of the model and will be packed again",
+            path.display()
+        ),
         Err(PanelFileError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
-        Err(reason) => log::info!("packing anew: {reason}"),
+        Err(reason) => log::info!("packing again: {reason}"),
     }
     match pack(weights, &names, path, key) {
         Ok(file) => Ok(Some(file)),
         Err(Failure::Load(error)) => Err(error),
         Err(Failure::Write(error)) => {
-            log::warn!("weights are packed in memory at every start, because {error}");
+            log::warn!("weights are packed in memory at every start: {error}");
             Ok(None)
         }
     }
@@ -55,7 +58,7 @@ impl From<PanelFileError> for Failure {
     }
 }
 
-/// Packs one tensor after the other, so that only one of them is in memory twice.
+/// Packs the tensors one by one, so that only one of them is in memory twice.
 fn pack(weights: &Weights, names: &[String], path: &Path, key: &[u8; 32]) -> Result<PanelFile, Failure> {
     let mut writer = PanelFile::create(path, key)?;
     for name in names {
@@ -65,8 +68,7 @@ fn pack(weights: &Weights, names: &[String], path: &Path, key: &[u8; 32]) -> Res
     Ok(writer.finish()?)
 }
 
-/// A key for files whose hash is not known: their lengths, their times and their first megabytes, in which a GGUF file has its
-/// metadata.
+/// A key for files whose hash is not known: their lengths, modification times and first megabytes, where a GGUF file has its metadata.
 pub fn key(files: &[PathBuf]) -> Result<[u8; 32], LoadError> {
     let mut hash = Sha256::new();
     for path in files {

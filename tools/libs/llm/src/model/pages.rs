@@ -1,7 +1,7 @@
-//! Keys and values of the tokens seen, in pages of 32 tokens that sequences share until one of them writes.
+//! Keys and values in pages of 32 tokens that sequences share until one of them writes.
 //!
-//! Within a page each layer and head has its own run: keys as `[element][token]`, so that the scores of 32 tokens are one vector that
-//! grows by a multiply-add per element, and values as `[token][element]`, so that the weighted sum is a vector too.
+//! Within a page, each layer and head has its own run: keys as `[element][token]`, so that the scores of 32 tokens are one vector that
+//! accumulates a product per element, and values as `[token][element]`, so that the weighted sum is a vector too.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::error::BadSave;
 /// Tokens in a page.
 pub const PAGE: usize = 32;
 
-/// In what a key or value is kept.
+/// The type of keys and values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum KvKind {
     /// Half precision, 2 bytes an element.
@@ -52,7 +52,7 @@ impl Shape {
         2 * element * self.page_elements()
     }
 
-    /// Where the run of a layer's head begins in a page.
+    /// The offset of the run of a layer's head in a page.
     fn run(self, layer: usize, head: usize) -> usize {
         (layer * self.heads + head) * self.size * PAGE
     }
@@ -60,7 +60,7 @@ impl Shape {
 
 #[derive(Debug, Clone)]
 enum Cells {
-    /// The bits of half-precision numbers: zeroed memory comes untouched from the system for `u16`.
+    /// The bits of half-precision numbers: for `u16`, zeroed memory comes from the system without being touched.
     Half(Vec<u16>),
     Single(Vec<f32>),
 }
@@ -81,7 +81,7 @@ impl Cells {
                 cells.convert_from_f32_slice(values);
             }
             Self::Half(cells) => {
-                // Together, as conversion has instructions for many.
+                // All at once, as there are instructions that convert several.
                 let mut halves = [f16::ZERO; 64];
                 let mut cells = cells[at..].iter_mut().step_by(step);
                 for values in values.chunks(halves.len()) {
@@ -100,7 +100,7 @@ impl Cells {
         }
     }
 
-    /// The cells from `at` on.
+    /// The elements from `at` on.
     fn rows(&self, at: usize, count: usize) -> Rows<'_> {
         match self {
             Self::Half(cells) => Rows::Half(&cells[at..at + count]),
@@ -150,7 +150,7 @@ pub struct Run<'a> {
     pub keys: Rows<'a>,
     /// `[token][element]`.
     pub values: Rows<'a>,
-    /// The keys of the page that follows, to be fetched meanwhile.
+    /// The keys of the next page, to be prefetched.
     pub next: Option<Rows<'a>>,
 }
 
@@ -162,7 +162,7 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// No tokens yet.
+    /// No pages.
     pub fn new(shape: Shape) -> Self {
         Self {
             shape,
@@ -170,17 +170,17 @@ impl Pages {
         }
     }
 
-    /// The shape they were made for.
+    /// Their shape.
     pub fn shape(&self) -> Shape {
         self.shape
     }
 
-    /// Bytes of all pages, shared ones included.
+    /// Bytes of all pages, including shared ones.
     pub fn bytes(&self) -> usize {
         self.pages.len() * self.shape.page_bytes()
     }
 
-    /// The address and the size of every page, the same in all that share it.
+    /// The address and the size of every page; a shared page has the same address everywhere.
     pub fn parts(&self) -> impl Iterator<Item = (usize, usize)> {
         let bytes = self.shape.page_bytes();
         self.pages
@@ -188,7 +188,7 @@ impl Pages {
             .map(move |page| (Arc::as_ptr(page).addr(), bytes))
     }
 
-    /// Makes the pages of tokens `from..to` writable: those shared with another sequence are copied, missing ones added.
+    /// Makes the pages of tokens `from..to` writable: copies shared ones and adds missing ones.
     pub fn prepare(&mut self, from: usize, to: usize) {
         let pages = to.div_ceil(PAGE);
         while self.pages.len() < pages {
@@ -203,7 +203,7 @@ impl Pages {
         }
     }
 
-    /// Forgets the pages beyond the first `length` tokens.
+    /// Drops the pages beyond the first `length` tokens.
     pub fn truncate(&mut self, length: usize) {
         self.pages.truncate(length.div_ceil(PAGE));
     }
@@ -220,7 +220,7 @@ impl Pages {
         }
     }
 
-    /// The run of one layer's head in page `page`, as it lies.
+    /// The run of one layer's head in page `page`.
     pub fn run(&self, layer: usize, head: usize, page: usize) -> Run<'_> {
         let (at, count) = (self.shape.run(layer, head), self.shape.size * PAGE);
         let here = &self.pages[page];
@@ -232,7 +232,7 @@ impl Pages {
         }
     }
 
-    /// The pages that hold the first `length` tokens, for [`Pages::from_bytes`].
+    /// Serialises the pages of the first `length` tokens, for [`Pages::from_bytes`].
     pub fn to_bytes(&self, length: usize, out: &mut Vec<u8>) {
         for page in &self.pages[..length.div_ceil(PAGE)] {
             page.keys.to_bytes(out);
@@ -240,7 +240,7 @@ impl Pages {
         }
     }
 
-    /// The pages of a sequence of `length` tokens.
+    /// Deserialises the pages of a sequence of `length` tokens.
     pub fn from_bytes(shape: Shape, length: usize, bytes: &[u8]) -> Result<Self, BadSave> {
         let whole = shape.page_bytes();
         if length.div_ceil(PAGE).checked_mul(whole) != Some(bytes.len()) {

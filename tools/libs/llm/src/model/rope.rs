@@ -1,25 +1,25 @@
-//! Rotary position embedding (arXiv 2104.09864) in both pairings of a head's elements. With `YaRN` (arXiv 2309.00071), which stretches
-//! the slow frequencies beyond the trained context.
+//! Rotary position embedding (arXiv 2104.09864) in both pairings of a head's elements, with `YaRN` (arXiv 2309.00071), which stretches the
+//! slow frequencies beyond the trained context.
 
 use std::f32::consts::PI;
 
-/// How positions beyond the trained context are treated.
+/// The treatment of positions beyond the trained context.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Scaling {
     /// As trained.
     None,
     /// Every position divided by a factor.
     Linear(f32),
-    /// Slow frequencies divided by `factor`, fast ones kept.
+    /// Slow frequencies are divided by `factor`, fast ones are kept.
     Yarn {
-        /// How much longer the context is than in training.
+        /// The ratio of the context to that of training.
         factor: f32,
-        /// The context in training, tokens.
+        /// The context of training, in tokens.
         original: usize,
     },
 }
 
-/// The turning speeds of one head, and how to apply them.
+/// The frequencies of one head.
 #[derive(Debug, Clone)]
 pub struct Rope {
     frequencies: Vec<f32>,
@@ -46,8 +46,8 @@ impl Rope {
         }
     }
 
-    /// Frequencies that turn more than 32 times within the trained context are kept, those that turn less than once are divided by
-    /// `factor`, those between are mixed; the constants 32 and 1 and the gain are the paper's.
+    /// Frequencies with more than 32 turns within the trained context are kept, those with less than one are divided by `factor`, and
+    /// those in between are interpolated. The constants 32 and 1 and the gain are the paper's.
     fn yarn(plain: &[f32], size: usize, base: f32, factor: f32, original: usize) -> Self {
         let index_of =
             |turns: f32| size as f32 * (original as f32 / (turns * 2.0 * PI)).ln() / (2.0 * base.ln());
@@ -72,12 +72,12 @@ impl Rope {
         Self { frequencies, gain }
     }
 
-    /// Numbers of a head.
+    /// The size of a head.
     pub fn size(&self) -> usize {
         2 * self.frequencies.len()
     }
 
-    /// Cosines and sines at `position`: `out` holds the cosines in its first half and the sines in its second.
+    /// Writes the cosines at `position` to the first half of `out`, and the sines to the second.
     pub fn angles(&self, position: usize, out: &mut [f32]) {
         let (cosines, sines) = out.split_at_mut(self.frequencies.len());
         for ((f, c), s) in self.frequencies.iter().zip(cosines).zip(sines) {
@@ -88,16 +88,16 @@ impl Rope {
     }
 }
 
-/// Which two elements of a head turn together.
+/// Which two elements of a head are rotated together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pairs {
     /// `i` and `i + size / 2`.
     Halves,
-    /// `2 i` and `2 i + 1`, as GGUF files of the Llama family have their rows ordered.
+    /// `2 i` and `2 i + 1`, as the rows are ordered in GGUF files of the Llama family.
     Neighbours,
 }
 
-/// Turns one head by the angles of [`Rope::angles`].
+/// Rotates one head by the angles of [`Rope::angles`].
 pub fn rotate(head: &mut [f32], angles: &[f32], pairs: Pairs) {
     let half = head.len() / 2;
     let (cosines, sines) = angles.split_at(half);

@@ -1,96 +1,25 @@
-//! RWKV-7 (arXiv 2503.14456): a recurrence whose state, one matrix for each head, is written by the delta rule.
+//! RWKV-7 (arXiv 2503.14456): a recurrence whose state, a matrix for each head, is updated by the delta rule.
 
 use sigmavault_ternary::{Activations, Pool, Precision};
 
-use super::attention::ROWS;
 use super::error::ForwardError;
 use super::linear::{Linear, products};
 use super::network::{Network, Pass, Spare};
+use super::ops;
+use super::parallel::{self, ROWS};
+use super::rwkv7_weights::{EPSILON, Layer, LowRank, Norm};
 use super::sequence::Memory;
-use super::{ops, parallel};
 
-/// `e^-0.5`: the slowest that a state may forget, as the reference rounds it.
+/// `e^-0.5`, the bound of the decay, as the reference rounds it.
 const SLOWEST: f32 = 0.606_531;
-/// Of the normalisation of heads, for each number: the model's definition.
+/// The epsilon of the normalisation of heads, per element, as the model defines it.
 const HEAD_EPSILON: f32 = 64e-5;
-/// Of the other normalisations.
-const EPSILON: f32 = 1e-5;
-
-/// Weight and bias of a layer normalisation.
-#[derive(Debug)]
-pub struct Norm {
-    pub(super) weight: Vec<f32>,
-    pub(super) bias: Vec<f32>,
-}
-
-impl Norm {
-    fn apply(&self, rows: &mut [f32], pool: &Pool) {
-        let width = self.weight.len();
-        parallel::pieces(pool, rows, width * ROWS, &|_, rows| {
-            for row in rows.chunks_exact_mut(width) {
-                ops::layer_norm_in_place(row, &self.weight, &self.bias, EPSILON);
-            }
-        });
-    }
-}
-
-/// A product through a narrow waist, with what is added to it.
-#[derive(Debug)]
-pub struct LowRank {
-    pub(super) down: Linear,
-    pub(super) up: Linear,
-    /// Added to the result; the gate has none.
-    pub(super) bias: Vec<f32>,
-}
-
-/// The weights of a layer.
-#[derive(Debug)]
-pub struct Layer {
-    pub(super) time_norm: Norm,
-    pub(super) channel_norm: Norm,
-    /// How much of the token before goes into r, w, k, v, a and g.
-    pub(super) lerps: [Vec<f32>; 6],
-    pub(super) decay: LowRank,
-    pub(super) rate: LowRank,
-    /// None in the first layer.
-    pub(super) value_mix: Option<LowRank>,
-    pub(super) gate: LowRank,
-    pub(super) key_scale: Vec<f32>,
-    pub(super) key_rate: Vec<f32>,
-    pub(super) bonus: Vec<f32>,
-    pub(super) receptance: Linear,
-    pub(super) key: Linear,
-    pub(super) value: Linear,
-    pub(super) output: Linear,
-    pub(super) head_norm: Norm,
-    pub(super) channel_lerp: Vec<f32>,
-    pub(super) channel_key: Linear,
-    pub(super) channel_value: Linear,
-}
-
-impl Layer {
-    fn matrices(&self) -> Vec<&Linear> {
-        let ranks = [&self.decay, &self.rate, &self.gate]
-            .into_iter()
-            .chain(&self.value_mix);
-        let mut all: Vec<&Linear> = ranks.flat_map(|low| [&low.down, &low.up]).collect();
-        all.extend([
-            &self.receptance,
-            &self.key,
-            &self.value,
-            &self.output,
-            &self.channel_key,
-            &self.channel_value,
-        ]);
-        all
-    }
-}
 
 /// The model.
 #[derive(Debug)]
 pub struct Rwkv7 {
     pub(super) width: usize,
-    /// Numbers of a head.
+    /// The size of a head.
     pub(super) head_size: usize,
     pub(super) precision: Precision,
     pub(super) embedding: Linear,
@@ -114,7 +43,7 @@ pub struct Work {
     first_value: Vec<f32>,
     rate: Vec<f32>,
     gate: Vec<f32>,
-    /// The direction that the state forgets.
+    /// The direction that is removed from the state.
     removal: Vec<f32>,
     waist: Vec<f32>,
     blend: Vec<f32>,
@@ -202,13 +131,13 @@ struct Task<'a> {
 }
 
 impl Rwkv7 {
-    /// Numbers a layer keeps: the last input of both parts, and a matrix for each head.
+    /// The size of a layer's state: the last input of both parts, and a matrix for each head.
     fn layer_memory(&self) -> usize {
         2 * self.width + self.width * self.head_size
     }
 
-    /// `normed` becomes the normalised rows and each of `mixed` their blend with the rows before; the last of each segment goes to the
-    /// state.
+    /// Computes `normed`, the normalised rows, and `mixed`, their blends with the previous rows; the last row of each segment is kept in
+    /// the state.
     #[allow(clippy::too_many_arguments, reason = "buffers are the caller's")]
     fn shift(
         &self,
@@ -355,7 +284,7 @@ impl Rwkv7 {
         Ok(())
     }
 
-    /// From the projections to what the recurrence takes: decay, removal direction and its rate, the written key.
+    /// Computes the input of the recurrence from the projections: decay, removal direction and its rate, and the written key.
     fn prepare(&self, layer: &Layer, work: &mut Work) {
         let (width, size) = (self.width, self.head_size);
         work.removal.resize(work.key.len(), 0.0);
@@ -385,7 +314,7 @@ impl Rwkv7 {
         }
     }
 
-    /// The heads' states over time: `S = S * decay - (S removal) (rate * removal)' + value key'`, read by the receptance.
+    /// Advances the heads' states over time: `S = S * decay - (S removal) (rate * removal)' + value key'`, read by the receptance.
     fn scan(&self, at: usize, pass: &mut Pass<'_, '_>, work: &mut Work, pool: &Pool) {
         let (width, size) = (self.width, self.head_size);
         let Work {
@@ -449,7 +378,7 @@ impl Rwkv7 {
         });
     }
 
-    /// Brings the heads together into `work.added`: normalised, with the bonus of the token itself, gated.
+    /// Joins the heads into `work.added`: normalised, with the bonus of the token itself, and gated.
     fn finish(&self, layer: &Layer, pass: &Pass<'_, '_>, work: &mut Work) {
         let (width, size) = (self.width, self.head_size);
         let Work {

@@ -1,5 +1,5 @@
-//! Loading RWKV-7, from GGUF or from safetensors under the names of the published checkpoints. The latter need no `config.json`: all
-//! sizes are those of tensors.
+//! Loading RWKV-7, from GGUF or from safetensors with the names of the published checkpoints. The latter need no `config.json`: all sizes
+//! follow from the tensors.
 
 use sigmavault_ternary::Precision;
 
@@ -7,13 +7,14 @@ use super::error::LoadError;
 use super::keys::{Keys, bad};
 use super::linear::{Linear, finer};
 use super::network::Spare;
-use super::rwkv7::{Layer, LowRank, Norm, Rwkv7};
+use super::rwkv7::Rwkv7;
+use super::rwkv7_weights::{Layer, LowRank, Norm};
 use super::weights::Weights;
 
-/// A tensor by which safetensors of this architecture are known.
+/// A tensor that identifies safetensors of this architecture.
 pub const MARK: &str = "blocks.0.att.r_k";
 
-/// More layers than any model has.
+/// An upper bound of the number of layers.
 const MOST_LAYERS: usize = 4096;
 
 /// Loads the model; without `keys` from safetensors.
@@ -127,7 +128,7 @@ impl Tensors<'_> {
         )
     }
 
-    /// The narrow product of `letter`. In safetensors both matrices lie turned.
+    /// The low-rank product of `letter`. In safetensors both matrices are transposed.
     fn low_rank(&self, n: usize, letter: char) -> Result<LowRank, LoadError> {
         let name = |i: u8| self.name(n, &format!("time_mix_{letter}{i}"), &format!("att.{letter}{i}"));
         let bias = if letter == 'g' {
@@ -185,7 +186,7 @@ fn layer(tensors: &Tensors<'_>, n: usize, feed_forward: usize) -> Result<Layer, 
         lerps: tensors.lerps(n)?,
         decay: tensors.low_rank(n, 'w')?,
         rate: tensors.low_rank(n, 'a')?,
-        // Files may carry one for the first layer; there it has no meaning.
+        // Files may have one for the first layer, where it is unused.
         value_mix: if n == 0 {
             None
         } else {

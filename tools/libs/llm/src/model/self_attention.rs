@@ -1,14 +1,15 @@
-//! An attention layer: projections, rotary positions, keys and values to the pages, attention, projection back.
+//! An attention layer: projections, rotary positions, storing keys and values, attention, output projection.
 
 use sigmavault_ternary::{Activations, Pool, Precision};
 
-use super::attention::{self, Place, ROWS};
+use super::attention::{self, Place};
 use super::error::ForwardError;
 use super::linear::{Linear, products};
 use super::network::{Pass, Segment};
+use super::ops;
 use super::pages::Pages;
+use super::parallel::{self, ROWS};
 use super::rope::{Pairs, rotate};
-use super::{ops, parallel};
 
 /// The weights of an attention layer.
 #[derive(Debug)]
@@ -21,25 +22,25 @@ pub struct SelfAttention {
     pub kv_heads: usize,
     /// Numbers of a head.
     pub size: usize,
-    /// What scores are multiplied by.
+    /// The factor of scores.
     pub scale: f32,
-    /// How positions turn a head, where they do.
+    /// The pairing of rotary positions, if used.
     pub pairs: Pairs,
-    /// For the normalisations within.
+    /// The epsilon of the normalisations.
     pub epsilon: f32,
-    /// Projections.
+    /// The query projection.
     pub query: Linear,
-    /// To keys.
+    /// The key projection.
     pub key: Linear,
-    /// To values.
+    /// The value projection.
     pub value: Linear,
-    /// Back to the hidden state.
+    /// The output projection.
     pub output: Linear,
     /// Normalises each query head (Qwen3).
     pub query_norm: Option<Vec<f32>>,
     /// Normalises each key head (Qwen3).
     pub key_norm: Option<Vec<f32>>,
-    /// Normalises what attention gave (`BitNet`).
+    /// Normalises the output of attention (`BitNet`).
     pub sub_norm: Option<Vec<f32>>,
 }
 
@@ -69,8 +70,8 @@ impl SelfAttention {
         [&self.query, &self.key, &self.value, &self.output]
     }
 
-    /// `out` = what the layer adds to the rows whose normalised form is `normed`. `angles` are those of each row; without them
-    /// positions are not marked.
+    /// Computes `out`, the layer's contribution to the rows, from their normalised form `normed`. `angles` are those of each row; without
+    /// them there are no positions.
     #[allow(clippy::too_many_arguments, reason = "buffers are the caller's")]
     pub fn apply(
         &self,
@@ -104,7 +105,7 @@ impl SelfAttention {
         )
     }
 
-    /// Normalises and turns a head.
+    /// Normalises and rotates a head.
     fn place(&self, head: &mut [f32], norm: Option<&Vec<f32>>, angles: Option<&[f32]>, row: usize) {
         if let Some(weight) = norm {
             ops::rms_norm_in_place(head, weight, self.epsilon);
@@ -114,7 +115,7 @@ impl SelfAttention {
         }
     }
 
-    /// Turns the keys and writes them and the values to the pages.
+    /// Rotates the keys, and writes keys and values to the pages.
     fn remember(&self, pass: &mut Pass<'_, '_>, angles: Option<&[f32]>, work: &mut Work, pool: &Pool) {
         let width = self.kv_heads * self.size;
         parallel::pieces(pool, &mut work.key, width * ROWS, &|piece, keys| {
@@ -138,7 +139,7 @@ impl SelfAttention {
         }
     }
 
-    /// Attention proper: `work.query` to `work.attended`.
+    /// Computes attention, from `work.query` to `work.attended`.
     fn mix(&self, pass: &Pass<'_, '_>, angles: Option<&[f32]>, work: &mut Work, pool: &Pool) {
         let (heads, size, group) = (self.heads, self.size, self.heads / self.kv_heads);
         let tasks = tasks(pass.segments, self.kv_heads);
@@ -180,7 +181,7 @@ impl SelfAttention {
             attention::attend(&queries, pages, place, out);
         });
         if tasks.iter().all(|task| task.rows == 1) {
-            // Then the tasks' order is that of rows and heads.
+            // The order of tasks is then that of rows and heads.
             std::mem::swap(mixed, attended);
             return;
         }

@@ -1,22 +1,22 @@
-//! What a model remembers of one text: keys and values for attention, a state of fixed size for recurrent layers.
+//! The state of one text: keys and values for attention, and a state of fixed size for recurrent layers.
 
 use super::error::{BadSave, CannotRewind};
 use super::pages::{Pages, Shape};
 
-/// First bytes of a saved sequence; the digit is the version of the form.
+/// The first bytes of a saved sequence; the digit is the version of the format.
 const MAGIC: [u8; 8] = *b"RYZSEQ1\n";
 
-/// What a model keeps for a sequence.
+/// The kind of state that a model keeps for a sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Memory {
-    /// Its attention layers, if it has such.
+    /// The keys and values of its attention layers, if it has any.
     pub attention: Option<Shape>,
-    /// Numbers of recurrent state.
+    /// The size of the recurrent state.
     pub recurrent: usize,
 }
 
 impl Memory {
-    /// The numbers that tell one model's memory from another's.
+    /// The numbers that identify a model's kind of state.
     fn signature(self) -> [u64; 5] {
         let shape = self
             .attention
@@ -44,7 +44,7 @@ impl Sequence {
         }
     }
 
-    /// Tokens seen.
+    /// The number of tokens seen.
     pub fn len(&self) -> usize {
         self.length
     }
@@ -54,27 +54,27 @@ impl Sequence {
         self.length == 0
     }
 
-    /// Bytes it takes, pages that it shares with forks included.
+    /// Its size in bytes, including pages shared with forks.
     pub fn bytes(&self) -> usize {
         self.pages.as_ref().map_or(0, Pages::bytes) + self.state.len() * 4
     }
 
-    /// The address and the size of each part of its memory that it may share with forks.
+    /// The address and the size of each part that it may share with forks.
     pub fn parts(&self) -> impl Iterator<Item = (usize, usize)> {
         self.pages.iter().flat_map(Pages::parts)
     }
 
-    /// A second sequence with the same past. Pages are shared until one of the two writes; recurrent state is copied.
+    /// A copy. Pages are shared until one of the two writes; recurrent state is copied.
     #[must_use]
     pub fn fork(&self) -> Self {
         self.clone()
     }
 
-    /// Forgets all tokens after the first `length`.
+    /// Truncates the sequence to its first `length` tokens.
     ///
     /// # Errors
     ///
-    /// A recurrent state cannot go back; neither can any sequence go forward.
+    /// If there is a recurrent state, which cannot be truncated, or `length` exceeds the sequence.
     pub fn truncate(&mut self, length: usize) -> Result<(), CannotRewind> {
         if length == self.length {
             return Ok(());
@@ -96,7 +96,7 @@ impl Sequence {
         Ok(())
     }
 
-    /// The sequence as bytes, to keep on disk; little-endian, for the same model only.
+    /// Serialises the sequence for the disk; little-endian, for the same model only.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(56 + self.bytes());
         out.extend(MAGIC);
@@ -111,7 +111,7 @@ impl Sequence {
         out
     }
 
-    /// Brings back what [`Sequence::to_bytes`] wrote.
+    /// Deserialises the result of [`Sequence::to_bytes`].
     pub(super) fn from_bytes(memory: Memory, context: usize, bytes: &[u8]) -> Result<Self, BadSave> {
         let rest = bytes
             .strip_prefix(&MAGIC)

@@ -1,4 +1,4 @@
-//! Which files hold the tensors of a folder of transformers: one, or several that an index names.
+//! The files with the tensors of a folder of transformers: one, or several listed in an index.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use super::error::LoadError;
 use super::weights::read_json;
 
-/// The files of a model at `path`, which is a file or a folder.
+/// The files of a model at `path`, a file or a folder.
 pub fn files(path: &Path) -> Result<Vec<PathBuf>, LoadError> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
@@ -31,7 +31,7 @@ fn names(index: &Json) -> Result<BTreeSet<&str>, String> {
     let map = map.filter(|map| !map.is_empty()).ok_or("it names no tensors")?;
     map.values()
         .map(|name| match name.as_str() {
-            // A file beside the index, not anywhere else.
+            // Only files beside the index are allowed.
             Some(name) if name.ends_with(".safetensors") && !name.contains(['/', '\\']) => Ok(name),
             _ => Err(format!("{name} is no name of a safetensors file beside it")),
         })

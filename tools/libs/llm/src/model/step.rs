@@ -7,18 +7,19 @@ use std::sync::Arc;
 use sigmavault_ternary::{Mapping, Pool};
 
 use super::error::{BadSave, ForwardError, LoadError};
-use super::load::{LoadOptions, ModelInfo, Opened, network};
+use super::load::{ModelInfo, Opened, network};
 use super::network::{Network, Pass, Segment, Spare};
+use super::options::LoadOptions;
 use super::sequence::Sequence;
 
-/// Most rows that go through the layers at once: enough that weights are unpacked for many tokens, few enough that the rows stay in
-/// the cache.
+/// The most rows that pass through the layers at once: enough that weights are unpacked for many tokens, few enough that the rows stay
+/// in the cache.
 const PASS_ROWS: usize = 256;
 
-/// Which logits a step asks for.
+/// Which logits a step returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Wanted {
-    /// None: the tokens are only read.
+    /// None, as in the middle of a prompt.
     None,
     /// Those after the last token.
     #[default]
@@ -27,25 +28,25 @@ pub enum Wanted {
     All,
 }
 
-/// Some tokens for one sequence.
+/// Tokens to append to one sequence.
 #[derive(Debug)]
 pub struct Step<'a> {
     /// The sequence; the tokens are appended to it.
     pub sequence: &'a mut Sequence,
     /// The tokens.
     pub tokens: &'a [u32],
-    /// Which logits are wanted.
+    /// Which logits to compute.
     pub logits: Wanted,
-    /// Receives the logits, a row of the vocabulary's size for each token wanted. Cleared first.
+    /// Receives the logits, a row of the vocabulary's size for each requested token. Cleared first.
     pub out: &'a mut Vec<f32>,
 }
 
-/// A loaded model: immutable, to be shared among threads.
+/// A loaded model: immutable, and shared among threads.
 #[derive(Debug)]
 pub struct Model {
     network: Box<dyn Network>,
     info: ModelInfo,
-    /// The memory of weights that were packed for the kernels before.
+    /// The map of the file of packed weights.
     panels: Option<Arc<Mapping>>,
     spare: Spare<Rows>,
 }
@@ -59,12 +60,13 @@ struct Rows {
 }
 
 impl Model {
-    /// Loads a `.gguf` file, or a folder with `config.json` and `model.safetensors` or the parts of it that an index names.
+    /// Loads a `.gguf` file, or a folder with `config.json` and `model.safetensors` or the parts listed in its index.
     pub fn load(path: &Path, options: &LoadOptions) -> Result<Self, LoadError> {
         Self::load_with_source(path, options).map(|(model, _)| model)
     }
 
-    /// [`Model::load`], and where its tokenizer and chat template come from. The model does without: a vocabulary takes megabytes.
+    /// Like [`Model::load`], and returns the opened file as the source of tokenizer and chat template. The model does not keep it, as a
+    /// vocabulary takes megabytes.
     pub fn load_with_source(path: &Path, options: &LoadOptions) -> Result<(Self, Opened), LoadError> {
         let opened = Opened::open(path, options)?;
         let (network, info) = network(&opened, path, options)?;
@@ -77,47 +79,47 @@ impl Model {
         Ok((model, opened))
     }
 
-    /// Reads packed weights into huge pages, where the kernels read them fastest. It takes as long as reading their file does, and
-    /// needs as much memory, which the page cache gives back. On an error they stay mapped from the file.
+    /// Copies packed weights into huge pages, where the kernels read them fastest. This takes as long as reading their file and needs as
+    /// much memory, which is freed from the page cache. On an error they stay mapped from the file.
     pub fn make_resident(&self) -> io::Result<()> {
         self.panels
             .as_ref()
             .map_or(Ok(()), |panels| panels.make_resident())
     }
 
-    /// Gives this memory back; the weights are mapped from their file again.
+    /// Frees this memory; the weights are mapped from their file again.
     pub fn release(&self) {
         if let Some(panels) = &self.panels {
             panels.release();
         }
     }
 
-    /// Bytes of packed weights in files, which [`Model::make_resident`] reads.
+    /// Bytes of packed weights in files, which [`Model::make_resident`] copies.
     pub fn mapped_bytes(&self) -> usize {
         self.panels.as_ref().map_or(0, |panels| panels.len())
     }
 
-    /// What is known about it.
+    /// Its properties.
     pub fn info(&self) -> &ModelInfo {
         &self.info
     }
 
-    /// A sequence without tokens.
+    /// An empty sequence.
     pub fn sequence(&self) -> Sequence {
         Sequence::new(self.network.memory())
     }
 
-    /// A sequence from the bytes of [`Sequence::to_bytes`].
+    /// Restores a sequence from the bytes of [`Sequence::to_bytes`].
     pub fn restore(&self, bytes: &[u8]) -> Result<Sequence, BadSave> {
         Sequence::from_bytes(self.network.memory(), self.info.context, bytes)
     }
 
-    /// Appends each step's tokens to its sequence and computes the logits wanted. The result for a sequence does not depend on what
-    /// else is in the batch.
+    /// Appends each step's tokens to its sequence and computes the requested logits. The result for a sequence does not depend on the
+    /// rest of the batch.
     ///
     /// # Errors
     ///
-    /// Nothing is changed when a token is unknown, a sequence too long or of another model.
+    /// If a token is unknown, or a sequence is too long or belongs to another model; nothing is changed then.
     pub fn forward(&self, batch: &mut [Step<'_>], pool: &Pool) -> Result<(), ForwardError> {
         for step in batch.iter() {
             self.check(step)?;
@@ -163,7 +165,7 @@ impl Model {
         Ok(())
     }
 
-    /// One pass through the layers, and the logits of its rows that are wanted.
+    /// Runs one pass through the layers, and computes the requested logits of its rows.
     fn pass(
         &self,
         batch: &mut [Step<'_>],
@@ -207,7 +209,7 @@ impl Model {
         if rows.wanted.is_empty() {
             return Ok(());
         }
-        // Of a single text straight to where they are wanted.
+        // The logits of a single sequence are written directly to their destination.
         if let [segment] = segments
             && batch[segment.sequence].out.is_empty()
         {
@@ -225,7 +227,7 @@ impl Model {
     }
 }
 
-/// Fills a pass with what is left of the steps, in their order.
+/// Fills a pass with the rest of the steps, in order.
 fn next_pass(batch: &[Step<'_>], done: &[usize]) -> Vec<Segment> {
     let mut segments = Vec::new();
     let mut row = 0;

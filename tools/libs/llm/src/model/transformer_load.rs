@@ -7,14 +7,14 @@ use super::decoder_load::{Ends, Heads, Tensors, rope};
 use super::error::LoadError;
 use super::feed_forward::{FeedForward, Gate};
 use super::keys::Keys;
-use super::load::LoadOptions;
 use super::network::Spare;
+use super::options::LoadOptions;
 use super::pages::Shape;
 use super::self_attention::SelfAttention;
 use super::sequence::Memory;
 use super::weights::Weights;
 
-/// Which of the two.
+/// The model family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Family {
     /// Qwen3.
@@ -23,7 +23,7 @@ pub enum Family {
     BitNet,
 }
 
-/// The same values under their two names.
+/// The names of values in the two formats.
 struct Names {
     width: &'static str,
     feed_forward: &'static str,
@@ -48,7 +48,7 @@ const JSON: Names = Names {
     epsilon: "rms_norm_eps",
 };
 
-/// Loads the model. `BitNet` has its own precision, whatever the options say.
+/// Loads the model. `BitNet` has its own precision, independent of the options.
 pub fn load(
     family: Family,
     keys: Keys<'_>,

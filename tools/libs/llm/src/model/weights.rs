@@ -1,4 +1,4 @@
-//! The tensors of a model file, GGUF or safetensors, by name and with their shapes checked.
+//! The tensors of a model file, GGUF or safetensors, by name and with checked shapes.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -12,14 +12,14 @@ use sigmavault_ternary::{Mapping, PanelFile, PanelMatrix};
 
 use super::error::LoadError;
 
-/// How a tensor is stored.
+/// The storage of a tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stored {
-    /// In a type of GGUF; safetensors' F32, F16 and BF16 are such too.
+    /// A type of GGUF, including safetensors' F32, F16 and BF16.
     As(TensorKind),
-    /// Bytes of a safetensors file: packed ternary rows.
+    /// Bytes in a safetensors file: packed ternary rows.
     Bytes,
-    /// In a safetensors type that no model here uses.
+    /// A safetensors type that no supported model uses.
     Other,
 }
 
@@ -34,7 +34,7 @@ pub struct Tensor<'a> {
     pub stored: Stored,
     /// Its bytes.
     pub bytes: &'a [u8],
-    /// Where they begin within the tensor of that name in the file, of which this may be a part.
+    /// Their offset in the tensor of that name in the file, of which this may be a part.
     pub at: usize,
 }
 
@@ -75,7 +75,7 @@ enum Kept {
 #[derive(Debug)]
 pub struct Weights {
     file: Kept,
-    /// Ternary tensors that were packed before.
+    /// The file of packed ternary tensors.
     panels: Option<PanelFile>,
 }
 
@@ -92,17 +92,17 @@ impl Weights {
         })
     }
 
-    /// Takes ternary tensors from their packed file from now on.
+    /// Takes ternary tensors from their packed file.
     pub fn use_panels(&mut self, panels: Option<PanelFile>) {
         self.panels = panels;
     }
 
-    /// A ternary tensor that was packed before.
+    /// A packed ternary tensor.
     pub fn panels(&self, name: &str) -> Option<PanelMatrix> {
         self.panels.as_ref()?.matrix(name)
     }
 
-    /// The memory of these.
+    /// The map of the packed file.
     pub fn mapping(&self) -> Option<&Arc<Mapping>> {
         self.panels.as_ref().map(PanelFile::mapping)
     }
@@ -137,7 +137,7 @@ impl Weights {
         }
     }
 
-    /// Opens safetensors files, which together hold the tensors.
+    /// Opens safetensors files that together contain the tensors.
     pub fn open_safetensors(files: &[PathBuf]) -> Result<Self, LoadError> {
         let files = files.iter().map(|path| Safetensors::open(path));
         Ok(Self {
@@ -187,19 +187,19 @@ impl Weights {
         }
     }
 
-    /// Where a tensor, or a part of one, lies on the file's map, if the file is mapped.
+    /// The range of a tensor, or a part of one, on the file's map, if the file is mapped.
     pub fn on_map(&self, tensor: &Tensor<'_>) -> Option<(Arc<Mmap>, Range<usize>)> {
         let Kept::Gguf(file) = &self.file else { return None };
         let from = file.tensor(tensor.name)?.info.range.start + tensor.at;
         Some((file.map(), from..from + tensor.bytes.len()))
     }
 
-    /// Gives back the memory of a mapped tensor that was copied.
+    /// Frees the pages of a mapped tensor that was copied.
     pub fn release(&self, name: &str) {
         if let Kept::Gguf(file) = &self.file
             && let Err(error) = file.release(name)
         {
-            log::debug!("the pages of {name} stay in memory: {error}");
+            log::debug!("cannot free the pages of {name}: {error}");
         }
     }
 
@@ -208,13 +208,13 @@ impl Weights {
         self.get(name).is_some()
     }
 
-    /// A tensor that must be there.
+    /// A required tensor.
     pub fn tensor<'a>(&'a self, name: &'a str) -> Result<Tensor<'a>, LoadError> {
         self.get(name)
             .ok_or_else(|| LoadError::MissingTensor(name.to_owned()))
     }
 
-    /// All numbers of a tensor of this shape. Dimensions of one may be left out in the file.
+    /// All numbers of a tensor of this shape. Dimensions of size one may be left out in the file.
     pub fn floats(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, LoadError> {
         let tensor = self.tensor(name)?;
         let squeezed = |shape: &[usize]| shape.iter().copied().filter(|&n| n != 1).collect::<Vec<_>>();
@@ -226,11 +226,11 @@ impl Weights {
 }
 
 impl<'a> Tensor<'a> {
-    /// One of `count` equal parts along the slowest dimension, which is left out of the part's shape where only one is left of it.
+    /// One of `count` equal parts along the slowest dimension, which is left out of the part's shape if its size becomes one.
     ///
     /// # Errors
     ///
-    /// The parts must be equal, and a part of ternary rows would lack its scale.
+    /// If the parts are not equal, or the tensor is ternary with one scale, which a part would lack.
     pub fn part(&self, index: usize, count: usize) -> Result<Tensor<'a>, LoadError> {
         let ternary = match self.stored {
             Stored::As(kind) => kind.is_ternary(),
@@ -247,7 +247,7 @@ impl<'a> Tensor<'a> {
         if shape.len() > 2 && shape[0] == 1 {
             shape.remove(0);
         }
-        // Rows are whole blocks in every type, so equal rows are equal bytes.
+        // Rows are whole blocks in every type, so equal numbers of rows are equal numbers of bytes.
         let size = self.bytes.len() / count;
         Ok(Tensor {
             name: self.name,
@@ -258,7 +258,7 @@ impl<'a> Tensor<'a> {
         })
     }
 
-    /// The error for a shape that the metadata does not ask for.
+    /// The error for a shape that does not match the metadata.
     pub fn misshapen(&self, expected: &[usize]) -> LoadError {
         LoadError::Shape {
             name: self.name.to_owned(),
@@ -356,7 +356,7 @@ mod tests {
         };
         assert_eq!(
             ternary.part(0, 2).unwrap_err().to_string(),
-            "tensor w is stored as TQ2_0, which cannot be used there"
+            "tensor w is stored as TQ2_0, which cannot be used for it"
         );
     }
 }

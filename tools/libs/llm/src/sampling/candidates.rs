@@ -1,21 +1,22 @@
-//! Which tokens are drawn from, and the draw. A vocabulary has more than a hundred thousand tokens, of which a few matter: it is gone
-//! over in lanes, and only what may be among the highest is put in order.
-#![allow(clippy::inline_always)] // what is not part of a loop is not compiled for its registers
+//! Selecting candidate tokens, and drawing one. A vocabulary has more than a hundred thousand tokens, of which a few matter: all are
+//! scanned with SIMD, and only those that may be among the highest are sorted.
+#![allow(clippy::inline_always)] // what is not inlined into a loop is not compiled for its registers
 
 use std::cmp::Ordering;
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::{Sampling, SplitMix};
+use super::parameters::Sampling;
+use super::random::SplitMix;
 use crate::model::exp;
 
-/// Numbers whose highest is known together.
+/// Values per block, whose maximum is kept.
 const BLOCK: usize = 64;
 
-/// Lanes of a sum.
+/// The lanes of a sum.
 const LANES: usize = 16;
 
-/// Buffers that live as long as the text.
+/// Buffers that are reused for all tokens of a text.
 #[derive(Debug, Default)]
 pub(super) struct Candidates {
     list: Vec<(u32, f32)>,
@@ -23,14 +24,14 @@ pub(super) struct Candidates {
     weights: Vec<f32>,
 }
 
-/// Higher values first, of equal ones the lower id.
+/// Sorts higher values first, and equal ones by id.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "for sorting")]
 fn by_value(a: &(u32, f32), b: &(u32, f32)) -> Ordering {
     b.1.total_cmp(&a.1).then(a.0.cmp(&b.0))
 }
 
 impl Candidates {
-    /// Draws by the likelihoods at the request's temperature, among those that its limits leave.
+    /// Draws a token by probability at the request's temperature, among those within its limits.
     pub(super) fn draw(&mut self, logits: &[f32], sampling: &Sampling, random: &mut SplitMix) -> Option<u32> {
         let max = maximum(logits);
         if max == f32::NEG_INFINITY {
@@ -76,18 +77,18 @@ impl Candidates {
             self.list.extend(weights.filter(|c| c.1 >= sampling.min_p));
         }
         if sampling.min_p > 0.0 {
-            // The most likely one has the value 1.
+            // The most likely one has the weight 1.
             self.list.retain(|c| c.1 >= sampling.min_p);
         }
         let total = self.list.iter().map(|c| f64::from(c.1)).sum();
         pick(self.list.iter().copied(), total, random)
     }
 
-    /// Makes the list of the `count` highest values and perhaps more, best first. What is no number is not among them.
+    /// Fills the list with the `count` highest values and possibly more, best first. NaN is left out.
     fn leading(&mut self, values: &[f32], count: usize) {
         self.highest.clear();
         self.highest.extend(values.chunks(BLOCK).map(maximum));
-        // So many blocks have a value that is at least the bound; that many values then are.
+        // `count` blocks have a maximum of at least the bound, so at least `count` values reach it.
         let bound = match count.checked_sub(1) {
             Some(last) if count < self.highest.len() => {
                 *self.highest.select_nth_unstable_by(last, |a, b| b.total_cmp(a)).1
@@ -108,7 +109,7 @@ impl Candidates {
     }
 }
 
-/// What a logit weighs beside the highest. Nothing here branches; the highest is told apart because it may be infinity.
+/// The weight of a logit relative to the highest. Branch-free; the highest is a special case because it may be infinite.
 #[inline(always)]
 fn weight(logit: f32, max: f32, temperature: f32) -> f32 {
     let weight = exp((logit - max) / temperature);
@@ -116,7 +117,7 @@ fn weight(logit: f32, max: f32, temperature: f32) -> f32 {
     if logit == max { 1.0 } else { weight }
 }
 
-/// All of them, compiled for each width of registers.
+/// [`weight`] of all logits, compiled for each register width.
 struct Weigh<'a> {
     logits: &'a [f32],
     max: f32,
@@ -135,7 +136,7 @@ impl WithSimd for Weigh<'_> {
     }
 }
 
-/// Keeps the fewest of a list, from its beginning, whose sum reaches `share`; false when all of it does not.
+/// Keeps the shortest beginning of a list whose sum reaches `share`. Returns false if the whole list does not reach it.
 fn keep_share(list: &mut Vec<(u32, f32)>, share: f64) -> bool {
     let mut sum = 0.0;
     let needed = list.iter().position(|c| {
@@ -148,7 +149,7 @@ fn keep_share(list: &mut Vec<(u32, f32)>, share: f64) -> bool {
     needed.is_some()
 }
 
-/// One of the candidates by their weights, which add up to `total`. One without a weight is none.
+/// Picks a candidate by weight; the weights add up to `total`. One with weight 0 is never picked.
 fn pick(candidates: impl Iterator<Item = (u32, f32)>, total: f64, random: &mut SplitMix) -> Option<u32> {
     let mut left = random.unit() * total;
     let mut last = None;
@@ -159,11 +160,11 @@ fn pick(candidates: impl Iterator<Item = (u32, f32)>, total: f64, random: &mut S
             break;
         }
     }
-    // Sums in another order may leave a little.
+    // Sums in another order may leave a remainder.
     last
 }
 
-/// The highest number; minus infinity when there is none.
+/// The highest number; minus infinity if there is none.
 pub(super) fn maximum(values: &[f32]) -> f32 {
     let larger = |a: f32, b: f32| if b > a { b } else { a };
     let mut lanes = [f32::NEG_INFINITY; LANES];
@@ -188,7 +189,7 @@ fn sum(values: &[f32]) -> f64 {
     lanes.iter().sum::<f64>() + rest.iter().copied().map(f64::from).sum::<f64>()
 }
 
-/// The id of the highest logit, of equal ones the lowest; none when no logit is above minus infinity.
+/// The id of the highest logit, the lowest id of equal ones; `None` if no logit is above minus infinity.
 pub fn highest(logits: &[f32]) -> Option<u32> {
     let (mut best, mut value) = (None, f32::NEG_INFINITY);
     for (block, logits) in logits.chunks(BLOCK).enumerate() {

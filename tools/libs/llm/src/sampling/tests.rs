@@ -6,7 +6,10 @@
 
 use proptest::prelude::*;
 
-use super::*;
+use super::candidates::{Candidates, highest};
+use super::parameters::Sampling;
+use super::random::SplitMix;
+use super::sampler::{NothingToChoose, Sampler};
 
 fn sampler(sampling: Sampling) -> Sampler {
     Sampler::new(sampling, &[], 1)

@@ -13,7 +13,7 @@ struct Style {
     sorted: bool,
 }
 
-/// The filter `tojson`, with the parameters that `transformers` gives it.
+/// The filter `tojson`, with the parameters that `transformers` defines.
 #[expect(clippy::needless_pass_by_value, reason = "a filter's signature")]
 pub(super) fn tojson(value: &Value, indent: Option<Value>, named: Kwargs) -> Result<String, Error> {
     let indent = match indent {

@@ -1,9 +1,9 @@
-//! Chat templates: from messages to the text a model was trained on.
+//! Chat templates: from messages to a prompt in the format that a model was trained on.
 //!
-//! Models carry their template as Jinja source, written for the Python library and the environment that `transformers` gives it:
-//! blocks are trimmed, `tojson` writes JSON as Python does, methods of Python's strings and dictionaries exist, and the functions
-//! `raise_exception` and `strftime_now` are there. A template is data from a stranger: its steps are counted, and it reaches nothing
-//! but what it is given.
+//! Models come with a template as Jinja source, written for the Python library and the environment of `transformers`: blocks are
+//! trimmed, `tojson` writes JSON as Python does, and there are the methods of Python's strings and dictionaries and the functions
+//! `raise_exception` and `strftime_now`. A template is untrusted: its steps are limited, and it has access to nothing but its
+//! variables.
 
 mod json;
 mod python;
@@ -21,13 +21,13 @@ use sigmavault_gguf::Metadata;
 
 use crate::tokenizer::Tokenizer;
 
-/// Steps that a rendering may take. The longest conversations take some hundred thousand.
+/// The most steps of a rendering. The longest conversations take a few hundred thousand.
 const FUEL: u64 = 20_000_000;
 
-/// The name under which the source is kept.
+/// The name of the template in its environment.
 const NAME: &str = "chat template";
 
-/// Why there is no text.
+/// Why a conversation cannot be rendered.
 #[derive(Debug, thiserror::Error)]
 pub enum TemplateError {
     /// The model has no template.
@@ -38,29 +38,29 @@ pub enum TemplateError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// The template is no Jinja, or asks for what does not exist.
+    /// The template is not valid Jinja, or uses an unknown function or variable.
     #[error("the model's chat template does not work: {0}")]
     Broken(String),
-    /// The template refuses these messages.
+    /// The template rejects these messages.
     #[error("the model cannot be given these messages: {0}")]
     Refused(String),
 }
 
-/// What a template is given.
+/// The input of a template.
 #[derive(Debug, Clone)]
 pub struct Conversation<'a> {
-    /// The messages, each an object with `role` and `content`, as they came.
+    /// The messages, each an object with `role` and `content`.
     pub messages: &'a [Json],
-    /// The tools, each an object with `type` and `function`; none when there are no tools.
+    /// The tools, each an object with `type` and `function`; `None` without tools.
     pub tools: Option<&'a [Json]>,
-    /// Whether the text ends where the answer begins.
+    /// Whether the prompt ends with the beginning of an answer.
     pub add_generation_prompt: bool,
     /// More variables, such as `enable_thinking`.
     pub variables: &'a Map<String, Json>,
-    /// The time that the template may name.
+    /// The time for `strftime_now`.
     pub now: SystemTime,
 }
 
@@ -74,7 +74,7 @@ pub struct ChatTemplate {
 }
 
 impl ChatTemplate {
-    /// Compiles `source`; `begin` and `end` are the texts of the tokens that begin and end a text.
+    /// Compiles `source`; `begin` and `end` are the begin and end tokens as text.
     pub fn new(
         source: &str,
         begin: Option<String>,
@@ -135,7 +135,7 @@ impl ChatTemplate {
             serde_json::from_str(&read(&config)?).map_err(|e| TemplateError::Broken(e.to_string()))?;
         let source = match &config["chat_template"] {
             Json::String(source) => Some(source.as_str()),
-            // Several templates by name; the default one knows tools as well where there are several.
+            // Several templates by name; the default one supports tools too.
             Json::Array(named) => named
                 .iter()
                 .find(|t| t["name"] == "default")
@@ -150,12 +150,12 @@ impl ChatTemplate {
         ChatTemplate::new(source, text(tokenizer.roles().bos), text(tokenizer.roles().eos))
     }
 
-    /// The source, for those who show it.
+    /// The source.
     pub fn source(&self) -> &str {
         &self.source
     }
 
-    /// The text for a conversation. Encode it with special tokens and without a begin token: it has them written out.
+    /// Renders a conversation. The result has special tokens and the begin token written out, and is to be encoded accordingly.
     pub fn render(&self, conversation: &Conversation<'_>) -> Result<String, TemplateError> {
         let template = self.environment.get_template(NAME).map_err(broken)?;
         let mut variables: Vec<(String, Value)> = conversation
@@ -190,8 +190,8 @@ impl ChatTemplate {
         template.render(Value::from_pairs(variables)).map_err(broken)
     }
 
-    /// Lengths of the beginnings of `prompt`, the tokens of the rendered `conversation`, at which a message ends: that is where
-    /// another request is likely to part from this one. At most `most`, the longest ones and the shortest.
+    /// The positions in `prompt`, the tokens of the rendered `conversation`, at which a message ends, where another request is likely to
+    /// diverge. At most `most` of them: the longest ones and the shortest.
     pub fn boundaries(
         &self,
         conversation: &Conversation<'_>,
@@ -224,7 +224,7 @@ impl ChatTemplate {
     }
 }
 
-/// Marks an error as one that the template raised itself.
+/// Marks an error as raised by the template itself.
 const REFUSAL: &str = "refused by the template: ";
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]

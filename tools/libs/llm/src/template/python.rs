@@ -1,9 +1,9 @@
-//! What templates expect of Python's values.
+//! Python's methods and number formats, as templates expect them.
 
 use minijinja::value::ValueKind;
 use minijinja::{Error, ErrorKind, State, Value};
 
-/// Methods of strings, lists and dictionaries. A dictionary's own entries are no methods: `message.content` stays a value.
+/// Methods of strings, lists and dictionaries. A dictionary's own entries take precedence: `message.content` stays a value.
 pub(super) fn method(
     state: &mut State<'_, '_>,
     value: &Value,
@@ -44,7 +44,7 @@ pub(super) fn float(value: f64) -> String {
     if value.is_infinite() {
         return if value > 0.0 { "Infinity" } else { "-Infinity" }.into();
     }
-    // Both languages write the shortest digits that read back, and exponents from the same sizes on.
+    // Both languages write the shortest digits that parse back, and use exponents from the same magnitudes on.
     let text = format!("{value:?}");
     match text.split_once('e') {
         None => text,

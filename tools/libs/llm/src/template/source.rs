@@ -1,10 +1,10 @@
-//! What has to be changed in a template's source before it is compiled.
+//! Changes to a template's source before it is compiled.
 //!
-//! `{% generation %}` marks what a model has said, for training; here it is a block like any other. And slices that go backwards are
-//! written as `|reverse`, since the engine's own slices read past the end of an empty list and would take the process down; those that
-//! cannot be written so are refused.
+//! `{% generation %}` marks the model's own text for training, and becomes an ordinary block. Slices with a negative step become `|reverse`,
+//! since minijinja's own would read past the end of an empty list and abort the process; those that cannot be written this way are
+//! rejected.
 
-/// The source to compile; the reason when it must not be.
+/// The source to compile, or the reason why it is rejected.
 pub(super) fn prepare(source: &str) -> Result<String, String> {
     let mut out = String::with_capacity(source.len());
     let mut rest = source;
@@ -41,7 +41,7 @@ pub(super) fn prepare(source: &str) -> Result<String, String> {
     Ok(out)
 }
 
-/// Where `close` stands outside of quotes and braces.
+/// The position of `close` outside of quotes and braces.
 fn end_of_tag(inner: &str, close: &str) -> usize {
     let mut at = 0;
     let mut braces = 0usize;
@@ -68,7 +68,7 @@ fn end_of_tag(inner: &str, close: &str) -> usize {
     at
 }
 
-/// The length of the string that `text` begins with, its quotes included.
+/// The length of the string that `text` begins with, including its quotes.
 fn quoted(text: &str) -> usize {
     let bytes = text.as_bytes();
     let mut at = 1;
@@ -82,7 +82,7 @@ fn quoted(text: &str) -> usize {
     bytes.len()
 }
 
-/// Copies an expression, with its subscripts put right.
+/// Copies an expression, with its slices rewritten.
 fn expression(text: &str, out: &mut String) -> Result<(), String> {
     let mut at = 0;
     let mut copied = 0;
@@ -103,7 +103,7 @@ fn expression(text: &str, out: &mut String) -> Result<(), String> {
     Ok(())
 }
 
-/// The length of the bracket that `text` begins with, and where in it the colons of a slice are.
+/// The length of the bracket that `text` begins with, and the positions of a slice's colons in it.
 fn bracket(text: &str) -> (usize, Vec<usize>) {
     let (mut at, mut depth) = (0, 0usize);
     let mut colons = Vec::new();
@@ -138,7 +138,7 @@ fn subscript(text: &str, colons: &[usize], out: &mut String) -> Result<(), Strin
             return Ok(());
         }
         if !step.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(format!("it slices by `{text}`, which is not supported"));
+            return Err(format!("the slice `{text}` is not supported"));
         }
     }
     out.push('[');

@@ -1,4 +1,4 @@
-//! `strftime` for templates that name the day.
+//! `strftime` for templates that contain the date.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -108,7 +108,7 @@ pub(super) fn format(now: SystemTime, pattern: &str) -> Result<String, Error> {
                 let letter = other.map_or_else(String::new, String::from);
                 return Err(Error::new(
                     ErrorKind::InvalidOperation,
-                    format!("strftime_now does not know %{letter}"),
+                    format!("strftime_now does not support %{letter}"),
                 ));
             }
         };

@@ -1,25 +1,25 @@
-//! Tokens that are cut out of the text as they are written, before the algorithm sees it.
+//! Tokens that are cut out of the text before the algorithm runs.
 
 use std::collections::HashMap;
 use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
-use super::TokenizerError;
+use super::error::TokenizerError;
 
-/// One such token.
+/// An added token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "the flags of the format")]
 pub(super) struct Added {
     pub(super) id: u32,
     pub(super) text: String,
-    /// A control token: matched only when the caller allows it.
+    /// A control token: matched only if the caller allows it.
     pub(super) control: bool,
-    /// Takes the white space before it along.
+    /// Also covers the white space before it.
     pub(super) strip_left: bool,
-    /// Takes the white space after it along.
+    /// Also covers the white space after it.
     pub(super) strip_right: bool,
-    /// Matches only between characters that are no part of a word.
+    /// Matches only between characters that are not part of a word.
     pub(super) whole_word: bool,
 }
 
@@ -41,11 +41,11 @@ impl Added {
 pub(super) enum Piece {
     /// Text for the algorithm.
     Text(Range<usize>),
-    /// An added token, and what it covers.
+    /// An added token, and the range it covers.
     Token(u32, Range<usize>),
 }
 
-/// Finds added tokens; where several begin at one place, the longest.
+/// Finds added tokens; of several that begin at the same position, the longest.
 #[derive(Debug, Default)]
 pub(super) struct AddedTokens {
     tokens: Vec<Added>,
@@ -78,7 +78,7 @@ impl AddedTokens {
         self.by_text.get(text).copied()
     }
 
-    /// Cuts `text`; the pieces cover it from end to end.
+    /// Splits `text` into pieces that cover all of it.
     pub(super) fn pieces(&self, text: &str, controls: bool) -> Vec<Piece> {
         let mut pieces = Vec::new();
         let mut done = 0;

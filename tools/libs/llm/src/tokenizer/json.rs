@@ -1,4 +1,4 @@
-//! `tokenizer.json`, as the `tokenizers` library writes it, with the roles from `tokenizer_config.json` beside it.
+//! `tokenizer.json` in the format of the `tokenizers` library, with special tokens from `tokenizer_config.json` beside it.
 
 use std::path::Path;
 
@@ -7,9 +7,12 @@ use serde_json::Value;
 use tokenizers::Model;
 
 use super::added::{Added, AddedTokens};
+use super::codec::Algorithm;
+use super::error::TokenizerError;
+use super::handle::Tokenizer;
 use super::pipeline::{Pipeline, damaged};
+use super::roles::{READ_TAGS, Roles, TURN_ENDS};
 use super::table::{TokenTable, byte_level, sentence_piece};
-use super::{Algorithm, READ_TAGS, Roles, TURN_ENDS, Tokenizer, TokenizerError};
 
 #[derive(Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "the flags of the format")]
@@ -28,7 +31,7 @@ struct AddedEntry {
     normalized: bool,
 }
 
-/// How the tokens of the file spell bytes.
+/// How tokens of the file represent bytes.
 #[derive(Clone, Copy, PartialEq)]
 enum Spelling {
     ByteLevel,
@@ -38,7 +41,7 @@ enum Spelling {
 }
 
 impl Tokenizer {
-    /// From the `tokenizer.json` at `path`; `tokenizer_config.json` in the same folder gives the roles when it is there.
+    /// Loads the `tokenizer.json` at `path`, and special tokens from `tokenizer_config.json` in the same folder if it exists.
     pub fn from_json(path: &Path) -> Result<Tokenizer, TokenizerError> {
         let read = |path: &Path| {
             std::fs::read(path).map_err(|source| TokenizerError::Read {
@@ -56,9 +59,9 @@ impl Tokenizer {
         Tokenizer::from_json_bytes(&tokenizer, config.as_deref())
     }
 
-    /// From the contents of `tokenizer.json` and `tokenizer_config.json`.
+    /// Parses the contents of `tokenizer.json` and `tokenizer_config.json`.
     pub fn from_json_bytes(tokenizer: &[u8], config: Option<&[u8]>) -> Result<Tokenizer, TokenizerError> {
-        let not_json = |e: serde_json::Error| TokenizerError::Damaged(format!("it is no JSON: {e}"));
+        let not_json = |e: serde_json::Error| TokenizerError::Damaged(format!("it is not JSON: {e}"));
         let mut description: Value = serde_json::from_slice(tokenizer).map_err(not_json)?;
         let config: Value = match config {
             Some(config) => serde_json::from_slice(config).map_err(not_json)?,
@@ -69,7 +72,7 @@ impl Tokenizer {
             Some(list) => serde_json::from_value::<Vec<AddedEntry>>(list)
                 .map_err(|e| TokenizerError::Damaged(format!("its added tokens: {e}")))?,
         };
-        // Ours are cut out before normalisation. What must be matched after it stays with the library's steps as plain text.
+        // Added tokens are cut out before normalisation. Those to be matched after it are not supported.
         let added: Vec<Added> = entries
             .iter()
             .filter(|e| e.special || !e.normalized || description["normalizer"].is_null())
@@ -93,13 +96,14 @@ impl Tokenizer {
         let (bos, eos) = frame(&description);
         if let Some(object) = description.as_object_mut() {
             object.remove("added_tokens");
-            // Padding and cutting are the caller's business.
+            // Padding and truncation are left to the caller.
             object.insert("padding".into(), Value::Null);
             object.insert("truncation".into(), Value::Null);
         }
         let leading_space = description["decoder"].to_string().contains("\"Strip\"")
             || description["decoder"]["prepend_scheme"] == "always";
-        let parsed: tokenizers::Tokenizer = serde_json::from_value(description).map_err(not_json)?;
+        // From text, which the library parses by code that is compiled in it.
+        let parsed: tokenizers::Tokenizer = description.to_string().parse().map_err(damaged)?;
         let pipeline = Pipeline {
             normalizer: parsed.get_normalizer().cloned(),
             words: parsed.get_pre_tokenizer().cloned(),
@@ -122,7 +126,7 @@ fn table(pipeline: &Pipeline, added: &[Added], spelling: Spelling) -> Result<Tok
     let mut words: Vec<Option<(Vec<u8>, bool)>> = Vec::new();
     let mut put = |id: u32, bytes: Vec<u8>, control: bool| {
         let id = id as usize;
-        // A damaged file must not make us allocate without bound.
+        // A damaged file must not cause unbounded allocations.
         if id > 4_000_000 {
             return Err(damaged(format!("its token id {id} is out of range").into()));
         }
@@ -212,7 +216,7 @@ fn roles(
             .map(|t| t.id)
             .or_else(|| pipeline.model.token_to_id(text))
     };
-    // A role is a string or an object with the string in it.
+    // The value is a string, or an object that contains the string.
     let named = |key: &str| {
         config[key]
             .as_str()

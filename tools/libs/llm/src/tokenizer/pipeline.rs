@@ -1,4 +1,4 @@
-//! Normalise, cut into words, tokenize each: the `tokenizers` crate's parts, with our own cutting out of special tokens.
+//! Normalisation, pre-tokenization and a model from the `tokenizers` crate, with our own handling of special tokens.
 
 use std::collections::HashMap;
 
@@ -15,25 +15,25 @@ use tokenizers::{
     PreTokenizedString, PreTokenizer, PreTokenizerWrapper, SplitDelimiterBehavior, Token,
 };
 
-use super::TokenizerError;
 use super::added::{AddedTokens, Piece};
+use super::error::TokenizerError;
 
 /// The parts of a tokenizer.
 pub(super) struct Pipeline {
     pub(super) normalizer: Option<NormalizerWrapper>,
     pub(super) words: Option<PreTokenizerWrapper>,
     pub(super) model: ModelWrapper,
-    /// Every text is given a leading space, which decoding has to take off again.
+    /// Whether every text gets a leading space, which decoding removes.
     pub(super) leading_space: bool,
 }
 
-/// How the byte-pair vocabularies cut a text into words, by the name that GGUF files carry.
+/// A pre-tokenizer of byte-pair vocabularies, with its names in GGUF files.
 struct Words {
     names: &'static [&'static str],
     patterns: &'static [&'static str],
-    /// A word that is a token as a whole is not merged together.
+    /// Whether a word that is a token as a whole is taken without merging.
     take_whole: bool,
-    /// The text is brought into Unicode's composed form first.
+    /// Whether the text is normalised to NFC first.
     compose: bool,
 }
 
@@ -84,7 +84,7 @@ const SUPPORTED: &str =
     "llama-bpe, qwen2, dbrx, gpt-2, olmo, mpt, refact, smollm, starcoder, command-r and their aliases";
 
 impl Pipeline {
-    /// Byte-level byte-pair encoding with the word pattern called `words`.
+    /// Byte-level byte-pair encoding with the pre-tokenizer named `words`.
     pub(super) fn byte_pairs(
         vocabulary: HashMap<String, u32>,
         merges: Vec<(String, String)>,
@@ -192,7 +192,7 @@ impl Pipeline {
     }
 }
 
-/// The parts come from the model's file; what they refuse is damage in it.
+/// The parts come from the model's file, so their errors mean that it is damaged.
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 pub(super) fn damaged(error: tokenizers::Error) -> TokenizerError {
     TokenizerError::Damaged(error.to_string())

@@ -1,9 +1,9 @@
-//! `SentencePiece`'s byte-pair encoding: the neighbours whose union scores highest are merged, until none can be.
+//! `SentencePiece`'s byte-pair encoding: the adjacent pair with the highest score is merged until no pair can be.
 
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, HashMap};
 
-/// The space of a piece.
+/// The character for a space in pieces.
 const SPACE: char = '\u{2581}';
 
 /// Pieces with their scores.
@@ -16,7 +16,7 @@ pub(super) struct SentencePiece {
     collapse: bool,
 }
 
-/// Two neighbours that make a piece.
+/// Two adjacent symbols that form a piece.
 #[derive(Debug)]
 struct Pair {
     score: f32,
@@ -40,7 +40,7 @@ impl PartialOrd for Pair {
 }
 
 impl Ord for Pair {
-    /// The highest score first, of equal ones the leftmost.
+    /// The highest score first, and the leftmost of equal ones.
     fn cmp(&self, other: &Self) -> Ordering {
         self.score
             .total_cmp(&other.score)
@@ -48,7 +48,7 @@ impl Ord for Pair {
     }
 }
 
-/// A part of the text, in a chain.
+/// A part of the text, in a linked list.
 #[derive(Debug, Clone, Copy)]
 struct Symbol {
     start: usize,
@@ -58,7 +58,7 @@ struct Symbol {
 }
 
 impl SentencePiece {
-    /// `pieces` are those that merging may produce; `bytes` the ids of the single bytes, for what has no piece.
+    /// `pieces` are those that merging may produce; `bytes` are the ids of single bytes, for text without a piece.
     pub(super) fn new(
         pieces: HashMap<String, (u32, f32)>,
         bytes: Box<[Option<u32>; 256]>,
@@ -75,7 +75,7 @@ impl SentencePiece {
         }
     }
 
-    /// Whether a space is put before every text, which decoding has to take off again.
+    /// Whether a space is put before every text, which decoding removes.
     pub(super) fn adds_space(&self) -> bool {
         self.add_space
     }
@@ -116,7 +116,7 @@ impl SentencePiece {
         }
         while let Some(pair) = pairs.pop() {
             let (left, right) = (symbols[pair.left], symbols[pair.right]);
-            // One of the two has been merged since the pair was offered.
+            // One of the two has been merged since the pair was queued.
             if left.length == 0 || right.length == 0 || left.length + right.length != pair.length {
                 continue;
             }
@@ -160,7 +160,7 @@ impl SentencePiece {
         let bytes: Option<Vec<u32>> = piece.bytes().map(|b| self.bytes[usize::from(b)]).collect();
         match bytes {
             Some(ids) => out.extend(ids),
-            // Neighbouring unknowns are one, as SentencePiece has it.
+            // Adjacent unknown pieces become one token, as in SentencePiece.
             None if out.last() != Some(&self.unknown) => out.push(self.unknown),
             None => {}
         }

@@ -1,14 +1,14 @@
-//! Text as it is generated, never half a character.
+//! Decoding a stream of tokens into whole characters.
 
 use std::sync::Arc;
 
-use super::Tokenizer;
+use super::handle::Tokenizer;
 
-/// Turns ids that come one by one into text.
+/// Decodes ids one by one.
 ///
-/// A character whose bytes are spread over several tokens is given out with the last of them. The texts given out, put together,
-/// equal [`Tokenizer::decode`] of all ids with the same `specials`, but for the leading space that some vocabularies put before
-/// every text.
+/// A character whose bytes are spread over several tokens is returned with the last of them. The concatenated results equal
+/// [`Tokenizer::decode`] of all ids with the same `specials`, except for the leading space that some vocabularies put before every
+/// text.
 #[derive(Debug)]
 pub struct Decoder {
     tokenizer: Arc<Tokenizer>,
@@ -26,7 +26,7 @@ impl Decoder {
         }
     }
 
-    /// The text that is complete with `id`, which may be none.
+    /// The text that `id` completes, possibly empty.
     pub fn push(&mut self, id: u32) -> String {
         if !self.specials && self.tokenizer.is_control(id) {
             return String::new();
@@ -35,7 +35,7 @@ impl Decoder {
         take_characters(&mut self.held)
     }
 
-    /// What is left when no more ids come: U+FFFD for the bytes of a character that was never finished.
+    /// The rest at the end: U+FFFD for the bytes of an incomplete character.
     pub fn finish(&mut self) -> String {
         let rest = String::from_utf8_lossy(&self.held).into_owned();
         self.held.clear();
@@ -43,8 +43,7 @@ impl Decoder {
     }
 }
 
-/// Takes all finished characters off the front of `held`; what can never become one turns into U+FFFD, as
-/// [`String::from_utf8_lossy`] does it.
+/// Removes all complete characters from the front of `held`; invalid bytes become U+FFFD, as in [`String::from_utf8_lossy`].
 fn take_characters(held: &mut Vec<u8>) -> String {
     let mut text = String::with_capacity(held.len());
     let mut rest = held.as_slice();

@@ -1,6 +1,6 @@
 //! The bytes of every token, in one allocation.
 
-/// What each id stands for.
+/// The bytes of all ids, and which are control tokens.
 #[derive(Debug, Default)]
 pub(super) struct TokenTable {
     blob: Vec<u8>,
@@ -32,8 +32,8 @@ impl TokenTable {
     }
 }
 
-/// The bytes of a token written in GPT-2's byte alphabet, in which every byte has a visible character: printable Latin-1 stands
-/// for itself, the rest from U+0100 on. Characters outside the alphabet stand for their own UTF-8.
+/// The bytes of a token in GPT-2's byte alphabet, which has a visible character for every byte: printable Latin-1 stands for itself,
+/// the rest is mapped from U+0100 on. Characters outside the alphabet stand for their own UTF-8.
 pub(super) fn byte_level(token: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(token.len());
     for c in token.chars() {
@@ -56,7 +56,7 @@ fn byte_of(c: char) -> Option<u8> {
     }
 }
 
-/// The bytes of a `SentencePiece` piece: U+2581 is a space, `<0x0A>` a byte when the piece is of the byte kind.
+/// The bytes of a `SentencePiece` piece: U+2581 is a space, and `<0x0A>` a byte if the piece is of the byte kind.
 pub(super) fn sentence_piece(token: &str, byte: bool) -> Vec<u8> {
     if byte && let Some(byte) = hexadecimal(token) {
         return vec![byte];

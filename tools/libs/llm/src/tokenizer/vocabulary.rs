@@ -1,15 +1,18 @@
-//! What GGUF metadata say about a tokenizer, as plain data, and the tokenizer made of it.
+//! The vocabulary in GGUF metadata, as plain data, and the tokenizer built from it.
 
 use std::collections::HashMap;
 
 use sigmavault_gguf::{Array, Metadata};
 
 use super::added::{Added, AddedTokens};
+use super::codec::Algorithm;
+use super::error::TokenizerError;
+use super::handle::Tokenizer;
 use super::pipeline::Pipeline;
+use super::roles::{READ_TAGS, Roles, TURN_ENDS};
 use super::spm::SentencePiece;
 use super::table::{TokenTable, byte_level, hexadecimal, sentence_piece};
 use super::world::{World, unescape};
-use super::{Algorithm, READ_TAGS, Roles, TURN_ENDS, Tokenizer, TokenizerError};
 
 /// `tokenizer.ggml.token_type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -17,9 +20,9 @@ pub enum TokenKind {
     /// Text (1).
     #[default]
     Normal,
-    /// Stands for what has no token (2).
+    /// Stands for text without a token (2).
     Unknown,
-    /// Steers the model (3).
+    /// A control token (3).
     Control,
     /// Text that is always one token (4).
     UserDefined,
@@ -52,11 +55,11 @@ pub struct Vocabulary {
     pub model: String,
     /// `pre`: how a text is cut into words.
     pub pre: Option<String>,
-    /// `tokens`, as the model kind writes them.
+    /// `tokens`, in the notation of the model kind.
     pub tokens: Vec<String>,
     /// `scores`, for `SentencePiece`.
     pub scores: Vec<f32>,
-    /// `token_type`; empty where the file has none.
+    /// `token_type`; empty if the file has none.
     pub kinds: Vec<TokenKind>,
     /// `merges`: two tokens with a space between.
     pub merges: Vec<String>,
@@ -87,7 +90,7 @@ pub struct Vocabulary {
 }
 
 impl Vocabulary {
-    /// From a file's metadata. Keys that are absent stay so; whether that is a fault depends on the kind of tokenizer.
+    /// Reads a file's metadata. Keys may be absent; whether that is an error depends on the kind of tokenizer.
     pub fn from_gguf(metadata: &Metadata) -> Result<Vocabulary, TokenizerError> {
         let key = |name: &str| format!("tokenizer.ggml.{name}");
         let id = |name: &str| metadata.u32(&key(name));
@@ -110,7 +113,7 @@ impl Vocabulary {
             unknown: id("unknown_token_id"),
             padding: id("padding_token_id"),
             cls: id("cls_token_id"),
-            // The key is spelled so.
+            // The key is misspelled in the format.
             separator: id("seperator_token_id"),
             add_bos: metadata.bool(&key("add_bos_token")),
             add_eos: metadata.bool(&key("add_eos_token")),
@@ -230,11 +233,11 @@ impl Vocabulary {
     fn byte_pairs(&self) -> Result<Tokenizer, TokenizerError> {
         let pre = match &self.pre {
             Some(pre) => pre.as_str(),
-            // The BitNet conversions leave the key out.
+            // BitNet's converted files leave the key out.
             None if self.architecture.starts_with("bitnet") => "llama-bpe",
             None => {
                 return Err(TokenizerError::Damaged(
-                    "it does not say how it cuts a text into words (tokenizer.ggml.pre)".into(),
+                    "it does not name its pre-tokenizer (tokenizer.ggml.pre)".into(),
                 ));
             }
         };
@@ -310,7 +313,7 @@ impl Vocabulary {
         ))
     }
 
-    /// GGUF writes word beginnings with U+2581 and continuations bare; BERT's own files have it the other way round.
+    /// GGUF marks the beginnings of words with U+2581 and leaves continuations unmarked; BERT's own files mark continuations instead.
     fn word_pieces(&self) -> Result<Tokenizer, TokenizerError> {
         let mut words = HashMap::new();
         let mut lowercase = true;
@@ -359,7 +362,7 @@ fn kinds(types: Option<&Array>) -> Result<Vec<TokenKind>, TokenizerError> {
             .map(|n| TokenKind::from_number(i64::from(*n)))
             .collect()),
         Some(_) => Err(TokenizerError::Damaged(
-            "its token types are no 32-bit integers".into(),
+            "its token types are not 32-bit integers".into(),
         )),
     }
 }
@@ -370,7 +373,7 @@ impl Tokenizer {
         Tokenizer::from_vocabulary(&Vocabulary::from_gguf(metadata)?)
     }
 
-    /// The tokenizer that GGUF metadata describe.
+    /// The tokenizer described by GGUF metadata.
     pub fn from_vocabulary(vocabulary: &Vocabulary) -> Result<Tokenizer, TokenizerError> {
         vocabulary.check()?;
         match vocabulary.model.as_str() {

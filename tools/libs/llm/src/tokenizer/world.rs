@@ -1,6 +1,6 @@
-//! The RWKV world vocabulary: byte strings, the longest match from the left.
+//! The RWKV world vocabulary: byte strings, matched greedily from the left.
 
-use super::TokenizerError;
+use super::error::TokenizerError;
 
 /// A trie over bytes, in one array: each node's children lie together, sorted by byte.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ struct Node {
 }
 
 impl World {
-    /// From every token's bytes, ids in order. Every single byte must be a token, else a text could not be encoded.
+    /// Builds the trie from the bytes of all tokens, in order of ids. Every single byte must be a token, so that all texts can be encoded.
     pub(super) fn new<'a>(tokens: impl Iterator<Item = (u32, &'a [u8])>) -> Result<World, TokenizerError> {
         let mut nodes = vec![Node::default()];
         for (id, bytes) in tokens {
@@ -71,7 +71,7 @@ impl World {
     }
 }
 
-/// The bytes of a token as GGUF files write it: the inside of a Python bytes literal.
+/// The bytes of a token from its form in GGUF files, the inside of a Python bytes literal.
 pub(super) fn unescape(token: &str) -> Result<Vec<u8>, TokenizerError> {
     let bad = || TokenizerError::Damaged(format!("its token `{token}` has an unknown escape"));
     let mut bytes = Vec::with_capacity(token.len());

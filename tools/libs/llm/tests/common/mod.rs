@@ -1,4 +1,4 @@
-//! The fixtures, and how results are compared.
+//! Fixtures, and the comparison of results.
 
 #![allow(clippy::unwrap_used, reason = "a missing fixture fails the test")]
 #![allow(dead_code, reason = "each test program uses some of it")]
@@ -9,16 +9,16 @@ use safetensors::SafeTensors;
 use sigmavault_llm::model::{KvKind, LoadOptions, Model, Sequence, Step, Wanted};
 use sigmavault_ternary::{Pool, Precision};
 
-/// What the reference says.
+/// The result of the reference implementation.
 pub struct Expected {
     pub prompt: Vec<u32>,
     pub greedy: Vec<u32>,
-    /// One row for each token of the prompt and of the greedy text but the last.
+    /// One row for each token of the prompt and of the greedy text except the last.
     pub logits: Vec<f32>,
 }
 
 impl Expected {
-    /// Prompt and greedy text but its last token.
+    /// The prompt and the greedy text without its last token.
     pub fn text(&self) -> Vec<u32> {
         [&self.prompt[..], &self.greedy[..self.greedy.len() - 1]].concat()
     }
@@ -30,7 +30,7 @@ pub fn folder(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// Where the model of a fixture is.
+/// The path of a fixture's model.
 pub fn path(name: &str) -> PathBuf {
     let file = folder(name).join("model.gguf");
     if file.exists() { file } else { folder(name) }
@@ -47,7 +47,7 @@ pub fn expected(name: &str) -> Expected {
     }
 }
 
-/// The nearest to the reference that the engine can be.
+/// The options closest to the reference.
 pub fn exact() -> LoadOptions {
     LoadOptions {
         precision: Precision::Int16Blocks,
@@ -60,7 +60,7 @@ pub fn load(name: &str, options: &LoadOptions) -> Model {
     Model::load(&path(name), options).unwrap_or_else(|e| panic!("{name}: {e}"))
 }
 
-/// Appends tokens and gives the logits wanted.
+/// Appends tokens and returns the requested logits.
 pub fn run(model: &Model, sequence: &mut Sequence, tokens: &[u32], logits: Wanted, pool: &Pool) -> Vec<f32> {
     let mut out = Vec::new();
     let step = Step {
@@ -94,7 +94,7 @@ pub fn greedy(model: &Model, prompt: &[u32], count: usize, pool: &Pool) -> Vec<u
     text
 }
 
-/// Of all rows of `width`, the largest distance from the reference in relation to the reference's length.
+/// The largest distance of a row of `width` from the reference, relative to the reference's length.
 pub fn distance(ours: &[f32], theirs: &[f32], width: usize) -> f64 {
     assert_eq!(ours.len(), theirs.len());
     let rows = ours.chunks_exact(width).zip(theirs.chunks_exact(width));
@@ -104,6 +104,6 @@ pub fn distance(ours: &[f32], theirs: &[f32], width: usize) -> f64 {
         let all: f64 = b.iter().map(|b| square(*b)).sum();
         (off / all).sqrt()
     })
-    // A NaN must not get lost as it would in f64::max.
+    // A NaN must not be lost, as it would be in f64::max.
     .fold(0.0, |worst, d| if d <= worst { worst } else { d })
 }

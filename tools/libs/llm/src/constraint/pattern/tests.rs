@@ -56,13 +56,13 @@ fn what_has_no_form_in_both_is_refused() {
         assert_eq!(
             translate(pattern),
             Err(format!(
-                "the pattern {pattern:?} is no regular expression of ECMA-262 with the flag `u`"
+                "the pattern {pattern:?} is not a valid ECMA-262 regular expression with the flag `u`"
             ))
         );
     }
 }
 
-/// Patterns as people write them, and some that they do not.
+/// Patterns, common and unusual ones.
 fn patterns() -> impl Strategy<Value = String> {
     let atom = prop_oneof![
         "[abc0-2 _/<>é٣-]",
@@ -130,7 +130,7 @@ fn patterns() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
-    /// What may be written is what a third implementation, of ECMA-262 itself, finds the pattern in.
+    /// The allowed texts are those in which another implementation, of ECMA-262 itself, finds the pattern.
     #[test]
     fn what_is_written_matches_by_ecma_262(
         pattern in patterns(),
@@ -139,7 +139,7 @@ proptest! {
         let Ok(constraint) = Constraint::json_schema(&json!({"type": "string", "pattern": pattern}), &toy::tokenizer()) else {
             return Ok(());
         };
-        // Some escapes that do no harm are forbidden with the flag; without it `\\p` is the letter.
+        // Some harmless escapes are forbidden with the flag; without it `\\p` is the letter.
         let strict = regress::Regex::with_flags(&pattern, "u");
         let ecma = if strict.is_err() && !pattern.contains(r"\p") { regress::Regex::new(&pattern) } else { strict };
         let Ok(ecma) = ecma else {

@@ -176,7 +176,7 @@ fn the_queue_is_bounded_and_memory_is_shared_out() {
             ..EngineOptions::default()
         },
     );
-    // Two fit: each may grow to 22 tokens of 100 bytes.
+    // Two requests fit: each may grow to 22 tokens of 100 bytes.
     let mut taken = vec![engine.submit(request(&[1, 2], 20)).unwrap()];
     while engine.status().queued > 0 {
         std::thread::yield_now();
@@ -255,7 +255,7 @@ fn a_model_without_work_rests_and_wakes_for_the_next() {
     }
     let text = collect(engine.submit(request(&[5], 100)).unwrap()).0;
     until(false);
-    // Told to in the middle of a text, it rests too, and goes on as it would have.
+    // A request to rest in the middle of a text is obeyed, and the text continues unchanged.
     let engine = self::engine(&model, EngineOptions::default());
     model.gauges.hold(true);
     let generation = engine.submit(request(&[5], 100)).unwrap();

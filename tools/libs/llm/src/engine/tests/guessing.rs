@@ -7,7 +7,7 @@ use crate::constraint::Constraint;
 use crate::engine::*;
 use crate::sampling::Sampling;
 
-/// An engine of each family, with guessing.
+/// An engine of each family, with drafting.
 struct Pair {
     attention: Engine,
     recurrent: Engine,
@@ -44,7 +44,7 @@ fn pair() -> Pair {
 }
 
 fn prompts() -> impl Strategy<Value = Vec<u32>> {
-    // Few different tokens, so that runs come again.
+    // Few different tokens, so that n-grams recur.
     prop_oneof![
         prop::collection::vec(0u32..4, 1..40),
         prop::collection::vec(0u32..256, 1..10)
@@ -93,7 +93,7 @@ fn guessing_changes_no_greedy_text() {
             "{name}: {} tokens in {} steps, {} of {} guesses right",
             status.written_tokens, status.steps, status.accepted_tokens, status.drafted_tokens
         );
-        // Without right guesses and wrong ones the cases would prove nothing.
+        // Without both accepted and rejected drafts, the cases would prove nothing.
         let (right, wrong) = (
             status.accepted_tokens,
             status.drafted_tokens - status.accepted_tokens,

@@ -14,7 +14,7 @@ fn prompt(len: u32, salt: u32) -> Vec<u32> {
         .collect()
 }
 
-/// Two turns of a conversation of 2000 tokens; gives how many prompt tokens the second one computed.
+/// Runs two turns of a conversation of 2000 tokens. Returns the number of prompt tokens that the second one computed.
 fn second_turn<M: Forward>(model: Arc<M>, exact: bool) -> u64 {
     let engine = Engine::start(
         model,
@@ -40,7 +40,7 @@ fn second_turn<M: Forward>(model: Arc<M>, exact: bool) -> u64 {
     let before = engine.status().prompt_tokens;
     assert_eq!(before, 1900);
     let mut second = first;
-    // The answer comes back as it was written, or told in other tokens.
+    // The answer is sent back as generated, or in other tokens.
     second.extend(if exact { answer } else { prompt(20, 3) });
     second.extend(prompt(30, 2));
     let (_, _, last) = ask(&second, vec![20, 1890, second.len() - 4]);
@@ -72,7 +72,7 @@ fn texts() -> impl Strategy<Value = Vec<(Vec<u32>, bool)>> {
     prop::collection::vec((prop::collection::vec(0u32..3, 1..12), any::<bool>()), 1..60)
 }
 
-/// What the tree must find: the longest beginning that a kept text shares, or, of states that cannot be shortened, the longest kept text that
+/// What the tree must find: the longest beginning shared with a kept text or, if states cannot be truncated, the longest kept text that
 /// `tokens` begins with.
 fn longest(kept: &[Vec<u32>], tokens: &[u32], rewindable: bool) -> usize {
     let usable = kept.iter().filter(|k| rewindable || tokens.starts_with(k));
@@ -145,7 +145,7 @@ proptest! {
 
 #[test]
 fn texts_that_begin_alike_share_their_room() {
-    // 40 tokens are ten pages; each text has two more for itself. Twenty texts by themselves would be 240 pages.
+    // 40 tokens are ten pages; each text has two more of its own. Twenty separate texts would be 240 pages.
     let mut tree = PrefixCache::new(60 * Paged::PAGE_BYTES, true);
     let texts: Vec<Vec<u32>> = (0..20)
         .map(|salt| [prompt(40, 0), prompt(8, salt + 1)].concat())

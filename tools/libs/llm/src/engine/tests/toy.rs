@@ -1,5 +1,5 @@
-//! Two models of a few lines that behave as the two families do: one state is a list of tokens that can be shortened, the other a
-//! number that every token is mixed into. Both choose the next token by the last few, so their texts repeat themselves.
+//! Two minimal models that behave like the two families: the state of one is a list of tokens that can be truncated, that of the other a
+//! hash of all tokens. Both choose the next token by the last few, so their texts repeat themselves.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -8,7 +8,7 @@ use std::sync::{Condvar, Mutex};
 use crate::engine::*;
 use crate::tokenizer::{TokenKind, Tokenizer, Vocabulary};
 
-/// Ids 0 to 255 are bytes, this one ends a text, those after it are words.
+/// Ids 0 to 255 are bytes, this one is the end token, those after it are words.
 pub const END: u32 = 256;
 pub const VOCABULARY: usize = 270;
 
@@ -34,7 +34,7 @@ pub fn tokenizer() -> Arc<Tokenizer> {
     Arc::new(Tokenizer::from_vocabulary(&vocabulary).unwrap())
 }
 
-/// What a toy model counts and can be told.
+/// The counters and controls of a toy model.
 #[derive(Debug, Default)]
 pub struct Gauges {
     pub tokens: AtomicUsize,
@@ -43,9 +43,9 @@ pub struct Gauges {
     pub fails: AtomicBool,
     pub awake: AtomicBool,
     pub wakes: AtomicUsize,
-    /// Passes that nobody woke it for.
+    /// Passes while it was not awake.
     pub asleep: AtomicUsize,
-    /// While it is set, passes wait.
+    /// Blocks passes while set.
     held: Mutex<bool>,
     freed: Condvar,
 }
@@ -103,10 +103,10 @@ fn logits(key: u64, end: bool, out: &mut Vec<f32>) {
 #[derive(Debug)]
 pub struct Attention {
     pub gauges: Gauges,
-    /// How many tokens back it looks.
+    /// The number of tokens that it looks back.
     pub order: usize,
     pub context: usize,
-    /// Whether it ends texts by itself.
+    /// Whether it generates the end token.
     pub ends: bool,
 }
 
@@ -214,7 +214,7 @@ pub struct Recurrent {
     pub ends: bool,
 }
 
-/// The last two tokens shifted through a number, and how many there were.
+/// The last two tokens, shifted through a number, and the count of tokens.
 #[derive(Debug, Clone)]
 pub struct Number(u64, usize);
 
@@ -311,7 +311,7 @@ pub fn collect(mut generation: Generation) -> (Vec<u32>, String, Event) {
     }
 }
 
-/// What a model writes greedily when it is run by hand, token by token.
+/// The text that a model generates greedily when run directly, token by token.
 pub fn by_hand<M: Forward>(model: &M, prompt: &[u32], count: usize) -> Vec<u32> {
     let mut sequence = model.sequence();
     let mut next = prompt.to_vec();
@@ -336,7 +336,7 @@ pub fn by_hand<M: Forward>(model: &M, prompt: &[u32], count: usize) -> Vec<u32> 
     text
 }
 
-/// A state in pages of four tokens, which it shares with its forks.
+/// A state in pages of four tokens, which are shared with forks.
 #[derive(Debug, Clone, Default)]
 pub struct Paged {
     pages: Vec<Arc<Vec<u32>>>,
@@ -346,7 +346,7 @@ pub struct Paged {
 impl Paged {
     pub const PAGE_BYTES: usize = 1000;
 
-    /// The state of `tokens`, gone on from that of `states` which has the longest beginning of them.
+    /// The state of `tokens`, continued from the one in `states` with the longest common beginning.
     pub fn built_on(states: &[Paged], tokens: &[u32]) -> Paged {
         let common = |s: &Paged| s.tokens().iter().zip(tokens).take_while(|(a, b)| a == b).count();
         let mut state = states
