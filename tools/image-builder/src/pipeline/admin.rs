@@ -100,6 +100,7 @@ pub fn clean(args: &CleanArgs) -> Result<ExitCode, BuildError> {
             "cargo-home",
             "log",
             "host",
+            "host-cargo",
         ] {
             remove(&cache.join(name)).map_err(BuildError::Setup)?;
         }

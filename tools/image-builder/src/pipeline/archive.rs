@@ -13,6 +13,7 @@ use super::context::Context;
 use super::debs::{Deb, DebSet};
 use super::error::{ArchiveError, InternalError, Problem, ToolFailure};
 use super::key::{digest, digest_file};
+use super::lock::write_whole;
 use super::run::Runner;
 use super::sandbox::{Sandbox, inside};
 use super::store::remove;
@@ -21,6 +22,8 @@ use crate::profile::KernelSource;
 
 /// Package lists younger than this are not fetched again.
 const FRESH: Duration = Duration::from_mins(10);
+/// Folder of apt's answers about the present lists.
+const RESOLVED: &str = "resolved";
 
 /// A Debian archive seen through apt, with state of its own and no installed packages.
 #[derive(Debug)]
@@ -80,8 +83,13 @@ impl<'a> Archive<'a> {
             let folder = state.join(folder);
             fs::create_dir_all(&folder).map_err(Problem::io("make the folder", &folder))?;
         }
+        // What apt has worked out from its lists holds while these files stay as they are.
         let write = |name: &str, text: &str| {
             let path = state.join(name);
+            if fs::read_to_string(&path).is_ok_and(|known| known == text) {
+                return Ok(());
+            }
+            remove(&state.join(RESOLVED))?;
             fs::write(&path, text).map_err(Problem::io("write", &path))
         };
         let provided = format!("deb [trusted=yes] file:{}/provided ./\n", inside::WORK);
@@ -170,21 +178,26 @@ impl<'a> Archive<'a> {
     }
 
     fn read_lists(&self, runner: &Runner) -> Result<(), Problem> {
+        remove(&self.state.join(RESOLVED))?;
         let update = ["-q", "-o", "APT::Update::Error-Mode=any", "update"];
         runner.run(&mut self.sandbox().command("apt-get", update))
     }
 
-    /// Everything that installing `packages` on an empty system takes.
+    /// Every package that installing `packages` on an empty system requires. apt is asked once per state of its
+    /// lists.
     pub fn resolve(&self, runner: &Runner, packages: &[&str]) -> Result<DebSet, Problem> {
-        let mut args = vec![
-            "-qq",
-            "-o",
-            "Acquire::ForceHash=SHA256",
-            "--print-uris",
-            "install",
-        ];
-        args.extend(packages);
-        let text = runner.read(&mut self.sandbox().command("apt-get", args))?;
+        let question = digest(&format!("{} {}", self.tools.display(), packages.join(" ")));
+        let folder = self.state.join(RESOLVED);
+        let known = folder.join(&question[..16]);
+        let text = match fs::read_to_string(&known) {
+            Ok(text) => text,
+            Err(_) => {
+                let text = self.ask(runner, packages)?;
+                fs::create_dir_all(&folder).map_err(Problem::io("make the folder", &folder))?;
+                write_whole(&known, text.as_bytes())?;
+                text
+            }
+        };
         let mut debs = text
             .lines()
             .filter(|line| line.starts_with('\''))
@@ -194,6 +207,18 @@ impl<'a> Archive<'a> {
         debs.sort();
         debs.dedup();
         Ok(DebSet(debs))
+    }
+
+    fn ask(&self, runner: &Runner, packages: &[&str]) -> Result<String, Problem> {
+        let mut args = vec![
+            "-qq",
+            "-o",
+            "Acquire::ForceHash=SHA256",
+            "--print-uris",
+            "install",
+        ];
+        args.extend(packages);
+        runner.read(&mut self.sandbox().command("apt-get", args))
     }
 
     /// Fetches those that `store` does not hold yet, checked against their SHA-256.
