@@ -57,7 +57,7 @@ impl ZfsSource {
 
 /// The .deb's path.
 pub fn make(context: &Context, tools: &Tools, source: &ZfsSource) -> Result<PathBuf, BuildError> {
-    let inputs = Inputs::recipe(1)
+    let inputs = Inputs::recipe(2)
         .with("tools", &tools.key)
         .with("packages", &source.debs.digest())
         .with("kernel", &source.kernel);
@@ -109,6 +109,8 @@ fn compile(
         "kernel={kernel}; src=/work/t/usr/src
         # The headers name their common part by the path they are installed under.
         sed -i \"s,^include /usr/src/,include $src/,\" $src/linux-headers-$kernel/Makefile
+        # Debug information would be stripped: compile without. C code sees the kernel's settings in autoconf.h, unchanged.
+        sed -i '/^CONFIG_DEBUG_INFO/d' $src/linux-headers-$kernel/include/config/auto.conf
         common=$(ls -d $src/linux-headers-*-common)
         cd $src/zfs-{version}
         ./configure --disable-dependency-tracking --prefix=/usr --with-config=kernel \\
