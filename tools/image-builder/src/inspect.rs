@@ -97,7 +97,7 @@ pub fn run(args: &InspectArgs) -> Result<ExitCode, InspectError> {
     })
 }
 
-/// Looks at an ISO. Fails only when the file is none; what is wrong with one stands in `problems`.
+/// Inspects an ISO. Fails only if the file is not an ISO; `problems` lists what is wrong with one.
 pub fn inspect(path: &Path) -> Result<Inspection, InspectError> {
     let mut disk = File::open(path).map_err(|source| InspectError::Open {
         path: path.to_owned(),
@@ -309,7 +309,7 @@ fn text(found: &Inspection, packages: bool) -> String {
     lines
 }
 
-/// Text from an ISO that may come from anywhere, without what would steer the terminal.
+/// Text from an untrusted ISO, without characters that control the terminal.
 fn printable(text: &str) -> String {
     text.chars()
         .map(|c| {

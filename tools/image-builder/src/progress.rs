@@ -1,4 +1,4 @@
-//! What the program is doing, shown while it does it.
+//! Display of progress.
 //!
 //! On a terminal there is one bar per stage. When standard error is a pipe or a file, or facts are
 //! printed as JSON, each event is one line: `[  12.3s] stage: message`, so that a log stays readable.
@@ -13,7 +13,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Shortest time between two messages of one stage in plain mode.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(1);
-/// How often a message that came too early is looked at again in plain mode.
+/// How often plain mode checks for a message that came too early to print.
 const PLAIN_TICK: Duration = Duration::from_millis(250);
 /// Plain mode reports a position each time it has grown by this many percent.
 const PLAIN_STEP: u64 = 10;
@@ -241,7 +241,7 @@ impl Plain {
             }),
         });
         let weak = Arc::downgrade(&plain);
-        // Without the ticker a message that came within a second of another would never be seen.
+        // The ticker prints a message that came within a second of another.
         std::thread::spawn(move || tick(&weak));
         plain
     }

@@ -168,7 +168,7 @@ fn write(args: &FlashArgs, iso: &Inspection, disk: &Disk) -> Result<String, Flas
         device: disk.path.clone(),
         source,
     })?;
-    // Only now: at the question Ctrl-C simply ends the program.
+    // Not earlier: at the question, Ctrl-C simply ends the program.
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         // A second Ctrl-C ends it even when the device no longer answers.

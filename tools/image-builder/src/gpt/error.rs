@@ -51,7 +51,7 @@ pub enum GptError {
     /// Both copies are sound and differ.
     #[error("the primary and the backup partition table differ in {0}")]
     Differ(&'static str),
-    /// An edit names an entry that is not in use.
+    /// An edit names an unused entry.
     #[error("there is no partition {0} to change")]
     NoPartition(u32),
     /// Two partitions would have one GUID.

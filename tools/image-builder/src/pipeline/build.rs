@@ -63,7 +63,7 @@ fn build_image(context: &Context, out: &Path, began: Instant) -> Result<BuildRep
         None
     };
     let (tools, resolved) = if let Some((tools, image)) = &locked {
-        // The tools of the lock need packages of the lock; fetching them needs tools. Any tree can fetch.
+        // The locked tools are made from locked packages, and fetching those takes tools: any tools tree can fetch.
         let fetcher = tools::ensure(context, None)?;
         fetch_locked(context, &fetcher, tools, image)?;
         let exact = tools::ensure(context, Some(tools))?;

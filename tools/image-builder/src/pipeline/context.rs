@@ -1,4 +1,4 @@
-//! What every stage is given: where things are, what is built, and how to report.
+//! The context of every stage: paths, what is built, and how to report.
 
 use std::path::{Path, PathBuf};
 

@@ -16,7 +16,7 @@ use super::error::Problem;
 pub struct Inputs(BTreeMap<String, String>);
 
 impl Inputs {
-    /// None yet, but the number of the stage's own recipe: raise it when the code makes other bytes.
+    /// Only the number of the stage's own recipe: raise it when the code makes other bytes.
     pub fn recipe(version: u32) -> Self {
         Self::default().with("recipe", &version.to_string())
     }

@@ -53,7 +53,7 @@ pub fn make_parts(context: &Context, tools: &Tools, resolved: &Resolved) -> Resu
         let zfs = zfs::make(context, tools, &resolved.zfs);
         (join(ours), zfs, join(trees))
     });
-    // The first failure asks the others to stop; report it and not the stopping.
+    // The first failure interrupts the others: report the failure, not the interruptions.
     let (ours, zfs, trees) = first_cause(ours, zfs, trees)?;
     let (base, user_space) = trees;
     let kernel = resolved.zfs.kernel.as_str();
@@ -92,7 +92,7 @@ fn join<T>(handle: std::thread::ScopedJoinHandle<'_, T>) -> T {
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-/// All three, or the error that came first: one that is not the stopping of a neighbour.
+/// All three results, or the error that stopped the others.
 fn first_cause<A, B, C>(
     a: Result<A, BuildError>,
     b: Result<B, BuildError>,

@@ -1,4 +1,4 @@
-//! Which Debian packages a build takes: the newest of the archive, or exactly those of the lock.
+//! Which Debian packages a build uses: the newest of the archive, or exactly those of the lock.
 
 use std::time::Instant;
 
@@ -50,7 +50,7 @@ pub fn wanted(context: &Context) -> (Vec<&str>, Vec<&str>) {
     names.partition(|name| !LATE.contains(name))
 }
 
-/// The newest packages of the archive that the profile and its tools take, in the cache.
+/// The newest packages of the archive that the profile needs, fetched into the cache.
 pub fn resolve(context: &Context, tools: &Tools) -> Result<Resolved, BuildError> {
     let began = Instant::now();
     let runner = context.runner("resolve")?;
@@ -61,8 +61,8 @@ pub fn resolve(context: &Context, tools: &Tools) -> Result<Resolved, BuildError>
     let fetched = archive
         .fetch(&runner, &resolved.all.0, &context.cache.join("debs"))
         .map_err(wrap)?;
-    // apt chooses between alternatives by all it sees. What counts is its choice among these packages alone: a
-    // locked build, which sees no others, makes the same.
+    // apt chooses between alternatives among all packages that it sees. Its choice among these packages alone is the
+    // one that counts, because a locked build sees no others.
     let resolved = resolve_alone(context, tools, &runner, resolved.all.0).map_err(wrap)?;
     runner.bar().done(&format!(
         "{} packages, {} MiB fetched",
@@ -141,7 +141,7 @@ pub fn locked_packages(context: &Context, lock: &Lock) -> Result<(Vec<Package>, 
     Ok((lock.tools()?, image))
 }
 
-/// Brings every package of the lock into the cache, checked; names those that are no longer to be had.
+/// Fetches every package of the lock into the cache and checks it; names those that are no longer available.
 pub fn fetch_locked(
     context: &Context,
     tools: &Tools,
@@ -203,7 +203,7 @@ fn resolve_alone(
     resolve_in(context, &archive, runner, Some(&set))
 }
 
-/// The same from the packages of the lock alone; an error names what would differ.
+/// Resolves from the packages of the lock alone; an error names what would differ.
 pub fn resolve_locked(context: &Context, tools: &Tools, image: &[Package]) -> Result<Resolved, BuildError> {
     let runner = context.runner("resolve")?;
     let wrap = |problem| context.failed(&runner, "resolve", problem);

@@ -94,7 +94,7 @@ pub fn write_results(
     Ok(report)
 }
 
-/// The SHA-256 of an ISO that was made from the same and has not been touched since.
+/// The SHA-256 of an ISO that was made from the same inputs and has not been changed since.
 fn unchanged(report: &Path, iso: &Path, key: &str) -> Option<String> {
     let report_age = report.metadata().and_then(|about| about.modified()).ok()?;
     let report: BuildReport = serde_json::from_str(&fs::read_to_string(report).ok()?).ok()?;

@@ -68,7 +68,7 @@ pub fn open(
     })
 }
 
-/// Mounts made from here on are seen by this process only and end with it, however it ends.
+/// From here on, only this process sees its mounts, and they end with it.
 fn private_mounts() -> Result<(), EnvironmentError> {
     use nix::mount::{MsFlags, mount};
     nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS).map_err(EnvironmentError::MountNamespace)?;

@@ -57,7 +57,7 @@ impl Store {
         if target.exists() {
             return Ok(Lookup::Found(target));
         }
-        // Whoever holds the lock may clear what a killed build has left.
+        // The holder of the lock may remove what a killed build has left.
         let work = folder.join("unfinished");
         remove(&work)?;
         fs::create_dir(&work).map_err(Problem::io("make the folder", &work))?;
@@ -74,7 +74,7 @@ impl Store {
         serde_json::from_str(&text).ok()
     }
 
-    /// Remembers the inputs of a run and lets go of results older than the last two.
+    /// Records the inputs of a run and removes results older than the last two.
     pub fn finished(&self, stage: &str, variant: &str, inputs: &Inputs) -> Result<(), Problem> {
         let folder = self.folder(stage, variant);
         let path = folder.join("last.json");
@@ -112,7 +112,7 @@ impl Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        // After `finish` there is nothing of this name.
+        // After `finish` the folder no longer has this name.
         let _ = remove(&self.work);
     }
 }
@@ -130,7 +130,7 @@ pub fn remove(path: &Path) -> Result<(), Problem> {
     }
 }
 
-/// Marks a result as used now, so that it is not the one let go of.
+/// Marks a result as used now, so that it is not the one that is removed.
 fn touch(path: &Path) {
     if let Ok(folder) = File::open(path) {
         let _ = folder.set_modified(SystemTime::now());

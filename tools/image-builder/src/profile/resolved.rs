@@ -60,7 +60,7 @@ pub struct System {
     pub hostname: String,
     /// Debian packages, `name` or `name/suite`.
     pub packages: Vec<String>,
-    /// Packages taken out again, whoever asked for them.
+    /// Packages left out, even if a parent profile lists them.
     pub packages_remove: Vec<String>,
     /// Absolute paths or globs deleted from the tree.
     pub remove_files: Vec<String>,

@@ -269,7 +269,7 @@ pub fn memory_mib(text: &str) -> Option<u64> {
         "T" => number.checked_mul(1024 * 1024)?,
         _ => return None,
     };
-    // More than an exbibyte is a slip of the finger.
+    // More than an exbibyte is a typing error.
     (1..=1 << 40).contains(&mib).then_some(mib)
 }
 

@@ -72,7 +72,7 @@ pub fn run(args: &ProfilesArgs, global: &Global) -> Result<ExitCode, ProfileErro
     }
 }
 
-/// Profiles with mistakes do not hide the good ones: they are named on standard error.
+/// Profiles with mistakes are named on standard error and do not hide the good ones.
 fn list(library: &Library, json: bool, out: &mut dyn Write) -> Result<ExitCode, ProfileError> {
     let mut good = Vec::new();
     let mut code = ExitCode::SUCCESS;

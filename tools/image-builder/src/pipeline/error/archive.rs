@@ -1,11 +1,11 @@
-//! What the Debian archive, the network or the package cache does not give.
+//! Packages that the archive, the network or the cache does not provide.
 
 use std::error::Error;
 
 use crate::manifest::Package;
 use crate::profile::Arch;
 
-/// Why packages could not be had.
+/// Why packages are not available.
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
     /// `--offline` without package lists.

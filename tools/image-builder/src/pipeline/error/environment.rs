@@ -1,4 +1,4 @@
-//! What this machine does not allow or lacks.
+//! What this machine lacks or does not allow.
 
 use std::io;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! What the command line, the profile, the lock or the rest of the source tree asks for in vain.
+//! Errors in the command line, the profile, the lock or the rest of the source tree.
 
 use std::path::PathBuf;
 
@@ -27,7 +27,7 @@ pub enum InputError {
         /// Line and mistake.
         reason: toml::de::Error,
     },
-    /// A lock that is not one.
+    /// The lock cannot be parsed.
     #[error(
         "{} is not a lock file: {reason}\n  try: restore it from version control, or remove it and run `sigmavault-image lock --update`",
         path.display()
@@ -70,7 +70,7 @@ pub enum InputError {
         "Cargo.lock is not valid: {0}\n  try: restore it from version control, or run `cargo generate-lockfile`"
     )]
     CargoLock(toml::de::Error),
-    /// A crate's list of installed files has a mode that is none.
+    /// A crate's list of installed files has a invalid mode.
     #[error("{}: `{mode}` is not a file mode; write it in octal, like \"755\"", manifest.display())]
     AssetMode {
         /// The crate's Cargo.toml.

@@ -1,8 +1,8 @@
-//! Where this program and the tools it calls do not understand each other.
+//! Faults of this program, such as output of a tool that it cannot parse.
 
 use std::path::PathBuf;
 
-/// What can only be mended in this program.
+/// A fault that only a change of this program mends.
 #[derive(Debug, thiserror::Error)]
 pub enum InternalError {
     /// A result could not be written as JSON.
@@ -29,7 +29,7 @@ pub enum InternalError {
     /// OpenZFS no longer says which kernels it supports.
     #[error("{}: no Linux-Maximum line\n  try: build the packages of the lock (--locked), and report this OpenZFS version", .0.display())]
     NoLinuxMaximum(PathBuf),
-    /// The root holds a package nobody asked for.
+    /// The root holds a package that was not resolved.
     #[error(
         "{name} {version} is in the root of {profile}, but was not resolved for it\n  try: `sigmavault-image clean --cache`, then build again"
     )]

@@ -58,7 +58,7 @@ pub enum Problem {
     /// This machine does not allow it.
     #[error(transparent)]
     Environment(#[from] EnvironmentError),
-    /// Packages could not be had.
+    /// Packages are not available.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
     /// This program is at fault.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::process::ExitStatus;
 
-/// A program of a stage that did not do its work.
+/// A program of a stage that failed.
 #[derive(Debug)]
 pub struct ToolFailure {
     /// The program.
@@ -59,7 +59,7 @@ impl fmt::Display for ToolFailure {
     }
 }
 
-/// What to try, judged by what a tool printed.
+/// What to try, by what the tool printed.
 fn hint(lines: &[String]) -> Option<&'static str> {
     /// Text in the output, and what helps.
     const HINTS: &[(&str, &str)] = &[

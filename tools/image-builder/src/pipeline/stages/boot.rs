@@ -9,8 +9,8 @@ use crate::pipeline::key::Inputs;
 use crate::pipeline::sandbox::inside;
 use crate::profile::Arch;
 
-/// What the kernel of this image is told, on the medium and on an installed disk alike. The initrd decides which
-/// partitions `/dev/sigmavault/` stands for.
+/// Kernel command line of this image, the same on the medium and on an installed disk. The initrd decides which
+/// partitions `/dev/sigmavault/` names.
 pub fn command_line(context: &Context, root_hash: &str) -> String {
     format!(
         "roothash={root_hash} systemd.verity_root_data=/dev/sigmavault/root \
@@ -19,7 +19,7 @@ pub fn command_line(context: &Context, root_hash: &str) -> String {
     )
 }
 
-/// What it is told besides on the medium: changes stay in memory.
+/// What the medium adds to the kernel command line: changes stay in memory.
 pub fn live_command_line(volume_id: &str) -> String {
     format!("systemd.volatile=overlay sigmavault.live sigmavault.medium={volume_id}")
 }

@@ -19,10 +19,10 @@ struct Tree<'a> {
     golden: PathBuf,
 }
 
-/// A check: faults, each naming a path; an error when it could not look.
+/// A check: returns faults, each naming a path, or an error if the tree cannot be read.
 type Check = fn(&Tree) -> Result<Vec<String>, Problem>;
 
-/// Every check that needs nothing but the tree.
+/// Checks that look at the tree alone.
 const CHECKS: &[(&str, Check)] = &[
     ("no identity", no_identity),
     ("no passwords", no_passwords),
@@ -106,7 +106,7 @@ fn unlocked(shadow: &str) -> Vec<&str> {
         .collect()
 }
 
-/// Nothing that only served to make the image.
+/// No tools or leftovers of making the image.
 fn nothing_of_the_making(tree: &Tree) -> Result<Vec<String>, Problem> {
     let mut faults = Vec::new();
     for path in [
@@ -141,7 +141,7 @@ fn nothing_of_the_making(tree: &Tree) -> Result<Vec<String>, Problem> {
     Ok(faults)
 }
 
-/// Programs that run with another's rights are those of the golden list, and no others.
+/// Only programs of the golden list have a set-user-ID or set-group-ID bit.
 fn set_id_programs(tree: &Tree) -> Result<Vec<String>, Problem> {
     let allowed = list(&tree.golden.join("set-id.txt"))?;
     let mut found = Vec::new();
@@ -169,7 +169,7 @@ fn set_id_programs(tree: &Tree) -> Result<Vec<String>, Problem> {
         .collect())
 }
 
-/// Units that start by themselves are those that a preset names.
+/// Only units that a preset names start automatically.
 fn enabled_units(tree: &Tree) -> Result<Vec<String>, Problem> {
     let presets = tree.root.join("usr/lib/systemd/system-preset");
     let mut enabled = BTreeSet::new();
@@ -220,7 +220,7 @@ fn brought_along(tree: &Tree, enabled: &BTreeSet<String>, unit: &str) -> bool {
     false
 }
 
-/// /var starts nearly empty: what is there is what packages own, and small.
+/// /var starts nearly empty: it holds only what packages need there.
 fn state(tree: &Tree) -> Result<Vec<String>, Problem> {
     let allowed = list(&tree.golden.join("state.txt"))?;
     let mut faults = Vec::new();
@@ -354,7 +354,7 @@ mod tests {
         }
     }
 
-    /// A tree that passes, to be spoilt in one place.
+    /// A tree that passes every check, for tests that break it in one place.
     fn tree() -> (tempfile::TempDir, PathBuf, PathBuf) {
         let folder = tempfile::tempdir().unwrap();
         let (root, golden) = (folder.path().join("root"), folder.path().join("golden"));

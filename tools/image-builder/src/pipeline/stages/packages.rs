@@ -15,7 +15,7 @@ use crate::pipeline::run::Runner;
 use crate::pipeline::sandbox::{Sandbox, inside};
 use crate::profile::{Arch, Desktop};
 
-/// What of the source tree goes into our packages beside the crates.
+/// What goes into our packages besides the crates.
 const SOURCES: [&str; 5] = [
     "Cargo.toml",
     "Cargo.lock",

@@ -52,7 +52,7 @@ pub fn ensure(context: &Context, locked: Option<&[Package]>) -> Result<Tools, Bu
     Ok(Tools { root, key, packages })
 }
 
-/// The tree as `ci/setup` has left it, for commands that need tools but no build.
+/// The tree that `ci/setup` made, for commands that need tools but no build.
 pub fn existing(source: &Path, cache: &Path) -> Result<PathBuf, Problem> {
     let root = cache.join("tools").join(recipe(source)?);
     if root.exists() {
@@ -61,7 +61,7 @@ pub fn existing(source: &Path, cache: &Path) -> Result<PathBuf, Problem> {
     Err(EnvironmentError::NoToolsTree(root).into())
 }
 
-/// What the tree is made from. `ci/setup` computes the same from the same bytes.
+/// Key of what the tree is made from; `ci/setup` computes the same from the same bytes.
 fn recipe(source: &Path) -> Result<String, Problem> {
     let folder = source.join("image/tools-tree");
     let mut text = String::new();
@@ -90,7 +90,7 @@ fn make(context: &Context, runner: &Runner, root: &Path, locked: Option<&[Packag
     runner.run(&mut command)
 }
 
-/// A local archive for mmdebstrap, indexed without the tools tree that it is there to make.
+/// A local archive for mmdebstrap, indexed without the tools tree, which does not exist yet.
 fn write_bare_pool(
     context: &Context,
     runner: &Runner,
@@ -121,7 +121,7 @@ fn write_bare_pool(
     runner.run(Command::new("sh").args(["-euc", &script, "sh"]).arg(pool))
 }
 
-/// What is installed in the tree, with the SHA-256 of each .deb; worked out once per tree.
+/// What is installed in the tree, with the SHA-256 of each .deb; computed once per tree.
 fn installed(context: &Context, runner: &Runner, root: &Path) -> Result<Vec<Package>, Problem> {
     let list = root.with_extension("packages.json");
     if let Ok(text) = fs::read_to_string(&list)
