@@ -9,7 +9,7 @@ mod error;
 mod file;
 mod table;
 
-pub use error::GptError;
+pub use error::{Access, Field, Flaw, GptError};
 pub use file::{read, read_from, rewrite, rewrite_in, root_hash_guids};
 pub use table::{
     Copy, ESP, Partition, PartitionEdit, ROOT_ARM64, ROOT_ARM64_VERITY, ROOT_X86_64, ROOT_X86_64_VERITY,

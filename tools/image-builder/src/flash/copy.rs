@@ -4,6 +4,7 @@
 //! not taken for a whole image. What was left at the device's end (a backup partition table, RAID or ZFS labels) is
 //! overwritten with zeros, so that nothing old is found beside the new table.
 
+use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -32,13 +33,13 @@ pub enum CopyError {
     },
     /// The device is gone.
     #[error(
-        "{device} vanished while it was {doing} at byte {at}: plug it in again, directly and not through a hub, see what name it has now (`lsblk`), and start over"
+        "{device} vanished while it was {pass} at byte {at}: plug it in again, directly and not through a hub, see what name it has now (`lsblk`), and start over"
     )]
     Vanished {
         /// The device.
         device: String,
-        /// `written` or `read back`.
-        doing: &'static str,
+        /// What was done with it.
+        pass: Pass,
         /// Where.
         at: u64,
         /// Why.
@@ -46,13 +47,13 @@ pub enum CopyError {
     },
     /// The device failed.
     #[error(
-        "{device} could not be {doing} at byte {at}: try another port, then another disk; `dmesg` says more"
+        "{device} could not be {pass} at byte {at}: try another port, then another disk; `dmesg` says more"
     )]
     Device {
         /// The device.
         device: String,
-        /// `written` or `read back`.
-        doing: &'static str,
+        /// What was done with it.
+        pass: Pass,
         /// Where.
         at: u64,
         /// Why.
@@ -92,6 +93,24 @@ pub enum CopyError {
         /// Its end.
         to: u64,
     },
+}
+
+/// What is done with the device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pass {
+    /// The image is written to it.
+    Write,
+    /// It is read back and compared.
+    Verify,
+}
+
+impl fmt::Display for Pass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Write => "written",
+            Self::Verify => "read back",
+        })
+    }
 }
 
 /// What is written to.
@@ -161,12 +180,12 @@ impl Job<'_> {
                 let padded = chunk.padded(length, block);
                 target
                     .write_at(at, padded)
-                    .map_err(|source| self.device_error(target, "written", at, source))?;
+                    .map_err(|source| self.device_error(target, Pass::Write, at, source))?;
             }
             position(at + length as u64);
         }
         self.check_stop(self.bytes)?;
-        let error = |target: &_, source| self.device_error(target, "written", self.bytes, source);
+        let error = |target: &_, source| self.device_error(target, Pass::Write, self.bytes, source);
         // Everything else is on the medium before the part that makes it an image.
         target.sync().map_err(|source| error(target, source))?;
         if let Some((_, length)) = self.spans().next() {
@@ -212,7 +231,7 @@ impl Job<'_> {
                 });
             }
             let read = target.read_at(at, buffer.part(length.next_multiple_of(block)));
-            read.map_err(|source| self.device_error(target, "read back", at, source))?;
+            read.map_err(|source| self.device_error(target, Pass::Verify, at, source))?;
             let data = buffer.part(length);
             if crc32fast::hash(data) != *expected {
                 return Err(different(at, at + length as u64));
@@ -241,7 +260,7 @@ impl Job<'_> {
                 data.fill(0);
                 target
                     .write_at(at, data)
-                    .map_err(|source| self.device_error(target, "written", at, source))?;
+                    .map_err(|source| self.device_error(target, Pass::Write, at, source))?;
             }
         }
         Ok(())
@@ -274,27 +293,21 @@ impl Job<'_> {
         }
     }
 
-    fn device_error(
-        &self,
-        target: &impl Target,
-        doing: &'static str,
-        at: u64,
-        source: io::Error,
-    ) -> CopyError {
+    fn device_error(&self, target: &impl Target, pass: Pass, at: u64, source: io::Error) -> CopyError {
         let device = self.name.to_owned();
         let errno = source.raw_os_error().map(Errno::from_raw);
         let gone = matches!(errno, Some(Errno::ENODEV | Errno::ENXIO | Errno::ENOMEDIUM));
         if gone || !target.present() {
             CopyError::Vanished {
                 device,
-                doing,
+                pass,
                 at,
                 source,
             }
         } else {
             CopyError::Device {
                 device,
-                doing,
+                pass,
                 at,
                 source,
             }

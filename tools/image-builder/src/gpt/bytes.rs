@@ -4,7 +4,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 
 use uuid::Uuid;
 
-use super::error::GptError;
+use super::error::{Access, Field, Flaw, GptError};
 use super::table::{Copy, Partition, PartitionEdit, SECTOR, Table};
 
 const SIGNATURE: &[u8; 8] = b"EFI PART";
@@ -67,24 +67,24 @@ impl Header {
         crc.finalize()
     }
 
-    fn flaw(&self, at: u64) -> Option<&'static str> {
+    fn flaw(&self, at: u64) -> Option<Flaw> {
         let size = self.size();
         let entry = self.entry_size();
         if self.u32(8) != REVISION {
-            Some("its revision is not 1.0")
+            Some(Flaw::Revision)
         } else if size < HEADER_MIN || size > self.sector.len() {
-            Some("its header size is impossible")
+            Some(Flaw::HeaderSize)
         } else if self.crc() != self.u32(16) {
-            Some("the checksum of its header is wrong")
+            Some(Flaw::HeaderChecksum)
         } else if self.own_lba() != at {
-            Some("its header says it stands elsewhere")
+            Some(Flaw::HeaderPlace)
         } else if entry < 128 || !entry.is_power_of_two() {
-            Some("its entry size is impossible")
+            Some(Flaw::EntrySize)
         } else if self
             .entries_bytes()
             .is_none_or(|bytes| bytes == 0 || bytes > ENTRIES_MAX)
         {
-            Some("its number of entries is impossible")
+            Some(Flaw::EntryCount)
         } else {
             None
         }
@@ -112,7 +112,7 @@ impl Pair {
     pub(super) fn read(disk: &mut (impl Read + Seek)) -> Result<Self, GptError> {
         let length = disk.seek(SeekFrom::End(0));
         let have = length.map_err(|source| GptError::Io {
-            what: "read",
+            access: Access::Read,
             copy: Copy::Primary,
             source,
         })?;
@@ -121,20 +121,20 @@ impl Pair {
         if backup.other_lba() != 1 {
             return Err(GptError::Damaged {
                 copy: Copy::Backup,
-                flaw: "it does not point to sector 1",
+                flaw: Flaw::PrimaryPlace,
             });
         }
         for (what, range) in [
-            ("usable sectors", 40..56),
-            ("disk GUID", 56..72),
-            ("number of entries", 80..88),
+            (Field::UsableSectors, 40..56),
+            (Field::DiskGuid, 56..72),
+            (Field::EntryCount, 80..88),
         ] {
             if primary.sector.get(range.clone()) != backup.sector.get(range) {
                 return Err(GptError::Differ(what));
             }
         }
         if entries != copied {
-            return Err(GptError::Differ("their entries"));
+            return Err(GptError::Differ(Field::Entries));
         }
         let pair = Self {
             primary,
@@ -150,13 +150,13 @@ impl Pair {
         }
     }
 
-    fn flaw(&self) -> Option<&'static str> {
+    fn flaw(&self) -> Option<Flaw> {
         let table = self.table();
         let outside = |part: &Partition| part.first < table.first_usable || part.last > table.last_usable;
         if table.partitions.iter().any(|part| part.first > part.last) {
-            Some("a partition ends before it begins")
+            Some(Flaw::Reversed)
         } else if table.partitions.iter().any(outside) {
-            Some("a partition lies outside the usable sectors")
+            Some(Flaw::Outside)
         } else {
             None
         }
@@ -210,7 +210,7 @@ impl Pair {
                 .and_then(|()| write_at(disk, header.own_lba(), &header.sector))
                 .and_then(|()| disk.flush())
                 .map_err(|source| GptError::Io {
-                    what: "write",
+                    access: Access::Write,
                     copy,
                     source,
                 })?;
@@ -232,7 +232,7 @@ fn read_copy(
     if !header.sector.starts_with(SIGNATURE) {
         return Err(match copy {
             Copy::Primary => GptError::Absent,
-            Copy::Backup => damaged("it does not begin with \"EFI PART\""),
+            Copy::Backup => damaged(Flaw::Signature),
         });
     }
     if let Some(flaw) = header.flaw(at) {
@@ -241,7 +241,7 @@ fn read_copy(
     let length = header.entries_bytes().unwrap_or(0);
     let entries = read_at(disk, have, copy, header.entries_lba(), length)?;
     if crc32fast::hash(&entries) != header.u32(88) {
-        return Err(damaged("the checksum of its entries is wrong"));
+        return Err(damaged(Flaw::EntriesChecksum));
     }
     Ok((header, entries))
 }
@@ -262,7 +262,7 @@ fn read_at(
     disk.seek(SeekFrom::Start(start))
         .and_then(|_| disk.read_exact(&mut buffer))
         .map_err(|source| GptError::Io {
-            what: "read",
+            access: Access::Read,
             copy,
             source,
         })?;

@@ -1,5 +1,6 @@
 //! Why a partition table could not be read or rewritten.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use uuid::Uuid;
@@ -18,10 +19,10 @@ pub enum GptError {
         source: std::io::Error,
     },
     /// Reading or writing failed.
-    #[error("cannot {what} the {copy} partition table")]
+    #[error("cannot {access} the {copy} partition table")]
     Io {
-        /// `read` or `write`.
-        what: &'static str,
+        /// What was tried.
+        access: Access,
         /// Which copy.
         copy: Copy,
         /// Why.
@@ -46,11 +47,11 @@ pub enum GptError {
         /// Which copy.
         copy: Copy,
         /// What is wrong with it.
-        flaw: &'static str,
+        flaw: Flaw,
     },
     /// Both copies are sound and differ.
     #[error("the primary and the backup partition table differ in {0}")]
-    Differ(&'static str),
+    Differ(Field),
     /// An edit names an unused entry.
     #[error("there is no partition {0} to change")]
     NoPartition(u32),
@@ -78,4 +79,84 @@ pub enum GptError {
     /// Not a SHA-256 root hash.
     #[error("`{0}` is not a root hash: 64 hexadecimal digits")]
     BadRootHash(String),
+}
+
+/// What was tried with a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Reading it.
+    Read,
+    /// Writing it.
+    Write,
+}
+
+impl fmt::Display for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Read => "read",
+            Self::Write => "write",
+        })
+    }
+}
+
+/// What two copies of a table differ in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Field {
+    /// First and last sector that a partition may use.
+    UsableSectors,
+    /// GUID of the disk.
+    DiskGuid,
+    /// Number and size of entries.
+    EntryCount,
+    /// The entries themselves.
+    Entries,
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UsableSectors => "usable sectors",
+            Self::DiskGuid => "disk GUID",
+            Self::EntryCount => "number of entries",
+            Self::Entries => "their entries",
+        })
+    }
+}
+
+/// What is wrong with one copy of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Flaw {
+    /// No signature.
+    #[error("it does not begin with \"EFI PART\"")]
+    Signature,
+    /// Another format.
+    #[error("its revision is not 1.0")]
+    Revision,
+    /// The header is too small or larger than a sector.
+    #[error("its header size is impossible")]
+    HeaderSize,
+    /// CRC of the header.
+    #[error("the checksum of its header is wrong")]
+    HeaderChecksum,
+    /// The header names another sector as its own.
+    #[error("its header says it stands elsewhere")]
+    HeaderPlace,
+    /// Not a power of two of at least 128 bytes.
+    #[error("its entry size is impossible")]
+    EntrySize,
+    /// None, or more than any disk has.
+    #[error("its number of entries is impossible")]
+    EntryCount,
+    /// CRC of the entries.
+    #[error("the checksum of its entries is wrong")]
+    EntriesChecksum,
+    /// The backup names another sector as the primary's.
+    #[error("it does not point to sector 1")]
+    PrimaryPlace,
+    /// Last sector before the first.
+    #[error("a partition ends before it begins")]
+    Reversed,
+    /// Sectors that no partition may use.
+    #[error("a partition lies outside the usable sectors")]
+    Outside,
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use uuid::Uuid;
 
 use super::bytes::Pair;
-use super::error::GptError;
+use super::error::{Access, GptError};
 use super::table::{Copy, PartitionEdit, Table};
 
 /// GUIDs of the root and its verity partition: the first and the last 128 bits of the root hash, by which
@@ -44,7 +44,7 @@ pub fn rewrite(file: &Path, disk_guid: Uuid, parts: &[PartitionEdit]) -> Result<
     })?;
     rewrite_in(&mut disk, disk_guid, parts)?;
     disk.sync_all().map_err(|source| GptError::Io {
-        what: "write",
+        access: Access::Write,
         copy: Copy::Backup,
         source,
     })
