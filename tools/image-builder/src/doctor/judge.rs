@@ -154,7 +154,7 @@ fn root(facts: &Facts) -> Check {
         bad(
             "root",
             true,
-            "not running as root, which owning files as root and mounting need",
+            "not running as root, but a build creates files of root and mounts file systems",
             "sudo sigmavault-image doctor",
         )
     }
@@ -270,7 +270,7 @@ fn kvm(facts: &Facts) -> Check {
         Kvm::Opens => good(
             name,
             false,
-            "/dev/kvm opens; `smoke` finds out whether it really boots, else uses TCG",
+            "/dev/kvm opens; `smoke` tries to boot with it, and uses TCG if that fails",
         ),
         Kvm::Denied => bad(
             name,

@@ -109,7 +109,8 @@ fn compile(
         "kernel={kernel}; src=/work/t/usr/src
         # The headers name their common part by the path they are installed under.
         sed -i \"s,^include /usr/src/,include $src/,\" $src/linux-headers-$kernel/Makefile
-        # Debug information would be stripped: compile without. C code sees the kernel's settings in autoconf.h, unchanged.
+        # Without debug information, which would be stripped, and without BTF, which only tracing uses. The code is the
+        # same: C sees the kernel's settings in autoconf.h.
         sed -i '/^CONFIG_DEBUG_INFO/d' $src/linux-headers-$kernel/include/config/auto.conf
         common=$(ls -d $src/linux-headers-*-common)
         cd $src/zfs-{version}
