@@ -1,7 +1,7 @@
 //! Programs of this machine.
 
 use std::io::{self, Write};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use super::error::RunError;
 use super::invocation::{Input, Invocation};
@@ -18,6 +18,15 @@ impl Local {
         let mut command = Command::new(invocation.program());
         surround(&mut command, invocation);
         command.status().map_err(|error| not_started(invocation, error))
+    }
+
+    /// Starts a program that runs beside this one. Its standard error is a pipe that the caller reads; its standard
+    /// output goes where that of this process goes.
+    pub fn spawn(&self, invocation: &Invocation) -> Result<Child, RunError> {
+        let mut command = Command::new(invocation.program());
+        surround(&mut command, invocation);
+        command.stdin(Stdio::null()).stderr(Stdio::piped());
+        command.spawn().map_err(|error| not_started(invocation, error))
     }
 }
 
@@ -69,6 +78,8 @@ fn not_started(invocation: &Invocation, source: io::Error) -> RunError {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+
     use super::*;
 
     #[test]
@@ -105,6 +116,18 @@ mod tests {
         assert!(output.stdout == bytes);
         let unread = Local.succeed(&Invocation::new("true").input(bytes)).unwrap();
         assert_eq!(unread.stdout, b"");
+    }
+
+    #[test]
+    fn a_program_beside_this_one_is_heard_and_waited_for() {
+        let shell = Invocation::new("sh").args(["-c", "cat; echo here >&2; exit 5"]);
+        let mut child = Local.spawn(&shell).unwrap();
+        let mut heard = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut heard).unwrap();
+        assert_eq!(
+            (heard.as_str(), child.wait().unwrap().code()),
+            ("here\n", Some(5))
+        );
     }
 
     #[test]
