@@ -6,7 +6,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use sigmavault_facts::status::{self, timestamp};
+use sigmavault_facts::status;
+use sigmavault_facts::time::timestamp;
 use sigmavault_facts::{FactError, Files};
 use sigmavault_types::hardware::{HardwareReport, REPORT_VERSION};
 

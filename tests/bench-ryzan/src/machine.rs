@@ -1,4 +1,4 @@
-//! What the numbers were measured on.
+//! The machine that was measured.
 
 use anyhow::Context;
 use serde::Serialize;
@@ -7,7 +7,7 @@ use sigmavault_ternary::Isa;
 /// The machine and how it is used.
 #[derive(Debug, Clone, Serialize)]
 pub struct Machine {
-    /// The processor's own name.
+    /// Model name of the processor.
     pub processor: String,
     /// Processors that the system sees.
     pub processors: usize,
@@ -20,7 +20,7 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Reads it from /proc.
+    /// Reads the facts from /proc.
     pub fn measure(threads: usize) -> anyhow::Result<Self> {
         let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").context("cannot read /proc/cpuinfo")?;
         let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease")

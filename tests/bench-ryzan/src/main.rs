@@ -1,8 +1,8 @@
 //! Decode and prefill of the engine and of llama.cpp, on the same files of random weights, in turns.
 //!
-//! `ci/bench-ryzan` builds llama.cpp and calls this. Speed does not depend on what the weights are, so that no
-//! trained model is needed. Each number is the best of several rounds; the engines take turns, so that both meet the
-//! same state of the machine.
+//! `ci/bench-ryzan` builds llama.cpp and runs this program. Speed does not depend on the values of the weights, so no
+//! trained model is needed. Each number is the best of several rounds. The engines take turns, so that both run under
+//! the same conditions.
 #![expect(
     clippy::cast_precision_loss,
     reason = "rates; their inputs are far below 2^52"
@@ -12,6 +12,7 @@ mod machine;
 mod ours;
 mod peer;
 mod report;
+mod speed;
 
 use std::path::PathBuf;
 
@@ -22,6 +23,7 @@ use sigmavault_ternary::Precision;
 
 use crate::machine::Machine;
 use crate::report::{Comparison, Report};
+use crate::speed::Tests;
 use crate::weights::{Encoding, Shape};
 
 /// Compares the engine's speed with llama.cpp's on files of random ternary weights
@@ -36,7 +38,7 @@ struct Options {
     #[arg(long, value_enum)]
     activations: Option<Activations>,
 
-    /// Folder for the model files, 3 GB with the packed weights; they are used again by later runs
+    /// Folder for the model files, 3 GB with the packed weights; later runs reuse them
     #[arg(long, value_name = "DIR")]
     work: PathBuf,
 
@@ -53,9 +55,9 @@ struct Options {
     threads: Option<usize>,
 
     #[command(flatten)]
-    tests: ours::Tests,
+    tests: Tests,
 
-    /// Rounds, of which the best counts
+    /// Number of rounds; the best one counts
     #[arg(long, value_name = "N", default_value_t = 3)]
     rounds: usize,
 
@@ -108,7 +110,7 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The engines in turns on one file.
+/// Measures the engines in turns on one file.
 fn compare(
     options: &Options,
     threads: usize,

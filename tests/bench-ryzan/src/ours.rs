@@ -9,23 +9,7 @@ use sigmavault_llm::model::{LoadOptions, Model, Sequence, Step, Wanted};
 use sigmavault_ternary::memory::{Reading, read};
 use sigmavault_ternary::{Pool, Precision};
 
-use crate::report::Speed;
-
-/// What is measured.
-#[derive(Debug, Clone, Copy, clap::Args)]
-pub struct Tests {
-    /// Tokens of the prompt
-    #[arg(long, value_name = "N", default_value_t = 512)]
-    pub prompt: usize,
-
-    /// Tokens that are decoded in a round
-    #[arg(long, value_name = "N", default_value_t = 48)]
-    pub tokens: usize,
-
-    /// Tokens that the text has before the prompt, and before what is decoded
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub depth: usize,
-}
+use crate::speed::{Against, Speed, Tests};
 
 /// A loaded model and the threads that compute.
 pub struct Engine {
@@ -34,7 +18,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Loads a file as the service does: packed in a file beside it, from there into huge pages.
+    /// Loads a file as the service does: packs it into a file beside it, and reads that into huge pages.
     pub fn load(path: &Path, threads: usize, precision: Option<Precision>) -> anyhow::Result<Self> {
         let mut options = LoadOptions::default();
         options.precision = precision.unwrap_or(options.precision);
@@ -49,17 +33,17 @@ impl Engine {
         })
     }
 
-    /// Bytes of weights that decoding one token reads.
+    /// Bytes of weights read to decode one token.
     pub fn bytes_per_token(&self) -> usize {
         self.model.info().bytes_per_token
     }
 
-    /// Decoding one token against reading as much memory as it needs, with all threads: in turns, as what else runs on the machine
-    /// changes what memory gives from one second to the next. Medians of seconds.
+    /// Compares decoding a token with reading the same amount of memory on all threads. Both are measured in turns, because
+    /// other load changes the memory bandwidth from one second to the next. The results are medians.
     pub fn against_memory(&self, turns: usize) -> anyhow::Result<Against> {
         /// Bytes that a thread reads at a time.
         const PART: usize = 1 << 20;
-        // Not zeros, for which the system might have one page only.
+        // Not zeros: the system might map all of them to one page.
         let bytes = vec![1_u8; self.bytes_per_token()];
         let mut sequence = self.model.sequence();
         let mut logits = Vec::new();
@@ -86,15 +70,15 @@ impl Engine {
         })
     }
 
-    /// Reads a prompt, then decodes one token at a time, each behind the first tokens of a text, as llama-bench does.
+    /// Measures prefill of a prompt, then decoding token by token, both after a text of the given depth, as llama-bench does.
     pub fn measure(&self, tests: Tests) -> anyhow::Result<Speed> {
         let text: Vec<u32> = (0..tests.depth.max(tests.prompt)).map(token).collect();
-        // One buffer, as the service has for each text.
+        // One buffer, like the service's for each sequence.
         let logits = &mut Vec::new();
-        // Once before, so that every page of the weights is in memory.
+        // Warm up, so that every page of the weights is in memory.
         self.step(&mut self.model.sequence(), &text[..text.len().min(16)], logits)?;
         let mut before = self.model.sequence();
-        // Without any, the first token of a text has nothing to look back to.
+        // At depth 0 one token remains, so that there is something to attend to.
         self.step(
             &mut before,
             text.get(..tests.depth).filter(|t| !t.is_empty()).unwrap_or(&[1]),
@@ -130,23 +114,12 @@ impl Engine {
     }
 }
 
-/// Seconds.
-#[derive(Debug, Clone, Copy)]
-pub struct Against {
-    /// Decoding a token.
-    pub token: f64,
-    /// Reading as much memory, one line after the other.
-    pub plain: f64,
-    /// The same, asking for lines as far ahead as the kernels do.
-    pub ahead: f64,
-}
-
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// Some token of every vocabulary.
+/// A token that every vocabulary has.
 fn token(at: usize) -> u32 {
     u32::try_from(at * 7 % 1000).unwrap_or(0)
 }

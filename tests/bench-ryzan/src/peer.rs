@@ -1,41 +1,41 @@
-//! llama.cpp, through its own llama-bench.
+//! llama.cpp, measured by its own llama-bench.
 
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context, bail};
 use serde::Deserialize;
+use sigmavault_host::run::{Invocation, Local, Run as _};
 
-use crate::ours::Tests;
-use crate::report::Speed;
+use crate::speed::{Speed, Tests};
 
-/// What llama-bench says of one test; it says much more.
+/// The fields of a test that matter here.
 #[derive(Debug, Deserialize)]
 struct Test {
     /// Tokens of the prompt; 0 when it decoded.
     n_prompt: usize,
     /// Tokens decoded; 0 when it read a prompt.
     n_gen: usize,
-    /// Tokens a second.
+    /// Tokens per second.
     avg_ts: f64,
 }
 
 /// Runs both tests once.
 pub fn measure(llama_bench: &Path, model: &Path, threads: usize, tests: Tests) -> anyhow::Result<Speed> {
-    let output = Command::new(llama_bench)
+    let invocation = Invocation::new(llama_bench)
         .arg("--model")
         .arg(model)
         .args(["--output", "json", "--repetitions", "1"])
         .args(["--threads", &threads.to_string()])
         .args(["--n-prompt", &tests.prompt.to_string()])
         .args(["--n-gen", &tests.tokens.to_string()])
-        .args(["--n-depth", &tests.depth.to_string()])
-        .output()
-        .with_context(|| format!("cannot start {}", llama_bench.display()))?;
+        .args(["--n-depth", &tests.depth.to_string()]);
+    let output = Local.run(&invocation)?;
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        let last: Vec<&str> = said.lines().rev().take(5).collect();
-        bail!("llama-bench ended with {}: {}", output.status, last.join(" | "));
+        bail!(
+            "llama-bench ended with {}: {}",
+            output.status,
+            output.last_words()
+        );
     }
     parse(&output.stdout).context("llama-bench printed something else than expected")
 }

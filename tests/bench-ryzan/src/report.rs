@@ -5,41 +5,15 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::machine::Machine;
-use crate::ours::{Against, Tests};
+use crate::speed::{Against, Speed, Tests};
 use crate::weights::{Encoding, Shape};
 
-/// Tokens a second.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
-pub struct Speed {
-    /// One token after the other.
-    pub decode: f64,
-    /// A whole prompt.
-    pub prefill: f64,
-}
-
-impl Speed {
-    /// The better of each.
-    pub fn best(self, other: Self) -> Self {
-        Self {
-            decode: self.decode.max(other.decode),
-            prefill: self.prefill.max(other.prefill),
-        }
-    }
-
-    fn over(self, other: Self) -> Self {
-        Self {
-            decode: self.decode / other.decode,
-            prefill: self.prefill / other.prefill,
-        }
-    }
-}
-
-/// Bytes a second.
+/// Bytes per second.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Bandwidth {
-    /// Reading one line after the other.
+    /// Reading sequentially.
     pub plain: f64,
-    /// Asking for lines as far ahead as the kernels do.
+    /// With the prefetch distance of the kernels.
     pub ahead: f64,
 }
 
@@ -54,19 +28,19 @@ pub struct Comparison {
     pub file_bytes: u64,
     /// Bytes of weights that our engine reads for a token.
     pub bytes_per_token: usize,
-    /// What memory gives over that many bytes, in the same round as the share.
+    /// Memory bandwidth over that many bytes, from the same round as the share.
     pub bandwidth: Bandwidth,
-    /// Our decoding as a share of (memory bandwidth / bytes per token), measured in turns: the median round. (The
-    /// best of ratios would be the one in which memory was slow by chance.)
+    /// Our decoding speed as a share of (memory bandwidth / bytes per token), measured in turns: the median round. (The best
+    /// ratio would be that of a round with slow memory.)
     pub share_of_bandwidth: f64,
-    /// Ours.
+    /// Our speed.
     pub ours: Speed,
-    /// llama.cpp, if it was measured.
+    /// Speed of llama.cpp, if it was measured.
     pub peer: Option<Speed>,
 }
 
 impl Comparison {
-    /// Nothing measured yet.
+    /// A comparison without measurements.
     pub fn new(shape: Shape, encoding: Encoding, file_bytes: u64) -> Self {
         Self {
             shape,
@@ -80,7 +54,7 @@ impl Comparison {
         }
     }
 
-    /// Takes in what the rounds gave.
+    /// Adds the results of the rounds.
     pub fn take(&mut self, mut rounds: Vec<Against>) {
         let share = |round: &Against| round.plain.min(round.ahead) / round.token;
         rounds.sort_by(|a, b| share(a).total_cmp(&share(b)));
@@ -96,18 +70,18 @@ impl Comparison {
     }
 }
 
-/// A comparison with what follows from it.
+/// A comparison with derived numbers.
 #[derive(Debug, Clone, Serialize)]
 struct Row {
     #[serde(flatten)]
     comparison: Comparison,
-    /// Ours over llama.cpp's on the same file.
+    /// Our speed relative to llama.cpp's on the same file.
     ratio: Option<Speed>,
-    /// Ours over llama.cpp's on its fastest ternary encoding of this shape.
+    /// Our speed relative to llama.cpp's on its fastest ternary encoding of this shape.
     ratio_to_tq2_0: Option<Speed>,
 }
 
-/// Everything.
+/// All results.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
     machine: Machine,
@@ -117,7 +91,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Puts the parts together.
+    /// Derives the rows from the comparisons.
     pub fn new(machine: Machine, tests: Tests, comparisons: &[Comparison]) -> Self {
         let tq2_0 = |shape| {
             let same = |other: &&Comparison| other.shape == shape && other.encoding == Encoding::Tq2_0;

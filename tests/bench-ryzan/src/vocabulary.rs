@@ -1,18 +1,18 @@
-//! A vocabulary of a real one's size that reads and writes any text, so that a model of random weights can be talked to.
+//! A vocabulary of realistic size that encodes any text, so that a model with random weights can hold a conversation.
 //!
-//! Byte-level pairs as Qwen's: 256 bytes, then every pair of letters and of a blank and a letter, then pairs of pairs in
-//! the order of how often their letters come in English, until it is full. English takes about 3.2 letters a token, where
-//! Qwen's own takes 4.5, so what is measured in tokens is rather more than a real model would have.
+//! Byte-level pairs like Qwen's: 256 bytes, then every pair of letters and of a space and a letter, then pairs of pairs by
+//! the frequency of their letters in English, until it is full. English takes about 3.2 characters per token, Qwen's own
+//! vocabulary 4.5, so measured token counts are somewhat higher than those of a real model.
 
 use sigmavault_gguf::Writer;
 
-/// Letters, the most frequent in English first.
+/// Letters by their frequency in English.
 const LETTERS: &str = "etaoinshrdlcumwfgypbvkjxqz";
 
-/// How a blank is written in byte-level vocabularies.
+/// The space in byte-level vocabularies.
 const BLANK: char = '\u{120}';
 
-/// Tokens at the end, with their kinds in the file: 3 steers the model, 4 is text that is one token.
+/// Tokens at the end, with their types in the file: 3 is a control token, 4 a user-defined one.
 const SPECIALS: [(&str, i32); 9] = [
     ("<|endoftext|>", 3),
     ("<|im_start|>", 3),
@@ -25,7 +25,7 @@ const SPECIALS: [(&str, i32); 9] = [
     ("</tool_response>", 4),
 ];
 
-/// A chat template of Qwen's kind: blocks between tags, functions in the first.
+/// A chat template like Qwen's: messages between tags, functions in the first one.
 const TEMPLATE: &str = include_str!("../../../tools/libs/llm/tests/text/templates/chatml-tools.jinja");
 
 /// Writes vocabulary, merges and chat template of `size` tokens.
@@ -53,7 +53,7 @@ pub fn set(writer: &mut Writer, size: usize) {
         .set("tokenizer.chat_template", TEMPLATE);
 }
 
-/// Bytes, pairs and pairs of pairs; and the merges that make them.
+/// Bytes, pairs and pairs of pairs, and the merges that produce them.
 fn tokens(size: usize) -> (Vec<String>, Vec<String>) {
     let mut tokens: Vec<String> = (0..=255).map(letter).collect();
     let mut merges = Vec::new();
@@ -68,7 +68,7 @@ fn tokens(size: usize) -> (Vec<String>, Vec<String>) {
         merges.push(format!("{a} {b}"));
         tokens.push(text.clone());
     }
-    // Sums of ranks in rising order; within a text a blank can only come first.
+    // In order of the sum of ranks. A space can only be the first character of a token.
     for sum in 0..2 * texts.len() {
         for left in sum.saturating_sub(texts.len() - 1)..=sum.min(texts.len() - 1) {
             if tokens.len() >= size {

@@ -28,7 +28,7 @@ pub enum Shape {
     #[value(name = "4b")]
     #[serde(rename = "4b")]
     B4,
-    /// 4096 wide, 36 layers, a head of its own.
+    /// 4096 wide, 36 layers, separate output weights.
     #[value(name = "8b")]
     #[serde(rename = "8b")]
     B8,
@@ -98,14 +98,14 @@ impl Shape {
     }
 }
 
-/// The file of a shape and encoding in a folder, without a vocabulary; made when it is not there.
+/// The file of a shape and encoding in a folder, without a vocabulary; created if missing.
 pub fn file(folder: &Path, shape: Shape, encoding: Encoding) -> anyhow::Result<PathBuf> {
     let path = folder.join(format!("random-{shape}-{encoding}.gguf"));
     make(&path, shape, encoding, false)?;
     Ok(path)
 }
 
-/// A file of a shape and encoding that can be talked to: with a vocabulary and a chat template; made when it is not there.
+/// A file of a shape and encoding with a vocabulary and a chat template; created if missing.
 pub fn chat_file(path: &Path, shape: Shape, encoding: Encoding) -> anyhow::Result<()> {
     make(path, shape, encoding, true)
 }
@@ -140,7 +140,7 @@ fn write(path: &Path, shape: Shape, encoding: Encoding, chat: bool) -> anyhow::R
     if chat {
         vocabulary::set(&mut writer, VOCABULARY as usize);
     } else {
-        // llama.cpp wants to know of a vocabulary; this one has no texts.
+        // llama.cpp requires a vocabulary; this one has no texts.
         writer.set("tokenizer.ggml.model", "no_vocab");
     }
     for (key, value) in [
@@ -211,7 +211,7 @@ fn random(out: &mut dyn Write, encoding: Encoding, rows: u64, columns: u64) -> s
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        // Code 3 becomes 1: of a pair with both bits set the low one stays.
+        // Code 3 becomes 1: the high bit is cleared if both are set.
         let both = state & (state >> 1) & 0x5555_5555_5555_5555;
         (state & !(both << 1)).to_le_bytes()
     };

@@ -1,19 +1,24 @@
 //! `sigmavault ask`: a question to the local language model, over its socket.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::unix::net::UnixStream;
+use std::io::{self, Read, Write};
 use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use sigmavault_service::ask::{self, Answer, Client, Endpoint, Limits};
 
-/// How long nothing may come; the service sends something every 10 s.
-const SILENCE: Duration = Duration::from_mins(1);
+/// The service sends at least a comment every 10 s.
+const LIMITS: Limits = Limits {
+    connect: Duration::from_mins(1),
+    silence: Duration::from_mins(1),
+    whole: None,
+    body: 64 << 20,
+};
 
-/// Most bytes that are read from a pipe.
+/// Size limit of piped input in bytes.
 const INPUT: u64 = 4 << 20;
 
-/// No answer.
+/// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum AskError {
     /// The service cannot be reached.
@@ -26,7 +31,7 @@ pub enum AskError {
         /// Why.
         source: io::Error,
     },
-    /// The socket is not for this user.
+    /// This user may not connect to the socket.
     #[error("the socket {path} is for root and the group sigmavault; try: sudo sigmavault ask ...")]
     NotAllowed {
         /// The socket.
@@ -35,11 +40,11 @@ pub enum AskError {
     /// The service answered with an error.
     #[error("{0}")]
     Refused(String),
-    /// The answer broke off or is something else.
+    /// The answer is incomplete or malformed.
     #[error("the answer broke off: {0}; see: journalctl -u sigmavault-ryzan.service")]
     Broken(String),
-    /// Nothing to ask.
-    #[error("there is no question; write one behind the command, or pipe one in")]
+    /// The question is empty.
+    #[error("there is no question; write one after the command, or pipe one in")]
     Nothing,
     /// Standard input cannot be read.
     #[error("cannot read the question from standard input: {0}")]
@@ -49,18 +54,18 @@ pub enum AskError {
     Output(io::Error),
 }
 
-/// What is asked.
+/// A question to the model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
     /// The model, by name, alias or `auto`.
     pub model: String,
-    /// What the model is told first.
+    /// The system prompt.
     pub system: Option<String>,
     /// The question.
     pub text: String,
 }
 
-/// The question of the command line and, after it, what is piped in.
+/// The question from the command line, followed by piped input.
 pub fn question_text(words: &[String], piped: Option<impl Read>) -> Result<String, AskError> {
     let mut text = words.join(" ");
     if let Some(piped) = piped {
@@ -94,30 +99,26 @@ impl Question {
     }
 }
 
-/// The whole answer, as the service gives it.
+/// Returns the complete answer of the service.
 pub fn whole(socket: &Path, question: &Question) -> Result<Value, AskError> {
-    let mut reader = ask(socket, &question.body(false))?;
-    let mut body = String::new();
-    reader.read_to_string(&mut body).map_err(broken)?;
-    serde_json::from_str(&body).map_err(|error| AskError::Broken(error.to_string()))
+    let body = ask(socket, &question.body(false))?.bytes();
+    let body = body.map_err(|error| broken(socket, error))?;
+    serde_json::from_slice(&body).map_err(|error| AskError::Broken(error.to_string()))
 }
 
-/// Writes the answer as it comes, ending with a line's end.
+/// Writes the answer as it arrives, ending with a newline.
 pub fn stream(socket: &Path, question: &Question, out: &mut dyn Write) -> Result<(), AskError> {
-    let reader = BufReader::new(ask(socket, &question.body(true))?);
     let mut last = String::new();
-    for line in reader.lines() {
-        let line = line.map_err(broken)?;
-        let Some(data) = line.strip_prefix("data: ") else {
-            continue;
-        };
+    for event in ask(socket, &question.body(true))?.events() {
+        let data = event.map_err(|error| broken(socket, error))?;
         if data == "[DONE]" {
             if !last.is_empty() && !last.ends_with('\n') {
                 out.write_all(b"\n").map_err(AskError::Output)?;
             }
             return Ok(());
         }
-        let chunk: Value = serde_json::from_str(data).map_err(|error| AskError::Broken(error.to_string()))?;
+        let chunk: Value =
+            serde_json::from_str(&data).map_err(|error| AskError::Broken(error.to_string()))?;
         if let Some(message) = chunk["error"]["message"].as_str() {
             return Err(AskError::Refused(message.to_owned()));
         }
@@ -134,35 +135,18 @@ pub fn stream(socket: &Path, question: &Question, out: &mut dyn Write) -> Result
     Err(AskError::Broken("it has no end".to_owned()))
 }
 
-/// Sends the question; the body of the answer when it is none of an error.
-fn ask(socket: &Path, body: &Value) -> Result<Body, AskError> {
-    let path = socket.display().to_string();
-    let unreachable = |source: io::Error| match source.kind() {
-        io::ErrorKind::PermissionDenied => AskError::NotAllowed { path: path.clone() },
-        _ => AskError::Unreachable {
-            path: path.clone(),
-            source,
-        },
-    };
-    let mut connection = UnixStream::connect(socket).map_err(unreachable)?;
-    connection.set_read_timeout(Some(SILENCE)).map_err(unreachable)?;
-    let body = body.to_string();
-    let head = format!(
-        "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
-         Content-Length: {}\r\nConnection: close\r\n\r\n",
-        body.len()
-    );
-    connection
-        .write_all(head.as_bytes())
-        .and_then(|()| connection.write_all(body.as_bytes()))
-        .map_err(unreachable)?;
-    let (status, mut body) = Body::open(connection).map_err(broken)?;
+/// Sends the question; error statuses become errors.
+fn ask(socket: &Path, body: &Value) -> Result<Answer, AskError> {
+    let client = Client::new(Endpoint::Unix(socket.to_owned()), LIMITS);
+    let answer = client
+        .post("/v1/chat/completions", body.to_string().as_bytes())
+        .map_err(|error| broken(socket, error))?;
+    let status = answer.status();
     if status == 200 {
-        return Ok(body);
+        return Ok(answer);
     }
-    let mut text = String::new();
-    body.read_to_string(&mut text).map_err(broken)?;
-    let message = serde_json::from_str::<Value>(&text)
+    let body = answer.bytes().map_err(|error| broken(socket, error))?;
+    let message = serde_json::from_slice::<Value>(&body)
         .ok()
         .and_then(|value| value["error"]["message"].as_str().map(str::to_owned));
     Err(AskError::Refused(message.unwrap_or_else(|| {
@@ -170,88 +154,15 @@ fn ask(socket: &Path, body: &Value) -> Result<Body, AskError> {
     })))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn broken(error: io::Error) -> AskError {
-    match error.kind() {
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
-            AskError::Broken(format!("nothing came for {} s", SILENCE.as_secs()))
+fn broken(socket: &Path, error: ask::AskError) -> AskError {
+    let path = socket.display().to_string();
+    match error {
+        ask::AskError::Unreachable(source) if source.kind() == io::ErrorKind::PermissionDenied => {
+            AskError::NotAllowed { path }
         }
-        _ => AskError::Broken(error.to_string()),
+        ask::AskError::Unreachable(source) => AskError::Unreachable { path, source },
+        ask::AskError::Broken(source) => AskError::Broken(source.to_string()),
     }
-}
-
-/// The body of an HTTP/1.1 answer: in chunks (RFC 9112, 7.1), or until the connection ends.
-struct Body {
-    reader: BufReader<UnixStream>,
-    chunked: bool,
-    left: u64,
-    ended: bool,
-}
-
-impl Body {
-    fn open(connection: UnixStream) -> io::Result<(u16, Self)> {
-        let mut reader = BufReader::new(connection);
-        let status = line(&mut reader)?;
-        let code = status
-            .strip_prefix("HTTP/1.1 ")
-            .and_then(|rest| rest.get(..3)?.parse().ok())
-            .ok_or_else(|| io::Error::other("the answer is not HTTP"))?;
-        let mut chunked = false;
-        loop {
-            let header = line(&mut reader)?.to_ascii_lowercase();
-            if header.is_empty() {
-                break;
-            }
-            chunked |= header.starts_with("transfer-encoding:") && header.contains("chunked");
-        }
-        let body = Self {
-            reader,
-            chunked,
-            left: 0,
-            ended: false,
-        };
-        Ok((code, body))
-    }
-}
-
-impl Read for Body {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if !self.chunked {
-            return self.reader.read(buffer);
-        }
-        if self.ended {
-            return Ok(0);
-        }
-        if self.left == 0 {
-            let length = line(&mut self.reader)?;
-            let length = length.split(';').next().unwrap_or_default().trim();
-            self.left =
-                u64::from_str_radix(length, 16).map_err(|_| io::Error::other("a chunk has no length"))?;
-            if self.left == 0 {
-                self.ended = true;
-                return Ok(0);
-            }
-        }
-        let count = self.reader.by_ref().take(self.left).read(buffer)?;
-        self.left -= count as u64;
-        if count == 0 && !buffer.is_empty() {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        if self.left == 0 {
-            line(&mut self.reader)?;
-        }
-        Ok(count)
-    }
-}
-
-/// A line without its end; at most 64 KiB.
-fn line(reader: &mut impl BufRead) -> io::Result<String> {
-    let mut line = String::new();
-    if reader.take(64 << 10).read_line(&mut line)? == 0 {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    }
-    line.truncate(line.trim_end_matches(['\r', '\n']).len());
-    Ok(line)
 }
 
 #[cfg(test)]
@@ -315,7 +226,7 @@ mod tests {
     #[test]
     fn errors_are_one_line() {
         let (text, _) = answered(
-            "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 55\r\n\r\n{\"error\": {\"message\": \"no model is on this machine\"}}",
+            "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 53\r\n\r\n{\"error\": {\"message\": \"no model is on this machine\"}}",
         );
         assert_eq!(text, Err("no model is on this machine".into()));
         let (text, _) =
@@ -350,7 +261,7 @@ mod tests {
         assert_eq!(text(&[], Some("a")), Ok("a".into()));
         assert_eq!(
             text(&[], Some(" \n")),
-            Err("there is no question; write one behind the command, or pipe one in".into())
+            Err("there is no question; write one after the command, or pipe one in".into())
         );
     }
 }

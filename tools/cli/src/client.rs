@@ -3,18 +3,18 @@
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
+use sigmavault_service::ask::{self, AskError, Endpoint, Limits};
 use sigmavault_types::Problem;
 
-/// How long an answer may take; the service itself gives up after 10 s.
-const PATIENCE: Duration = Duration::from_secs(12);
+/// The service itself gives up after 10 s. It is local, so connecting is quick.
+const LIMITS: Limits = Limits {
+    connect: Duration::from_secs(2),
+    silence: Duration::from_secs(12),
+    whole: Some(Duration::from_secs(12)),
+    body: 16 << 20,
+};
 
-/// How long a connection may take; the service is on this machine.
-const CONNECT: Duration = Duration::from_secs(2);
-
-/// Most bytes of an answer.
-const LIMIT: u64 = 16 << 20;
-
-/// No answer, or not the one that was asked for.
+/// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
     /// The service cannot be reached.
@@ -23,12 +23,18 @@ pub enum ApiError {
         /// Where it should be.
         base: String,
         /// Why.
-        source: Box<ureq::Error>,
+        source: AskError,
+    },
+    /// The URL is not usable.
+    #[error("{url:?} is not the URL of the REST interface; write it as http://127.0.0.1:3000")]
+    Url {
+        /// The URL as it was given.
+        url: String,
     },
     /// The service answered with a problem.
     #[error("{} (request {})", .0.detail, .0.request_id.as_deref().unwrap_or("without id"))]
     Problem(Box<Problem>),
-    /// The answer is not what it should be.
+    /// The answer is not from the REST interface.
     #[error(
         "{url} answered with status {status} and something else than expected; is another program listening there?"
     )]
@@ -44,48 +50,42 @@ pub enum ApiError {
 #[derive(Debug)]
 pub struct Client {
     base: String,
-    agent: ureq::Agent,
 }
 
 impl Client {
     /// A client of the service at this URL, such as `http://127.0.0.1:3000`.
     pub fn new(base: &str) -> Self {
-        // A proxy in the environment is not for this machine's own address.
-        let agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(PATIENCE))
-            .timeout_connect(Some(CONNECT))
-            .max_redirects(0)
-            .proxy(None)
-            .build()
-            .into();
         Self {
             base: base.trim_end_matches('/').to_owned(),
-            agent,
         }
     }
 
-    /// What is at this path.
+    /// Gets the resource at this path.
     pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ApiError> {
-        let url = format!("{}{path}", self.base);
+        let Some((endpoint, prefix)) = Endpoint::of_url(&self.base) else {
+            return Err(ApiError::Url {
+                url: self.base.clone(),
+            });
+        };
         let unreachable = |source| ApiError::Unreachable {
             base: self.base.clone(),
-            source: Box::new(source),
+            source,
         };
-        let mut response = self.agent.get(&url).call().map_err(unreachable)?;
-        let status = response.status().as_u16();
-        let body = response
-            .body_mut()
-            .with_config()
-            .limit(LIMIT)
-            .read_to_vec()
+        let answer = ask::Client::new(endpoint, LIMITS)
+            .get(&format!("{prefix}{path}"))
             .map_err(unreachable)?;
-        if response.status().is_success() {
-            return serde_json::from_slice(&body).map_err(|_| ApiError::Foreign { url, status });
+        let (status, success) = (answer.status(), answer.is_success());
+        let body = answer.bytes().map_err(unreachable)?;
+        let foreign = || ApiError::Foreign {
+            url: format!("{}{path}", self.base),
+            status,
+        };
+        if success {
+            return serde_json::from_slice(&body).map_err(|_| foreign());
         }
         match serde_json::from_slice::<Problem>(&body) {
             Ok(problem) => Err(ApiError::Problem(Box::new(problem))),
-            Err(_) => Err(ApiError::Foreign { url, status }),
+            Err(_) => Err(foreign()),
         }
     }
 }

@@ -1,11 +1,11 @@
-//! Durable files of the machine, with errors that name the file and a next step.
+//! Durable files, with errors that name the file and a next step.
 
 use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-/// A file that could not be written.
+/// Why a file could not be written.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {action} {}: {source}; try: mount | grep -w ro, and df -h, then once more", path.display())]
 pub struct WriteError {
@@ -44,7 +44,7 @@ pub fn remove(path: &Path) -> Result<(), WriteError> {
     sigmavault_durable::remove(path).map_err(WriteError::while_doing("remove", path))
 }
 
-/// Makes a folder that everybody may look into, with those above it.
+/// Creates a folder that everybody may read, with its parents.
 pub fn folder(path: &Path) -> Result<(), WriteError> {
     let failed = WriteError::while_doing("make", path);
     fs::create_dir_all(path).map_err(&failed)?;

@@ -1,4 +1,4 @@
-//! Completions and manual pages, made from the command line's definition.
+//! Completions and manual pages, generated from the definition of the command line.
 
 use std::fs;
 use std::io;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Command;
 use clap_complete::Shell;
 
-/// A page that could not be written.
+/// Why a page could not be written.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write {}: {source}; name a folder that exists and is writable", path.display())]
 pub struct ManualError {

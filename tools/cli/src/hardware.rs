@@ -6,10 +6,10 @@ use sigmavault_types::HardwareReport;
 
 use crate::client::{ApiError, Client};
 
-/// Neither the report's file nor the REST interface told.
+/// The report is neither in its file nor available from the REST interface.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "the hardware is not known: {file}\nand: {api}\nWrite the report again with: systemctl restart sigmavault-detect.service"
+    "the hardware is unknown: {file}\nand: {api}\nWrite the report again with: systemctl restart sigmavault-detect.service"
 )]
 pub struct HardwareError {
     file: FactError,

@@ -1,10 +1,11 @@
 //! `sigmavault`: the administrator's command on a `SigmaVault` NAS.
 //!
 //! - [`client`]: the REST interface
-//! - [`program`], [`systemctl`]: other programs, and the service manager when the REST interface is down
+//! - [`systemctl`]: the service manager, when the REST interface is down
 //! - [`ask`]: the local language model
-//! - [`durable`]: files that are whole after a power cut
+//! - [`durable`]: files that survive a power cut
 //! - [`status`], [`hardware`], [`slots`], [`model`], [`boot_check`], [`factory_reset`]: one module per subcommand
+//! - [`local`], [`output`]: options and output that commands share
 //! - [`generate`]: completions and manual pages
 
 mod ask;
@@ -14,8 +15,9 @@ mod durable;
 mod factory_reset;
 mod generate;
 mod hardware;
+mod local;
 mod model;
-mod program;
+mod output;
 mod slots;
 mod status;
 mod systemctl;
@@ -28,12 +30,15 @@ use std::time::{Instant, SystemTime};
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use sigmavault_facts::Files;
+use sigmavault_host::run::Local;
 use sigmavault_types::health::Alive;
 use sigmavault_types::slots::Slot;
 
 use crate::ask::AskError;
 use crate::client::Client;
 use crate::factory_reset::{Level, ResetError};
+use crate::local::{LocalOptions, needs_root};
+use crate::output::json;
 
 /// The administrator's command on a SigmaVault NAS
 #[allow(clippy::doc_markdown, reason = "these comments are the help text")]
@@ -52,14 +57,13 @@ enum Command {
     Hardware(Facts),
     /// Ask the local language model
     ///
-    /// The answer is printed as it is written. What is piped in comes after the question, so that a log or a list can be
-    /// asked about.
+    /// The answer is printed as it is generated. Piped input follows the question, for questions about a log or a list.
     Ask(AskArguments),
-    /// Show the system slots: which runs, which is taken next, which failed and why
+    /// Show the system slots: which runs, which starts next, which failed and why
     #[command(args_conflicts_with_subcommands = true)]
     Slots {
         #[command(flatten)]
-        local: Local,
+        local: LocalOptions,
         #[command(subcommand)]
         action: Option<SlotsAction>,
     },
@@ -67,25 +71,25 @@ enum Command {
     Model(model::Arguments),
     /// Check whether this boot is good, as sigmavault-boot-check.service does on every boot
     ///
-    /// Waits until what a boot needs is there: the verified root, a writable state file system, the units listed in
-    /// boot-check.toml, the REST interface, and every pool that was imported before. A bad boot is kept with its
-    /// reason, which `sigmavault status` and `sigmavault slots` show. While the boot loader still counts the starts
-    /// of a slot, a bad boot starts the machine again; once the starts are used up, the other slot runs.
+    /// Waits for everything that a boot needs: the verified root, a writable state file system, the units listed in
+    /// boot-check.toml, the REST interface, and every pool that was imported before. The reason of a bad boot is recorded
+    /// and shown by `sigmavault status` and `sigmavault slots`. While the boot loader still counts the starts of a slot,
+    /// a bad boot restarts the machine; once the starts are used up, the other slot runs.
     BootCheck {
-        /// Note that the machine shuts down in order
+        /// Record an orderly shutdown
         #[arg(long, conflicts_with = "deadline")]
         at_shutdown: bool,
-        /// Note that the boot was not complete in time, and start again
+        /// Record that the boot was not complete in time, and restart
         #[arg(long)]
         deadline: bool,
         /// Work below this folder
         #[arg(long, value_name = "DIR", default_value = "/", hide = true)]
         root: PathBuf,
     },
-    /// Put the machine back to how the installer left it, in three levels
+    /// Reset the machine to its state after installation, in three levels
     ///
-    /// Shows what goes and what stays, has the name of the machine typed, and starts the machine again, which does the
-    /// work before anything is mounted.
+    /// Shows what is removed and what stays, asks for the name of the machine, and restarts it. The reset takes place
+    /// during the start, before anything is mounted.
     FactoryReset(ResetArguments),
     /// Print completions for a shell
     Completions {
@@ -105,7 +109,7 @@ struct Facts {
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// Where the REST interface is
+    /// URL of the REST interface
     #[arg(
         long,
         value_name = "URL",
@@ -118,20 +122,9 @@ struct Facts {
     root: PathBuf,
 }
 
-/// What is read and changed on this machine itself.
-#[derive(Debug, Args)]
-struct Local {
-    /// Print JSON
-    #[arg(long, global = true)]
-    json: bool,
-    /// Work below this folder
-    #[arg(long, value_name = "DIR", default_value = "/", hide = true, global = true)]
-    root: PathBuf,
-}
-
 #[derive(Debug, Subcommand)]
 enum SlotsAction {
-    /// Make a slot the one that is taken from the next start on; a bad one gets three new tries
+    /// Start this slot from the next start on; a bad one gets three new tries
     Switch {
         /// The slot
         #[arg(value_name = "a|b", value_parser = slot)]
@@ -147,7 +140,7 @@ struct AskArguments {
     /// The question
     #[arg(value_name = "QUESTION")]
     question: Vec<String>,
-    /// Tell the model this first
+    /// System prompt
     #[arg(long, value_name = "TEXT")]
     system: Option<String>,
     /// The model to ask: a name, an alias, or auto
@@ -156,7 +149,7 @@ struct AskArguments {
     /// Print the whole answer as JSON
     #[arg(long)]
     json: bool,
-    /// Where the language model's socket is
+    /// Path of the language model's socket
     #[arg(
         long,
         value_name = "PATH",
@@ -171,28 +164,28 @@ struct ResetArguments {
     /// How much to reset
     #[arg(value_enum)]
     what: Reset,
-    /// Go on without asking; the name of this machine
+    /// Confirm without asking: the name of this machine
     #[arg(long, value_name = "HOSTNAME", conflicts_with = "dry_run")]
     confirm: Option<String>,
-    /// Only show what would go and what would stay
+    /// Only show what would be removed and what would stay
     #[arg(long)]
     dry_run: bool,
-    /// Leave the restart, and with it the reset, to me
+    /// Do not restart; the reset takes place at the next start
     #[arg(long)]
     no_reboot: bool,
     #[command(flatten)]
-    local: Local,
+    local: LocalOptions,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Reset {
-    /// Settings: /etc as the installer left it
+    /// Settings: /etc as after installation
     Configuration,
-    /// Settings and state: /etc, /var, /home and the like as the installer left them; pools stay
+    /// Settings and state: /etc, /var, /home and the like as after installation; pools stay
     System,
-    /// The pools and the system disk: nothing is left that starts, install from the stick afterwards
+    /// The pools and the system disk: the machine does not start afterwards, reinstall it from the stick
     Everything,
-    /// Take back a reset that waits for the next start
+    /// Cancel a reset that waits for the next start
     Cancel,
 }
 
@@ -203,7 +196,7 @@ fn slot(name: &str) -> Result<Slot, String> {
 fn main() -> ExitCode {
     match run(Arguments::parse().command) {
         Ok(text) => match io::stdout().lock().write_all(&text) {
-            // A reader that closed the pipe has what it wanted.
+            // A reader that closes the pipe has seen enough.
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                 eprintln!("sigmavault: cannot print: {error}");
                 ExitCode::FAILURE
@@ -220,7 +213,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<Vec<u8>> {
     match command {
         Command::Status(facts) => {
-            let found = status::get(&Client::new(&facts.api), &Files::new(facts.root), &program::run)?;
+            let found = status::get(&Client::new(&facts.api), &Files::new(facts.root), &Local)?;
             if let Some(note) = &found.note {
                 eprintln!("{note}");
             }
@@ -269,7 +262,7 @@ fn ask_command(arguments: AskArguments) -> anyhow::Result<Vec<u8>> {
         return json(&ask::whole(&arguments.socket, &question)?);
     }
     match ask::stream(&arguments.socket, &question, &mut io::stdout().lock()) {
-        // A reader that closed the pipe has what it wanted.
+        // A reader that closes the pipe has seen enough.
         Err(AskError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Vec::new()),
         done => done.map(|()| Vec::new()).map_err(Into::into),
     }
@@ -289,7 +282,7 @@ fn slots_command(files: &Files, as_json: bool, action: Option<&SlotsAction>) -> 
         Some(&SlotsAction::Switch { slot, once }) => {
             needs_root(files, "this changes how the machine starts")?;
             let switched = if once {
-                slots::once(files, slot, &program::run)?
+                slots::once(files, slot, &Local)?
             } else {
                 slots::switch(files, slot)?
             };
@@ -308,7 +301,7 @@ fn boot_check_command(files: &Files, at_shutdown: bool, deadline: bool) -> anyho
     let start = Instant::now();
     let machine = boot_check::Machine {
         files,
-        run: &program::run,
+        run: &Local,
         alive: &|| {
             let answer = client.get::<Alive>("/health/live");
             answer.map(drop).map_err(|error| error.to_string())
@@ -344,7 +337,7 @@ fn factory_reset_command(arguments: &ResetArguments) -> anyhow::Result<Vec<u8>> 
             };
         }
     };
-    let plan = factory_reset::plan(&files, level, &program::run)?;
+    let plan = factory_reset::plan(&files, level, &Local)?;
     if arguments.dry_run {
         return if as_json {
             json(&plan)
@@ -359,7 +352,7 @@ fn factory_reset_command(arguments: &ResetArguments) -> anyhow::Result<Vec<u8>> 
         }
         None => factory_reset::ask(&plan, &mut io::stdin().lock(), &mut io::stderr())?,
     }
-    let done = factory_reset::carry_out(&files, plan, !arguments.no_reboot, &program::run)?;
+    let done = factory_reset::carry_out(&files, plan, !arguments.no_reboot, &Local)?;
     if as_json {
         return json(&done);
     }
@@ -369,20 +362,6 @@ fn factory_reset_command(arguments: &ResetArguments) -> anyhow::Result<Vec<u8>> 
         "The reset takes place at the next start. Take it back with: sigmavault factory-reset cancel"
     };
     Ok(format!("{next}\n").into_bytes())
-}
-
-/// Refuses anybody but root, on the machine itself.
-fn needs_root(files: &Files, why: &str) -> anyhow::Result<()> {
-    if files.is_this_machine() && !nix::unistd::Uid::effective().is_root() {
-        anyhow::bail!("{why}; try: sudo sigmavault ...");
-    }
-    Ok(())
-}
-
-fn json(facts: &impl serde::Serialize) -> anyhow::Result<Vec<u8>> {
-    let mut text = serde_json::to_vec_pretty(facts)?;
-    text.push(b'\n');
-    Ok(text)
 }
 
 #[cfg(test)]

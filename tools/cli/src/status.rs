@@ -4,33 +4,33 @@ use std::time::SystemTime;
 
 use sigmavault_facts::show::{Sheet, Style, duration, size};
 use sigmavault_facts::{FactError, Files, status};
+use sigmavault_host::run::Run;
 use sigmavault_types::slots::{Slot, Slots};
 use sigmavault_types::system::{RootState, ServiceManager, SystemStatus};
 
 use crate::client::{ApiError, Client};
-use crate::program::Run;
 use crate::slots;
 use crate::systemctl;
 
-/// The status, and where it is from when that is not the REST interface.
+/// The status, with a note if it does not come from the REST interface.
 #[derive(Debug)]
 pub struct Found {
     /// The status.
     pub status: SystemStatus,
-    /// What to tell the administrator about it.
+    /// A note for the administrator.
     pub note: Option<String>,
 }
 
-/// Neither the REST interface nor this machine told.
+/// Neither the REST interface nor this machine provided the status.
 #[derive(Debug, thiserror::Error)]
-#[error("{api}\nand this machine does not tell either: {local}")]
+#[error("{api}\nand the facts of this machine are unavailable: {local}")]
 pub struct StatusError {
     api: ApiError,
     local: FactError,
 }
 
-/// Asks the REST interface, and when it does not tell, this machine itself.
-pub fn get(client: &Client, files: &Files, run: Run<'_>) -> Result<Found, StatusError> {
+/// Asks the REST interface; if it does not answer, reads this machine directly.
+pub fn get(client: &Client, files: &Files, run: &dyn Run) -> Result<Found, StatusError> {
     let api = match client.get("/api/v1/system/status") {
         Ok(status) => return Ok(Found { status, note: None }),
         Err(error) => error,

@@ -1,24 +1,22 @@
 //! The service manager, asked through systemctl(1).
 
-use serde::Deserialize;
+use sigmavault_host::ParseError;
+use sigmavault_host::run::{Run, RunError};
+use sigmavault_host::systemctl::{failed_units, parse_units, system_state};
 use sigmavault_types::system::{FailedUnit, ServiceManager};
 
-use crate::program::Run;
+/// systemctl gave no answer.
+#[derive(Debug, thiserror::Error)]
+enum SystemctlError {
+    #[error(transparent)]
+    Run(#[from] RunError),
+    #[error(transparent)]
+    Parse(#[from] ParseError),
+}
 
 /// State and failed units; an error within when systemd does not answer.
-pub fn state(run: Run<'_>) -> ServiceManager {
-    let ask = || {
-        let state = run(&["systemctl", "show", "--property=SystemState", "--value"])?;
-        let failed = run(&[
-            "systemctl",
-            "list-units",
-            "--state=failed",
-            "--output=json",
-            "--no-pager",
-        ])?;
-        Ok((state.trim().to_owned(), failed_units(&failed)?))
-    };
-    match ask() {
+pub fn state(run: &dyn Run) -> ServiceManager {
+    match ask(run) {
         Ok((state, failed_units)) => ServiceManager {
             state: Some(state).filter(|state| !state.is_empty()),
             failed_units,
@@ -27,41 +25,36 @@ pub fn state(run: Run<'_>) -> ServiceManager {
         Err(error) => ServiceManager {
             state: None,
             failed_units: Vec::new(),
-            error: Some(error),
+            error: Some(error.to_string()),
         },
     }
 }
 
-fn failed_units(json: &str) -> Result<Vec<FailedUnit>, String> {
-    #[derive(Deserialize)]
-    struct Unit {
-        unit: String,
-        description: String,
-    }
-    let units: Vec<Unit> =
-        serde_json::from_str(json).map_err(|error| format!("systemctl list-units gave no JSON: {error}"))?;
-    Ok(units
-        .into_iter()
-        .map(|unit| FailedUnit {
-            name: unit.unit,
-            description: unit.description,
-        })
-        .collect())
+fn ask(run: &dyn Run) -> Result<(String, Vec<FailedUnit>), SystemctlError> {
+    let state = run.text(&system_state())?.trim().to_owned();
+    let units = parse_units(&run.text(&failed_units())?)?;
+    let failed = units.into_iter().map(|unit| FailedUnit {
+        name: unit.unit,
+        description: unit.description,
+    });
+    Ok((state, failed.collect()))
 }
 
 #[cfg(test)]
 mod tests {
+    use sigmavault_host::run::{Invocation, Output, Scripted};
+
     use super::*;
 
     #[test]
     fn state_and_failed_units() {
-        let found = state(&|arguments| {
-            match arguments[1] {
-            "show" => Ok("degraded\n".into()),
-            _ => Ok(r#"[{"unit":"smbd.service","load":"loaded","active":"failed","sub":"failed","description":"Samba"}]"#
-                .into()),
-        }
-        });
+        let found = state(&Scripted(|invocation: &Invocation| {
+            Output::success(if invocation.arguments()[0] == "show" {
+                "degraded\n"
+            } else {
+                r#"[{"unit":"smbd.service","load":"loaded","active":"failed","sub":"failed","description":"Samba"}]"#
+            })
+        }));
         let failed = FailedUnit {
             name: "smbd.service".into(),
             description: "Samba".into(),
@@ -78,15 +71,18 @@ mod tests {
 
     #[test]
     fn without_systemd_the_reason_is_kept() {
-        let found = state(&|_| Err("cannot run systemctl: not found".into()));
+        let found = state(&Scripted(|_: &Invocation| Output::failure(1, "no bus")));
         assert_eq!(found.state, None);
-        assert_eq!(found.error.as_deref(), Some("cannot run systemctl: not found"));
-        let broken = state(&|_| Ok("running".into()));
+        assert_eq!(
+            found.error.as_deref(),
+            Some("systemctl show --property=SystemState --value ended with exit status: 1: no bus")
+        );
+        let broken = state(&Scripted(|_: &Invocation| Output::success("running")));
         assert!(
             broken
                 .error
                 .unwrap()
-                .starts_with("systemctl list-units gave no JSON: ")
+                .starts_with("systemctl list-units printed something unexpected: ")
         );
     }
 }

@@ -189,7 +189,7 @@ fn without_a_model_every_command_says_so_in_one_line() {
     let message = refusal(&machine.run(&["inspect", "gpt"]));
     assert_eq!(
         message,
-        "sigmavault: \"gpt\" is no file, and there is no model \"gpt\"; there are: m\n"
+        "sigmavault: \"gpt\" is not a file, and there is no model \"gpt\"; there are: m\n"
     );
     let message = refusal(&machine.run(&["pull"]));
     assert!(
@@ -292,7 +292,7 @@ fn removed(machine: &Machine) {
         message.starts_with("sigmavault: nothing was removed: sigmavault-ryzan has m loaded; "),
         "{message}"
     );
-    assert_eq!(served.join().unwrap(), "GET /v1/models HTTP/1.0");
+    assert_eq!(served.join().unwrap(), "GET /v1/models HTTP/1.1");
     let served = service(machine.root.path(), false);
     let gone = parsed(&machine.run(&["remove", "bitnet-7b", "--yes", "--json"]));
     served.join().unwrap();

@@ -119,7 +119,7 @@ fn hardware_from_nowhere_says_what_to_do() {
     assert_eq!(output.status.code(), Some(1));
     let message = text(output.stderr);
     assert!(
-        message.starts_with("sigmavault: the hardware is not known: cannot read "),
+        message.starts_with("sigmavault: the hardware is unknown: cannot read "),
         "{message}"
     );
     assert!(
@@ -181,7 +181,7 @@ fn another_program_on_the_port_is_recognised() {
         "{message}"
     );
     assert!(
-        message.contains("and this machine does not tell either: cannot read "),
+        message.contains("and the facts of this machine are unavailable: cannot read "),
         "{message}"
     );
 }

@@ -1,13 +1,14 @@
 //! What makes a boot bad.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use sigmavault_facts::slots::record;
 use sigmavault_facts::{Files, mounts, verity, zpool_cache};
+use sigmavault_host::run::{Run, RunError};
+use sigmavault_host::{systemctl, zpool};
 
 use super::settings::Settings;
 use crate::durable;
-use crate::program::Run;
 
 /// Where the initrd mounts the state partition.
 const STATE: &str = "/run/initramfs/state";
@@ -15,11 +16,11 @@ const STATE: &str = "/run/initramfs/state";
 /// Names of the pools that were imported when a boot was last good or shut down in order.
 pub const POOLS: &str = "pools";
 
-/// Everything that is not as it should be now, each in one sentence; nothing when the boot is good.
+/// The current problems, one sentence each; empty if the boot is good.
 pub fn problems(
     files: &Files,
     settings: &Settings,
-    run: Run<'_>,
+    run: &dyn Run,
     alive: &dyn Fn() -> Result<(), String>,
 ) -> Vec<String> {
     let mut problems = Vec::new();
@@ -34,7 +35,7 @@ pub fn problems(
     problems
 }
 
-/// The state file system is mounted and takes writes.
+/// Checks that the state file system is mounted and writable.
 fn state(files: &Files) -> Option<String> {
     let mounts = files.text("/proc/self/mountinfo").unwrap_or_default();
     match mounts::parse(&mounts).iter().rfind(|mount| mount.point == STATE) {
@@ -49,39 +50,31 @@ fn state(files: &Files) -> Option<String> {
         .map(|error| format!("the state file system does not take writes: {error}"))
 }
 
-/// A unit runs, or is off because somebody turned it off.
-fn unit(name: &str, run: Run<'_>) -> Result<(), String> {
-    let properties =
-        "--property=LoadState,ActiveState,UnitFileState,ConditionResult,ConditionTimestampMonotonic";
-    let shown = run(&["systemctl", "show", properties, "--", name])?;
-    let shown: HashMap<&str, &str> = shown.lines().filter_map(|line| line.split_once('=')).collect();
-    let of = |property| shown.get(property).copied().unwrap_or("unknown");
-    // A condition that was never looked at shows as unmet too.
-    let unmet = of("ConditionResult") == "no" && of("ConditionTimestampMonotonic") != "0";
-    match (of("LoadState"), of("ActiveState")) {
+/// Checks that a unit runs, or that somebody turned it off.
+fn unit(name: &str, run: &dyn Run) -> Result<(), String> {
+    let shown = run
+        .text(&systemctl::show(name))
+        .map_err(|error| error.to_string())?;
+    let unit = systemctl::parse_unit(&shown);
+    match (unit.load.as_str(), unit.active.as_str()) {
         (_, "active" | "reloading" | "refreshing") | ("masked", _) => Ok(()),
         ("not-found", _) => Err(format!("{name} is not on this system")),
         (_, "failed") => Err(format!("{name} failed")),
-        (_, "inactive") if of("UnitFileState") != "enabled" || unmet => Ok(()),
+        (_, "inactive") if unit.file != "enabled" || unit.condition_unmet => Ok(()),
         (_, state) => Err(format!("{name} does not run ({state})")),
     }
 }
 
 /// Pools that are imported now.
-pub fn imported(run: Run<'_>) -> Result<Vec<String>, String> {
-    let list = run(&["zpool", "list", "-H", "-o", "name"])?;
-    Ok(list
-        .lines()
-        .map(str::trim)
-        .filter(|name| !name.is_empty())
-        .map(str::to_owned)
-        .collect())
+pub fn imported(run: &dyn Run) -> Result<Vec<String>, RunError> {
+    run.text(&zpool::list_names())
+        .map(|text| zpool::parse_names(&text))
 }
 
-/// Pools that were imported, or should have been, and are not.
-fn pools(files: &Files, settings: &Settings, run: Run<'_>) -> Vec<String> {
-    // ZFS takes a pool that it could not import out of its cache file as soon as it imports another one. So the pools
-    // of the last good boot count too.
+/// Pools that are expected and not imported.
+fn pools(files: &Files, settings: &Settings, run: &dyn Run) -> Vec<String> {
+    // ZFS removes a pool that it could not import from its cache file once it imports another one. So the pools of the
+    // last good boot are expected too.
     let recorded = files.text(record(POOLS)).unwrap_or_default();
     let cache = files.bytes("/etc/zfs/zpool.cache").unwrap_or_default();
     let mut wanted: BTreeSet<String> = zpool_cache::pools(&cache).into_iter().collect();

@@ -1,35 +1,37 @@
-//! What is kept about boots, in `/var/lib/sigmavault/boot`:
+//! Records of boots, in `/var/lib/sigmavault/boot`:
 //!
 //! | file | what | written by |
 //! | --- | --- | --- |
 //! | `current.tsv`, `previous.tsv` | this boot and the one before | the initrd |
 //! | `good.tsv` | boots that were good, the last 100 | a good check |
-//! | `explained.tsv` | the last boot whose end needs no search: shut down in order, or its failure is kept | shutdown, a bad check |
-//! | `failures.tsv` | starts that failed, and why | every check, from the boot partition and from its own findings |
+//! | `explained.tsv` | the last boot whose end is explained: an orderly shutdown, or a recorded failure | shutdown, a bad check |
+//! | `failures.tsv` | starts that failed, and why | every check, from the boot partition and from its own results |
 //! | `pools` | pools that were imported | a good check, and the shutdown after it |
 //! | `slots.json` | the boot loader's slots | every check and every switch |
 
 use std::fmt::Write as _;
 
+use sigmavault_facts::Files;
 use sigmavault_facts::slots::{self, ESP_FAILURES, record, records};
-use sigmavault_facts::{Files, status};
+use sigmavault_facts::time::timestamp;
+use sigmavault_host::journalctl;
+use sigmavault_host::run::Run;
 use sigmavault_types::slots::{BootFailure, BootRecord, Slot, SlotState};
 
 use super::health::{self, POOLS};
 use crate::durable::{self, WriteError};
-use crate::program::Run;
 use crate::slots as shown;
 
 /// How many good boots are kept.
 const KEPT: usize = 100;
 
-/// There once this boot was good; gone with the boot.
+/// Exists once this boot is good, until shutdown.
 pub const GOOD_MARK: &str = "/run/sigmavault/boot-good";
 
-/// This boot.
+/// The record of this boot.
 pub fn this_boot(files: &Files, slot: Slot, now: std::time::SystemTime) -> BootRecord {
     BootRecord {
-        time: status::timestamp(now),
+        time: timestamp(now),
         slot,
         boot_id: files
             .attribute("/proc/sys/kernel/random/boot_id")
@@ -37,21 +39,21 @@ pub fn this_boot(files: &Files, slot: Slot, now: std::time::SystemTime) -> BootR
     }
 }
 
-/// Keeps a failed start: on the state file system, or when that takes no writes, on the boot partition, from where the
-/// next boot fetches it.
+/// Records a failed start on the state file system, or, if that is not writable, on the boot partition, from which the
+/// next boot collects it.
 pub fn keep_failure(files: &Files, failure: &BootFailure) -> Result<(), WriteError> {
     let line = records::failure_line(failure);
     durable::append(&files.path(record("failures.tsv")), &line)
         .or_else(|_| durable::append(&files.path(ESP_FAILURES), &line))
 }
 
-/// Moves the failures that the initrd left on the boot partition to the state file system.
+/// Moves the failures that the initrd recorded on the boot partition to the state file system.
 pub fn collect(files: &Files) -> Result<(), WriteError> {
     let found = slots::failures(files, ESP_FAILURES);
     if found.is_empty() {
         return Ok(());
     }
-    // A power cut after the first step leaves them in both places.
+    // After a power cut between the two steps they are in both places.
     let kept = slots::failures(files, &record("failures.tsv"));
     let new: String = found
         .iter()
@@ -64,8 +66,8 @@ pub fn collect(files: &Files) -> Result<(), WriteError> {
     durable::replace(&files.path(ESP_FAILURES), b"")
 }
 
-/// The boot before this one, when it was neither good nor shut down in order and nobody said why.
-pub fn silent_failure(files: &Files, run: Run<'_>) -> Option<(BootRecord, BootFailure)> {
+/// The previous boot, if it was neither good nor shut down in order and its end is not explained.
+pub fn silent_failure(files: &Files, run: &dyn Run) -> Option<(BootRecord, BootFailure)> {
     let boots = |name| records::boots(&files.text(record(name)).unwrap_or_default());
     let previous = boots("previous.tsv").pop()?;
     let is_known = |name| boots(name).iter().any(|boot| same_boot(boot, &previous));
@@ -74,16 +76,7 @@ pub fn silent_failure(files: &Files, run: Run<'_>) -> Option<(BootRecord, BootFa
     }
     let mut reason = "stopped without a shutdown before it was known to be good; ".to_owned();
     let boot = previous.boot_id.replace('-', "");
-    let id = format!("--boot={boot}");
-    let journal = run(&[
-        "journalctl",
-        &id,
-        "--priority=err",
-        "--lines=5",
-        "--output=cat",
-        "--no-pager",
-        "--quiet",
-    ]);
+    let journal = run.text(&journalctl::last_errors(&boot, 5));
     let lines: Vec<&str> = match &journal {
         Ok(text) => text
             .lines()
@@ -109,7 +102,7 @@ fn same_boot(a: &BootRecord, b: &BootRecord) -> bool {
     a.boot_id.replace('-', "") == b.boot_id.replace('-', "")
 }
 
-/// Notes that the end of a boot needs no search.
+/// Records that the end of a boot is explained.
 pub fn explain(files: &Files, boot: &BootRecord) -> Result<(), WriteError> {
     durable::publish(
         &files.path(record("explained.tsv")),
@@ -117,7 +110,7 @@ pub fn explain(files: &Files, boot: &BootRecord) -> Result<(), WriteError> {
     )
 }
 
-/// Notes that this boot is good.
+/// Records that this boot is good.
 pub fn record_good(files: &Files, boot: &BootRecord) -> Result<(), WriteError> {
     let mut boots = records::boots(&files.text(record("good.tsv")).unwrap_or_default());
     boots.retain(|known| !same_boot(known, boot));
@@ -132,8 +125,8 @@ pub fn is_good(files: &Files) -> bool {
     files.exists(GOOD_MARK)
 }
 
-/// Keeps the names of the pools that are imported now. Without an answer the old list stays.
-pub fn record_pools(files: &Files, run: Run<'_>) -> Result<(), WriteError> {
+/// Records the names of the imported pools. Without an answer from ZFS the old list stays.
+pub fn record_pools(files: &Files, run: &dyn Run) -> Result<(), WriteError> {
     let Ok(pools) = health::imported(run) else {
         return Ok(());
     };
@@ -141,12 +134,12 @@ pub fn record_pools(files: &Files, run: Run<'_>) -> Result<(), WriteError> {
     durable::publish(&files.path(record(POOLS)), text.as_bytes())
 }
 
-/// Misses no pool at the next boot: a reset of the settings takes the list of pools to import with it.
+/// Expects no pool at the next boot: a reset of the settings removes the list of pools to import.
 pub fn forget_pools(files: &Files) -> Result<(), WriteError> {
     durable::publish(&files.path(record(POOLS)), b"")
 }
 
-/// Copies what the boot loader has, for services. A good slot loses its counter right after the check.
+/// Copies the boot loader's slots for services. A good slot loses its counter right after the check.
 pub fn record_slots(files: &Files, good: Option<Slot>) -> Result<(), String> {
     let mut slots = shown::get(files).map_err(|error| error.to_string())?.slots;
     let proven = |state: &&mut SlotState| Some(state.slot) == good;

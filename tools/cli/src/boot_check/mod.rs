@@ -1,13 +1,13 @@
 //! `sigmavault boot-check`: whether this boot is good.
 //!
-//! The boot loader gives a new slot three starts. A good check is what `boot-complete.target` waits for, and with it
-//! systemd-bless-boot.service, which takes the counter away; after a bad one the machine starts again, and when no
-//! starts are left, from the other slot. Why is kept and shown by `sigmavault status`.
+//! The boot loader gives a new slot three starts. `boot-complete.target` waits for a good check, and with it
+//! systemd-bless-boot.service, which removes the counter. After a bad check the machine restarts, and once no starts are
+//! left, the other slot runs. The reason is recorded and shown by `sigmavault status`.
 //!
-//! - [`settings`]: what a good boot is
-//! - [`health`]: whether this is one
-//! - [`history`]: what is kept about boots
-//! - [`notice`]: bad news on the consoles
+//! - [`settings`]: the criteria of a good boot
+//! - [`health`]: applying them
+//! - [`history`]: records of boots
+//! - [`notice`]: messages on the consoles
 
 mod health;
 mod history;
@@ -16,30 +16,32 @@ mod settings;
 
 use std::time::{Duration, SystemTime};
 
+use sigmavault_facts::Files;
 use sigmavault_facts::slots::{self, efi, entry};
-use sigmavault_facts::{Files, status};
+use sigmavault_facts::time::timestamp;
+use sigmavault_host as host;
+use sigmavault_host::run::Run;
 use sigmavault_types::slots::{BOOT_FOLDER, BootFailure, Slot};
 
 use crate::durable::{self, WriteError};
 use crate::factory_reset;
-use crate::program::Run;
 use crate::systemctl;
 
 use self::settings::Settings;
 
 pub use settings::api;
 
-/// Units that start the machine again.
+/// Units that restart the machine.
 const STOP: &str =
     "sigmavault-boot-check.service sigmavault-boot-deadline.timer sigmavault-boot-deadline.service";
 
-/// Time between two looks.
+/// Time between two checks.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// A boot that is not good, or cannot be checked.
+/// A boot that is bad or cannot be checked.
 #[derive(Debug, thiserror::Error)]
 pub enum BootCheckError {
-    /// No installed system.
+    /// This is not an installed system.
     #[error("this system runs from a live medium: there is no boot to check; try: sigmavault status")]
     Live,
     /// The boot is bad.
@@ -47,7 +49,7 @@ pub enum BootCheckError {
     Bad {
         /// What is wrong.
         reason: String,
-        /// What happens now, and what to do.
+        /// What happens next, and what to do.
         next: String,
     },
     /// A record could not be written.
@@ -55,26 +57,26 @@ pub enum BootCheckError {
     Write(#[from] WriteError),
 }
 
-/// The machine that is checked.
+/// The machine to check.
 #[allow(missing_debug_implementations, reason = "it is made of functions")]
 pub struct Machine<'a> {
     /// Its files.
     pub files: &'a Files,
     /// Its programs.
-    pub run: Run<'a>,
+    pub run: &'a dyn Run,
     /// Whether its REST interface answers.
     pub alive: &'a dyn Fn() -> Result<(), String>,
     /// Its wall clock.
     pub now: SystemTime,
-    /// Time since some moment in the past, which never goes back.
+    /// Monotonic time since some moment in the past.
     pub monotonic: &'a dyn Fn() -> Duration,
-    /// Waits.
+    /// Sleeps.
     pub sleep: &'a dyn Fn(Duration),
-    /// Tells whoever reads the journal.
+    /// Writes a note to the journal.
     pub note: &'a dyn Fn(&str),
 }
 
-/// Checks this boot until it is good or time is up, and acts on the result.
+/// Checks this boot until it is good or the time is up, and acts on the result.
 pub fn check(machine: &Machine<'_>) -> Result<String, BootCheckError> {
     let files = machine.files;
     if slots::is_live(files) {
@@ -95,7 +97,7 @@ pub fn check(machine: &Machine<'_>) -> Result<String, BootCheckError> {
     Err(bad(machine, slot, &problems.join("; "), settings.notice()))
 }
 
-/// What earlier boots left to be noted.
+/// Records the failures of earlier boots.
 fn before(machine: &Machine<'_>) -> Result<(), WriteError> {
     durable::folder(&machine.files.path(BOOT_FOLDER))?;
     history::collect(machine.files)?;
@@ -106,7 +108,7 @@ fn before(machine: &Machine<'_>) -> Result<(), WriteError> {
     Ok(())
 }
 
-/// What is wrong when time is up; nothing as soon as nothing is wrong.
+/// The problems that remain when the time is up; returns early once there are none.
 fn wait(machine: &Machine<'_>, settings: &Settings) -> Vec<String> {
     let start = (machine.monotonic)();
     loop {
@@ -132,13 +134,13 @@ fn good(machine: &Machine<'_>, slot: Option<Slot>) -> Result<String, BootCheckEr
     Ok(format!("This boot of slot {letter} is good.\n"))
 }
 
-/// Keeps the reason, shows it, and starts again when there is something to start.
+/// Records the reason, shows it, and restarts if there is a slot to start.
 fn bad(machine: &Machine<'_>, slot: Option<Slot>, reason: &str, notice: Duration) -> BootCheckError {
     let files = machine.files;
     if let Some(slot) = slot {
         let boot = history::this_boot(files, slot, machine.now);
         let failure = BootFailure {
-            time: status::timestamp(machine.now),
+            time: timestamp(machine.now),
             slot,
             reason: reason.to_owned(),
         };
@@ -168,7 +170,7 @@ fn bad(machine: &Machine<'_>, slot: Option<Slot>, reason: &str, notice: Duration
     );
     if stays.is_none() {
         (machine.sleep)(notice);
-        if let Err(error) = (machine.run)(&["systemctl", "reboot"]) {
+        if let Err(error) = machine.run.succeed(&host::systemctl::reboot()) {
             (machine.note)(&format!("the machine does not start again: {error}"));
         }
     }
@@ -178,7 +180,7 @@ fn bad(machine: &Machine<'_>, slot: Option<Slot>, reason: &str, notice: Duration
     }
 }
 
-/// Why the machine is not started again; nothing when it is.
+/// Why the machine is not restarted; `None` if it is.
 fn staying(files: &Files, slot: Option<Slot>) -> Option<&'static str> {
     if history::is_good(files) {
         return Some("this boot was good before");
@@ -198,22 +200,25 @@ fn staying(files: &Files, slot: Option<Slot>) -> Option<&'static str> {
         };
         slots.is_ok_and(|slots| slots.iter().any(startable))
     };
-    // Starting again without a slot to turn to would never end.
+    // Without another slot, restarts would never end.
     (left == Some(0) && !other()).then_some("no slot is left that could be started instead")
 }
 
-/// The whole boot took too long: says what is missing and starts again.
+/// The whole boot took too long: says what is missing and restarts.
 pub fn deadline(machine: &Machine<'_>) -> Result<String, BootCheckError> {
     let files = machine.files;
     if history::is_good(files) {
         return Ok("This boot is good.\n".to_owned());
     }
-    // Best effort: it may be this very folder that cannot be written.
+    // Best effort: this folder may be the one that cannot be written.
     let _ = durable::folder(&files.path(BOOT_FOLDER));
     let mut reason = "the boot was not complete in time".to_owned();
     let failed = systemctl::state(machine.run).failed_units;
     let failed: Vec<String> = failed.into_iter().map(|unit| unit.name).collect();
-    let jobs = (machine.run)(&["systemctl", "list-jobs", "--no-legend", "--no-pager"]).unwrap_or_default();
+    let jobs = machine
+        .run
+        .text(&host::systemctl::list_jobs())
+        .unwrap_or_default();
     for (what, names) in [("failed", failed), ("still starting", running_jobs(&jobs))] {
         if !names.is_empty() {
             reason = format!("{reason}; {what}: {}", names.join(", "));
@@ -223,7 +228,7 @@ pub fn deadline(machine: &Machine<'_>) -> Result<String, BootCheckError> {
     Err(bad(machine, slots::running(files), &reason, notice))
 }
 
-/// Units whose jobs run, from lines of number, unit, kind and state.
+/// Units whose jobs are running, from lines of number, unit, kind and state.
 fn running_jobs(jobs: &str) -> Vec<String> {
     let running = jobs.lines().filter_map(|line| {
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -235,7 +240,7 @@ fn running_jobs(jobs: &str) -> Vec<String> {
     running.take(5).collect()
 }
 
-/// The machine shuts down in order: notes that, so that the next boot does not take this end for a failure.
+/// Records an orderly shutdown, so that the next boot does not count this one as a failure.
 pub fn at_shutdown(machine: &Machine<'_>) -> Result<String, BootCheckError> {
     let files = machine.files;
     if systemctl::state(machine.run).state.as_deref() != Some("stopping") {
@@ -245,8 +250,8 @@ pub fn at_shutdown(machine: &Machine<'_>) -> Result<String, BootCheckError> {
     if let Some(slot) = slots::running(files) {
         history::explain(files, &history::this_boot(files, slot, machine.now))?;
     }
-    // Pools that were exported or destroyed since are not missed at the next boot. After a bad boot the old list
-    // stays: what is missing now is still missed.
+    // Pools that were exported or destroyed since then are not expected at the next boot. After a bad boot the old list
+    // stays: a missing pool is still expected.
     if factory_reset::is_pending(files) {
         history::forget_pools(files)?;
     } else if history::is_good(files) {

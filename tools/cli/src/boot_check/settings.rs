@@ -12,7 +12,7 @@ const VENDOR: &str = "/usr/lib/sigmavault/boot-check.toml";
 /// The administrator's settings.
 const ADMIN: &str = "/etc/sigmavault/boot-check.toml";
 
-/// What a good boot is.
+/// The criteria of a good boot.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Settings {
@@ -20,9 +20,9 @@ pub struct Settings {
     pub units: Vec<String>,
     /// Pools that may be missing.
     pub ignore_pools: Vec<String>,
-    /// Seconds that everything may take to come up.
+    /// Seconds until everything must be up.
     pub patience_seconds: u64,
-    /// Seconds between saying that the boot is bad and starting again.
+    /// Seconds between the message that the boot is bad and the restart.
     pub reboot_seconds: u64,
 }
 
@@ -39,8 +39,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Reads both files. A file that cannot be used is left out and told about: a slip of the pen in it must not make
-    /// a good slot bad.
+    /// Reads both files. An invalid file is skipped with a note: a typo in it must not make a good slot bad.
     pub fn load(files: &Files) -> (Self, Vec<String>) {
         let mut table = toml::Table::new();
         let mut settings = Self::default();
@@ -68,18 +67,18 @@ impl Settings {
         (settings, notes)
     }
 
-    /// How long everything may take to come up; at most 10 minutes, within the deadline of the whole boot.
+    /// Time until everything must be up; at most 10 minutes, within the deadline of the whole boot.
     pub fn patience(&self) -> Duration {
         Duration::from_secs(self.patience_seconds.min(600))
     }
 
-    /// How long the bad news stay on the screen before the machine starts again.
+    /// Time between the message and the restart.
     pub fn notice(&self) -> Duration {
         Duration::from_secs(self.reboot_seconds.min(120))
     }
 }
 
-/// Where the REST interface listens, by its own settings.
+/// The URL of the REST interface, from its own settings.
 pub fn api(files: &Files) -> String {
     #[derive(Deserialize)]
     struct Api {

@@ -1,6 +1,7 @@
-use std::cell::{Cell, RefCell};
 use std::fs;
+use std::sync::{Mutex, MutexGuard};
 
+use sigmavault_host::run::{Invocation, Output, Scripted};
 use tempfile::TempDir;
 
 use super::*;
@@ -14,13 +15,13 @@ struct Fake {
     folder: TempDir,
     files: Files,
     /// `ActiveState` of every unit, by the look at which it is asked for.
-    unit: Box<dyn Fn(u32) -> &'static str>,
+    unit: Box<dyn Fn(u32) -> &'static str + Send + Sync>,
     pools: &'static str,
     state: &'static str,
-    looks: Cell<u32>,
-    asked: RefCell<Vec<String>>,
-    notes: RefCell<Vec<String>>,
-    slept: Cell<Duration>,
+    looks: Mutex<u32>,
+    asked: Mutex<Vec<String>>,
+    notes: Mutex<Vec<String>>,
+    slept: Mutex<Duration>,
 }
 
 impl Fake {
@@ -33,10 +34,10 @@ impl Fake {
             unit: Box::new(|_| "active"),
             pools: "tank\n",
             state: "running",
-            looks: Cell::new(0),
-            asked: RefCell::default(),
-            notes: RefCell::default(),
-            slept: Cell::default(),
+            looks: Mutex::default(),
+            asked: Mutex::default(),
+            notes: Mutex::default(),
+            slept: Mutex::default(),
         };
         let hash = "5b1ab0d0eb26c4e3a1a4ff0a1f6de2c17d5a2bc93b9e3bb1d2be57d7e0e1fd02";
         fake.write("/proc/cmdline", &format!("quiet roothash={hash}\n"));
@@ -84,14 +85,23 @@ impl Fake {
         fs::write(variable, [vec![6, 0, 0, 0], units].concat()).unwrap();
     }
 
-    fn answer(&self, words: &[&str]) -> String {
-        self.asked.borrow_mut().push(words.join(" "));
-        match words {
+    fn asked(&self) -> MutexGuard<'_, Vec<String>> {
+        self.asked.lock().unwrap()
+    }
+
+    fn slept(&self) -> Duration {
+        *self.slept.lock().unwrap()
+    }
+
+    fn answer(&self, invocation: &Invocation) -> Output {
+        let line = invocation.to_string();
+        let words: Vec<&str> = line.split(' ').collect();
+        let text = match words.as_slice() {
             ["systemctl", "show", "--property=SystemState", ..] => format!("{}\n", self.state),
             ["systemctl", "show", .., "lost.service"] => "LoadState=not-found\nActiveState=inactive\n".into(),
             ["systemctl", "show", ..] => format!(
                 "LoadState=loaded\nActiveState={}\nUnitFileState=enabled\n",
-                (self.unit)(self.looks.get())
+                (self.unit)(*self.looks.lock().unwrap())
             ),
             ["systemctl", "list-units", ..] => r#"[{"unit":"smbd.service","description":"Samba"}]"#.into(),
             ["systemctl", "list-jobs", ..] => {
@@ -100,29 +110,28 @@ impl Fake {
             ["zpool", "list", ..] => self.pools.to_owned(),
             ["journalctl", ..] => "kernel panic ahead\nsmbd: no\n".into(),
             _ => String::new(),
-        }
+        };
+        self.asked().push(line);
+        Output::success(text)
     }
 
     fn with<T>(&self, act: impl FnOnce(&Machine<'_>) -> T) -> T {
         act(&Machine {
             files: &self.files,
-            run: &|words| Ok(self.answer(words)),
+            run: &Scripted(|invocation: &Invocation| self.answer(invocation)),
             alive: &|| Ok(()),
             now: SystemTime::UNIX_EPOCH + Duration::from_hours(500_000),
-            monotonic: &|| self.slept.get(),
+            monotonic: &|| self.slept(),
             sleep: &|time| {
-                self.slept.set(self.slept.get() + time);
-                self.looks.set(self.looks.get() + 1);
+                *self.slept.lock().unwrap() += time;
+                *self.looks.lock().unwrap() += 1;
             },
-            note: &|note| self.notes.borrow_mut().push(note.to_owned()),
+            note: &|note| self.notes.lock().unwrap().push(note.to_owned()),
         })
     }
 
     fn reboots(&self) -> bool {
-        self.asked
-            .borrow()
-            .iter()
-            .any(|asked| asked == "systemctl reboot")
+        self.asked().iter().any(|asked| asked == "systemctl reboot")
     }
 }
 
@@ -135,8 +144,8 @@ fn a_good_boot_is_recorded() {
         "2026-11-20T08:57:00Z\tb\tno such root\n",
     );
     assert_eq!(fake.with(check).unwrap(), "This boot of slot B is good.\n");
-    assert_eq!(fake.slept.get(), Duration::ZERO);
-    assert_eq!(*fake.notes.borrow(), Vec::<String>::new());
+    assert_eq!(fake.slept(), Duration::ZERO);
+    assert_eq!(*fake.notes.lock().unwrap(), Vec::<String>::new());
     assert_eq!(
         fake.kept("good.tsv"),
         format!("2027-01-15T08:00:00Z\tb\t{BOOT_ID}\n")
@@ -159,7 +168,7 @@ fn services_may_take_their_time() {
     let mut fake = Fake::new();
     fake.unit = Box::new(|look| if look < 5 { "activating" } else { "active" });
     fake.with(check).unwrap();
-    assert_eq!(fake.slept.get(), Duration::from_secs(10));
+    assert_eq!(fake.slept(), Duration::from_secs(10));
 }
 
 #[test]
@@ -180,7 +189,7 @@ fn a_bad_counted_boot_is_kept_shown_and_ended() {
             "this boot is bad: {reason}\nThe machine starts again in 30 seconds. To stay here: systemctl stop {STOP}"
         )
     );
-    assert_eq!(fake.slept.get(), Duration::from_secs(6 + 30));
+    assert_eq!(fake.slept(), Duration::from_secs(6 + 30));
     assert!(fake.reboots());
     assert_eq!(
         fake.kept("failures.tsv"),
@@ -199,7 +208,7 @@ fn a_bad_counted_boot_is_kept_shown_and_ended() {
         "{console}"
     );
     let told = format!("wall SigmaVault: this boot of slot B is bad.\n  {reason}\n");
-    assert!(fake.asked.borrow().iter().any(|asked| asked.starts_with(&told)));
+    assert!(fake.asked().iter().any(|asked| asked.starts_with(&told)));
 }
 
 #[test]
@@ -213,7 +222,7 @@ fn a_machine_without_another_slot_stays_up() {
     next(&fake);
     assert!(fake.reboots(), "slot A can take over");
 
-    fake.asked.borrow_mut().clear();
+    fake.asked().clear();
     fs::rename(
         fake.files.path("/boot/loader/entries/sigmavault-a.conf"),
         fake.files.path("/boot/loader/entries/sigmavault-a+0-3.conf"),
@@ -242,7 +251,7 @@ fn everything_that_is_wrong_is_named() {
         ignore_pools: vec!["spare".into()],
         ..Settings::default()
     };
-    let run = |words: &[&str]| Ok(fake.answer(words));
+    let run = Scripted(|invocation: &Invocation| fake.answer(invocation));
     let problems = |alive| health::problems(&fake.files, &settings, &run, alive);
     assert_eq!(
         problems(&|| Err("the service does not answer".into())),
@@ -268,10 +277,13 @@ fn a_unit_that_somebody_turned_off_is_no_fault() {
         ..Settings::default()
     };
     let problem = |shown: &str| {
-        let run = |words: &[&str]| match words[0] {
-            "systemctl" => Ok(shown.to_owned()),
-            _ => Ok(fake.answer(words)),
-        };
+        let run = Scripted(|invocation: &Invocation| {
+            if invocation.program() == "systemctl" {
+                Output::success(shown)
+            } else {
+                fake.answer(invocation)
+            }
+        });
         health::problems(&fake.files, &settings, &run, &|| Ok(())).pop()
     };
     let inactive = |rest: &str| problem(&format!("LoadState=loaded\nActiveState=inactive\n{rest}"));
@@ -300,7 +312,7 @@ fn a_boot_that_stopped_in_silence_is_noted_once() {
         "2026-11-20T08:50:00Z\tb\tstopped without a shutdown before it was known to be good; \
          last errors: kernel panic ahead; smbd: no\n"
     );
-    let asked = fake.asked.borrow();
+    let asked = fake.asked();
     let journal: Vec<_> = asked
         .iter()
         .filter(|asked| asked.starts_with("journalctl"))

@@ -1,4 +1,4 @@
-//! What a reset takes and what it leaves.
+//! What a reset removes and what it keeps.
 
 use std::fmt::Write as _;
 
@@ -6,23 +6,23 @@ use serde::Serialize;
 use sigmavault_facts::show::size;
 use sigmavault_facts::{Files, slots};
 
-use super::REQUEST;
 use super::pools::Pool;
 
 /// How much is reset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// Settings: `/etc` is as the installer left it.
+    /// Settings: `/etc` as after installation.
     Configuration,
-    /// Settings and state: everything on the state partition is as the installer left it.
+    /// Settings and state: the state partition as after installation.
     System,
     /// The data pools and the system disk.
     Everything,
 }
 
 impl Level {
-    const ALL: [Self; 3] = [Self::Configuration, Self::System, Self::Everything];
+    /// All, the smallest first.
+    pub const ALL: [Self; 3] = [Self::Configuration, Self::System, Self::Everything];
 
     /// Name as in the request and on the command line.
     pub const fn name(self) -> &'static str {
@@ -34,18 +34,18 @@ impl Level {
     }
 }
 
-/// What would happen.
+/// The effects of a reset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Plan {
     /// How much is reset.
     pub level: Level,
-    /// Name of the machine, which confirms it.
+    /// Name of the machine, typed to confirm.
     pub host: String,
-    /// What is gone afterwards.
+    /// What is removed.
     pub goes: Vec<String>,
-    /// What is as before.
+    /// What is kept.
     pub stays: Vec<String>,
-    /// What to do then.
+    /// What to do afterwards.
     pub afterwards: Vec<String>,
     /// Pools that are destroyed.
     pub destroyed: Vec<Pool>,
@@ -164,10 +164,4 @@ impl Plan {
         }
         text
     }
-}
-
-/// The level of the reset that waits for the next start.
-pub fn pending(files: &Files) -> Option<Level> {
-    let asked = files.attribute(REQUEST)?;
-    Level::ALL.into_iter().find(|level| level.name() == asked)
 }

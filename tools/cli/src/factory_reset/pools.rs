@@ -1,8 +1,8 @@
-//! Pools, and how to take them away for good.
+//! Listing and destroying pools.
 
 use serde::Serialize;
-
-use crate::program::Run;
+use sigmavault_host::run::{Run, RunError};
+use sigmavault_host::zpool;
 
 /// An imported pool.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -17,13 +17,13 @@ pub struct Pool {
     pub members: Vec<String>,
 }
 
-/// Pools that could not be listed or taken away.
+/// Why pools were not listed or destroyed.
 #[derive(Debug, thiserror::Error)]
 pub enum PoolsError {
-    /// No list.
+    /// The pools could not be listed.
     #[error("the pools are not known: {0}; try: modprobe zfs, then once more")]
-    Unknown(String),
-    /// One is in use.
+    Unknown(RunError),
+    /// A pool is in use.
     #[error(
         "nothing was erased: {reason}\n{}try: stop what uses pool {pool}: systemctl stop smbd nfs-server; lsof +f -- /{pool}",
         back(.exported)
@@ -32,16 +32,16 @@ pub enum PoolsError {
         /// The pool.
         pool: String,
         /// Why it was not exported.
-        reason: String,
+        reason: RunError,
         /// Pools that were exported before.
         exported: Vec<String>,
     },
     /// Some members still carry their label.
     #[error(
         "the pools are exported, and these are not cleared yet: {}\ntry: zpool labelclear -f on each, then the reset once more",
-        .0.join("; ")
+        joined(.0)
     )]
-    NotCleared(Vec<String>),
+    NotCleared(Vec<RunError>),
 }
 
 fn back(exported: &[String]) -> String {
@@ -51,46 +51,36 @@ fn back(exported: &[String]) -> String {
         .collect()
 }
 
-/// Every imported pool.
-pub fn list(run: Run<'_>) -> Result<Vec<Pool>, PoolsError> {
-    let list =
-        run(&["zpool", "list", "-H", "-p", "-o", "name,size,allocated"]).map_err(PoolsError::Unknown)?;
-    let mut pools = Vec::new();
-    for line in list.lines() {
-        let mut words = line.split('\t');
-        let Some(name) = words.next().filter(|name| !name.is_empty()) else {
-            continue;
-        };
-        let mut bytes = || words.next().and_then(|word| word.parse().ok()).unwrap_or(0);
-        let (size_bytes, allocated_bytes) = (bytes(), bytes());
-        let vdevs = run(&["zpool", "list", "-v", "-H", "-P", "-L", name]).map_err(PoolsError::Unknown)?;
-        pools.push(Pool {
-            name: name.to_owned(),
-            size_bytes,
-            allocated_bytes,
-            members: members(&vdevs),
-        });
-    }
-    Ok(pools)
+fn joined(errors: &[RunError]) -> String {
+    let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    errors.join("; ")
 }
 
-/// Paths in a list of vdevs: lines that start with a tab and a path.
-fn members(vdevs: &str) -> Vec<String> {
-    vdevs
-        .lines()
-        .filter_map(|line| line.strip_prefix('\t')?.split('\t').next())
-        .map(str::trim)
-        .filter(|name| name.starts_with('/'))
-        .map(str::to_owned)
+/// Every imported pool.
+pub fn list(run: &dyn Run) -> Result<Vec<Pool>, PoolsError> {
+    let sizes = run.text(&zpool::list_sizes()).map_err(PoolsError::Unknown)?;
+    zpool::parse_sizes(&sizes)
+        .into_iter()
+        .map(|pool| {
+            let vdevs = run
+                .text(&zpool::list_vdevs(&pool.name))
+                .map_err(PoolsError::Unknown)?;
+            Ok(Pool {
+                name: pool.name,
+                size_bytes: pool.size,
+                allocated_bytes: pool.allocated,
+                members: zpool::parse_members(&vdevs),
+            })
+        })
         .collect()
 }
 
 /// Exports every pool and clears the labels of its members, so that nothing can be imported again. Nothing is cleared
 /// before all are exported.
-pub fn destroy(pools: &[Pool], run: Run<'_>) -> Result<(), PoolsError> {
+pub fn destroy(pools: &[Pool], run: &dyn Run) -> Result<(), PoolsError> {
     let mut exported = Vec::new();
     for pool in pools {
-        if let Err(reason) = run(&["zpool", "export", &pool.name]) {
+        if let Err(reason) = run.succeed(&zpool::export(&pool.name)) {
             let pool = pool.name.clone();
             return Err(PoolsError::Busy {
                 pool,
@@ -100,10 +90,10 @@ pub fn destroy(pools: &[Pool], run: Run<'_>) -> Result<(), PoolsError> {
         }
         exported.push(pool.name.clone());
     }
-    let left: Vec<String> = pools
+    let left: Vec<RunError> = pools
         .iter()
         .flat_map(|pool| &pool.members)
-        .filter_map(|member| run(&["zpool", "labelclear", "-f", member]).err())
+        .filter_map(|member| run.succeed(&zpool::clear_label(member)).err())
         .collect();
     if left.is_empty() {
         Ok(())
@@ -114,7 +104,9 @@ pub fn destroy(pools: &[Pool], run: Run<'_>) -> Result<(), PoolsError> {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
+    use std::sync::Mutex;
+
+    use sigmavault_host::run::{Invocation, Output, Scripted};
 
     use super::*;
 
@@ -127,13 +119,13 @@ mod tests {
 
     #[test]
     fn members_are_the_paths() {
-        let run = |words: &[&str]| {
-            Ok(if words.contains(&"-v") {
-                VDEVS.to_owned()
+        let run = Scripted(|invocation: &Invocation| {
+            Output::success(if invocation.arguments().contains(&"-v".into()) {
+                VDEVS
             } else {
-                "tank\t996432412672\t1073741824\n".to_owned()
+                "tank\t996432412672\t1073741824\n"
             })
-        };
+        });
         let pool = Pool {
             name: "tank".into(),
             size_bytes: 996_432_412_672,
@@ -143,11 +135,14 @@ mod tests {
                 .to_vec(),
         };
         assert_eq!(list(&run).unwrap(), [pool]);
-        assert_eq!(list(&|_| Ok(String::new())).unwrap(), []);
-        let unknown = list(&|_| Err("no module".into())).unwrap_err().to_string();
+        assert_eq!(list(&Scripted(|_: &Invocation| Output::success(""))).unwrap(), []);
+        let unknown = list(&Scripted(|_: &Invocation| Output::failure(1, "no module")))
+            .unwrap_err()
+            .to_string();
         assert_eq!(
             unknown,
-            "the pools are not known: no module; try: modprobe zfs, then once more"
+            "the pools are not known: zpool list -H -p -o name,size,allocated ended with exit status: 1: no module; \
+             try: modprobe zfs, then once more"
         );
     }
 
@@ -162,33 +157,33 @@ mod tests {
 
     #[test]
     fn nothing_is_cleared_while_a_pool_is_in_use() {
-        let asked = RefCell::new(Vec::new());
-        let run = |words: &[&str]| {
-            asked.borrow_mut().push(words.join(" "));
-            match words {
-                [.., "busy"] => Err("cannot export 'busy': pool is busy".into()),
-                [.., "/dev/sdz"] => Err("labelclear of /dev/sdz failed".into()),
-                _ => Ok(String::new()),
+        let asked = Mutex::new(Vec::new());
+        let run = Scripted(|invocation: &Invocation| {
+            asked.lock().unwrap().push(invocation.to_string());
+            match invocation.arguments().last().and_then(|last| last.to_str()) {
+                Some("busy") => Output::failure(1, "cannot export 'busy': pool is busy"),
+                Some("/dev/sdz") => Output::failure(1, "labelclear of /dev/sdz failed"),
+                _ => Output::success(""),
             }
-        };
+        });
         let pools = [pool("tank", "/dev/sda"), pool("busy", "/dev/sdb")];
         let error = destroy(&pools, &run).unwrap_err().to_string();
         assert!(
             error.starts_with(
-                "nothing was erased: cannot export 'busy': pool is busy\n\
+                "nothing was erased: zpool export busy ended with exit status: 1: cannot export 'busy': pool is busy\n\
                  exported before that, and back with: zpool import tank\ntry: stop what uses pool busy: "
             ),
             "{error}"
         );
-        assert_eq!(*asked.borrow(), ["zpool export tank", "zpool export busy"]);
+        assert_eq!(*asked.lock().unwrap(), ["zpool export tank", "zpool export busy"]);
 
-        asked.borrow_mut().clear();
+        asked.lock().unwrap().clear();
         let pools = [pool("old", "/dev/sdz"), pool("tank", "/dev/sda")];
         let error = destroy(&pools, &run).unwrap_err().to_string();
         assert!(
-            error.contains("not cleared yet: labelclear of /dev/sdz failed\n"),
+            error.contains("not cleared yet: zpool labelclear -f /dev/sdz ended with exit status: 1: labelclear of /dev/sdz failed\n"),
             "{error}"
         );
-        assert_eq!(asked.borrow()[3], "zpool labelclear -f /dev/sda");
+        assert_eq!(asked.lock().unwrap()[3], "zpool labelclear -f /dev/sda");
     }
 }

@@ -1,14 +1,18 @@
-use std::cell::RefCell;
 use std::fs;
+use std::sync::Mutex;
 
+use sigmavault_facts::Files;
+use sigmavault_host::run::{Invocation, Output, Run, Scripted};
 use tempfile::TempDir;
 
-use super::*;
+use super::plan::{Level, Plan};
+use super::request::{REQUEST, is_pending, pending};
+use super::reset::{Outcome, ResetError, ask, cancel, carry_out, plan};
 
 struct Machine {
     _folder: TempDir,
     files: Files,
-    asked: RefCell<Vec<String>>,
+    asked: Mutex<Vec<String>>,
 }
 
 impl Machine {
@@ -31,28 +35,34 @@ impl Machine {
         Self {
             _folder: folder,
             files,
-            asked: RefCell::default(),
+            asked: Mutex::default(),
         }
     }
 
-    fn answer(&self, words: &[&str]) -> String {
-        self.asked.borrow_mut().push(words.join(" "));
-        match words {
+    fn run(&self) -> impl Run {
+        Scripted(|invocation: &Invocation| self.answer(invocation))
+    }
+
+    fn answer(&self, invocation: &Invocation) -> Output {
+        let line = invocation.to_string();
+        let words: Vec<&str> = line.split(' ').collect();
+        let text = match words.as_slice() {
             ["zpool", "list", "-v", ..] => "tank\t1G\n\t/dev/vdb1\t1G\n\t/dev/vdc1\t1G\n",
             ["zpool", "list", ..] => "tank\t1073741824\t104857600\n",
             _ => "",
-        }
-        .to_owned()
+        };
+        self.asked.lock().unwrap().push(line);
+        Output::success(text)
     }
 
     fn plan(&self, level: Level) -> Plan {
-        plan(&self.files, level, &|words| Ok(self.answer(words))).unwrap()
+        plan(&self.files, level, &self.run()).unwrap()
     }
 
     fn carry_out(&self, level: Level, restart: bool) -> Outcome {
         let plan = self.plan(level);
-        self.asked.borrow_mut().clear();
-        carry_out(&self.files, plan, restart, &|words| Ok(self.answer(words))).unwrap()
+        self.asked.lock().unwrap().clear();
+        carry_out(&self.files, plan, restart, &self.run()).unwrap()
     }
 }
 
@@ -112,7 +122,7 @@ fn the_request_is_one_word_for_the_initrd() {
     let done = machine.carry_out(Level::System, true);
     assert!(done.requested && done.restarting);
     assert_eq!(machine.files.text(REQUEST).unwrap(), "system\n");
-    assert_eq!(*machine.asked.borrow(), ["systemctl reboot"]);
+    assert_eq!(*machine.asked.lock().unwrap(), ["systemctl reboot"]);
     assert_eq!(pending(&machine.files), Some(Level::System));
     assert_eq!(cancel(&machine.files).unwrap(), Some(Level::System));
     assert!(!is_pending(&machine.files));
@@ -124,7 +134,7 @@ fn pools_are_destroyed_before_the_request() {
     let machine = Machine::new();
     machine.carry_out(Level::Everything, false);
     assert_eq!(
-        *machine.asked.borrow(),
+        *machine.asked.lock().unwrap(),
         [
             "zpool export tank",
             "zpool labelclear -f /dev/vdb1",
@@ -138,7 +148,7 @@ fn pools_are_destroyed_before_the_request() {
 fn a_pool_in_use_stops_it_before_anything_is_lost() {
     let machine = Machine::new();
     let plan = machine.plan(Level::Everything);
-    let run = |words: &[&str]| Err(format!("{} failed", words.join(" ")));
+    let run = Scripted(|_: &Invocation| Output::failure(1, "failed"));
     let error = carry_out(&machine.files, plan, true, &run).unwrap_err();
     assert!(matches!(error, ResetError::Pools(_)), "{error}");
     assert!(!is_pending(&machine.files));
@@ -147,7 +157,7 @@ fn a_pool_in_use_stops_it_before_anything_is_lost() {
 #[test]
 fn without_zfs_only_everything_is_refused() {
     let machine = Machine::new();
-    let run = |_: &[&str]| Err("cannot run zpool".to_owned());
+    let run = Scripted(|_: &Invocation| Output::failure(1, "no module"));
     assert_eq!(plan(&machine.files, Level::System, &run).unwrap().destroyed, []);
     assert!(plan(&machine.files, Level::Everything, &run).is_err());
 }
@@ -155,7 +165,7 @@ fn without_zfs_only_everything_is_refused() {
 #[test]
 fn without_a_state_partition_there_is_nothing_to_reset() {
     let machine = Machine::new();
-    let run = |_: &[&str]| Ok(String::new());
+    let run = Scripted(|_: &Invocation| Output::success(""));
     fs::write(machine.files.path("/proc/self/mountinfo"), "").unwrap();
     assert!(matches!(
         plan(&machine.files, Level::System, &run),

@@ -6,31 +6,33 @@ use serde::Serialize;
 use sigmavault_facts::show::{Sheet, Style, size};
 use sigmavault_gguf::{Error, File, Summary, support};
 
-use super::{ModelError, Place, printable};
+use super::error::ModelError;
+use super::place::Place;
+use super::terminal::printable;
 
-/// A file that was not looked at.
+/// Why a file was not inspected.
 #[derive(Debug, thiserror::Error)]
 pub enum InspectError {
-    /// What every command needs.
+    /// An error common to all commands.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// The file.
+    /// The file could not be read.
     #[error(transparent)]
     File(#[from] Error),
-    /// Neither a file nor a model that is here.
-    #[error("{name:?} is no file, and {source}")]
+    /// The argument is neither a file nor an installed model.
+    #[error("{name:?} is not a file, and {source}")]
     Neither {
-        /// What was named.
+        /// The argument.
         name: String,
-        /// Why it is no model.
+        /// Why it is not a model.
         source: ModelError,
     },
-    /// A model whose files are of another format.
-    #[error("{} is no GGUF file; only these are inspected", .0.display())]
+    /// The model is stored in another format.
+    #[error("{} is not a GGUF file; no other format can be inspected", .0.display())]
     OtherFormat(PathBuf),
 }
 
-/// What a file holds.
+/// The contents of a file.
 #[derive(Debug, Serialize)]
 pub struct Found {
     file: PathBuf,
@@ -52,7 +54,7 @@ pub struct Found {
     tensor_count: usize,
     /// Whether the engine can run it.
     runs: bool,
-    /// Why it cannot.
+    /// Why not.
     obstacles: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tensors: Option<Vec<Tensor>>,
@@ -75,7 +77,7 @@ struct Tensor {
     bytes: usize,
 }
 
-/// Looks at a file, or at the file of a model that is here.
+/// Inspects a file, or the file of an installed model.
 pub fn get(place: &Place, name: &str, with_tensors: bool) -> Result<Found, InspectError> {
     let path = locate(place, name)?;
     let file = File::open(&path)?;

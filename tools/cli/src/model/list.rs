@@ -6,12 +6,14 @@ use serde::Serialize;
 use sigmavault_catalogue::{Model, Origin, Use};
 use sigmavault_facts::show::{Sheet, Style, size};
 
-use super::{ModelError, NONE, Place, printable};
+use super::error::{ModelError, NONE};
+use super::place::Place;
+use super::terminal::printable;
 
 /// The models.
 #[derive(Debug, Serialize)]
 pub struct List {
-    /// Where models lie.
+    /// The folder of models.
     folder: PathBuf,
     models: Vec<Entry>,
 }
@@ -32,11 +34,11 @@ struct Entry {
     bytes: u64,
     memory_bytes: u64,
     state: State,
-    /// Whose entry it is; `None` when it is no longer offered.
+    /// Origin of its entry; `None` if it is no longer offered.
     origin: Option<Origin>,
-    /// The file that is opened, when it is here.
+    /// The file to open, if it is installed.
     path: Option<PathBuf>,
-    /// Bytes that it takes on the disk, with what the engine keeps beside it.
+    /// Bytes it occupies on disk, including what the engine keeps beside it.
     disk_bytes: u64,
 }
 
@@ -48,7 +50,7 @@ enum State {
     Offered,
 }
 
-/// Every model that is offered or here.
+/// Every offered or installed model.
 pub fn get(place: &Place) -> Result<List, ModelError> {
     let store = &place.store;
     let mut models: Vec<Model> = place.here()?;

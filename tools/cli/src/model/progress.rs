@@ -10,16 +10,16 @@ use sigmavault_catalogue::download::{Stage, Watch};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
-/// Signals cannot be heard.
+/// A signal handler could not be installed.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen for Ctrl-C: {0}")]
 pub struct SignalError(#[from] io::Error);
 
-/// Shows how far it is, on the standard error when that is a terminal, and hears Ctrl-C. A second Ctrl-C ends the program.
+/// Shows progress on standard error if that is a terminal, and catches Ctrl-C. A second Ctrl-C ends the program.
 #[derive(Debug)]
 pub struct Onlooker {
     bar: ProgressBar,
-    /// What the bar is of.
+    /// The file and stage that the bar shows.
     shown: Option<(String, Stage)>,
     stop: Arc<AtomicBool>,
 }
@@ -38,7 +38,7 @@ impl Onlooker {
         })
     }
 
-    /// Moves the bar; a file or stage that was not shown before gets a new one.
+    /// Moves the bar; a new file or stage gets a new bar.
     fn show(&mut self, what: &str, stage: Stage, done: u64, total: u64) {
         let same = self
             .shown
@@ -54,12 +54,12 @@ impl Onlooker {
         self.bar.set_position(done);
     }
 
-    /// Whether the user wants it to end.
+    /// Whether the user asked to stop.
     pub fn wants_end(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// Moves the bar of a reading.
+    /// Moves the bar while a file is being read.
     pub fn reading(&mut self, what: &str, done: u64, total: u64) {
         self.show(what, Stage::Checking, done, total);
     }

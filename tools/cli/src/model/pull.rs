@@ -10,30 +10,33 @@ use sigmavault_catalogue::Model;
 use sigmavault_catalogue::download::{self, DownloadError, Http, Order, Source, Tuning};
 use sigmavault_facts::report;
 use sigmavault_facts::show::size;
+use sigmavault_facts::time::timestamp;
 
+use super::error::ModelError;
+use super::place::Place;
 use super::progress::{Onlooker, SignalError};
-use super::{ModelError, Place, ask, printable, somebody_there};
+use super::terminal::{ask, printable, somebody_there};
 
-/// A model that was not got.
+/// Why a model was not pulled.
 #[derive(Debug, thiserror::Error)]
 pub enum PullError {
-    /// What every command needs.
+    /// An error common to all commands.
     #[error(transparent)]
     Model(#[from] ModelError),
     /// The download.
     #[error(transparent)]
     Download(#[from] DownloadError),
-    /// Ctrl-C cannot be heard.
+    /// Ctrl-C cannot be caught.
     #[error(transparent)]
     Signal(#[from] SignalError),
-    /// Another licence was accepted than the model has.
+    /// The accepted licence is not the model's.
     #[error("nothing was fetched: {model} has the licence {licence}, not {accepted}; read it at {url}")]
     OtherLicence {
         /// The model.
         model: String,
         /// Its licence.
         licence: String,
-        /// What was accepted.
+        /// The accepted licence.
         accepted: String,
         /// Where it can be read.
         url: String,
@@ -53,7 +56,7 @@ pub enum PullError {
     },
 }
 
-/// A model that is here now.
+/// A pulled model.
 #[derive(Debug, Serialize)]
 pub struct Pulled {
     id: String,
@@ -61,11 +64,11 @@ pub struct Pulled {
     path: PathBuf,
     bytes: u64,
     licence: String,
-    /// Whether it was here before.
+    /// Whether it was installed before.
     already: bool,
 }
 
-/// Gets a model, or those that the tier of this machine stands for.
+/// Pulls a model, or those that the tier of this machine resolves to.
 pub fn run(
     place: &Place,
     name: Option<&str>,
@@ -77,7 +80,7 @@ pub fn run(
         Some(name) => resolve(place, name)?,
         None => resolve(place, &tier(place)?)?,
     };
-    // Every licence before the first byte.
+    // All licences are accepted before the first download.
     for model in &models {
         accept(place, model, accepted, from)?;
     }
@@ -157,7 +160,7 @@ fn one(place: &Place, model: &Model, repair: bool, source: &Source) -> Result<Pu
     let order = Order {
         model,
         accepted_licence: &model.licence,
-        time: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        time: timestamp(SystemTime::now()),
         repair,
     };
     let mut onlooker = Onlooker::new()?;
@@ -172,7 +175,7 @@ fn one(place: &Place, model: &Model, repair: bool, source: &Source) -> Result<Pu
     })
 }
 
-/// What was got, for a person.
+/// The pulled models, for a person.
 pub fn show(pulled: &[Pulled]) -> String {
     let mut text = String::new();
     for model in pulled {

@@ -5,15 +5,18 @@ use std::io;
 use serde::Serialize;
 use sigmavault_facts::show::size;
 
-use super::{ModelError, Place, ask, service, somebody_there};
+use super::error::ModelError;
+use super::place::Place;
+use super::service;
+use super::terminal::{ask, somebody_there};
 
-/// A model that was not removed.
+/// Why a model was not removed.
 #[derive(Debug, thiserror::Error)]
 pub enum RemoveError {
-    /// What every command needs.
+    /// An error common to all commands.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// It is in use.
+    /// The model is in use.
     #[error(
         "nothing was removed: sigmavault-ryzan has {model} loaded; \
          choose another model in /etc/sigmavault/ryzan.toml or stop it: systemctl stop sigmavault-ryzan.service"
@@ -22,7 +25,7 @@ pub enum RemoveError {
         /// The model.
         model: String,
     },
-    /// Nobody there who could confirm, or another word than yes.
+    /// The removal was not confirmed.
     #[error("nothing was removed: no confirmation; try: sigmavault model remove {model} --yes")]
     NotConfirmed {
         /// The model.
@@ -30,15 +33,15 @@ pub enum RemoveError {
     },
 }
 
-/// A model that is gone.
+/// A removed model.
 #[derive(Debug, Serialize)]
 pub struct Removed {
     id: String,
-    /// Bytes that it took on the disk.
+    /// Bytes it occupied on disk.
     bytes: u64,
 }
 
-/// Removes a model, with what the engine keeps beside it and what a download left.
+/// Removes a model with everything the engine and downloads keep beside it.
 pub fn run(place: &Place, name: &str, yes: bool) -> Result<Removed, RemoveError> {
     let store = &place.store;
     if store.names().map_err(ModelError::from)?.is_empty() {
@@ -67,7 +70,7 @@ pub fn run(place: &Place, name: &str, yes: bool) -> Result<Removed, RemoveError>
     }
 }
 
-/// What is gone, for a person.
+/// The removed model, for a person.
 pub fn show(removed: &Removed) -> String {
     format!("{} is removed; it took {}\n", removed.id, size(removed.bytes))
 }

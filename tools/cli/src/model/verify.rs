@@ -7,24 +7,25 @@ use sigmavault_catalogue::Model;
 use sigmavault_catalogue::verify::{self, Checked, State};
 use sigmavault_facts::show::{Sheet, Style, size};
 
+use super::error::ModelError;
+use super::place::Place;
 use super::progress::{Onlooker, SignalError};
-use super::{ModelError, Place};
 
-/// A model that could not be read.
+/// Why models were not verified.
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
-    /// What every command needs.
+    /// An error common to all commands.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// Ctrl-C cannot be heard.
+    /// Ctrl-C cannot be caught.
     #[error(transparent)]
     Signal(#[from] SignalError),
-    /// The user ended it.
+    /// The user stopped it.
     #[error("stopped; nothing was changed")]
     Stopped,
 }
 
-/// What was found of a model.
+/// The result for one model.
 #[derive(Debug, Serialize)]
 pub struct Verified {
     id: String,
@@ -32,7 +33,7 @@ pub struct Verified {
     files: Vec<Checked>,
 }
 
-/// Reads a model, or every one that is here.
+/// Verifies a model, or all installed ones.
 pub fn run(place: &Place, name: Option<&str>) -> Result<Vec<Verified>, VerifyError> {
     let models = match name {
         Some(name) => {
@@ -70,12 +71,12 @@ fn one(place: &Place, model: &Model, onlooker: &mut Onlooker) -> Result<Verified
     })
 }
 
-/// Whether nothing is wrong.
+/// Whether all files are good.
 pub fn all_good(verified: &[Verified]) -> bool {
     verified.iter().all(|model| model.good)
 }
 
-/// What was found, for a person.
+/// The results, for a person.
 pub fn show(verified: &[Verified], style: Style) -> String {
     let mut sheet = Sheet::new(style);
     for model in verified {

@@ -1,35 +1,36 @@
-//! Which slot the boot loader takes first.
+//! Changing which slot the boot loader starts first.
 //!
-//! The boot partition is FAT, which has no journal: a power cut must find it bootable after every single step. So
-//! the wanted slot is made preferred first, in a file that is flushed before it gets its name, and only then the
-//! other one steps back; in between the boot loader takes one or the other, and both are whole.
+//! The boot partition is FAT, which has no journal, so it must be bootable after every single step. First the wanted
+//! slot becomes the preferred one, in a file that is flushed before it is renamed; only then is the other one demoted.
+//! In between, the boot loader starts either, and both are intact.
 
 use serde::Serialize;
 use sigmavault_facts::slots::entry::{Entry, FIRST, Name, SECOND, with_sort_key};
 use sigmavault_facts::slots::{self as facts, ENTRIES};
 use sigmavault_facts::{FactError, Files};
+use sigmavault_host::bootctl;
+use sigmavault_host::run::{Run, RunError};
 use sigmavault_types::slots::Slot;
 
-use super::SlotsError;
+use super::entries::{self, SlotsError};
 use crate::durable::{self, WriteError};
-use crate::program::Run;
 
-/// Starts that a slot gets to prove itself.
+/// Number of starts in which a slot must prove itself.
 const TRIES: u32 = 3;
 
-/// A slot that was not made the preferred one.
+/// Why the slot was not switched.
 #[derive(Debug, thiserror::Error)]
 pub enum SwitchError {
-    /// The slots cannot be told.
+    /// The slots are unknown.
     #[error(transparent)]
     Slots(#[from] SlotsError),
     /// The boot partition cannot be read.
     #[error("{0}; try: systemctl status boot.mount")]
     Read(#[from] FactError),
-    /// No entry for it.
+    /// The slot has no entry.
     #[error("slot {} holds no system; try: sigmavault slots, which shows those that do", .0.letter())]
     Empty(Slot),
-    /// An entry without its kernel image.
+    /// The kernel image of the slot is missing.
     #[error(
         "slot {} cannot start: {image} is not on the boot partition; try: reinstall from the stick, which keeps the data",
         slot.letter()
@@ -37,7 +38,7 @@ pub enum SwitchError {
     NoImage {
         /// The slot.
         slot: Slot,
-        /// What its entry names.
+        /// The path in its entry.
         image: String,
     },
     /// An entry could not be written.
@@ -45,22 +46,22 @@ pub enum SwitchError {
     Write(#[from] WriteError),
     /// The boot loader's variable could not be set.
     #[error("the boot loader was not told ({0}); try: sigmavault slots switch without --once")]
-    BootLoader(String),
+    BootLoader(RunError),
 }
 
-/// What a switch did.
+/// The result of a switch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Switched {
-    /// The slot that is now taken first.
+    /// The slot that starts first now.
     pub slot: Slot,
-    /// Whether a bad slot got new tries.
+    /// Whether it was bad and got new tries.
     pub retried: bool,
-    /// Whether this is for the next start only.
+    /// Whether this applies to the next start only.
     pub once: bool,
 }
 
 impl Switched {
-    /// What was done, for a person.
+    /// The result, for a person.
     pub fn show(&self) -> String {
         let slot = self.slot.letter();
         let tries = if self.retried {
@@ -78,12 +79,12 @@ impl Switched {
     }
 }
 
-/// Makes a slot the one that the boot loader takes first.
+/// Makes the boot loader start a slot first.
 pub fn switch(files: &Files, slot: Slot) -> Result<Switched, SwitchError> {
-    let entries = startable(files, slot)?;
-    let of = |slot: Slot| entries.iter().filter(move |entry| entry.name.slot == slot);
+    let found = startable(files, slot)?;
+    let of = |slot: Slot| found.iter().filter(move |entry| entry.name.slot == slot);
     let path = |file: &str| files.path(format!("{ENTRIES}/{file}"));
-    // Entries come with the best one of a slot first; a switch that was cut short can have left a second.
+    // The first entry of a slot is the best. An interrupted switch can leave a second one.
     let Some(wanted) = of(slot).next() else {
         return Err(SwitchError::Empty(slot));
     };
@@ -102,7 +103,7 @@ pub fn switch(files: &Files, slot: Slot) -> Result<Switched, SwitchError> {
         let text = with_sort_key(&entry.text, SECOND);
         durable::replace(&path(&entry.file), text.as_bytes())?;
     }
-    super::record(files, &facts::current(files)?.slots)?;
+    entries::record(files, &facts::current(files)?.slots)?;
     Ok(Switched {
         slot,
         retried: wanted.name.is_bad(),
@@ -110,12 +111,13 @@ pub fn switch(files: &Files, slot: Slot) -> Result<Switched, SwitchError> {
     })
 }
 
-/// Has the boot loader take a slot at the next start, and only then.
-pub fn once(files: &Files, slot: Slot, run: Run<'_>) -> Result<Switched, SwitchError> {
+/// Makes the boot loader start a slot at the next start only.
+pub fn once(files: &Files, slot: Slot, run: &dyn Run) -> Result<Switched, SwitchError> {
     startable(files, slot)?;
-    // The boot loader compares with the file's whole name, counter included, and takes shell patterns.
+    // The boot loader matches a shell pattern against the whole file name, counter included.
     let pattern = format!("sigmavault-{}*.conf", slot.name());
-    run(&["bootctl", "set-oneshot", &pattern]).map_err(SwitchError::BootLoader)?;
+    run.succeed(&bootctl::set_oneshot(&pattern))
+        .map_err(SwitchError::BootLoader)?;
     Ok(Switched {
         slot,
         retried: false,
@@ -123,11 +125,11 @@ pub fn once(files: &Files, slot: Slot, run: Run<'_>) -> Result<Switched, SwitchE
     })
 }
 
-/// Every entry, when this slot has one with its kernel image.
+/// Every entry, if this slot has one with its kernel image.
 fn startable(files: &Files, slot: Slot) -> Result<Vec<Entry>, SwitchError> {
-    super::get(files)?;
-    let entries = facts::entries(files)?;
-    let Some(entry) = entries.iter().find(|entry| entry.name.slot == slot) else {
+    entries::get(files)?;
+    let found = facts::entries(files)?;
+    let Some(entry) = found.iter().find(|entry| entry.name.slot == slot) else {
         return Err(SwitchError::Empty(slot));
     };
     if entry.bytes.is_none() {
@@ -137,13 +139,15 @@ fn startable(files: &Files, slot: Slot) -> Result<Vec<Entry>, SwitchError> {
             .unwrap_or_else(|| "its kernel image".to_owned());
         return Err(SwitchError::NoImage { slot, image });
     }
-    Ok(entries)
+    Ok(found)
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::sync::Mutex;
 
+    use sigmavault_host::run::{Invocation, Output, Scripted};
     use tempfile::TempDir;
 
     use super::*;
@@ -254,20 +258,25 @@ mod tests {
             ("sigmavault-b+2-1.conf", Slot::B, SECOND),
         ]);
         let before = keys(&files);
-        let asked = std::cell::RefCell::new(Vec::new());
-        let run = |words: &[&str]| {
-            asked.borrow_mut().push(words.join(" "));
-            Ok(String::new())
-        };
+        let asked = Mutex::new(Vec::new());
+        let run = Scripted(|invocation: &Invocation| {
+            asked.lock().unwrap().push(invocation.to_string());
+            Output::success("")
+        });
         assert!(once(&files, Slot::B, &run).unwrap().once);
-        assert_eq!(*asked.borrow(), ["bootctl set-oneshot sigmavault-b*.conf"]);
+        assert_eq!(*asked.lock().unwrap(), ["bootctl set-oneshot sigmavault-b*.conf"]);
         assert_eq!(keys(&files), before);
-        let refused = once(&files, Slot::B, &|_| Err("cannot run bootctl: no".into()));
+        let refused = once(
+            &files,
+            Slot::B,
+            &Scripted(|_: &Invocation| Output::failure(1, "no")),
+        );
+        let error = refused.unwrap_err().to_string();
         assert!(
-            refused
-                .unwrap_err()
-                .to_string()
-                .starts_with("the boot loader was not told (cannot run bootctl: no); try: ")
+            error.starts_with(
+                "the boot loader was not told (bootctl set-oneshot sigmavault-b*.conf ended with exit status: 1: no); try: "
+            ),
+            "{error}"
         );
     }
 }

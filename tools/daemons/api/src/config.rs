@@ -14,19 +14,19 @@ pub const VENDOR_PATH: &str = "/usr/lib/sigmavault/api.toml";
 /// The administrator's settings.
 pub const ADMIN_PATH: &str = "/etc/sigmavault/api.toml";
 
-/// Settings of the service. Without any file they are as in the vendor's.
+/// Settings of the service. The defaults equal the vendor's file.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Config {
     /// Where to listen; a loopback address.
     pub listen: SocketAddr,
-    /// Names, beside the address and `localhost`, that clients may call this service by.
+    /// Host names that clients may use, in addition to the address and `localhost`.
     pub allowed_hosts: Vec<String>,
-    /// Seconds until a request that is not answered gets status 504.
+    /// Seconds until an unfinished request is answered with status 504.
     pub request_timeout_seconds: u64,
     /// Largest body of a request, in bytes.
     pub body_limit_bytes: usize,
-    /// Most connections at a time; more wait.
+    /// Maximum number of connections; further ones wait.
     pub connection_limit: usize,
     /// Seconds that requests under way get to finish when the service stops.
     pub shutdown_seconds: u64,
@@ -46,14 +46,13 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Reads the vendor's file and over it the administrator's, each where there is one; or only `named`, which must
-    /// be there.
+    /// Reads the vendor's and over it the administrator's file, where they exist; or only `named`, which must exist.
     pub fn load(files: &Files, named: Option<&Path>) -> Result<Self, SettingsError> {
         let config: Self = settings::load(files, &[VENDOR_PATH, ADMIN_PATH], named)?;
         config.checked()
     }
 
-    /// Refuses values that would leave the service open, dead or useless.
+    /// Rejects values that would leave the service exposed or unusable.
     pub fn checked(self) -> Result<Self, SettingsError> {
         let range = |key, problem: &str| Err(SettingsError::range(key, problem));
         if !self.listen.ip().is_loopback() {
@@ -78,7 +77,7 @@ impl Config {
         Ok(self)
     }
 
-    /// Time until a request that is not answered gets status 504.
+    /// Time until an unfinished request is answered with status 504.
     pub const fn request_timeout(&self) -> Duration {
         Duration::from_secs(self.request_timeout_seconds)
     }

@@ -9,10 +9,10 @@ use log::info;
 use sigmavault_api::config::Config;
 use sigmavault_api::server::Server;
 use sigmavault_api::state::AppState;
-use sigmavault_api::{openapi, sampler, watchdog};
-use sigmavault_service::logging;
+use sigmavault_api::{router, sampler};
 use sigmavault_service::manager::{NotifyState, notify};
-use sigmavault_service::program::{self, Options, Stop};
+use sigmavault_service::program::{self, Options, StartError, Stop};
+use sigmavault_service::{logging, watchdog};
 
 /// REST interface of SigmaVault on the loopback address
 ///
@@ -23,7 +23,7 @@ use sigmavault_service::program::{self, Options, Stop};
 struct Arguments {
     #[command(flatten)]
     options: Options,
-    /// Listen here instead of where the settings say; a loopback address
+    /// Listen on this loopback address instead of the one in the settings
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
     /// Print the OpenAPI document
@@ -37,7 +37,7 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if arguments.openapi {
-        return Ok(io::stdout().lock().write_all(openapi::document()?.as_bytes())?);
+        return Ok(io::stdout().lock().write_all(router::document()?.as_bytes())?);
     }
     let options = &arguments.options;
     if options.print(Arguments::command())? {
@@ -57,8 +57,8 @@ async fn serve(state: AppState) -> anyhow::Result<()> {
     let stop = Stop::listen()?;
     let server = Server::bind(state.clone()).await?;
     let address = server.address();
-    tokio::spawn(sampler::run(state));
-    tokio::spawn(watchdog::run(address));
+    tokio::spawn(sampler::run(state.files, state.clock, state.sampler));
+    watchdog::start(address.into(), "/health/live").map_err(StartError::Threads)?;
     info!("listening on http://{address}");
     let status = format!("Listening on http://{address}");
     notify(&[NotifyState::Ready, NotifyState::Status(&status)]);

@@ -1,4 +1,4 @@
-//! The `OpenAPI` 3.1 document, made from the handlers and committed beside this crate.
+//! The `OpenAPI` 3.1 document's description of the service as a whole.
 
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
@@ -22,27 +22,7 @@ struct Base;
 /// The document without paths.
 pub fn base() -> OpenApi {
     let mut document = Base::openapi();
-    // Otherwise made from the crate's authors, of which there are none.
+    // The default comes from the crate's authors, of which there are none.
     document.info.contact = None;
     document
-}
-
-/// The whole document as it is committed: indented JSON and a newline.
-pub fn document() -> Result<String, serde_json::Error> {
-    let (_, document) = crate::routes::described();
-    document.to_pretty_json().map(|text| text + "\n")
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn the_committed_document_is_that_of_the_handlers() {
-        let made = super::document().unwrap();
-        assert!(
-            made == include_str!("../openapi.json"),
-            "tools/daemons/api/openapi.json differs from the handlers; make it again: \
-             cargo run -p sigmavault-api -- --openapi > tools/daemons/api/openapi.json"
-        );
-        assert!(made.contains("\"openapi\": \"3.1.0\""));
-    }
 }

@@ -8,29 +8,29 @@ use axum::response::{IntoResponse, Response};
 use sigmavault_facts::FactError;
 use sigmavault_types::problem::{MEDIA_TYPE, Problem};
 
-/// What can go wrong with a request.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
-    /// There is nothing at this path.
-    #[error("there is nothing at {path}; /api/v1/openapi.json lists what there is")]
+    /// The path does not exist.
+    #[error("{path} does not exist; /api/v1/openapi.json lists every path")]
     NotFound {
         /// The path of the request.
         path: String,
     },
-    /// The path is there, the method is not.
-    #[error("{method} is not possible on {path}; the Allow header lists what is")]
+    /// The path exists, but not with this method.
+    #[error("{method} is not allowed on {path}; the Allow header lists the methods that are")]
     MethodNotAllowed {
         /// The method of the request.
         method: String,
         /// The path of the request.
         path: String,
     },
-    /// The request calls this service by a name that is not its own.
+    /// The Host header names another machine.
     #[error(
         "this service does not answer for the host {host:?}; call it by its address, or add the name to allowed-hosts"
     )]
     HostNotAllowed {
-        /// The name it was called by.
+        /// The host of the request.
         host: String,
     },
     /// The body is too large.
@@ -39,22 +39,22 @@ pub enum ApiError {
         /// The limit in bytes.
         limit: usize,
     },
-    /// No answer in time.
+    /// The handler did not finish in time.
     #[error("no answer within {} s; try again later", after.as_secs())]
     TimedOut {
         /// The limit.
         after: Duration,
     },
-    /// The service cannot do its work yet.
+    /// The service is not ready.
     #[error("{reason}")]
     NotReady {
-        /// Why, and what to do.
+        /// Reason and remedy.
         reason: String,
     },
-    /// The hardware report is not there.
+    /// There is no hardware report.
     #[error("{0}; see: systemctl status sigmavault-detect.service")]
     HardwareUnknown(FactError),
-    /// The system did not tell what was asked.
+    /// A fact could not be read.
     #[error("{0}")]
     Facts(#[from] FactError),
 }
@@ -96,7 +96,7 @@ impl ApiError {
     }
 }
 
-/// A response that carries its problem as an extension: the outermost layer knows the request's id and writes the body.
+/// The response carries its problem as an extension; the outermost layer knows the request's id and writes the body.
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = self.kind().0.into_response();

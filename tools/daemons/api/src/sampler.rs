@@ -1,7 +1,7 @@
-//! Counters over time: a few earlier samples, so that an answer can have rates without waiting.
+//! Samples of counters over time, so that rates are available without waiting.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use log::warn;
@@ -9,15 +9,15 @@ use sigmavault_facts::counters::{self, is_hardware_disk};
 use sigmavault_facts::{FactError, Files};
 use sigmavault_types::system::{CpuMetrics, DiskMetrics, NetworkMetrics};
 
-use crate::state::AppState;
+use crate::sources::clock::Clock;
 
 /// Time between two samples.
 pub const INTERVAL: Duration = Duration::from_secs(5);
 
-/// Rates are averages over at least this time.
+/// Minimum time over which rates are averaged.
 const SHORTEST: Duration = Duration::from_secs(1);
 
-/// How many samples are kept.
+/// Number of samples kept.
 const KEPT: usize = 2;
 
 /// Counters at one moment.
@@ -46,8 +46,8 @@ impl Sample {
         })
     }
 
-    /// Fills in the rates since an earlier sample. A counter that went back (a device that was taken out and put in
-    /// again) has no rate.
+    /// Fills in the rates since an earlier sample. A counter that decreased (a device that was removed and reattached)
+    /// has no rate.
     pub fn with_rates(mut self, earlier: &Self) -> (Self, f64) {
         let seconds = self.at.saturating_sub(earlier.at).as_secs_f64();
         let cpu = |cpu: &CpuMetrics| {
@@ -100,7 +100,7 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// Keeps a sample, and drops the oldest when there are enough.
+    /// Adds a sample, dropping the oldest one.
     pub fn keep(&self, sample: Sample) {
         let mut samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
         if samples.len() == KEPT {
@@ -109,7 +109,7 @@ impl Sampler {
         samples.push_back(sample);
     }
 
-    /// The sample with rates since the oldest one that is kept, and the seconds between them; without rates when that
+    /// Adds rates since the oldest sample to this one, and returns the seconds between them; without rates if the oldest
     /// is too recent.
     pub fn compare(&self, sample: Sample) -> (Sample, Option<f64>) {
         let samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
@@ -126,16 +126,16 @@ impl Sampler {
     }
 }
 
-/// Samples for as long as it is polled.
-pub async fn run(state: AppState) {
+/// Takes samples while polled.
+pub async fn run(files: Files, clock: Arc<dyn Clock>, sampler: Arc<Sampler>) {
     let mut ticks = tokio::time::interval(INTERVAL);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut failing = false;
     loop {
         ticks.tick().await;
-        match Sample::read(&state.files, state.clock.monotonic()) {
+        match Sample::read(&files, clock.monotonic()) {
             Ok(sample) => {
-                state.sampler.keep(sample);
+                sampler.keep(sample);
                 failing = false;
             }
             Err(error) if !failing => {

@@ -1,4 +1,4 @@
-//! What every handler gets.
+//! The state shared by all handlers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,7 +30,7 @@ pub struct AppState {
 }
 
 impl AppState {
-    /// The running machine.
+    /// Sources of the running machine.
     pub fn of_this_machine(config: Config, files: Files) -> Self {
         let space = SpaceSource::new(Statvfs);
         Self::new(
@@ -42,7 +42,7 @@ impl AppState {
         )
     }
 
-    /// These settings over these sources.
+    /// A state with these settings and sources.
     pub fn new(
         config: Config,
         files: Files,
@@ -61,12 +61,12 @@ impl AppState {
         }
     }
 
-    /// Whether the listener takes connections.
+    /// Whether the listener accepts connections.
     pub fn is_listening(&self) -> bool {
         self.listening.load(Ordering::Acquire)
     }
 
-    /// Notes whether the listener takes connections.
+    /// Sets whether the listener accepts connections.
     pub fn set_listening(&self, listening: bool) {
         self.listening.store(listening, Ordering::Release);
     }

@@ -14,35 +14,35 @@ pub const VENDOR_PATH: &str = "/usr/lib/sigmavault/ryzan.toml";
 /// The administrator's settings.
 pub const ADMIN_PATH: &str = "/etc/sigmavault/ryzan.toml";
 
-/// Settings of the service. Without any file they are as in the vendor's.
+/// Settings of the service. The defaults equal the vendor's file.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Config {
     /// Where to listen for TCP; a loopback address.
     pub listen: SocketAddr,
-    /// The unix socket, unless the service manager hands one over.
+    /// Path of the unix socket, unless the service manager passes one.
     pub socket: PathBuf,
     /// The group that may connect to the socket.
     pub socket_group: String,
-    /// Users, beside root and the service's own, that may load and unload models over the socket.
+    /// Users who may load and unload models over the socket, in addition to root and the service's own.
     pub control_users: Vec<String>,
-    /// Names, beside the address and `localhost`, that clients may call this service by over TCP.
+    /// Host names that clients may use over TCP, in addition to the address and `localhost`.
     pub allowed_hosts: Vec<String>,
-    /// Requests a minute over TCP; more get status 429. Health and metrics do not count.
+    /// Requests per minute over TCP; further ones get status 429. Health and metrics do not count.
     pub requests_per_minute: u32,
     /// Largest body of a request, in bytes.
     pub body_limit_bytes: usize,
-    /// Most connections at a time, over TCP and over the socket each; more wait.
+    /// Maximum number of connections, for TCP and the socket each; further ones wait.
     pub connection_limit: usize,
-    /// Seconds that a client may take to send its headers or its body, or to take more of an answer.
+    /// Seconds that a client may take to send its headers or its body, or to read more of an answer.
     pub client_seconds: u64,
     /// Seconds that requests under way get to finish when the service stops.
     pub shutdown_seconds: u64,
-    /// Which models, and where they are.
+    /// Models: which ones, and where.
     pub model: ModelConfig,
-    /// How they are run.
+    /// The engine.
     pub engine: EngineConfig,
-    /// When the file services come first.
+    /// When to yield to the file services.
     #[serde(rename = "yield")]
     pub yielding: YieldConfig,
 }
@@ -51,15 +51,15 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct ModelConfig {
-    /// Read by the detector, which chooses the tier by it; here only known.
+    /// Overrides the tier. The detector reads this; the service only accepts the key.
     pub tier: Option<String>,
-    /// What is loaded at start: a model, an alias, `auto` for the machine's tier, `none`.
+    /// The model to load at start: a model, an alias, `auto` for the machine's tier, or `none`.
     pub load: String,
-    /// What `/v1/embeddings` uses when the request says `auto`.
+    /// The model for `/v1/embeddings` when the request says `auto`.
     pub embedding: String,
-    /// Where models lie; empty for the data pool's folder when there is one, else the system's.
+    /// The folder of models; if empty, the data pool's folder if there is one, else the system's.
     pub folder: PathBuf,
-    /// Most bytes of weights and caches together, in percent of the machine's memory.
+    /// Maximum size of weights and caches together, in percent of the machine's memory.
     pub memory_percent: u8,
 }
 
@@ -67,21 +67,21 @@ pub struct ModelConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct EngineConfig {
-    /// Threads that compute; 0 for one on each physical core.
+    /// Number of compute threads; 0 for one per physical core.
     pub threads: usize,
-    /// Most requests that are computed at a time; more wait.
+    /// Maximum number of requests computed at the same time; further ones wait.
     pub parallel_requests: usize,
-    /// Most requests that wait; more get status 429.
+    /// Maximum number of waiting requests; further ones get status 429.
     pub waiting_requests: usize,
-    /// Most bytes of kept prefixes, in MiB.
+    /// Maximum size of the prefix cache, in MiB.
     pub cache_mebibytes: usize,
-    /// Most bytes of prefixes kept on disk beside a model, in MiB; 0 for none.
+    /// Maximum size of the prefix cache on disk beside a model, in MiB; 0 for none.
     pub disk_cache_mebibytes: u64,
-    /// Longest prompt and answer together, in tokens; 0 for what the model can.
+    /// Maximum length of prompt and answer together, in tokens; 0 for the model's own.
     pub context: usize,
-    /// Tokens of an answer when the request does not say.
+    /// Default length of an answer in tokens.
     pub default_max_tokens: usize,
-    /// Seconds without work after which weights leave the memory; 0 for never.
+    /// Idle seconds after which the memory of weights is released; 0 for never.
     pub rest_seconds: u32,
 }
 
@@ -91,17 +91,18 @@ pub struct EngineConfig {
 pub struct YieldConfig {
     /// Whether to watch pressure at all.
     pub enabled: bool,
-    /// Services whose own pressure counts when they run.
+    /// Services whose own pressure counts while they run.
     pub units: Vec<String>,
-    /// I/O pressure from which threads are halved.
+    /// I/O pressure from which the number of threads is halved.
     pub io_halve: f32,
-    /// I/O pressure from which computing pauses.
+    /// I/O pressure from which computation pauses.
     pub io_pause: f32,
-    /// CPU pressure from which threads are halved. Our own threads add to it, so it never pauses by itself.
+    /// CPU pressure from which the number of threads is halved. The service's own threads add to it, so it never pauses
+    /// computation.
     pub cpu_halve: f32,
-    /// Memory pressure (time in which everything stalled) from which computing pauses.
+    /// Memory pressure (time in which all tasks stalled) from which computation pauses.
     pub memory_pause: f32,
-    /// Seconds that pressure must be below three quarters of a bound until one step is taken back.
+    /// Seconds of pressure below three quarters of a bound before the pace rises by one step.
     pub calm_seconds: u32,
 }
 
@@ -167,14 +168,13 @@ impl Default for YieldConfig {
 }
 
 impl Config {
-    /// Reads the vendor's file and over it the administrator's, each where there is one; or only `named`, which must
-    /// be there.
+    /// Reads the vendor's and over it the administrator's file, where they exist; or only `named`, which must exist.
     pub fn load(files: &Files, named: Option<&Path>) -> Result<Self, SettingsError> {
         let config: Self = settings::load(files, &[VENDOR_PATH, ADMIN_PATH], named)?;
         config.checked()
     }
 
-    /// Refuses values that would leave the service open, dead or useless.
+    /// Rejects values that would leave the service exposed or unusable.
     pub fn checked(self) -> Result<Self, SettingsError> {
         let range = |key, problem: &str| Err(SettingsError::range(key, problem));
         if !self.listen.ip().is_loopback() {
@@ -237,7 +237,7 @@ impl Config {
         Ok(self)
     }
 
-    /// Time that a client may take.
+    /// Time limit for clients.
     pub const fn client_timeout(&self) -> Duration {
         Duration::from_secs(self.client_seconds)
     }

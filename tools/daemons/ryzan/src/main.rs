@@ -10,18 +10,19 @@ use log::{info, warn};
 use sigmavault_facts::Files;
 use sigmavault_ryzan::config::Config;
 use sigmavault_ryzan::models::{AUTO, Models};
-use sigmavault_ryzan::server::Listeners;
 use sigmavault_ryzan::state::Service;
 use sigmavault_ryzan::yielding::watch;
-use sigmavault_ryzan::{bus, routes, watchdog};
-use sigmavault_service::logging;
+use sigmavault_ryzan::{bus, routes};
+use sigmavault_service::ask::Endpoint;
 use sigmavault_service::manager::{NotifyState, notify};
-use sigmavault_service::program::{self, Options, Stop};
+use sigmavault_service::program::{self, Options, StartError, Stop};
+use sigmavault_service::serve::{Limits, Listeners};
+use sigmavault_service::{logging, watchdog};
 
-/// The local language model, answering as OpenAI's interface does
+/// The local language model, with an OpenAI-compatible interface
 ///
 /// Settings come from /usr/lib/sigmavault/ryzan.toml and, over it, key by key, /etc/sigmavault/ryzan.toml. Without a
-/// model the service runs, says so, and answers everything that needs none.
+/// model the service runs, reports that, and answers every request that needs no model.
 #[allow(clippy::doc_markdown, reason = "these comments are the help text")]
 #[derive(Debug, Parser)]
 #[command(name = "sigmavault-ryzan", version)]
@@ -31,10 +32,10 @@ struct Arguments {
     /// Load this model, a GGUF file or a folder with safetensors, instead of the machine's
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
-    /// Listen here instead of where the settings say; a loopback address
+    /// Listen on this loopback address instead of the one in the settings
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
-    /// Make the unix socket here instead of where the settings say
+    /// Create the unix socket here instead of at the path in the settings
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
 }
@@ -61,12 +62,15 @@ async fn serve(config: Config, files: Files, model: Option<PathBuf>) -> anyhow::
     let stop = Stop::listen()?;
     let models = Arc::new(Models::new(files.clone(), config.clone(), model.as_deref()));
     let service = Arc::new(Service::new(config, files, models));
-    let listeners = Listeners::bind(&service).await?;
+    let listeners = Listeners::bind("ryzan", service.config.listen)
+        .await?
+        .and_socket(&service.config.socket, &service.config.socket_group)?;
     let address = listeners.address();
     let socket = listeners
         .socket()
         .unwrap_or_else(|| service.config.socket.clone());
-    tokio::spawn(watchdog::run(socket));
+    // Over TCP, anybody on the machine could hold all connections and so have the service killed.
+    watchdog::start(Endpoint::Unix(socket), "/health").map_err(StartError::Threads)?;
     tokio::spawn(watch::run(
         service.files.clone(),
         service.config.yielding.clone(),
@@ -80,19 +84,25 @@ async fn serve(config: Config, files: Files, model: Option<PathBuf>) -> anyhow::
     tokio::spawn(load_first(Arc::clone(&service)));
     let status = format!("Listening on http://{address}");
     notify(&[NotifyState::Ready, NotifyState::Status(&status)]);
+    let limits = Limits {
+        connections: service.config.connection_limit,
+        headers: service.config.client_timeout(),
+        stalled: Some(service.config.client_timeout()),
+        shutdown: service.config.shutdown_timeout(),
+    };
     listeners
-        .run(&service, routes::router(Arc::clone(&service)), stop.asked())
+        .run(routes::router(Arc::clone(&service)), limits, stop.asked())
         .await;
     service.models.close().await;
     drop(on_bus);
     Ok(())
 }
 
-/// Loads what `auto` means, so that the first request need not wait, or says why there is nothing to load.
+/// Loads the model behind `auto`, so that the first request does not wait, or logs why there is none.
 async fn load_first(service: Arc<Service>) {
     match service.models.load(AUTO).await {
         Ok(model) => info!("{model} is ready"),
-        Err(error) => warn!("without a model: {error}"),
+        Err(error) => warn!("no model is loaded: {error}"),
     }
 }
 

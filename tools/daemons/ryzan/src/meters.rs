@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// Paths that are counted under their own name; others count as `other`, so that nobody makes names without end.
+/// Paths counted under their own name. All others count as `other`, so that the number of labels is bounded.
 const PATHS: [&str; 11] = [
     "/health",
     "/metrics",
@@ -20,17 +20,17 @@ const PATHS: [&str; 11] = [
     "/control/pin",
 ];
 
-/// What the service counted since it started.
+/// Counters since the start of the service.
 #[derive(Debug, Default)]
 pub struct Meters {
     answers: Mutex<BTreeMap<(&'static str, u16), u64>>,
-    /// Tokens of prompts, those from the prefix cache included.
+    /// Prompt tokens, including those from the prefix cache.
     pub prompt_tokens: AtomicU64,
-    /// Tokens of prompts that came from the prefix cache.
+    /// Prompt tokens from the prefix cache.
     pub cached_tokens: AtomicU64,
     /// Tokens of answers.
     pub completion_tokens: AtomicU64,
-    /// Answers whose client went before the end.
+    /// Answers whose client disconnected before the end.
     pub abandoned: AtomicU64,
 }
 
@@ -50,10 +50,10 @@ impl Meters {
             .or_default() += 1;
     }
 
-    /// The counters as text.
+    /// The counters in Prometheus' format.
     pub fn text(&self) -> String {
         let mut text = String::from(
-            "# HELP ryzan_requests_total Requests that were answered.\n# TYPE ryzan_requests_total counter\n",
+            "# HELP ryzan_requests_total Answered requests.\n# TYPE ryzan_requests_total counter\n",
         );
         let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         for ((path, status), count) in answers.iter() {
@@ -64,24 +64,20 @@ impl Meters {
             );
         }
         for (name, help, value) in [
-            (
-                "ryzan_prompt_tokens_total",
-                "Tokens of prompts.",
-                &self.prompt_tokens,
-            ),
+            ("ryzan_prompt_tokens_total", "Prompt tokens.", &self.prompt_tokens),
             (
                 "ryzan_cached_tokens_total",
-                "Tokens of prompts that were not computed again.",
+                "Prompt tokens taken from the prefix cache.",
                 &self.cached_tokens,
             ),
             (
                 "ryzan_completion_tokens_total",
-                "Tokens of answers.",
+                "Answer tokens.",
                 &self.completion_tokens,
             ),
             (
                 "ryzan_abandoned_total",
-                "Answers whose client went before the end.",
+                "Answers abandoned by their clients.",
                 &self.abandoned,
             ),
         ] {
@@ -91,7 +87,7 @@ impl Meters {
     }
 }
 
-/// One value with its description.
+/// Appends one sample with its description.
 pub fn sample(text: &mut String, name: &str, help: &str, kind: &str, value: impl std::fmt::Display) {
     // Writing into a string cannot fail.
     let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");

@@ -1,7 +1,7 @@
-//! Server-sent events (WHATWG HTML, "Server-sent events"): an answer in pieces.
+//! Streamed answers as server-sent events (WHATWG HTML, "Server-sent events").
 //!
-//! The body of the response owns the answer. When the client goes, the body is dropped, and with it the answer: nothing
-//! is computed for nobody.
+//! The body of the response owns the answer. When the client disconnects, the body is dropped and with it the answer,
+//! which stops the computation.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::answer::{Answer, Event};
 use crate::openai::error::ApiError;
 
-/// How long nothing may be sent. While a long prompt is read, or computing is paused, a comment says that we are here.
+/// Maximum time without data. A comment is sent while a long prompt is processed or computation is paused.
 const SILENCE: Duration = Duration::from_secs(10);
 
 /// One event on the wire.
@@ -42,15 +42,15 @@ impl Frame {
     }
 }
 
-/// How an endpoint writes the events of an answer.
+/// Encodes the events of an answer for an endpoint.
 pub trait Encode: Send + 'static {
-    /// What comes before everything else.
+    /// Frames before the first event.
     fn begin(&mut self) -> Vec<Frame>;
-    /// An event.
+    /// Frames of an event.
     fn event(&mut self, event: Event) -> Vec<Frame>;
-    /// The end of an answer that went wrong.
+    /// Frames of a failed answer.
     fn failed(&mut self, error: &ApiError) -> Vec<Frame>;
-    /// What comes after everything else, as it is on the wire.
+    /// The end of the stream, as on the wire.
     fn end(&self) -> &'static str;
 }
 

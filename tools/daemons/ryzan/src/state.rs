@@ -1,17 +1,17 @@
-//! What every handler gets.
+//! The state shared by all handlers.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::extract::State;
 use sigmavault_facts::Files;
+use sigmavault_service::serve::Bucket;
 
 use crate::config::Config;
 use crate::meters::Meters;
 use crate::models::Models;
-use crate::server::Bucket;
 
-/// The running service, in a handler's arguments.
+/// The service as a handler's argument.
 pub type Shared = State<Arc<Service>>;
 
 /// Settings, models and counters.
@@ -21,7 +21,7 @@ pub struct Service {
     pub config: Config,
     /// `/proc`, `/sys`, `/run` and the rest.
     pub files: Files,
-    /// The models that are loaded, and those that can be.
+    /// The models.
     pub models: Arc<Models>,
     /// Counters for `/metrics`.
     pub meters: Meters,
@@ -40,7 +40,7 @@ impl Service {
         }
     }
 
-    /// Counts a request over TCP, or says how long until there is room for one.
+    /// Counts a request over TCP against the rate limit, or returns the time until the next one is admitted.
     pub fn take_turn(&self, now: Instant) -> Result<(), Duration> {
         self.turns
             .lock()

@@ -136,7 +136,7 @@ fn a_load_without_room_unloads_nothing() {
         (status, &body["error"]["message"]),
         (
             503,
-            &json!("there is no room for two: the loaded models are pinned")
+            &json!("there is no memory for two: the loaded models are pinned")
         )
     );
     let (_, status) = daemon.unix("GET", "/control/status", None);
@@ -159,7 +159,10 @@ fn a_load_without_room_unloads_nothing() {
     let (_, answer) = daemon.tcp("POST", "/v1/chat/completions", Some(&body));
     assert_eq!(
         (&answer["resolved_model"], &answer["resolved_reason"]),
-        (&json!("two"), &json!("two: a short question, and it is loaded"))
+        (
+            &json!("two"),
+            &json!("two: a short question, and this model is loaded")
+        )
     );
     body["messages"][0]["content"] = json!("```\nfn main() {}\n```");
     let (_, answer) = daemon.tcp("POST", "/v1/chat/completions", Some(&body));

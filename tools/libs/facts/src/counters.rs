@@ -151,7 +151,7 @@ pub fn disks(text: &str, wanted: impl Fn(&str) -> bool) -> Result<Vec<DiskMetric
     Ok(disks)
 }
 
-/// Whether a name in `/sys/block` is a disk that a person could hold, and not something the kernel put together.
+/// Whether a name in `/sys/block` is a physical disk, not a device that the kernel composes.
 pub fn is_hardware_disk(name: &str) -> bool {
     const VIRTUAL: [&str; 11] = [
         "loop", "ram", "zram", "dm-", "md", "zd", "nbd", "sr", "fd", "drbd", "rbd",

@@ -1,13 +1,13 @@
 use std::io;
 use std::path::PathBuf;
 
-/// Text that does not have the shape it should.
+/// Text that is not in the expected format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{expected} expected, found {found:?}")]
 pub struct Malformed {
-    /// What should have been there.
+    /// What was expected.
     pub expected: &'static str,
-    /// What was there, cut to a readable length.
+    /// What was found, cut to a readable length.
     pub found: String,
 }
 
@@ -21,7 +21,7 @@ impl Malformed {
     }
 }
 
-/// A fact that could not be had.
+/// A fact that could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum FactError {
     /// Reading failed.
@@ -40,15 +40,15 @@ pub enum FactError {
         /// Why.
         source: io::Error,
     },
-    /// The file is longer than any of its kind should be.
+    /// The file is longer than expected for its kind.
     #[error("{} is longer than {limit} bytes: not read", path.display())]
     TooLong {
         /// The file.
         path: PathBuf,
-        /// The most that is read, in bytes.
+        /// The limit in bytes.
         limit: u64,
     },
-    /// The contents are not what they should be.
+    /// The contents are malformed.
     #[error("{} is not as expected: {source}", path.display())]
     Malformed {
         /// The file.
@@ -69,7 +69,7 @@ pub enum FactError {
 }
 
 impl FactError {
-    /// Whether the file simply is not there.
+    /// Whether the file does not exist.
     pub fn is_missing(&self) -> bool {
         match self {
             Self::Read { source, .. } | Self::List { source, .. } => source.kind() == io::ErrorKind::NotFound,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{FactError, Malformed};
 
-/// The most that is read of one file, in bytes; everything here is text that the kernel or we wrote.
+/// Size limit of a file in bytes; all of them are short texts by the kernel or this product.
 const LIMIT: u64 = 16 << 20;
 
 /// The file system below a root; `/` on a running machine.
@@ -32,13 +32,13 @@ impl Files {
         self.root == Path::new("/")
     }
 
-    /// Where `path` (absolute, as on the machine) lies.
+    /// The real location of `path`, which is absolute, as on the machine.
     pub fn path(&self, path: impl AsRef<Path>) -> PathBuf {
         let path = path.as_ref();
         self.root.join(path.strip_prefix("/").unwrap_or(path))
     }
 
-    /// Whether there is anything at `path`.
+    /// Whether `path` exists.
     pub fn exists(&self, path: impl AsRef<Path>) -> bool {
         self.path(path).exists()
     }
@@ -70,7 +70,7 @@ impl Files {
         })
     }
 
-    /// The text of a file through a parser, with the path in the error.
+    /// Parses the text of a file; errors name the path.
     pub fn parse<T>(
         &self,
         path: impl AsRef<Path>,
@@ -91,7 +91,7 @@ impl Files {
         (!line.is_empty()).then(|| line.to_owned())
     }
 
-    /// Names in a folder, sorted; empty when there is no such folder.
+    /// Names in a folder, sorted; empty if there is no such folder.
     pub fn names(&self, path: impl AsRef<Path>) -> Result<Vec<String>, FactError> {
         let path = self.path(path);
         let failed = |source| FactError::List {
@@ -112,7 +112,7 @@ impl Files {
         Ok(names)
     }
 
-    /// Where a symbolic link points, as written in it; `None` when it is none.
+    /// The target of a symbolic link, as written in it; `None` for anything else.
     pub fn link(&self, path: impl AsRef<Path>) -> Option<String> {
         fs::read_link(self.path(path))
             .ok()?

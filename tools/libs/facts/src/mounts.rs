@@ -1,7 +1,7 @@
 //! `/proc/self/mountinfo` (`proc_pid_mountinfo(5)`).
 //!
-//! A sandboxed service sees every mount read-only, and `/proc/mounts` with it. Only mountinfo tells the file system's
-//! own state from that of the mount.
+//! A sandboxed service sees every mount as read-only, in `/proc/mounts` too. Only mountinfo distinguishes the state of
+//! the file system from that of the mount.
 
 /// One mount.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub struct Mount {
     pub read_only: bool,
 }
 
-/// Every mount; lines that are not as they should be are left out.
+/// Every mount; malformed lines are skipped.
 pub fn parse(text: &str) -> Vec<Mount> {
     text.lines()
         .filter_map(|line| {

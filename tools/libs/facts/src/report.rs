@@ -6,7 +6,7 @@ use sigmavault_types::image::{IMAGE_INFO_PATH, ImageInfo};
 use crate::error::FactError;
 use crate::files::Files;
 
-/// The hardware report that the detector left on this boot.
+/// The hardware report that the detector wrote on this boot.
 pub fn hardware(files: &Files) -> Result<HardwareReport, FactError> {
     serde_json::from_slice(&files.bytes(REPORT_PATH)?).map_err(|source| FactError::Json {
         path: files.path(REPORT_PATH),

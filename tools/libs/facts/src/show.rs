@@ -32,23 +32,23 @@ impl Style {
         }
     }
 
-    /// For what matters most.
+    /// The most important value.
     pub fn strong(self, text: &str) -> String {
         self.paint("1", text)
     }
 
-    /// For what is well.
+    /// A value that is in order.
     pub fn good(self, text: &str) -> String {
         self.paint("32", text)
     }
 
-    /// For what needs a look.
+    /// A value that needs attention.
     pub fn bad(self, text: &str) -> String {
         self.paint("33", text)
     }
 }
 
-/// Lines of a name and a value, aligned.
+/// Aligned lines of names and values.
 #[derive(Debug)]
 pub struct Sheet {
     style: Style,

@@ -5,8 +5,8 @@ use sigmavault_types::system::RootState;
 use crate::files::Files;
 use crate::kernel;
 
-/// Looks at the kernel's command line for the root hash and at the device mapper for the verity device that
-/// systemd-veritysetup-generator makes of it, which is always called `root`.
+/// Combines the root hash from the kernel's command line with the verity device that systemd-veritysetup-generator
+/// creates from it, which is always named `root`.
 pub fn root_state(files: &Files) -> RootState {
     let cmdline = files.text("/proc/cmdline").unwrap_or_default();
     let root_hash = kernel::argument(&cmdline, "roothash").filter(|hash| is_hash(hash));

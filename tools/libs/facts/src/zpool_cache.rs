@@ -7,7 +7,7 @@
 /// Type of a value that is itself a list: `DATA_TYPE_NVLIST`.
 const NVLIST: u32 = 19;
 
-/// Names of the pools; as many as can be read when the file is damaged.
+/// Names of the pools; of a damaged file, those that can be read.
 pub fn pools(bytes: &[u8]) -> Vec<String> {
     let mut pools = Vec::new();
     if bytes.first() != Some(&1) {
@@ -23,7 +23,7 @@ pub fn pools(bytes: &[u8]) -> Vec<String> {
     pools
 }
 
-/// The next pair, without its sizes, and what comes after.
+/// The next pair, without its sizes, and the rest.
 fn pair(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let size = usize::try_from(number(bytes, 0)?).ok()?;
     if size < 8 || size > bytes.len() {

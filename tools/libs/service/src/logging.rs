@@ -1,12 +1,12 @@
-//! The log: the journal when standard error is connected to it, else standard error.
+//! The log: the journal if standard error is connected to it, else standard error.
 
 use std::io::Write as _;
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use systemd_journal_logger::{JournalLog, connected_to_journal};
 
-/// Sets up the log for the whole program, named `program` in the journal. It can be done once; when the journal cannot
-/// be had, standard error stands in.
+/// Sets up the log of the program, named `program` in the journal. It can be called once. Standard error is the fallback
+/// for an unreachable journal.
 pub fn install(program: &str, level: LevelFilter) -> Result<(), log::SetLoggerError> {
     log::set_max_level(level);
     if connected_to_journal() {
@@ -14,7 +14,9 @@ pub fn install(program: &str, level: LevelFilter) -> Result<(), log::SetLoggerEr
             Ok(journal) => {
                 return journal.with_syslog_identifier(program.to_owned()).install();
             }
-            Err(error) => eprintln!("{program}: cannot reach the journal, so this is the log: {error}"),
+            Err(error) => {
+                eprintln!("{program}: cannot reach the journal, logging to standard error: {error}")
+            }
         }
     }
     log::set_logger(&StandardError)
@@ -37,7 +39,7 @@ impl Log for StandardError {
                 Level::Info => "info",
                 Level::Debug | Level::Trace => "debug",
             };
-            // There is nowhere left to report a failure to.
+            // There is nowhere to report a failure.
             let _ = writeln!(std::io::stderr().lock(), "{level}: {}", record.args());
         }
     }

@@ -1,4 +1,4 @@
-//! How the program of a service starts, and is told to stop.
+//! Starting and stopping the program of a service.
 
 use std::future::Future;
 use std::io::{self, Write};
@@ -34,19 +34,19 @@ pub struct Options {
     pub man: bool,
 }
 
-/// A service that did not start.
+/// Why a service did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Threads.
+    /// A thread could not be started.
     #[error("cannot start the threads of the service: {0}")]
     Threads(io::Error),
-    /// Signals.
+    /// A signal handler could not be installed.
     #[error("cannot wait for SIGTERM and SIGINT: {0}")]
     Signals(io::Error),
 }
 
 impl Options {
-    /// Prints what was asked for instead of a service; whether there was such a thing. `command` is the command line.
+    /// Prints completions or the manual page if they were requested; returns whether it did. `command` is the command line.
     pub fn print(&self, mut command: Command) -> io::Result<bool> {
         let mut text = Vec::new();
         if let Some(shell) = self.completions {
@@ -81,8 +81,8 @@ pub fn exit(name: &str, result: anyhow::Result<()>) -> ExitCode {
     }
 }
 
-/// Runs a service on threads of its own. What still hangs when it has ended, such as a thread that waits for a file
-/// system, does not keep the program.
+/// Runs a service on its own threads. A thread that still hangs at the end, such as one waiting for a file system, does
+/// not delay the exit of the program.
 pub fn run(service: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -95,7 +95,7 @@ pub fn run(service: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<
     result
 }
 
-/// SIGTERM and SIGINT, heard from when this is made.
+/// Receives SIGTERM and SIGINT from its creation on.
 #[derive(Debug)]
 pub struct Stop {
     terminate: Signal,
@@ -103,7 +103,7 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// Must be made within [`run`].
+    /// Must be called within [`run`].
     pub fn listen() -> Result<Self, StartError> {
         let hear = |kind| signal(kind).map_err(StartError::Signals);
         Ok(Self {
@@ -112,16 +112,13 @@ impl Stop {
         })
     }
 
-    /// Waits for one of them, and tells the service manager that requests under way are finished.
+    /// Waits for a signal, and tells the service manager that the service is stopping.
     pub async fn asked(mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
         }
         info!("stopping");
-        notify(&[
-            NotifyState::Stopping,
-            NotifyState::Status("Letting requests finish"),
-        ]);
+        notify(&[NotifyState::Stopping, NotifyState::Status("Finishing requests")]);
     }
 }

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use sigmavault_facts::{FactError, Files};
 use toml::{Table, Value};
 
-/// Settings that cannot be used.
+/// Invalid settings.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     /// A file cannot be read.
@@ -50,7 +50,7 @@ impl SettingsError {
     }
 }
 
-/// Reads `layers`, later ones over earlier ones, each where there is such a file; or only `named`, which must be there.
+/// Reads the files in `layers` that exist, later ones over earlier ones; or only `named`, which must exist.
 pub fn load<T: DeserializeOwned>(
     files: &Files,
     layers: &[&str],
@@ -83,7 +83,7 @@ pub fn load<T: DeserializeOwned>(
         })
 }
 
-/// Lays one table over another: tables in them join, everything else is replaced.
+/// Merges one table over another: nested tables are merged, everything else is replaced.
 fn lay(under: &mut Table, over: Table) {
     for (key, value) in over {
         match (under.get_mut(&key), value) {

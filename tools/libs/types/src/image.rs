@@ -1,4 +1,4 @@
-//! What the running image says it is.
+//! Information about the running image.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,11 +1,11 @@
 //! Plain data shared by `SigmaVault` programs.
 //!
-//! Everything here is a shape on the wire or in a file: no I/O, no logic beyond names and order.
+//! Every type is a format on the wire or in a file: no I/O, no logic beyond names and order.
 //! Sizes are bytes, rates are bytes per second, times are RFC 3339 in UTC, unless a field says otherwise.
 //!
 //! - [`tier`]: the language model tiers and why one was chosen
 //! - [`hardware`]: the hardware report in `/run/sigmavault/hardware.json`
-//! - [`image`]: what the running image says it is, in `/usr/lib/sigmavault/image.json`
+//! - [`image`]: information about the running image, in `/usr/lib/sigmavault/image.json`
 //! - [`system`]: status and metrics of the running system
 //! - [`slots`]: the system slots and starts that failed
 //! - [`health`]: answers of the health endpoints

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// Written by the initrd on every start of an installed system: which slot runs, from which disk.
 pub const BOOT_INFO_PATH: &str = "/run/sigmavault/boot.json";
 
-/// Folder with what is kept about earlier boots; readable for everybody.
+/// Folder with the records of earlier boots; readable for everybody.
 pub const BOOT_FOLDER: &str = "/var/lib/sigmavault/boot";
 
 /// One of the two places that a system is installed to.
@@ -39,14 +39,14 @@ impl Slot {
         }
     }
 
-    /// The slot of this name; upper and lower case are the same.
+    /// The slot with this name, in upper or lower case.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL
             .into_iter()
             .find(|slot| slot.name().eq_ignore_ascii_case(name))
     }
 
-    /// The one that this is not.
+    /// The other slot.
     #[must_use]
     pub const fn other(self) -> Self {
         match self {
@@ -116,7 +116,7 @@ pub struct Slots {
     pub failures: Vec<BootFailure>,
 }
 
-/// How this boot came about: [`BOOT_INFO_PATH`].
+/// The initrd's record of this boot: [`BOOT_INFO_PATH`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BootInfo {
     /// The slot that runs.

@@ -42,7 +42,7 @@ impl fmt::Display for Tier {
     }
 }
 
-/// A name that is no tier; its message lists the tiers there are.
+/// An unknown tier; the message lists the known ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownTier(
     /// The name as it was given.

@@ -1,4 +1,4 @@
-//! What is asked.
+//! The requests.
 
 use serde_json::{Value, json};
 
@@ -75,13 +75,13 @@ pub fn with_tools(text: &str) -> Value {
     request
 }
 
-/// What the first question is answered with: a short text, as a model of random weights cuts it into other tokens than come
-/// back, so that all of it is computed again.
+/// The answer to the first question. It is short: with random weights it is generated in other tokens than it is encoded in
+/// afterwards, so all of it is computed again.
 const ANSWER: &str = "Look at the disks first.";
 
-/// A request whose conversation has about so many tokens.
+/// A request whose conversation has about this many tokens.
 pub fn long(tokens: usize) -> Value {
-    // About three letters a token, see the vocabulary.
+    // About three characters per token, see the vocabulary.
     let notes: String = (0..)
         .map(|day| format!("On day {day} the pool had some errors and the backup was late. "))
         .take(tokens / 24)
@@ -93,7 +93,7 @@ pub fn long(tokens: usize) -> Value {
     request
 }
 
-/// The request that goes on after an answer.
+/// The request that continues after an answer.
 pub fn next(request: &Value, answer: &Value, text: &str) -> Value {
     let mut next = request.clone();
     next["response_format"] = json!({"type": "text"});

@@ -1,41 +1,48 @@
-//! The service, started on a machine of its own: a folder with a catalogue of two models of random weights.
+//! The service, started on its own machine: a folder with a catalogue of two models with random weights.
 
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{Child, ChildStderr};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 use sigmavault_bench_ryzan::weights::{self, Encoding, Shape};
+use sigmavault_host::run::{Invocation, Local};
+use sigmavault_service::ask::Client;
 
-use crate::{REST_SECONDS, http};
+use crate::http;
 
-/// How the service is started on a real machine.
+/// The unit that starts the service on a real machine.
 const UNIT: &str = include_str!("../../../../../units/ryzan/sigmavault-ryzan.service");
+
+/// Idle seconds after which the service releases the memory of weights, so that rest is measured before and after.
+pub const REST_SECONDS: u64 = 20;
 
 /// A model of the catalogue.
 #[derive(Debug)]
 pub struct Entry {
-    /// Its name.
+    /// Its id.
     pub id: String,
     /// Size of its file.
     pub bytes: u64,
 }
 
-/// The folder that stands for the machine.
+/// The folder that represents the machine.
 #[derive(Debug)]
 pub struct Machine {
     folder: PathBuf,
-    /// The model that the numbers are about, and one to swap with.
+    /// The measured model, and one to swap with.
     pub models: [Entry; 2],
 }
 
 impl Machine {
-    /// Lays it out in a folder; model files that are there are used again.
+    /// Creates it in a folder; existing model files are reused.
     pub fn make(folder: &Path, shapes: [Shape; 2], threads: usize) -> anyhow::Result<Self> {
         for part in ["models", "usr/lib/sigmavault", "run/sigmavault", "etc/sigmavault"] {
             fs::create_dir_all(folder.join(part))
@@ -67,7 +74,7 @@ impl Machine {
         }
         let models: [Entry; 2] = models.try_into().map_err(|_| anyhow::anyhow!("two shapes"))?;
         fs::write(folder.join("usr/lib/sigmavault/models.toml"), catalogue)?;
-        // So much memory that one of them fits, and not both.
+        // Enough memory for one of them, but not for both.
         let largest = models.iter().map(|model| model.bytes).max().unwrap_or(0);
         let hardware = json!({
             "version": 1, "detected_at": "2026-01-01T00:00:00Z",
@@ -82,7 +89,7 @@ impl Machine {
             "warnings": []
         });
         fs::write(folder.join("run/sigmavault/hardware.json"), hardware.to_string())?;
-        // Pressure of this machine is watched as ever, and nothing follows from it: numbers are of the full pace.
+        // Pressure is read as usual but never lowers the pace.
         let settings = format!(
             "requests-per-minute = 100000\n[model]\nfolder = \"{}\"\nmemory-percent = 60\n[engine]\nthreads = {threads}\n\
              rest-seconds = {REST_SECONDS}\n[yield]\nio-halve = 100.0\nio-pause = 100.0\ncpu-halve = 100.0\nmemory-pause = 100.0\n",
@@ -103,7 +110,7 @@ impl Machine {
         home.join("model.gguf.panels")
     }
 
-    /// Removes what the service kept of texts: hundreds of megabytes, and the next measurement begins without.
+    /// Removes cached prefixes: they take hundreds of megabytes, and each measurement starts without them.
     pub fn forget_prefixes(&self) -> anyhow::Result<()> {
         for model in &self.models {
             for entry in fs::read_dir(self.folder.join("models").join(&model.id))? {
@@ -122,10 +129,11 @@ impl Machine {
 pub struct Daemon {
     child: Child,
     log: BufReader<ChildStderr>,
-    /// Where it answers.
-    pub address: String,
-    socket: PathBuf,
-    /// From its start until its model was ready.
+    /// Client over TCP, as for everybody.
+    tcp: Option<Client>,
+    /// Client over the socket, with permission to load and unload.
+    socket: Client,
+    /// Time from its start until its model was ready.
     pub ready_after: Duration,
 }
 
@@ -134,79 +142,79 @@ impl Daemon {
     pub fn start(program: &Path, machine: &Machine) -> anyhow::Result<Self> {
         let socket = machine.folder.join("run/sigmavault/ryzan.sock");
         let began = Instant::now();
-        let mut child = Command::new(program)
+        // There is no service manager to notify.
+        let invocation = environment(UNIT)
+            .fold(Invocation::new("env"), |invocation, (name, value)| {
+                invocation.env(name, value)
+            })
+            .env("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent")
+            .args(["-u", "NOTIFY_SOCKET"])
+            .arg(program)
             .args(["--listen", "127.0.0.1:0", "--root"])
             .arg(&machine.folder)
             .arg("--socket")
-            .arg(&socket)
-            .env("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent")
-            .env_remove("NOTIFY_SOCKET")
-            .envs(environment(UNIT))
-            .stderr(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("cannot start {}", program.display()))?;
+            .arg(&socket);
+        let mut child = Local.spawn(&invocation)?;
         let stderr = child.stderr.take().context("the service has no standard error")?;
         let mut daemon = Self {
             child,
             log: BufReader::new(stderr),
-            address: String::new(),
-            socket,
+            tcp: None,
+            socket: http::unix(&socket),
             ready_after: Duration::ZERO,
         };
         let mut log = String::new();
         while !log.lines().any(|line| line.ends_with(" is ready")) {
             let before = log.len();
-            if daemon.log.read_line(&mut log)? == 0 || log.contains("without a model") {
+            if daemon.log.read_line(&mut log)? == 0 || log.contains("no model is loaded") {
                 bail!("the service did not start:\n{log}");
             }
             if let Some((_, rest)) = log[before..].split_once("listening on http://") {
-                rest.split(' ')
-                    .next()
-                    .unwrap_or_default()
-                    .clone_into(&mut daemon.address);
+                let address = rest.split(' ').next().unwrap_or_default();
+                daemon.tcp = Some(http::tcp(address.parse()?));
             }
         }
         daemon.ready_after = began.elapsed();
         Ok(daemon)
     }
 
-    /// Its process.
+    fn tcp(&self) -> anyhow::Result<&Client> {
+        self.tcp.as_ref().context("the service does not listen over TCP")
+    }
+
+    /// Its process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// The answer to a chat request.
     pub fn chat(&self, body: &Value) -> anyhow::Result<Value> {
-        http::tcp(&self.address, "POST", "/v1/chat/completions", Some(body))
+        http::post(self.tcp()?, "/v1/chat/completions", body)
     }
 
-    /// How long it takes until the first text of an answer.
+    /// Time until the first text of an answer.
     pub fn first_text(&self, body: &Value) -> anyhow::Result<Duration> {
         let mut body = body.clone();
         body["stream"] = json!(true);
-        http::first_text(&self.address, "/v1/chat/completions", &body)
+        http::first_text(self.tcp()?, "/v1/chat/completions", &body)
     }
 
-    /// How it stands.
+    /// Its state.
     pub fn status(&self) -> anyhow::Result<Value> {
-        http::unix(&self.socket, "GET", "/control/status", None)
+        http::get(&self.socket, "/control/status")
     }
 
-    /// Loads a model; how long that takes.
+    /// Loads a model; returns the time taken.
     pub fn load(&self, model: &str) -> anyhow::Result<Duration> {
         let began = Instant::now();
-        http::unix(
-            &self.socket,
-            "POST",
-            "/control/load",
-            Some(&json!({"model": model})),
-        )?;
+        http::post(&self.socket, "/control/load", &json!({"model": model}))?;
         Ok(began.elapsed())
     }
 
     /// Stops it as the service manager does, and waits for its end.
     pub fn stop(mut self) -> anyhow::Result<()> {
-        Command::new("kill").arg(self.child.id().to_string()).status()?;
+        let id = Pid::from_raw(self.child.id().try_into()?);
+        kill(id, Signal::SIGTERM).context("cannot stop the service")?;
         let mut rest = String::new();
         self.log.read_to_string(&mut rest)?;
         let status = self.child.wait()?;
@@ -219,7 +227,7 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        // After stop() it has ended already.
+        // After stop() this fails, as the process has ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,46 +1,50 @@
-//! HTTP/1.1 as far as the service speaks it: one request on one connection.
+//! Requests to the service.
 
-use std::io::{BufRead as _, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::os::unix::net::UnixStream;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use serde_json::Value;
+use sigmavault_service::ask::{Answer, AskError, Client, Endpoint, Limits};
 
-/// The longest that an answer may take.
-const PATIENCE: Duration = Duration::from_mins(10);
+/// A prompt of thousands of tokens is processed before the first byte arrives.
+const LIMITS: Limits = Limits {
+    connect: Duration::from_secs(10),
+    silence: Duration::from_mins(10),
+    whole: None,
+    body: 1 << 30,
+};
 
-/// Asks over TCP, as any client.
-pub fn tcp(address: &str, method: &str, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
-    let stream = TcpStream::connect(address).with_context(|| format!("cannot connect to {address}"))?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    whole(stream, method, path, body)
+/// A client over TCP, as for everybody.
+pub fn tcp(address: SocketAddr) -> Client {
+    Client::new(address.into(), LIMITS)
 }
 
-/// Asks over the socket, as the one who may load and unload.
-pub fn unix(socket: &Path, method: &str, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
-    let stream =
-        UnixStream::connect(socket).with_context(|| format!("cannot connect to {}", socket.display()))?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    whole(stream, method, path, body)
+/// A client over the socket, with permission to load and unload.
+pub fn unix(socket: &Path) -> Client {
+    Client::new(Endpoint::Unix(socket.to_owned()), LIMITS)
 }
 
-/// How long it takes until the first text of a streamed answer comes.
-pub fn first_text(address: &str, path: &str, body: &Value) -> anyhow::Result<Duration> {
-    let mut stream = TcpStream::connect(address).with_context(|| format!("cannot connect to {address}"))?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+/// Gets a resource.
+pub fn get(client: &Client, path: &str) -> anyhow::Result<Value> {
+    json(client.get(path), path)
+}
+
+/// Sends a request with a body.
+pub fn post(client: &Client, path: &str, body: &Value) -> anyhow::Result<Value> {
+    json(client.post(path, body.to_string().as_bytes()), path)
+}
+
+/// Time until the first text of a streamed answer.
+pub fn first_text(client: &Client, path: &str, body: &Value) -> anyhow::Result<Duration> {
+    let body = body.to_string();
     let began = Instant::now();
-    send(&mut stream, "POST", path, Some(body))?;
     let mut seen = String::new();
-    for line in BufReader::new(stream).lines() {
-        let line = line?;
-        seen.push_str(&line);
-        let Some(data) = line.strip_prefix("data: ") else {
-            continue;
-        };
-        let Ok(chunk) = serde_json::from_str::<Value>(data) else {
+    for event in client.post(path, body.as_bytes())?.events() {
+        let data = event?;
+        seen.push_str(&data);
+        let Ok(chunk) = serde_json::from_str::<Value>(&data) else {
             continue;
         };
         let delta = &chunk["choices"][0]["delta"];
@@ -57,30 +61,14 @@ pub fn first_text(address: &str, path: &str, body: &Value) -> anyhow::Result<Dur
     bail!("the answer ended without text: {seen}")
 }
 
-fn send(stream: &mut impl Write, method: &str, path: &str, body: Option<&Value>) -> std::io::Result<()> {
-    let body = body.map(ToString::to_string).unwrap_or_default();
-    write!(
-        stream,
-        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
-         Connection: close\r\n\r\n{body}",
-        body.len()
-    )
-}
-
-fn whole(
-    mut stream: impl Read + Write,
-    method: &str,
-    path: &str,
-    body: Option<&Value>,
-) -> anyhow::Result<Value> {
-    send(&mut stream, method, path, body)?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    let (head, body) = answer
-        .split_once("\r\n\r\n")
-        .context("the answer has no end of headers")?;
-    if !head.starts_with("HTTP/1.1 200 ") {
-        bail!("{method} {path}: {head}\n{body}");
+fn json(answer: Result<Answer, AskError>, path: &str) -> anyhow::Result<Value> {
+    let answer = answer.with_context(|| format!("{path} was not answered"))?;
+    let status = answer.status();
+    let body = answer
+        .bytes()
+        .with_context(|| format!("the answer of {path} broke off"))?;
+    if status != 200 {
+        bail!("{path}: status {status}: {}", String::from_utf8_lossy(&body));
     }
-    serde_json::from_str(body).with_context(|| format!("{method} {path} gave no JSON"))
+    serde_json::from_slice(&body).with_context(|| format!("{path} gave no JSON"))
 }

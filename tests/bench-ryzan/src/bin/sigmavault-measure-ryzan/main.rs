@@ -1,8 +1,8 @@
 //! The numbers that the service must hold, measured on the running program: memory, rest, swapping, first token, second
 //! turn, restart.
 //!
-//! `ci/measure-ryzan` builds the service and calls this. Models have the shape of real ones and random weights, which
-//! changes none of these numbers: what is computed and kept does not depend on what the weights are.
+//! `ci/measure-ryzan` builds the service and runs this program. Models have realistic shapes and random weights, which does
+//! not affect these numbers: computation and memory do not depend on the values of the weights.
 #![expect(
     clippy::cast_precision_loss,
     reason = "bytes and times for people; far below 2^52"
@@ -25,14 +25,11 @@ use report::{Measure, Report};
 use serde_json::Value;
 use sigmavault_bench_ryzan::weights::Shape;
 
-/// Memory that the program may take beside weights and caches.
+/// Limit of the program's memory beside weights and caches, in bytes.
 const OWN_MEMORY: u64 = 150_000_000;
 
-/// How long rest is watched.
+/// How long the idle service is observed.
 const REST: Duration = Duration::from_secs(20);
-
-/// After how long without work the service gives the memory of weights back, so that rest is seen with it and after it.
-const REST_SECONDS: u64 = 20;
 
 /// Measures the numbers that the language model service must hold
 ///
@@ -44,7 +41,7 @@ struct Options {
     #[arg(long, value_name = "FILE", hide = true)]
     daemon: PathBuf,
 
-    /// Folder for the model files, 1.3 GB; they are used again by later runs
+    /// Folder for the model files, 1.3 GB; later runs reuse them
     #[arg(long, value_name = "DIR", hide = true)]
     work: PathBuf,
 
@@ -111,8 +108,8 @@ fn run(options: &Options) -> anyhow::Result<bool> {
 fn measure(options: &Options, machine: &Machine) -> anyhow::Result<Vec<Measure>> {
     let mut measures = Vec::new();
     machine.forget_prefixes()?;
-    // Once before, so that weights are packed. What is loaded later comes from the page cache but for these, which are read from
-    // the disk for the first answer.
+    // Pack the weights first. Later loads come from the page cache, except for packed weights, which the first answer reads from
+    // disk.
     let daemon = Daemon::start(&options.daemon, machine)?;
     for model in &machine.models {
         daemon.load(&model.id)?;
@@ -148,9 +145,9 @@ fn measure(options: &Options, machine: &Machine) -> anyhow::Result<Vec<Measure>>
     Ok(measures)
 }
 
-/// The share of one processor that is used while nothing is asked, in percent.
+/// Processor use of the idle service, in percent of one processor.
 fn rest(daemon: &Daemon) -> anyhow::Result<Measure> {
-    // Threads that wait for more work end after ten seconds.
+    // Idle threads end after ten seconds.
     std::thread::sleep(Duration::from_secs(11));
     let (before, began) = (process::processor_time(daemon.id())?, Instant::now());
     std::thread::sleep(REST);
@@ -159,7 +156,7 @@ fn rest(daemon: &Daemon) -> anyhow::Result<Measure> {
     Ok(Measure::at_most("processor at rest, over 20 s", "%", share, 0.1))
 }
 
-/// From the request to the first text, with system prompt and functions known from a request before; best of three.
+/// Time to the first text with system prompt and functions in the prefix cache; best of three.
 fn first_token(daemon: &Daemon) -> anyhow::Result<Vec<Measure>> {
     let cold = daemon.first_text(&conversation::with_tools(
         "What is the temperature of the first disk?",
@@ -189,7 +186,7 @@ fn first_token(daemon: &Daemon) -> anyhow::Result<Vec<Measure>> {
     ])
 }
 
-/// A conversation of 2000 tokens that goes on; and the request that went on with it.
+/// The second turn of a conversation of 2000 tokens; returns its request too.
 fn second_turn(daemon: &Daemon) -> anyhow::Result<(Vec<Measure>, Value)> {
     let first = conversation::long(2000);
     let answer = daemon.chat(&first)?;
@@ -208,7 +205,7 @@ fn second_turn(daemon: &Daemon) -> anyhow::Result<(Vec<Measure>, Value)> {
     Ok((measures, second))
 }
 
-/// What is in memory, against one copy of the weights, what the service says it keeps, and 150 MB.
+/// Memory, compared with one copy of the weights, the cache as reported by the service, and 150 MB.
 fn memory(daemon: &Daemon, machine: &Machine) -> anyhow::Result<Vec<Measure>> {
     let memory = process::memory(daemon.id())?;
     let status = daemon.status()?;
@@ -225,7 +222,7 @@ fn memory(daemon: &Daemon, machine: &Machine) -> anyhow::Result<Vec<Measure>> {
             megabytes(weights + cache + OWN_MEMORY),
         ),
         Measure::free("PSS", "MB", megabytes(memory.pss)),
-        // Packed weights are in memory of the service's own or in the page cache. In both would be a second copy.
+        // Packed weights are in the service's own memory or in the page cache; in both would mean two copies.
         Measure::at_most(
             "anonymous memory, and packed weights in the page cache",
             "MB",
@@ -235,7 +232,7 @@ fn memory(daemon: &Daemon, machine: &Machine) -> anyhow::Result<Vec<Measure>> {
     ])
 }
 
-/// Two models in turns, of which one fits; the slowest of six.
+/// Swaps two models of which only one fits; the slowest of six.
 fn swap(daemon: &Daemon, machine: &Machine) -> anyhow::Result<Vec<Measure>> {
     let (mut loading, mut answering) = (Duration::ZERO, Duration::ZERO);
     for _ in 0..3 {
@@ -261,7 +258,7 @@ fn count(answer: &Value, path: &str) -> anyhow::Result<u64> {
     value.with_context(|| format!("the answer has no number at {path}: {answer}"))
 }
 
-/// Prompt tokens that were not kept from before.
+/// Prompt tokens that did not come from the cache.
 fn computed(answer: &Value) -> anyhow::Result<u64> {
     let prompt = count(answer, "/usage/prompt_tokens")?;
     Ok(prompt - count(answer, "/usage/prompt_tokens_details/cached_tokens")?)

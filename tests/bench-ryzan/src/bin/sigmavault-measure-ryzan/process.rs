@@ -1,4 +1,4 @@
-//! What the kernel tells of a process.
+//! The kernel's facts about a process.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -14,15 +14,15 @@ use serde::Serialize;
 /// Memory of a process, in bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Memory {
-    /// All that is in RAM.
+    /// Resident set size.
     pub rss: u64,
-    /// The same with what is shared divided among those who share it.
+    /// Proportional set size: shared pages are divided among their users.
     pub pss: u64,
-    /// What no file stands behind.
+    /// Anonymous memory.
     pub anonymous: u64,
 }
 
-/// Memory of a process now.
+/// Current memory of a process.
 pub fn memory(id: u32) -> anyhow::Result<Memory> {
     let path = format!("/proc/{id}/smaps_rollup");
     Ok(rollup(
@@ -45,7 +45,7 @@ fn rollup(text: &str) -> Memory {
     }
 }
 
-/// Bytes of a file that the page cache has.
+/// Bytes of a file in the page cache.
 #[allow(unsafe_code, reason = "the system call has no safe form")]
 pub fn page_cache(path: &Path) -> anyhow::Result<u64> {
     let failed = || format!("cannot see what is in memory of {}", path.display());
@@ -61,7 +61,7 @@ pub fn page_cache(path: &Path) -> anyhow::Result<u64> {
     Ok((pages.iter().filter(|&&state| state & 1 == 1).count() * page) as u64)
 }
 
-/// Time that all threads of a process have run, to the nanosecond. Threads that have ended are not counted.
+/// CPU time of all running threads of a process, to the nanosecond. Ended threads are not counted.
 pub fn processor_time(id: u32) -> anyhow::Result<Duration> {
     let path = format!("/proc/{id}/task");
     let mut total = 0;

@@ -4,19 +4,19 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// One number.
+/// One measurement.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Measure {
     name: &'static str,
     unit: &'static str,
     value: f64,
-    /// What it must not be above.
+    /// Upper limit.
     limit: Option<f64>,
     holds: bool,
 }
 
 impl Measure {
-    /// A number that may be what it is.
+    /// A number without a limit.
     pub fn free(name: &'static str, unit: &'static str, value: f64) -> Self {
         Self {
             name,
@@ -27,7 +27,7 @@ impl Measure {
         }
     }
 
-    /// A number that must not be above a limit.
+    /// A number with an upper limit.
     pub fn at_most(name: &'static str, unit: &'static str, value: f64, limit: f64) -> Self {
         Self {
             name,
@@ -39,19 +39,19 @@ impl Measure {
     }
 }
 
-/// All of them.
+/// All measurements.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
-    /// The model that they are about.
+    /// The measured model.
     pub model: String,
-    /// Threads that computed.
+    /// Number of compute threads.
     pub threads: usize,
-    /// The numbers.
+    /// The measurements.
     pub measures: Vec<Measure>,
 }
 
 impl Report {
-    /// Whether every limit holds.
+    /// Whether every limit is kept.
     pub fn holds(&self) -> bool {
         self.measures.iter().all(|measure| measure.holds)
     }

@@ -2,7 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
-use sigmavault_facts::{report, status, verity};
+use sigmavault_facts::time::timestamp;
+use sigmavault_facts::{report, verity};
 use sigmavault_types::Problem;
 use sigmavault_types::health::{Alive, Check, Health, HealthStatus};
 use sigmavault_types::system::{Filesystem, ServiceManager};
@@ -13,7 +14,7 @@ use super::system::filesystems;
 use crate::problem::ApiError;
 use crate::state::AppState;
 
-/// A file system with less than this share left, in percent, needs a look.
+/// Percentage of free space below which a file system needs attention.
 const LITTLE_SPACE_PERCENT: u64 = 5;
 
 /// The paths of this module.
@@ -86,7 +87,7 @@ pub async fn health_status(State(state): State<AppState>) -> Json<HealthStatus> 
             .map(|check| check.status)
             .max()
             .unwrap_or(Health::Ok),
-        time: status::timestamp(state.clock.now()),
+        time: timestamp(state.clock.now()),
         checks,
     })
 }
@@ -120,7 +121,7 @@ fn services(manager: &ServiceManager) -> Check {
     ) {
         (Some(error), ..) => check(name, Health::Failed, error),
         (None, [], state) => {
-            // A system that starts, or is told to stop, is not ill.
+            // A system that is starting or stopping is healthy.
             let ill = matches!(state, Some("degraded" | "maintenance"));
             let health = if ill { Health::Degraded } else { Health::Ok };
             check(name, health, format!("systemd is {}", state.unwrap_or("unknown")))

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use sigmavault_facts::time::timestamp;
 use sigmavault_facts::{mounts, report, status};
 use sigmavault_types::hardware::HardwareReport;
 use sigmavault_types::problem::Problem;
@@ -54,7 +55,7 @@ pub async fn system_metrics(State(state): State<AppState>) -> Result<Json<Metric
     let sample = Sample::read(&state.files, state.clock.monotonic())?;
     let (sample, interval_seconds) = state.sampler.compare(sample);
     Ok(Json(Metrics {
-        time: status::timestamp(state.clock.now()),
+        time: timestamp(state.clock.now()),
         uptime_seconds: status::uptime(&state.files)?,
         cpu: sample.cpu,
         load: status::load(&state.files)?,
@@ -85,7 +86,7 @@ pub async fn system_hardware(State(state): State<AppState>) -> Result<Json<Hardw
         .map_err(ApiError::HardwareUnknown)
 }
 
-/// Mounted file systems that keep data, with their space; all of them are asked at the same time.
+/// Mounted file systems that keep data, with their space, queried in parallel.
 pub async fn filesystems(state: &AppState) -> Vec<Filesystem> {
     let text = state.files.text("/proc/self/mountinfo").unwrap_or_default();
     let questions: Vec<_> = mounts::with_data(mounts::parse(&text))
@@ -107,7 +108,7 @@ pub async fn filesystems(state: &AppState) -> Vec<Filesystem> {
         .collect();
     let mut filesystems = Vec::with_capacity(questions.len());
     for question in questions {
-        // A task that was cancelled or panicked has nothing to tell.
+        // A task that was cancelled or panicked has no result.
         filesystems.extend(question.await);
     }
     filesystems

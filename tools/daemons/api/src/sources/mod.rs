@@ -1,4 +1,4 @@
-//! Where facts come from. Each source is a trait with the real implementation beside it, so that tests put in their own.
+//! Sources of facts. Each is a trait with the real implementation beside it, so that tests can substitute their own.
 
 pub mod clock;
 pub mod space;

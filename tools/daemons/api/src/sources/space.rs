@@ -1,7 +1,7 @@
 //! Size and free space of file systems.
 //!
-//! A file system whose disks or server are gone can block whoever asks for as long as it likes. So it is asked on a
-//! thread of its own, with a time limit, and not again before that thread came back.
+//! A file system whose disks or server are gone blocks its callers indefinitely. So each query runs on its own thread
+//! with a time limit, and the next one waits until that thread has returned.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -9,19 +9,19 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// How long a file system may take to answer.
+/// Time limit of a query.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Size of a file system and what is free of it, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Space {
-    /// All of it.
+    /// Total size.
     pub size_bytes: u64,
-    /// What an unprivileged program can still write.
+    /// Space that an unprivileged program can still use.
     pub available_bytes: u64,
 }
 
-/// Asks file systems; may block.
+/// Queries file systems; may block.
 pub trait Statistics: Debug + Send + Sync + 'static {
     /// Space of the file system that is mounted at `mount_point`.
     fn space(&self, mount_point: &str) -> io::Result<Space>;
@@ -41,7 +41,7 @@ impl Statistics for Statvfs {
     }
 }
 
-/// Asks file systems without ever waiting for one that hangs.
+/// Queries file systems without waiting for one that hangs.
 #[derive(Debug, Clone)]
 pub struct SpaceSource {
     statistics: Arc<dyn Statistics>,
@@ -57,8 +57,7 @@ impl SpaceSource {
         }
     }
 
-    /// Space of a file system; `None` when it does not answer in time, has not answered an earlier question yet, or
-    /// cannot tell.
+    /// Space of a file system; `None` if it fails, does not answer in time, or has not answered an earlier query yet.
     pub async fn of(&self, mount_point: &str) -> Option<Space> {
         let point = mount_point.to_owned();
         if !self

@@ -10,15 +10,15 @@ use zbus::OwnedObjectPath;
 
 use super::Answer;
 
-/// How long systemd may take to answer.
+/// Time limit of a query.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// For how long an answer is good, so that many clients make one question.
+/// Lifetime of an answer, so that many clients share one query.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// Tells the state of the service manager.
+/// Source of the service manager's state.
 pub trait Services: Debug + Send + Sync {
-    /// State and failed units; an error within when it does not answer.
+    /// State and failed units, or an error in their place.
     fn state(&self) -> Answer<'_, ServiceManager>;
 }
 
@@ -49,7 +49,7 @@ trait Manager {
     fn list_units_filtered(&self, states: &[&str]) -> zbus::Result<Vec<Unit>>;
 }
 
-/// systemd on the system bus. The connection is made when it is first needed, and again after it broke.
+/// systemd on the system bus. The connection is opened on first use, and reopened after it broke.
 #[derive(Debug, Default)]
 pub struct Systemd {
     last: Mutex<Last>,
@@ -93,7 +93,7 @@ fn silent(error: String) -> ServiceManager {
     }
 }
 
-/// Asks, and once more when the kept connection turns out to have been lost since the last question.
+/// Queries systemd, and retries once if the open connection was lost since the last query.
 async fn ask_again(bus: &mut Option<Connection>) -> zbus::Result<ServiceManager> {
     let kept = bus.is_some();
     match ask(bus).await {

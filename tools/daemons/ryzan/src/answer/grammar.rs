@@ -1,5 +1,5 @@
-//! The grammar of an answer that may call functions: text, then calls with the names there are and arguments as their
-//! schemas say. It is in the Lark dialect of llguidance.
+//! The grammar of an answer that may call functions: text, then calls with known names and arguments that match their
+//! schemas, in the Lark dialect of llguidance.
 
 use serde_json::{Value, json};
 use sigmavault_llm::constraint::{Constraint, ConstraintError};
@@ -7,10 +7,10 @@ use sigmavault_llm::constraint::{Constraint, ConstraintError};
 use crate::openai::error::ApiError;
 use crate::openai::tools::Function;
 
-/// What stands before the JSON of a call.
+/// The text before the JSON of a call.
 pub const TAG: &str = "<tool_call>\n";
 
-/// Text and calls, or, when `forced`, nothing but calls; more than one when `parallel`.
+/// Text and calls; only calls if `forced`; several calls if `parallel`.
 pub fn calls(functions: &[&Function], forced: bool, parallel: bool) -> Result<String, ApiError> {
     let mut schema = if let [function] = functions {
         body(function, "#")?
@@ -21,7 +21,7 @@ pub fn calls(functions: &[&Function], forced: bool, parallel: bool) -> Result<St
             .collect();
         json!({ "anyOf": bodies? })
     };
-    // One way to write it, the one that models were trained on: blanks would only cost tokens.
+    // Only the notation that models were trained on: other white space would cost tokens.
     schema["x-guidance"] =
         json!({"whitespace_flexible": false, "key_separator": ": ", "item_separator": ", "});
     let more = if parallel {
@@ -32,7 +32,7 @@ pub fn calls(functions: &[&Function], forced: bool, parallel: bool) -> Result<St
     let start = if forced {
         format!("start: \"<tool_call>\\n\" call\ncall: body \"\\n</tool_call>\"{more}\n")
     } else {
-        // The opening ends at its first tag, so what follows a tag is a call and never text.
+        // The opening ends at its first tag, so that a call follows every tag.
         format!(
             "start: TEXT | opening call\nopening[lazy]: /(.|\\n)*<tool_call>\\n/\ncall: body \"\\n</tool_call>\"{more}\n\
              TEXT: /(.|\\n)*/ & ~/(.|\\n)*<tool_call>(.|\\n)*/\n"
@@ -41,7 +41,7 @@ pub fn calls(functions: &[&Function], forced: bool, parallel: bool) -> Result<St
     Ok(format!("{start}body: %json {schema}\n"))
 }
 
-/// A call of a function, as a schema at `place`. In a grammar a keyword that is not enforced would pass unseen, so only what is goes in.
+/// The schema of a call, at `place`. A grammar would silently ignore keywords that cannot be enforced, so these are refused.
 fn body(function: &Function, place: &str) -> Result<Value, ApiError> {
     let refused = |error: ConstraintError| {
         ApiError::invalid(

@@ -1,8 +1,8 @@
 //! From a request to the parts of its answer.
 //!
-//! - [`prepare`]: the prompt, how tokens are chosen, what they are held to
-//! - [`grammar`]: calls of functions as a grammar
-//! - [`pieces`]: what a model writes, taken apart
+//! - [`prepare`]: prompt, sampling and constraint
+//! - [`grammar`]: the grammar of function calls
+//! - [`pieces`]: splitting the output into reasoning, text and calls
 
 mod grammar;
 pub mod pieces;
@@ -27,11 +27,11 @@ use prepare::Prepared;
 /// Why an answer ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
-    /// The model was done, or a stop text came.
+    /// The model finished, or wrote a stop text.
     Stop,
-    /// It may not be longer.
+    /// The length limit was reached.
     Length,
-    /// It waits for the results of calls.
+    /// The model called functions and waits for their results.
     ToolCalls,
 }
 
@@ -46,27 +46,27 @@ impl Reason {
     }
 }
 
-/// A token with the logarithm of its likelihood, and its alternatives.
+/// A token with its log probability and its alternatives.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Likelihood {
     /// The token's bytes.
     pub bytes: Vec<u8>,
-    /// Natural logarithm.
+    /// Log probability (natural logarithm).
     pub logprob: f32,
-    /// Bytes and logarithm of the likeliest tokens.
+    /// Bytes and log probabilities of the likeliest tokens.
     pub top: Vec<(Vec<u8>, f32)>,
 }
 
-/// Something of an answer.
+/// An event of an answer.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// Reasoning, which is not the answer.
+    /// Reasoning, which is not part of the answer.
     Reasoning(String),
     /// More of the answer.
     Content {
         /// The text.
         text: String,
-        /// The tokens up to here, when their likelihoods were asked for.
+        /// Its tokens, if the request asked for log probabilities.
         tokens: Vec<Likelihood>,
     },
     /// A call of a function.
@@ -75,34 +75,34 @@ pub enum Event {
     Finished {
         /// Why.
         reason: Reason,
-        /// What it took.
+        /// Token counts.
         usage: Usage,
     },
 }
 
-/// A whole answer.
+/// A complete answer.
 #[derive(Debug, Default)]
 pub struct Whole {
     /// Reasoning.
     pub reasoning: String,
     /// Text.
     pub content: String,
-    /// Tokens of the text, when their likelihoods were asked for.
+    /// Tokens of the text, if the request asked for log probabilities.
     pub tokens: Vec<Likelihood>,
     /// Calls.
     pub calls: Vec<Call>,
     /// Why it ended.
     pub reason: Option<Reason>,
-    /// What it took.
+    /// Token counts.
     pub usage: Usage,
 }
 
-/// An answer on its way. Dropping it stops the computing.
+/// An answer under way. Dropping it stops the computation.
 #[derive(Debug)]
 pub struct Answer {
     /// The model that answers.
     pub resident: Arc<Resident>,
-    /// Why it is this one, when the request left that open.
+    /// Why this model was chosen, if the request left the choice open.
     pub why: Option<String>,
     service: Arc<Service>,
     generation: Generation,
@@ -133,7 +133,7 @@ pub async fn completion(service: &Arc<Service>, request: CompletionRequest) -> R
     begin(service, resident, why, prepared, None)
 }
 
-/// Templates, tokens and grammars of long requests take a while and must not hold up others.
+/// Runs work on a thread for blocking tasks: templates, tokens and grammars of long requests take a while.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
 ) -> Result<T, ApiError> {
@@ -166,7 +166,7 @@ fn begin(
 }
 
 impl Answer {
-    /// What comes next; none after the end. It may be dropped while it waits and asked for again.
+    /// The next event; `None` after the end. The future may be dropped and requested again.
     pub async fn next(&mut self) -> Option<Result<Event, ApiError>> {
         loop {
             if let Some(event) = self.ready.pop_front() {
@@ -216,7 +216,7 @@ impl Answer {
         }
     }
 
-    /// All of it.
+    /// Collects the complete answer.
     pub async fn whole(mut self) -> Result<Whole, ApiError> {
         let mut whole = Whole::default();
         while let Some(event) = self.next().await {
@@ -247,7 +247,7 @@ impl Answer {
 
     fn tell(&mut self, parts: Vec<Part>) {
         for part in parts {
-            // Tokens of reasoning and calls are not those of the text.
+            // Tokens of reasoning and calls do not belong to the text.
             let tokens = std::mem::take(&mut self.tokens);
             self.ready.push_back(match part {
                 Part::Reasoning(text) => Event::Reasoning(text),

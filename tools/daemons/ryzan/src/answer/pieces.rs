@@ -1,8 +1,7 @@
-//! What a model writes, taken apart: reasoning between `<think>` tags, calls of functions between `<tool_call>` tags, and
-//! the rest.
+//! Splitting a model's output into reasoning between `<think>` tags, function calls between `<tool_call>` tags, and text.
 //!
-//! Text comes in pieces of any length. What could be the beginning of a tag is held back until it is certain, so the
-//! same text gives the same parts however it was cut.
+//! Output arrives in pieces of any length. A possible beginning of a tag is held back until it is certain, so the result
+//! does not depend on where the pieces end.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -13,11 +12,11 @@ const CALL: (&str, &str) = ("<tool_call>", "</tool_call>");
 /// A part of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Part {
-    /// Reasoning, which is not the answer.
+    /// Reasoning, which is not part of the answer.
     Reasoning(String),
     /// The answer.
     Content(String),
-    /// A whole call: the function's name and its arguments as JSON, as the model wrote them.
+    /// A complete call, with the arguments as the model wrote them.
     Call {
         /// The function.
         name: String,
@@ -33,7 +32,7 @@ enum Where {
     Calling,
 }
 
-/// Takes one answer apart.
+/// Splits one answer.
 #[derive(Debug)]
 pub struct Pieces {
     place: Where,
@@ -50,8 +49,8 @@ struct Call<'a> {
 }
 
 impl Pieces {
-    /// For an answer that begins in the middle of reasoning when `thinking` (the template opened it), and that may hold
-    /// calls when `calls`.
+    /// `thinking`: the template has opened the reasoning, so the answer begins within it. `calls`: the answer may hold
+    /// calls.
     pub const fn new(thinking: bool, calls: bool) -> Self {
         Self {
             place: if thinking {
@@ -65,7 +64,7 @@ impl Pieces {
         }
     }
 
-    /// What is certain with this text.
+    /// Takes in more output; returns the parts that are certain.
     pub fn push(&mut self, text: &str) -> Vec<Part> {
         self.held.push_str(text);
         let mut parts = Vec::new();
@@ -73,7 +72,7 @@ impl Pieces {
         parts
     }
 
-    /// What was held back. A call that is not finished is text.
+    /// Returns the parts that were held back. An unfinished call is text.
     pub fn finish(mut self) -> Vec<Part> {
         let mut parts = Vec::new();
         let rest = std::mem::take(&mut self.held);
@@ -94,7 +93,7 @@ impl Pieces {
         parts
     }
 
-    /// One tag, or all that is certain before the next; whether there may be more.
+    /// Handles one tag, or everything that is certain before the next one. Returns whether there may be more.
     fn step(&mut self, parts: &mut Vec<Part>) -> bool {
         match self.place {
             Where::Thinking => {
@@ -113,7 +112,7 @@ impl Pieces {
                     let blank = self.held.len() - self.held.trim_start().len();
                     self.held.drain(..blank);
                 }
-                // Reasoning stands only before everything else; later the tag is text.
+                // Reasoning comes before everything else; a later tag is text.
                 if !self.written && self.held.starts_with(THINK.0) {
                     self.take(0, THINK.0.len());
                     self.place = Where::Thinking;
@@ -150,7 +149,7 @@ impl Pieces {
                     call(&inside).unwrap_or_else(|| Part::Content(format!("{}{inside}{}", CALL.0, CALL.1))),
                 );
                 self.place = Where::Answering;
-                // Blanks between calls are not part of an answer.
+                // White space between calls is not part of the answer.
                 self.written = false;
                 true
             }
@@ -162,7 +161,7 @@ impl Pieces {
         say(parts, Part::Content(text));
     }
 
-    /// The first `length` bytes; `skipped` more are dropped.
+    /// Takes the first `length` bytes and drops the next `skipped`.
     fn take(&mut self, length: usize, skipped: usize) -> String {
         let rest = self.held.split_off(length + skipped);
         let mut taken = std::mem::replace(&mut self.held, rest);
@@ -177,7 +176,7 @@ fn say(parts: &mut Vec<Part>, part: Part) {
     }
 }
 
-/// Bytes at the end that may be the beginning of a tag, and blanks before them, which belong to the tag if it is one.
+/// Length of a possible beginning of a tag at the end, with the white space before it, which would belong to the tag.
 fn held_back(text: &str, tags: &[&str]) -> usize {
     if tags.is_empty() {
         return 0;

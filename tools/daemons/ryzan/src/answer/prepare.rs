@@ -1,4 +1,4 @@
-//! From a request to what the engine takes: the prompt, how tokens are chosen, what they are held to.
+//! From a request to the engine's input: prompt, sampling and constraint.
 
 use std::time::SystemTime;
 
@@ -18,17 +18,17 @@ use crate::openai::messages::{Message, Role};
 use crate::openai::parameters::{Format, Parameters};
 use crate::openai::tools::{Choice, Function};
 
-/// Beginnings of a prompt that are noted for the prefix cache.
+/// Number of prompt prefixes marked for the prefix cache.
 const BOUNDARIES: usize = 8;
 
-/// A request that the engine can take.
+/// The engine's input.
 #[derive(Debug)]
 pub struct Prepared {
     /// For the engine.
     pub request: Request,
-    /// Whether the prompt ends within reasoning.
+    /// Whether the prompt ends inside the reasoning.
     pub thinking: bool,
-    /// Whether calls are looked for.
+    /// Whether the output may hold calls.
     pub calls: bool,
 }
 
@@ -46,7 +46,7 @@ pub fn chat(resident: &Resident, request: &ChatRequest, default_tokens: usize) -
     };
     let tools: Vec<Value> = callable.iter().map(|function| function.for_template()).collect();
     let mut variables = Map::new();
-    // What is held to a form from its first letter cannot begin with reasoning.
+    // Output that is constrained from its first character cannot begin with reasoning.
     if let Some(thinking) = if held { Some(false) } else { request.thinking } {
         variables.insert("enable_thinking".to_owned(), json!(thinking));
     }
@@ -59,7 +59,7 @@ pub fn chat(resident: &Resident, request: &ChatRequest, default_tokens: usize) -
     };
     let text = template.render(&conversation).map_err(refused)?;
     let prompt = encode(resident, &text, true)?;
-    // A state that can be shortened needs none.
+    // Boundaries are only needed where a state cannot be truncated.
     let boundaries = if resident.info.recurrent {
         template.boundaries(&conversation, &resident.tokenizer, &prompt, BOUNDARIES)
     } else {
@@ -117,10 +117,10 @@ pub fn completion(resident: &Resident, request: &CompletionRequest) -> Result<Pr
     })
 }
 
-/// Letters of a token, about, before there is a tokenizer to count them.
+/// Approximate number of characters per token, for estimates without a tokenizer.
 const LETTERS: usize = 4;
 
-/// What a conversation asks of a model.
+/// What a conversation requires of a model.
 pub fn ask(request: &ChatRequest) -> Ask {
     let bytes: usize = request.messages.iter().map(|message| message.content.len()).sum();
     let tokens = (bytes / LETTERS).saturating_add(request.parameters.max_tokens.unwrap_or(0));
@@ -135,7 +135,7 @@ pub fn ask(request: &ChatRequest) -> Ask {
     }
 }
 
-/// What a text that goes on asks of a model.
+/// What the continuation of a text requires of a model.
 pub fn ask_of_text(request: &CompletionRequest) -> Ask {
     let (text, tokens) = match &request.prompt {
         Prompt::Text(text) => (text.as_str(), text.len() / LETTERS),
@@ -196,7 +196,7 @@ fn calls_constraint(
     })
 }
 
-/// What is not said is neutral when anything is said; when nothing is, it is moderate.
+/// Sampling parameters. Absent ones are neutral if the request sets any of the main ones, else moderate.
 fn sampling(parameters: &Parameters) -> Sampling {
     let neutral = Sampling::default();
     let said = parameters.temperature.is_some()
@@ -216,7 +216,7 @@ fn sampling(parameters: &Parameters) -> Sampling {
     Sampling {
         temperature: parameters.temperature.unwrap_or(moderate.temperature),
         top_k: parameters.top_k.unwrap_or(moderate.top_k),
-        // Nothing at all cannot be drawn from; the least share is the likeliest token.
+        // An empty nucleus cannot be sampled from; the smallest one holds the likeliest token.
         top_p: parameters.top_p.unwrap_or(moderate.top_p).max(f32::MIN_POSITIVE),
         min_p: parameters.min_p.unwrap_or(neutral.min_p),
         repetition_penalty: parameters

@@ -1,4 +1,4 @@
-//! Whether polkit lets the caller do it. The subject is the caller's name on the bus, which cannot be taken over.
+//! Authorisation by polkit. The subject is the caller's unique name on the bus, which is never reused.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use zbus::Connection;
 use zbus::message::Header;
 use zbus_polkit::policykit1::{AuthorityProxy, CheckAuthorizationFlags, Subject};
 
-use super::BusError;
+use super::error::BusError;
 
 /// Action of loading a model, as in the polkit policy.
 pub const LOAD: &str = "org.sigmavault.ryzan.load-model";
@@ -14,7 +14,7 @@ pub const LOAD: &str = "org.sigmavault.ryzan.load-model";
 /// Action of unloading a model.
 pub const UNLOAD: &str = "org.sigmavault.ryzan.unload-model";
 
-/// Asks polkit, which may ask the person.
+/// Asks polkit, which may prompt the user.
 pub async fn check(bus: &Connection, header: &Header<'_>, action: &str, model: &str) -> Result<(), BusError> {
     let subject = Subject::new_for_message_header(header)
         .map_err(|error| BusError::NotAuthorized(format!("the caller has no name on the bus: {error}")))?;

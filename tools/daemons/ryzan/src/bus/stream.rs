@@ -1,7 +1,6 @@
 //! An answer as signals.
 //!
-//! A signal that was begun is sent to its end: one that is cut off in the middle would cost the connection. So what
-//! stops an answer is looked at only between signals.
+//! Cancelling a signal in the middle would corrupt the connection, so a request to stop is checked only between signals.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,33 +9,42 @@ use log::debug;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
-use zbus::object_server::SignalEmitter;
 
-use super::{Ryzan, sendable};
+use super::text::sendable;
 use crate::answer::{self, Answer, Event};
 use crate::openai::chat::ChatRequest;
 use crate::openai::error::ApiError;
 use crate::state::Service;
 
-/// Text that comes within this time goes into one signal: people read no faster, and the bus is everybody's.
+/// Text within this time is combined into one signal, to spare the shared bus.
 const GATHER: Duration = Duration::from_millis(25);
 
-/// Why an answer ended before its end.
+/// The receiver of one answer's signals.
+pub trait Signals: Sync {
+    /// More of the answer.
+    fn delta(&self, text: &str) -> impl Future<Output = zbus::Result<()>> + Send;
+    /// The end: the reason, and the calls as a JSON array.
+    fn finished(&self, reason: &str, calls_json: &str) -> impl Future<Output = zbus::Result<()>> + Send;
+    /// The end of a failed answer.
+    fn failed(&self, message: &str) -> impl Future<Output = zbus::Result<()>> + Send;
+}
+
+/// Why an answer ended early.
 enum Broken {
-    /// Its caller stopped it or left.
+    /// Its caller stopped it or left the bus.
     Stopped,
-    /// The bus does not take signals any more.
+    /// The bus failed.
     Bus(zbus::Error),
-    /// It went wrong.
+    /// The answer failed.
     Answer(ApiError),
 }
 
-/// Sends the answer to a request, until `stopped` is done or dropped.
+/// Sends the answer to a request until `stopped` is signalled or dropped.
 pub async fn run(
     service: &Arc<Service>,
     request: ChatRequest,
     handle: u64,
-    emitter: &SignalEmitter<'_>,
+    signals: &impl Signals,
     mut stopped: oneshot::Receiver<()>,
 ) {
     let started = tokio::select! {
@@ -44,7 +52,7 @@ pub async fn run(
         answer = answer::chat(service, request) => answer.map_err(Broken::Answer),
     };
     let done = match started {
-        Ok(answer) => tell(answer, handle, emitter, &mut stopped).await,
+        Ok(answer) => tell(answer, signals, &mut stopped).await,
         Err(broken) => Err(broken),
     };
     match done {
@@ -52,7 +60,7 @@ pub async fn run(
         Err(Broken::Stopped) => debug!("answer {handle} was stopped by its caller"),
         Err(Broken::Bus(error)) => debug!("answer {handle} has no reader: {error}"),
         Err(Broken::Answer(error)) => {
-            if let Err(error) = Ryzan::chat_failed(emitter, handle, &sendable(&error.to_string())).await {
+            if let Err(error) = signals.failed(&sendable(&error.to_string())).await {
                 debug!("answer {handle} has no reader: {error}");
             }
         }
@@ -61,15 +69,14 @@ pub async fn run(
 
 async fn tell(
     mut answer: Answer,
-    handle: u64,
-    emitter: &SignalEmitter<'_>,
+    signals: &impl Signals,
     stopped: &mut oneshot::Receiver<()>,
 ) -> Result<(), Broken> {
     let mut calls = Vec::new();
     let mut gathered = String::new();
     let mut due = Instant::now();
     loop {
-        // With nothing gathered there is nothing to be sent at any time.
+        // Without gathered text nothing is due.
         let until = if gathered.is_empty() {
             Instant::now() + Duration::from_hours(1)
         } else {
@@ -100,15 +107,14 @@ async fn tell(
             },
         };
         if !gathered.is_empty() && (ended.is_some() || Instant::now() >= due) {
-            Ryzan::chat_delta(emitter, handle, &gathered)
-                .await
-                .map_err(Broken::Bus)?;
+            signals.delta(&gathered).await.map_err(Broken::Bus)?;
             gathered.clear();
             due = Instant::now() + GATHER;
         }
         if let Some(reason) = ended {
             let calls = Value::Array(std::mem::take(&mut calls)).to_string();
-            Ryzan::chat_finished(emitter, handle, reason.name(), &calls)
+            signals
+                .finished(reason.name(), &calls)
                 .await
                 .map_err(Broken::Bus)?;
         }

@@ -1,26 +1,20 @@
-//! Callers that leave the bus take their answers with them.
-
-use std::sync::PoisonError;
+//! Stops the answers of callers that leave the bus.
 
 use futures_util::StreamExt as _;
 use zbus::Connection;
 use zbus::fdo::DBusProxy;
 use zbus::names::BusName;
 
-use super::Streams;
+use super::streams::Streams;
 
-/// Drops the answers of every caller that leaves, for as long as the connection lasts.
+/// Starts a task that stops the answers of every caller that leaves, while the connection lasts.
 pub async fn start(bus: &Connection, streams: Streams) -> zbus::Result<()> {
     let mut left = DBusProxy::new(bus).await?.receive_name_owner_changed().await?;
     tokio::spawn(async move {
         while let Some(signal) = left.next().await {
             let Ok(change) = signal.args() else { continue };
             if let (BusName::Unique(name), true) = (change.name(), change.new_owner().is_none()) {
-                // Dropping the sender stops the answer.
-                streams
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .retain(|_, running| running.owner != *name);
+                streams.stop_all_of(name);
             }
         }
     });

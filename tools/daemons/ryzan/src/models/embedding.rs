@@ -1,25 +1,20 @@
-//! A model that makes vectors of texts.
+//! An embedding model.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use log::info;
-use sigmavault_catalogue::Use;
 use sigmavault_llm::model::Embedder;
 use sigmavault_llm::tokenizer::Tokenizer;
 use sigmavault_ternary::Pool;
 
-use super::known::{AUTO, Found};
+use super::known::Found;
 use super::resident::ResidentError;
-use super::routing::Ask;
-use super::{Models, failed_load};
 use crate::openai::completions::Prompt;
 use crate::openai::error::ApiError;
 
 /// An embedding model in memory.
 #[derive(Debug)]
 pub struct Embedding {
-    /// What was found before it was loaded.
+    /// The result of the lookup.
     pub found: Found,
     embedder: Embedder,
     tokenizer: Tokenizer,
@@ -27,7 +22,7 @@ pub struct Embedding {
 }
 
 impl Embedding {
-    fn load(found: Found, threads: usize) -> Result<Self, ResidentError> {
+    pub(super) fn load(found: Found, threads: usize) -> Result<Self, ResidentError> {
         let folder = found.path.parent().unwrap_or(Path::new(".")).to_owned();
         Ok(Self {
             embedder: Embedder::load(&folder)?,
@@ -37,12 +32,12 @@ impl Embedding {
         })
     }
 
-    /// Length of its vectors.
+    /// Number of dimensions of its vectors.
     pub fn width(&self) -> usize {
         self.embedder.width()
     }
 
-    /// The vectors of texts, and how many tokens they have together.
+    /// Computes the vectors of texts, and counts their tokens.
     pub fn embed(&self, inputs: &[Prompt]) -> Result<(Vec<Vec<f32>>, usize), ApiError> {
         let mut total = 0;
         let mut vectors = Vec::with_capacity(inputs.len());
@@ -58,7 +53,7 @@ impl Embedding {
             if tokens.len() > self.embedder.context() {
                 return Err(ApiError::Invalid {
                     message: format!(
-                        "{at} has {} tokens and {} takes {}; send shorter texts",
+                        "{at} has {} tokens, and {} accepts at most {}; send shorter texts",
                         tokens.len(),
                         self.found.id,
                         self.embedder.context()
@@ -75,46 +70,5 @@ impl Embedding {
             vectors.push(vector);
         }
         Ok((vectors, total))
-    }
-}
-
-impl Models {
-    /// The embedding model of this name, loaded when it was not. It is small and stays.
-    pub async fn acquire_embedding(&self, name: &str) -> Result<Arc<Embedding>, ApiError> {
-        let find = || match name {
-            AUTO => self.known().embedding(),
-            name => self.find(name, Ask::ANY),
-        };
-        let found = match find() {
-            Ok(found) => found,
-            // It may have been pulled since.
-            Err(_) => {
-                self.reread();
-                find()?
-            }
-        };
-        if found.use_ != Use::Embedding {
-            return Err(ApiError::invalid(
-                "model",
-                format!(
-                    "{} makes no embeddings; leave the model out, or name one that does",
-                    found.id
-                ),
-            ));
-        }
-        let mut loaded = self.embedding.lock().await;
-        if let Some(embedding) = loaded.as_ref().filter(|embedding| embedding.found.id == found.id) {
-            return Ok(Arc::clone(embedding));
-        }
-        let (id, threads) = (found.id.clone(), self.threads);
-        let result = tokio::task::spawn_blocking(move || Embedding::load(found, threads)).await;
-        let embedding = match result {
-            Ok(Ok(embedding)) => Arc::new(embedding),
-            Ok(Err(error)) => return Err(failed_load(&id, &error.to_string())),
-            Err(error) => return Err(failed_load(&id, &error.to_string())),
-        };
-        info!("loaded {id} for embeddings");
-        *loaded = Some(Arc::clone(&embedding));
-        Ok(embedding)
     }
 }

@@ -1,4 +1,4 @@
-//! The model as the engine drives it: with threads of its own.
+//! The model as the engine drives it: with its own threads.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,10 +11,10 @@ use sigmavault_ternary::Pool;
 
 use super::spare;
 
-/// Pressure is told as an average of ten seconds, and half of it shows for some seconds more.
+/// Pressure is an average over ten seconds and lags behind by some seconds.
 const READING_SHOWS: Duration = Duration::from_secs(20);
 
-/// No disk takes longer to give the weights.
+/// Upper bound for reading the weights from any disk.
 const LONGEST_READING: Duration = Duration::from_mins(10);
 
 /// A model and the threads that compute it.
@@ -27,12 +27,12 @@ pub struct Driven {
     read: Mutex<Option<Instant>>,
 }
 
-/// What the model remembers of a text.
+/// The model's state for one text.
 #[derive(Debug)]
 pub struct Memory(Sequence);
 
 impl Driven {
-    /// A model on this many threads; `files` tell what memory the system has to spare.
+    /// A model on this many threads; `files` tell how much memory is available.
     pub fn new(model: Model, threads: usize, files: Files) -> Self {
         Self {
             model,
@@ -42,7 +42,7 @@ impl Driven {
         }
     }
 
-    /// Whether weights are being read from the disk, or were so shortly before that pressure still tells of it.
+    /// Whether weights are being read from disk, or were read so recently that pressure still shows it.
     pub fn reads_weights(&self) -> bool {
         let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         read.is_some_and(|at| at.elapsed() < READING_SHOWS)
@@ -52,7 +52,7 @@ impl Driven {
         *self.read.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
     }
 
-    /// Whether there are huge pages, and as much memory as the weights need and as much again for others.
+    /// Whether huge pages are available, and twice the memory that the weights need.
     fn has_room(&self) -> bool {
         let needed = 2 * self.model.mapped_bytes() as u64;
         spare::gives_huge_pages(&self.files)

@@ -1,4 +1,4 @@
-//! Which model a name stands for, and where it lies.
+//! Resolving names to models and their files.
 
 use std::path::{Path, PathBuf};
 
@@ -10,10 +10,10 @@ use super::routing::{Ask, Candidate, choose};
 use crate::config::ModelConfig;
 use crate::openai::error::ApiError;
 
-/// What `auto` is called in requests.
+/// The name by which a request leaves the choice of the model to the service.
 pub const AUTO: &str = "auto";
 
-/// Architectures whose memory of a text does not grow with it, or hardly.
+/// Architectures whose state does not, or hardly, grow with the text.
 const RECURRENT: [&str; 6] = [
     "mamba",
     "mamba2",
@@ -28,25 +28,25 @@ const RECURRENT: [&str; 6] = [
 pub struct Found {
     /// Its real name.
     pub id: String,
-    /// What is opened.
+    /// The file or folder to open.
     pub path: PathBuf,
-    /// Where what is packed of it is kept for the next start; a file of the command line leaves nothing behind.
+    /// Where packed weights are kept for the next start; `None` for a file named on the command line.
     pub panels: Option<PathBuf>,
-    /// Memory that it needs, in bytes.
+    /// Memory it needs, in bytes.
     pub memory_bytes: u64,
-    /// The longest text it was made for, in tokens, when that is known before it is loaded.
+    /// Its context length in tokens, if that is known before loading.
     pub context: Option<u32>,
-    /// Whether what it remembers of a text does not grow with the text.
+    /// Whether its state stays the same size however long the text is.
     pub recurrent: bool,
-    /// What it is for.
+    /// Its use.
     pub use_: Use,
-    /// Who made it.
+    /// Its publisher.
     pub owner: String,
-    /// Why it is this one, when the name left that open.
+    /// Why this model was chosen, if the name left the choice open.
     pub reason: Option<String>,
 }
 
-/// What is known about models without loading any.
+/// Everything that is known about models without loading them.
 #[derive(Debug)]
 pub struct Known {
     catalogue: Catalogue,
@@ -59,7 +59,7 @@ pub struct Known {
 }
 
 impl Known {
-    /// What this machine and its catalogue say. `file` is the model of the command line.
+    /// Reads this machine's facts and catalogue. `file` is the model named on the command line.
     pub fn of(files: &Files, catalogue: Catalogue, config: ModelConfig, file: Option<&Path>) -> Self {
         let store = if config.folder.as_os_str().is_empty() {
             Store::of(files)
@@ -71,7 +71,7 @@ impl Known {
                 let seen = report.memory.limit_bytes.unwrap_or(report.memory.seen_bytes);
                 (Some(report.model.tier), report.model.reason, Some(seen))
             }
-            Err(error) => (None, format!("no tier is known: {error}"), None),
+            Err(error) => (None, format!("the model tier is unknown: {error}"), None),
         };
         Self {
             catalogue,
@@ -94,12 +94,12 @@ impl Known {
         self.memory
     }
 
-    /// Where models lie.
+    /// The folder of models.
     pub fn folder(&self) -> &Path {
         self.store.folder()
     }
 
-    /// The model of this name for what is asked; `auto` and aliases are resolved. `loaded` are the names of those in memory.
+    /// Finds a model for a request, resolving `auto` and aliases. `loaded` names the models in memory.
     pub fn find(&self, name: &str, ask: Ask, loaded: &[String]) -> Result<Found, ApiError> {
         if name == AUTO {
             return self.automatic(ask, loaded);
@@ -112,7 +112,7 @@ impl Known {
             .ok_or_else(|| absent(name, &choices))
     }
 
-    /// What embeddings use when the request says `auto`.
+    /// The model for embeddings when the request says `auto`.
     pub fn embedding(&self) -> Result<Found, ApiError> {
         self.find(&self.config.embedding, Ask::ANY, &[])
             .map_err(|error| match error {
@@ -125,8 +125,9 @@ impl Known {
             })
     }
 
-    /// The model of the command line, or of the settings, or of the machine's tier; failing that, the largest one that
-    /// is there and fits. Unless the settings name one, another one of the tier or in memory may suit what is asked better.
+    /// The model from the command line, the settings or the machine's tier, in this order; failing that, the largest
+    /// installed model that fits. Unless the settings name a model, another one of the tier or in memory may be a better
+    /// match for the request.
     fn automatic(&self, ask: Ask, loaded: &[String]) -> Result<Found, ApiError> {
         if let Some(file) = &self.file {
             return Ok(file.clone());
@@ -134,7 +135,7 @@ impl Known {
         let (name, why) = match (self.config.load.as_str(), self.tier) {
             ("none", _) => {
                 return Err(ApiError::NoModel {
-                    reason: "no model is to be used: `load` in ryzan.toml is \"none\"".to_owned(),
+                    reason: "no model is configured: `load` in ryzan.toml is \"none\"".to_owned(),
                 });
             }
             (AUTO, Some(tier)) => (tier.name(), self.tier_reason.clone()),
@@ -165,9 +166,9 @@ impl Known {
         best(ask, there, loaded).ok_or_else(|| absent(name, &choices))
     }
 
-    /// The models that a name stands for, in the order in which they are tried.
+    /// The models that a name resolves to, in the order in which they are tried.
     fn choices(&self, name: &str) -> Result<Vec<Model>, ApiError> {
-        // The name becomes that of a folder, and a client must not lead out of the folder of models by it.
+        // The name becomes a path component, so a client must not escape the folder of models with it.
         if !is_plain(name) {
             return Err(ApiError::ModelNotFound {
                 model: name.to_owned(),
@@ -175,7 +176,7 @@ impl Known {
         }
         match self.catalogue.resolve_all(name, self.memory) {
             Ok(models) => Ok(models.into_iter().cloned().collect()),
-            // Got under a catalogue that has since changed.
+            // Pulled under an earlier catalogue.
             Err(_) => match self.store.installed(name) {
                 Some(installed) if installed.model.id == name && has_plain_files(&installed.model) => {
                     Ok(vec![installed.model])
@@ -187,14 +188,14 @@ impl Known {
         }
     }
 
-    /// The first that is there and takes a text of this length; failing that, the first that is there.
+    /// The first installed model whose context is long enough; failing that, the first installed one.
     fn first_there(&self, choices: &[Model], tokens: usize) -> Option<Found> {
         let there: Vec<Found> = choices.iter().filter_map(|model| self.there(model)).collect();
         let takes = |found: &&Found| found.context.is_none_or(|context| tokens < context as usize);
         there.iter().find(takes).or(there.first()).cloned()
     }
 
-    /// The largest chat model that is there and fits into the memory set aside for models.
+    /// The largest installed chat model that fits into the memory set aside for models.
     fn any(&self, wanted: &str) -> Option<Found> {
         let limit = self
             .memory
@@ -208,7 +209,7 @@ impl Known {
         Some(found)
     }
 
-    /// Every model that is there, sorted by name.
+    /// Every installed model, sorted by name.
     pub fn all_there(&self) -> Vec<Found> {
         let mut all: Vec<Found> = self
             .catalogue
@@ -232,7 +233,7 @@ impl Known {
         all
     }
 
-    /// Aliases and the models they stand for now, sorted; only those that are there.
+    /// Aliases with the installed models they currently resolve to, sorted.
     pub fn aliases(&self) -> Vec<(String, Found)> {
         let names = self.catalogue.aliases();
         let single = names.keys().map(|name| (*name).to_owned());
@@ -265,7 +266,7 @@ impl Known {
     }
 }
 
-/// The model of the command line: nothing is known about it but its length.
+/// The model named on the command line, of which only the size is known.
 fn given(path: &Path) -> Found {
     let named = if path.is_dir() {
         path.file_name()
@@ -286,7 +287,7 @@ fn given(path: &Path) -> Found {
     }
 }
 
-/// The one of these that suits what is asked.
+/// The best match for a request among these.
 fn best(ask: Ask, mut there: Vec<Found>, loaded: &[String]) -> Option<Found> {
     let candidates: Vec<Candidate<'_>> = there
         .iter()
@@ -306,7 +307,7 @@ fn best(ask: Ask, mut there: Vec<Found>, loaded: &[String]) -> Option<Found> {
     Some(found)
 }
 
-/// Whether a name is one of a folder or file and leads nowhere else.
+/// Whether a name is a plain path component.
 fn is_plain(name: &str) -> bool {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.+".contains(letter);
     !name.is_empty() && name.len() <= 200 && !name.starts_with('.') && name.chars().all(plain)

@@ -20,37 +20,37 @@ use super::known::Found;
 use crate::config::EngineConfig;
 use crate::openai::error::ApiError;
 
-/// Compiled constraints that are kept.
+/// Number of compiled constraints kept.
 const CONSTRAINTS: usize = 8;
 
-/// Bytes of the largest text whose constraint is kept.
+/// Size of the largest schema or grammar whose constraint is kept, in bytes.
 const LARGEST_CONSTRAINT: usize = 64 << 10;
 
 /// A model that could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum ResidentError {
-    /// Its weights.
+    /// The weights could not be read.
     #[error("{0}")]
     Model(#[from] LoadError),
-    /// Its vocabulary.
-    #[error("the vocabulary: {0}")]
+    /// The vocabulary could not be read.
+    #[error("cannot read the vocabulary: {0}")]
     Tokenizer(#[from] TokenizerError),
-    /// No thread for it.
-    #[error("the system gives no thread: {0}")]
+    /// The engine's thread could not be started.
+    #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
 }
 
-/// A model in memory, with everything that is needed to answer with it.
+/// A model in memory, with everything needed to answer requests.
 #[derive(Debug)]
 pub struct Resident {
-    /// What was found before it was loaded.
+    /// The result of the lookup.
     pub found: Found,
-    /// What is known now.
+    /// Facts from its files.
     pub info: ModelInfo,
-    /// Text to tokens and back.
+    /// The tokenizer.
     pub tokenizer: Arc<Tokenizer>,
     template: Result<ChatTemplate, String>,
-    /// Schemas and grammars of late, compiled; the latest last.
+    /// Recently used schemas and grammars, compiled; the most recent last.
     constraints: Mutex<Vec<(String, Constraint)>>,
     engine: Engine,
     model: Weak<Driven>,
@@ -61,8 +61,8 @@ pub struct Resident {
 }
 
 impl Resident {
-    /// Loads a model, which with its texts is to take at most `limit` bytes. It takes as long as reading the file does when it was not
-    /// packed before.
+    /// Loads a model that may use at most `limit` bytes, sequences included. The first load packs the weights, which takes as
+    /// long as reading the file.
     pub fn load(
         found: Found,
         files: Files,
@@ -81,7 +81,7 @@ impl Resident {
         drop(opened);
         let info = model.info().clone();
         let prefix_bytes = config.cache_mebibytes << 20;
-        // Running texts may fill what the weights leave, but no more than the longest text takes.
+        // Sequences may use what the weights leave, up to the size of one full context.
         let left = limit.map_or(u64::MAX, |limit| limit.saturating_sub(info.bytes as u64));
         let longest = info.bytes_per_position.saturating_mul(info.context);
         let options = EngineOptions {
@@ -112,7 +112,7 @@ impl Resident {
         })
     }
 
-    /// How a conversation is written for it; some models have no way, and only continue text.
+    /// Its chat template. Models without one only continue text.
     pub fn template(&self) -> Result<&ChatTemplate, ApiError> {
         self.template.as_ref().map_err(|why| ApiError::Invalid {
             message: format!("{} cannot hold a conversation: {why}", self.found.id),
@@ -121,7 +121,8 @@ impl Resident {
         })
     }
 
-    /// The constraint of this text, compiled unless it was of late: a conversation comes with the same functions again and again.
+    /// The constraint for this schema or grammar, from the cache if possible: every turn of a conversation repeats the same
+    /// functions.
     pub fn constraint(
         &self,
         text: &str,
@@ -137,7 +138,7 @@ impl Resident {
             }
         }
         let constraint = compile()?;
-        // A schema of a megabyte is used once, by whoever tries how much fits.
+        // A schema of a megabyte is hardly ever used twice.
         if text.len() <= LARGEST_CONSTRAINT {
             let mut known = self.constraints.lock().unwrap_or_else(PoisonError::into_inner);
             if known.len() >= CONSTRAINTS {
@@ -167,17 +168,17 @@ impl Resident {
         })
     }
 
-    /// The weights, which are in memory until the engine has ended, and that is after the last request.
+    /// The weights. They stay in memory until the engine ends, after the last request.
     pub fn model(&self) -> Weak<Driven> {
         Weak::clone(&self.model)
     }
 
-    /// Ends the engine, and returns when what it keeps is on disk. Texts that are not done are cut off.
+    /// Stops the engine, cutting off unfinished answers, and returns once its prefix cache is on disk.
     pub fn close(&self) {
         self.engine.close();
     }
 
-    /// What the engine is doing.
+    /// The engine's state.
     pub fn status(&self) -> EngineStatus {
         self.engine.status()
     }
@@ -187,56 +188,56 @@ impl Resident {
         self.threads
     }
 
-    /// How many threads may compute; none pauses.
+    /// Sets the number of threads that compute; 0 pauses.
     pub fn set_threads(&self, threads: usize) {
         self.engine.set_threads(threads);
     }
 
-    /// Whether weights are being read from the disk, or were so shortly before.
+    /// Whether weights are being read from disk, or were read moments ago.
     pub fn reads_weights(&self) -> bool {
         self.model.upgrade().is_some_and(|model| model.reads_weights())
     }
 
-    /// Takes the weights out of memory until there is work again, for others to have it.
+    /// Releases the memory of the weights until the next request.
     pub fn rest(&self) {
         self.engine.rest();
     }
 
-    /// Bytes of weights, running texts and kept prefixes.
+    /// Bytes of weights, running sequences and cached prefixes.
     pub fn memory_bytes(&self) -> u64 {
         self.info.bytes as u64 + self.cache_bytes()
     }
 
-    /// Bytes of running texts and kept prefixes.
+    /// Bytes of running sequences and cached prefixes.
     pub fn cache_bytes(&self) -> u64 {
         let status = self.status();
         (status.reserved_bytes + status.prefix_bytes) as u64
     }
 
-    /// Notes that it is wanted now.
+    /// Marks it as used now.
     pub fn touch(&self) {
         let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.used.store(now, Ordering::Relaxed);
     }
 
-    /// When it was last wanted.
+    /// When it was last used.
     pub fn last_used(&self) -> Instant {
         self.began + Duration::from_millis(self.used.load(Ordering::Relaxed))
     }
 
-    /// Whether it must not make room for others.
+    /// Whether it is exempt from eviction.
     pub fn is_pinned(&self) -> bool {
         self.pinned.load(Ordering::Relaxed)
     }
 
-    /// Sets whether it must not make room for others.
+    /// Sets whether it is exempt from eviction.
     pub fn set_pinned(&self, pinned: bool) {
         self.pinned.store(pinned, Ordering::Relaxed);
     }
 }
 
-/// Where prefixes of a model lie: beside its packed weights, in a folder whose name tells weights and program apart. Those of other
-/// weights or programs are removed.
+/// The folder for cached prefixes, beside the packed weights. Its name identifies the weights and the program's version; folders of
+/// other weights or versions are removed.
 fn spill(found: &Found, config: &EngineConfig) -> Option<SpillOptions> {
     let home = found.panels.as_ref()?.parent()?;
     if config.disk_cache_mebibytes == 0 {
@@ -281,7 +282,7 @@ fn template(source: Source<'_>, tokenizer: &Tokenizer) -> Result<ChatTemplate, T
     }
 }
 
-/// Threads that compute: as configured, or one on each physical core.
+/// Number of compute threads: as configured, or one per physical core.
 pub fn threads(configured: usize, physical: Option<usize>) -> usize {
     let possible = std::thread::available_parallelism().map_or(1, usize::from);
     match configured {

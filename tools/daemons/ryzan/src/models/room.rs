@@ -1,4 +1,4 @@
-//! Which models make room for another one.
+//! Which models are evicted for another one.
 
 use std::time::Instant;
 
@@ -7,16 +7,16 @@ use std::time::Instant;
 pub struct Occupant {
     /// Its name.
     pub id: String,
-    /// What it takes of memory.
+    /// Memory it uses.
     pub bytes: u64,
-    /// Whether it must stay.
+    /// Whether it is exempt from eviction.
     pub pinned: bool,
-    /// When it was last wanted.
+    /// When it was last used.
     pub last_used: Instant,
 }
 
-/// The names of those that have to go until the others take at most `limit` bytes, the least recently wanted first; none at all go
-/// when that cannot be reached.
+/// The models to evict, least recently used first, until the others use at most `limit` bytes; `None` if that cannot be
+/// reached.
 pub fn going(occupants: &[Occupant], limit: u64) -> Option<Vec<String>> {
     let mut left: u64 = occupants.iter().map(|occupant| occupant.bytes).sum();
     let mut may_go: Vec<&Occupant> = occupants.iter().filter(|occupant| !occupant.pinned).collect();

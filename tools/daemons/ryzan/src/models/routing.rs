@@ -1,28 +1,28 @@
-//! Which model answers a request that leaves the choice to us: by what is asked, and by what is loaded.
+//! Choosing the model for a request that leaves the choice open, by the kind of request and by what is loaded.
 //!
-//! [`Task::of`] tells requests apart by their form, [`choose`] weighs the models there are. Both are pure.
+//! [`Task::of`] classifies requests by their form, [`choose`] weighs the available models. Both are pure.
 
-/// What kind of work a request is.
+/// The kind of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Task {
-    /// A few lines.
+    /// A question of a few lines.
     ShortQuestion,
-    /// Program text is asked about.
+    /// A question about program text.
     Code,
     /// More than [`LONG`] tokens.
     LongDocument,
-    /// The answer must have a form: functions may be called, or a schema holds.
+    /// The answer is constrained: functions may be called, or a schema applies.
     Structured,
     /// Anything else.
     General,
 }
 
-/// What is known of a request before a model reads it.
+/// What is known about a request before it reaches a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ask {
-    /// What kind of work it is.
+    /// Its kind.
     pub task: Task,
-    /// About how many tokens prompt and answer have together.
+    /// Approximate length of prompt and answer together, in tokens.
     pub tokens: usize,
 }
 
@@ -34,18 +34,18 @@ impl Ask {
     };
 }
 
-/// From how many tokens on a text is long.
+/// Length in tokens from which a text is long.
 pub const LONG: usize = 8192;
 
-/// Up to how many bytes a question is short.
+/// Length in bytes up to which a question is short.
 const SHORT: usize = 400;
 
-/// Letters that program text is full of and other text is not.
+/// Characters that are frequent in program text and rare elsewhere.
 const SIGNS: [char; 8] = ['{', '}', ';', '=', '<', '>', '(', '_'];
 
 impl Task {
-    /// The kind of a request whose last message is `text`, that has about `tokens` tokens with its answer, and whose answer must have
-    /// a form when `formed`.
+    /// The kind of a request whose last message is `text` and that has about `tokens` tokens, answer included. `formed` means that
+    /// the answer is constrained.
     pub fn of(text: &str, tokens: usize, formed: bool) -> Self {
         if tokens >= LONG {
             Self::LongDocument
@@ -71,7 +71,7 @@ impl Task {
     }
 }
 
-/// A fenced block, or lines of which many end or go on as program text does.
+/// Whether a text has a fenced block, or many lines that look like program text.
 fn is_code(text: &str) -> bool {
     if text.contains("```") {
         return true;
@@ -96,18 +96,18 @@ fn is_code(text: &str) -> bool {
 pub struct Candidate<'a> {
     /// Its name.
     pub id: &'a str,
-    /// The longest text it takes; unknown when none.
+    /// Its context length in tokens, if known.
     pub context: Option<u32>,
-    /// What it needs of memory.
+    /// Memory it needs.
     pub bytes: u64,
-    /// Whether a long text takes it no more memory for each token than a short one.
+    /// Whether its state stays the same size however long the text is.
     pub recurrent: bool,
-    /// Whether it is in memory already.
+    /// Whether it is loaded.
     pub loaded: bool,
 }
 
-/// The candidate that answers, and why; none when there are none. The first is the machine's own choice, and the others come in the order
-/// in which they would be tried instead.
+/// Chooses a candidate and says why; `None` without candidates. The first is the machine's default, the others follow in order of
+/// preference.
 pub fn choose(ask: Ask, candidates: &[Candidate<'_>]) -> Option<(usize, String)> {
     let takes = |candidate: &Candidate<'_>| {
         candidate
@@ -118,45 +118,48 @@ pub fn choose(ask: Ask, candidates: &[Candidate<'_>]) -> Option<(usize, String)>
         .filter(|&at| takes(&candidates[at]))
         .collect();
     let Some(&first) = open.first() else {
-        // The model itself says that the text is too long; the one that takes the longest is the last to.
+        // If the text is too long for all, the model with the longest context reports it.
         let longest =
             (0..candidates.len()).max_by_key(|&at| (candidates[at].context, std::cmp::Reverse(at)))?;
         return Some((
             longest,
-            format!("no model takes {} tokens, it takes the most", ask.tokens),
+            format!(
+                "no model accepts {} tokens, this one accepts the most",
+                ask.tokens
+            ),
         ));
     };
     let find =
         |wanted: &dyn Fn(&Candidate<'_>) -> bool| open.iter().copied().find(|&at| wanted(&candidates[at]));
     let own = &candidates[first];
-    // Half the size is close in what it can; loading takes longer than that is worth.
+    // A model of half the size is nearly as able; loading another takes longer than the difference is worth.
     let close = |candidate: &Candidate<'_>| candidate.loaded && candidate.bytes >= own.bytes / 2;
     let task = ask.task.name();
     let chosen = match ask.task {
         Task::LongDocument => find(&|candidate| candidate.recurrent && candidate.loaded)
             .or_else(|| find(&|candidate| candidate.recurrent))
-            .map(|at| (at, format!("{task}, which it keeps in little memory"))),
+            .map(|at| (at, format!("{task}, for which this model needs little memory"))),
         Task::ShortQuestion if !own.loaded => {
-            find(&|candidate| candidate.loaded).map(|at| (at, format!("{task}, and it is loaded")))
+            find(&|candidate| candidate.loaded).map(|at| (at, format!("{task}, and this model is loaded")))
         }
         Task::Code => open
             .iter()
             .copied()
             .max_by_key(|&at| (candidates[at].bytes, candidates[at].loaded, std::cmp::Reverse(at)))
             .filter(|&at| at != first)
-            .map(|at| (at, format!("{task}, and it is the largest model"))),
+            .map(|at| (at, format!("{task}, and this is the largest model"))),
         Task::Structured if own.recurrent => find(&|candidate| !candidate.recurrent && close(candidate))
             .or_else(|| find(&|candidate| !candidate.recurrent))
-            .map(|at| (at, format!("{task}, which looks back at its whole prompt"))),
+            .map(|at| (at, format!("{task}, and this model attends to the whole prompt"))),
         Task::Structured | Task::General if !own.loaded => find(&|candidate| close(candidate))
-            .map(|at| (at, format!("{task}, and it is loaded and about as large"))),
+            .map(|at| (at, format!("{task}, and this model is loaded and about as large"))),
         _ => None,
     };
     let unless_shorter = || match first {
-        0 => (first, format!("{task}, and it is this machine's model")),
+        0 => (first, format!("{task}, and this is the machine's default model")),
         _ => (
             first,
-            format!("{task} of about {} tokens, which it takes", ask.tokens),
+            format!("{task} of about {} tokens, which fits its context", ask.tokens),
         ),
     };
     Some(
@@ -220,73 +223,73 @@ mod tests {
                 ShortQuestion,
                 50,
                 (false, false, false),
-                "ternary: a short question, and it is this machine's model",
+                "ternary: a short question, and this is the machine's default model",
             ),
             (
                 ShortQuestion,
                 50,
                 (false, false, true),
-                "small: a short question, and it is loaded",
+                "small: a short question, and this model is loaded",
             ),
             (
                 ShortQuestion,
                 50,
                 (true, false, true),
-                "ternary: a short question, and it is this machine's model",
+                "ternary: a short question, and this is the machine's default model",
             ),
             (
                 General,
                 500,
                 (false, false, true),
-                "ternary: a text, and it is this machine's model",
+                "ternary: a text, and this is the machine's default model",
             ),
             (
                 General,
                 500,
                 (false, true, true),
-                "mamba: a text, and it is loaded and about as large",
+                "mamba: a text, and this model is loaded and about as large",
             ),
             (
                 Structured,
                 500,
                 (false, true, false),
-                "mamba: an answer in a given form, and it is loaded and about as large",
+                "mamba: an answer in a given form, and this model is loaded and about as large",
             ),
             (
                 Structured,
                 500,
                 (true, true, false),
-                "ternary: an answer in a given form, and it is this machine's model",
+                "ternary: an answer in a given form, and this is the machine's default model",
             ),
             (
                 Code,
                 500,
                 (false, true, true),
-                "ternary: program text, and it is this machine's model",
+                "ternary: program text, and this is the machine's default model",
             ),
             (
                 LongDocument,
                 9000,
                 (true, false, false),
-                "mamba: a long text, which it keeps in little memory",
+                "mamba: a long text, for which this model needs little memory",
             ),
             (
                 LongDocument,
                 90_000,
                 (true, false, false),
-                "mamba: a long text of about 90000 tokens, which it takes",
+                "mamba: a long text of about 90000 tokens, which fits its context",
             ),
             (
                 General,
                 5000,
                 (false, false, true),
-                "ternary: a text, and it is this machine's model",
+                "ternary: a text, and this is the machine's default model",
             ),
             (
                 LongDocument,
                 200_000,
                 (true, true, true),
-                "mamba: no model takes 200000 tokens, it takes the most",
+                "mamba: no model accepts 200000 tokens, this one accepts the most",
             ),
         ] {
             let candidates = table(loaded.0, loaded.1, loaded.2);
@@ -312,7 +315,10 @@ mod tests {
         };
         assert_eq!(
             choose(ask, &candidates),
-            Some((1, "a text of about 6000 tokens, which it takes".to_owned()))
+            Some((
+                1,
+                "a text of about 6000 tokens, which fits its context".to_owned()
+            ))
         );
         let recurrent_first = [
             model("mamba", 131_072, 2000, true, true),
@@ -333,7 +339,7 @@ mod tests {
         };
         assert_eq!(
             choose(ask, &code),
-            Some((1, "program text, and it is the largest model".to_owned()))
+            Some((1, "program text, and this is the largest model".to_owned()))
         );
     }
 }

@@ -1,4 +1,4 @@
-//! How much memory can be had without taking the last from others.
+//! How much memory is available to this process.
 
 use std::path::Path;
 
@@ -7,8 +7,8 @@ use sigmavault_facts::{Files, meminfo};
 /// Where version 2 control groups are mounted.
 const GROUPS: &str = "/sys/fs/cgroup";
 
-/// Bytes that this process may take: of what the system has, the ZFS cache down to its least size counted in, and of what its
-/// control group allows. None when the system does not say.
+/// Bytes available to this process: within the system, counting the part of the ZFS cache above its minimum size, and within its
+/// control group. `None` if the system does not report it.
 pub fn memory(files: &Files) -> Option<u64> {
     let available = meminfo::parse(&files.text("/proc/meminfo").ok()?)
         .ok()?
@@ -19,13 +19,13 @@ pub fn memory(files: &Files) -> Option<u64> {
     Some(group(files).map_or(system, |group| group.min(system)))
 }
 
-/// Whether the system gives huge pages to those who ask.
+/// Whether the system grants transparent huge pages on request.
 pub fn gives_huge_pages(files: &Files) -> bool {
     let setting = files.text("/sys/kernel/mm/transparent_hugepage/enabled");
     setting.is_ok_and(|text| !text.contains("[never]"))
 }
 
-/// What the cache of ZFS gives back when memory is short, which the kernel does not count as available.
+/// The part of the ZFS cache that is released under memory pressure; the kernel does not count it as available.
 fn zfs_cache(text: &str) -> Option<u64> {
     let field = |name: &str| {
         text.lines().find_map(|line| {
@@ -39,7 +39,7 @@ fn zfs_cache(text: &str) -> Option<u64> {
     Some(field("size")?.saturating_sub(field("c_min")?))
 }
 
-/// What the control group of this process has left, its page cache counted in. None without a limit.
+/// What the control group of this process has left, counting its page cache. `None` without a limit.
 fn group(files: &Files) -> Option<u64> {
     let groups = files.text("/proc/self/cgroup").ok()?;
     let own = groups.lines().find_map(|line| line.strip_prefix("0::/"))?;

@@ -1,49 +1,50 @@
-//! How the models stand, for people and programs.
+//! The state of the models, for people and programs.
 
 use serde::Serialize;
 
+use super::known::AUTO;
+use super::registry::Models;
 use super::routing::Ask;
-use super::{AUTO, Models};
 use crate::meters::sample;
-use crate::yielding::{Pace, Pressure};
+use crate::yielding::pace::{Pace, Pressure};
 
 /// A name that a request can use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// The name.
     pub id: String,
-    /// The model it stands for.
+    /// The model it resolves to.
     pub resolved: String,
-    /// Who made the model.
+    /// The publisher of the model.
     pub owner: String,
-    /// When its file was made, in seconds since 1970.
+    /// Modification time of its file, in seconds since 1970.
     pub created: u64,
     /// Whether it is loaded.
     pub loaded: bool,
 }
 
-/// How the service stands.
+/// The state of the service.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Status {
-    /// What `auto` was resolved from: a tier, an alias or a name.
+    /// `auto` when it can be resolved.
     pub model: Option<String>,
-    /// The real model behind `auto`.
+    /// The model that `auto` resolves to.
     pub resolved_model: Option<String>,
-    /// Whether that one is loaded.
+    /// Whether that model is loaded.
     pub loaded: bool,
-    /// Tokens written per second of late, by all models.
+    /// Recent decoding speed of all models together, in tokens per second.
     pub tokens_per_second: f64,
-    /// Bytes of weights, running texts and kept prefixes.
+    /// Bytes of weights, running sequences and cached prefixes.
     pub memory_bytes: u64,
-    /// The longest text of that model in tokens; 0 when there is none.
+    /// The context length of that model in tokens; 0 without a model.
     pub context: u64,
     /// The machine's tier.
     pub tier: Option<String>,
-    /// Why there is no model, or why it is this one.
+    /// Why this model was chosen, or why there is none.
     pub reason: String,
-    /// How much of the processor is used.
+    /// How much of the processor the models may use.
     pub pace: Pace,
-    /// What that was decided by.
+    /// The pressure that decided the pace.
     pub pressure: Pressure,
     /// Every loaded model.
     pub models: Vec<Loaded>,
@@ -56,26 +57,26 @@ pub struct Loaded {
     pub id: String,
     /// Its architecture, as its file names it.
     pub architecture: String,
-    /// The longest text in tokens.
+    /// Context length in tokens.
     pub context: usize,
-    /// Bytes of weights, running texts and kept prefixes.
+    /// Bytes of weights, running sequences and cached prefixes.
     pub memory_bytes: u64,
-    /// Of these, running texts and kept prefixes.
+    /// Of these, bytes of running sequences and cached prefixes.
     pub cache_bytes: u64,
-    /// Whether it must not make room for others.
+    /// Whether it is exempt from eviction.
     pub pinned: bool,
-    /// Requests that are computed.
+    /// Requests under way.
     pub running: usize,
-    /// Requests that wait.
+    /// Requests waiting.
     pub waiting: usize,
-    /// Threads that compute; none while paused.
+    /// Compute threads; 0 while paused.
     pub threads: usize,
-    /// Tokens written per second of late.
+    /// Recent decoding speed in tokens per second.
     pub tokens_per_second: f64,
 }
 
 impl Models {
-    /// Names that a request can use: `auto`, aliases and models that are there.
+    /// Names that a request can use: `auto`, aliases and installed models.
     pub fn entries(&self) -> Vec<Entry> {
         let known = self.known();
         let auto = self
@@ -99,7 +100,7 @@ impl Models {
             .collect()
     }
 
-    /// How the service stands.
+    /// The state of the service.
     pub fn status(&self) -> Status {
         let known = self.known();
         let found = self.find(AUTO, Ask::ANY);
@@ -158,41 +159,37 @@ impl Models {
             ("ryzan_models_loaded", "Models in memory.", status.models.len()),
             (
                 "ryzan_requests_running",
-                "Requests that are computed.",
+                "Requests under way.",
                 sum(|model| model.running),
             ),
             (
                 "ryzan_requests_waiting",
-                "Requests that wait.",
+                "Requests waiting.",
                 sum(|model| model.waiting),
             ),
-            (
-                "ryzan_threads",
-                "Threads that compute.",
-                sum(|model| model.threads),
-            ),
+            ("ryzan_threads", "Compute threads.", sum(|model| model.threads)),
         ] {
             sample(&mut text, name, help, "gauge", value);
         }
         for (name, help, value) in [
             (
                 "ryzan_tokens_per_second",
-                "Tokens written per second of late.",
+                "Recent decoding speed in tokens per second.",
                 status.tokens_per_second,
             ),
             (
                 "ryzan_pressure_io_percent",
-                "I/O pressure that the pace is decided by.",
+                "I/O pressure that determines the pace.",
                 f64::from(status.pressure.io),
             ),
             (
                 "ryzan_pressure_cpu_percent",
-                "CPU pressure that the pace is decided by.",
+                "CPU pressure that determines the pace.",
                 f64::from(status.pressure.cpu),
             ),
             (
                 "ryzan_pressure_memory_percent",
-                "Memory pressure that the pace is decided by.",
+                "Memory pressure that determines the pace.",
                 f64::from(status.pressure.memory),
             ),
         ] {
@@ -201,7 +198,7 @@ impl Models {
         sample(
             &mut text,
             "ryzan_memory_bytes",
-            "Bytes of weights, running texts and kept prefixes.",
+            "Bytes of weights, running sequences and cached prefixes.",
             "gauge",
             status.memory_bytes,
         );

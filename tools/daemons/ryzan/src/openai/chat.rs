@@ -8,36 +8,36 @@ use super::messages::{self, Message};
 use super::parameters::{Format, Parameters};
 use super::tools::{Choice, Tools};
 
-/// Most alternatives whose probabilities are told.
+/// Maximum number of alternative tokens whose probabilities are returned.
 pub const TOP_LOGPROBS: usize = 20;
 
-/// What a chat request asks for.
+/// A chat request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChatRequest {
     /// The model, by name, alias or `auto`.
     pub model: String,
     /// The conversation so far.
     pub messages: Vec<Message>,
-    /// How the answer is drawn.
+    /// How tokens are sampled.
     pub parameters: Parameters,
-    /// Functions.
+    /// The functions that may be called.
     pub tools: Tools,
-    /// What the answer must look like.
+    /// The format of the answer.
     pub format: Format,
-    /// Alternatives whose probabilities are told, when any are.
+    /// Number of alternative tokens whose probabilities are returned; `None` returns no probabilities.
     pub logprobs: Option<u8>,
-    /// Whether the model may think before it answers; its own default when absent.
+    /// Whether the model may reason before it answers; `None` leaves it to the model's default.
     pub thinking: Option<bool>,
-    /// Whether the answer comes in pieces, and whether usage comes last.
+    /// Whether the answer is streamed, and whether usage ends the stream.
     pub stream: Stream,
 }
 
-/// How the answer comes.
+/// Whether and how the answer is streamed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Stream {
-    /// In pieces.
+    /// The answer is streamed.
     pub on: bool,
-    /// With usage in a piece of its own at the end.
+    /// A last chunk reports usage.
     pub usage: bool,
 }
 
@@ -55,7 +55,7 @@ impl Stream {
             }
             Some(mut options) => {
                 let usage = options.flag("include_usage")?;
-                // Padding against guessing from packet sizes: there is no network between us and the client.
+                // This pads chunks against traffic analysis. No network lies between the service and its clients.
                 options.ignore(&["include_obfuscation"]);
                 options.finish()?;
                 usage
@@ -65,12 +65,12 @@ impl Stream {
     }
 }
 
-/// The model, `auto` when it is not named.
+/// The model; `auto` when the request names none.
 pub fn model(fields: &mut Fields) -> Result<String, ApiError> {
     Ok(fields.text("model")?.unwrap_or_else(|| "auto".to_owned()))
 }
 
-/// Labels for accounts, caches and abuse reports, which a machine of one's own does not have, and hints about speed.
+/// Fields without effect here: labels for accounts, caches and abuse reports, and hints about speed.
 pub const LABELS: [&str; 8] = [
     "user",
     "metadata",
@@ -82,7 +82,7 @@ pub const LABELS: [&str; 8] = [
     "timeout",
 ];
 
-/// Whether the model may think, by `reasoning_effort`'s word.
+/// Whether the model may reason, from the value of `reasoning_effort`.
 pub fn thinking(effort: Option<&str>, path: &str) -> Result<Option<bool>, ApiError> {
     match effort {
         None => Ok(None),
@@ -114,7 +114,7 @@ impl ChatRequest {
         if format != Format::Text && !tools.callable().is_empty() && tools.choice != Choice::Auto {
             return Err(ApiError::invalid(
                 "response_format",
-                "an answer that must be a call of a function cannot have a response_format",
+                "an answer that must call a function cannot have a response_format",
             ));
         }
         let wanted = fields.flag("logprobs")?;
@@ -134,24 +134,28 @@ impl ChatRequest {
         let stream = Stream::read(&mut fields)?;
         fields.ignore(&LABELS);
         for (name, harmless, why) in [
-            ("store", vec![json!(false)], "answers are not kept here"),
+            ("store", vec![json!(false)], "answers are not stored"),
             (
                 "modalities",
                 vec![json!(["text"])],
-                "the models here write text only",
+                "these models write text only",
             ),
             (
                 "service_tier",
                 vec![json!("auto"), json!("default")],
-                "there is one tier",
+                "there is only one tier",
             ),
             (
                 "verbosity",
                 vec![json!("medium")],
-                "say in a message how long the answer should be",
+                "state the desired length in a message",
             ),
-            ("audio", vec![], "the models here write text only"),
-            ("web_search_options", vec![], "nothing here reaches the web"),
+            ("audio", vec![], "these models write text only"),
+            (
+                "web_search_options",
+                vec![],
+                "this service has no access to the web",
+            ),
             ("functions", vec![], "use tools"),
             ("function_call", vec![], "use tool_choice"),
         ] {
@@ -242,7 +246,7 @@ mod tests {
             ),
             (
                 json!({"store": true}),
-                "store is not supported: answers are not kept here",
+                "store is not supported: answers are not stored",
             ),
             (
                 json!({"max_tokens": 0}),
@@ -250,7 +254,7 @@ mod tests {
             ),
             (
                 json!({"modalities": ["text", "audio"]}),
-                "modalities is not supported: the models here write text only",
+                "modalities is not supported: these models write text only",
             ),
             (json!({"functions": []}), "functions is not supported: use tools"),
             (json!({"grammar": "x"}), "unknown parameter grammar; leave it out"),

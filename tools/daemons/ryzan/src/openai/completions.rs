@@ -1,4 +1,4 @@
-//! `POST /v1/completions`: the request. Text goes on where the prompt ends, without a chat template.
+//! `POST /v1/completions`: the request. The model continues the prompt, without a chat template.
 
 use serde_json::{Value, json};
 
@@ -7,13 +7,13 @@ use super::error::ApiError;
 use super::fields::Fields;
 use super::parameters::Parameters;
 
-/// Tokens of an answer when the request does not say, as `OpenAI` has it.
+/// Default length of an answer in tokens, as in `OpenAI`'s interface.
 const DEFAULT_TOKENS: usize = 16;
 
-/// Most alternatives whose probabilities are told.
+/// Maximum number of alternative tokens whose probabilities are returned.
 const TOP_LOGPROBS: usize = 5;
 
-/// What is continued.
+/// The text to continue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Prompt {
     /// Text.
@@ -22,18 +22,18 @@ pub enum Prompt {
     Tokens(Vec<u32>),
 }
 
-/// What a completion request asks for.
+/// A completion request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CompletionRequest {
     /// The model, by name, alias or `auto`.
     pub model: String,
-    /// What is continued.
+    /// The text to continue.
     pub prompt: Prompt,
-    /// How the answer is drawn.
+    /// How tokens are sampled.
     pub parameters: Parameters,
-    /// Alternatives whose probabilities are told, when any are.
+    /// Number of alternative tokens whose probabilities are returned; `None` returns no probabilities.
     pub logprobs: Option<u8>,
-    /// How the answer comes.
+    /// Whether and how the answer is streamed.
     pub stream: Stream,
 }
 
@@ -52,12 +52,12 @@ impl CompletionRequest {
         let stream = Stream::read(&mut fields)?;
         fields.ignore(&chat::LABELS);
         for (name, harmless, why) in [
-            ("best_of", json!(1), "this engine gives one answer a request"),
-            ("echo", json!(false), "the prompt is not given back"),
+            ("best_of", json!(1), "this engine gives one answer per request"),
+            ("echo", json!(false), "the prompt is not echoed"),
             (
                 "suffix",
                 json!(""),
-                "the models here continue text, they do not fill gaps",
+                "these models continue text and do not fill gaps",
             ),
         ] {
             fields.only(name, &[harmless], why)?;
@@ -122,7 +122,7 @@ mod tests {
         );
         assert_eq!(
             read(json!({"prompt": "a", "echo": true})),
-            Err("echo is not supported: the prompt is not given back".into())
+            Err("echo is not supported: the prompt is not echoed".into())
         );
     }
 }

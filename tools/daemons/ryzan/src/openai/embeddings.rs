@@ -9,10 +9,10 @@ use super::completions::Prompt;
 use super::error::ApiError;
 use super::fields::Fields;
 
-/// Most texts of a request, as `OpenAI` has it.
+/// Maximum number of texts in a request, as in `OpenAI`'s interface.
 const LIMIT: usize = 2048;
 
-/// How vectors are written.
+/// How vectors are encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
     /// Arrays of numbers.
@@ -21,16 +21,16 @@ pub enum Encoding {
     Base64,
 }
 
-/// What an embedding request asks for.
+/// An embedding request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EmbeddingRequest {
     /// The model, by name, alias or `auto`.
     pub model: String,
-    /// What is embedded.
+    /// The texts to embed.
     pub inputs: Vec<Prompt>,
-    /// How the vectors are written.
+    /// How the vectors are encoded.
     pub encoding: Encoding,
-    /// Length of the vectors that is expected, when it is.
+    /// Expected length of the vectors; `None` accepts any.
     pub dimensions: Option<usize>,
 }
 

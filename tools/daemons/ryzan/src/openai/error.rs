@@ -8,73 +8,75 @@ use serde_json::{Value, json};
 /// What can go wrong with a request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ApiError {
-    /// The request cannot be carried out as it is.
+    /// The request is invalid.
     #[error("{message}")]
     Invalid {
         /// What is wrong, and what is allowed.
         message: String,
         /// The field, as a path such as `messages[0].content`.
         param: Option<String>,
-        /// A word for programs, when there is a fitting one.
+        /// Error code for programs, if there is one.
         code: Option<&'static str>,
     },
     /// There is nothing at this path.
     #[error(
-        "there is nothing at {path}; this service has /v1/models, /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/responses, /health and /metrics"
+        "{path} does not exist; this service has /v1/models, /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/responses, /health and /metrics"
     )]
     NotFound {
         /// The path of the request.
         path: String,
     },
-    /// The path is there, the method is not.
-    #[error("{method} is not possible on {path}; the Allow header lists what is")]
+    /// The path exists, but not with this method.
+    #[error("{method} is not allowed on {path}; the Allow header lists the methods that are")]
     MethodNotAllowed {
         /// The method of the request.
         method: String,
         /// The path of the request.
         path: String,
     },
-    /// No model has this name.
-    #[error("there is no model {model:?}; /v1/models lists what there is, sigmavault model pull gets others")]
+    /// The model is unknown.
+    #[error(
+        "there is no model {model:?}; /v1/models lists the available ones, sigmavault model pull gets others"
+    )]
     ModelNotFound {
         /// The name as it was given.
         model: String,
     },
-    /// There is no model to answer with.
+    /// No model is available.
     #[error("{reason}")]
     NoModel {
-        /// Why, and what to do.
+        /// Reason and remedy.
         reason: String,
     },
-    /// Too many requests wait already.
-    #[error("{waiting} requests wait already; try again later")]
+    /// The queue is full.
+    #[error("{waiting} requests are waiting already; try again later")]
     Busy {
-        /// How many wait.
+        /// Length of the queue.
         waiting: usize,
     },
-    /// The rate limit of the TCP listener.
-    #[error("more than {limit} requests a minute; try again in {retry_after} s, or use the unix socket")]
+    /// The rate limit of the TCP listener is exceeded.
+    #[error("more than {limit} requests per minute; try again in {retry_after} s, or use the unix socket")]
     TooManyRequests {
         /// Requests a minute.
         limit: u32,
-        /// Seconds until one is possible.
+        /// Seconds until the next request is admitted.
         retry_after: u64,
     },
-    /// The request calls this service by a name that is not its own.
+    /// The Host header names another machine.
     #[error(
         "this service does not answer for the host {host:?}; call it by its address, or add the name to allowed-hosts"
     )]
     HostNotAllowed {
-        /// The name it was called by.
+        /// The host of the request.
         host: String,
     },
-    /// A page of a browser sent the request.
+    /// A web page of another origin sent the request.
     #[error("this service does not answer pages from {origin:?}; it is for programs on this machine")]
     OriginNotAllowed {
-        /// Where the page is from.
+        /// The origin of the page.
         origin: String,
     },
-    /// The body is not announced as JSON.
+    /// The content type is not JSON.
     #[error("the body must be JSON; send it with Content-Type: application/json")]
     NotJson,
     /// The body is too large.
@@ -83,20 +85,20 @@ pub enum ApiError {
         /// The limit in bytes.
         limit: usize,
     },
-    /// The body did not come in time.
+    /// The body did not arrive in time.
     #[error("the body did not arrive within {seconds} s; send it at once")]
     BodyTooSlow {
         /// The limit in seconds.
         seconds: u64,
     },
-    /// The peer may not do this.
+    /// The peer lacks permission.
     #[error("{reason}")]
     Forbidden {
-        /// Why, and who may.
+        /// Reason, and who has permission.
         reason: String,
     },
-    /// Computing went wrong.
-    #[error("{reason}; the service's log says more: journalctl -u sigmavault-ryzan.service")]
+    /// The computation failed.
+    #[error("{reason}; for details see: journalctl -u sigmavault-ryzan.service")]
     Failed {
         /// What failed.
         reason: String,
@@ -104,7 +106,7 @@ pub enum ApiError {
 }
 
 impl ApiError {
-    /// A field of the request that cannot be used.
+    /// A field of the request is invalid.
     pub fn invalid(param: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Invalid {
             message: message.into(),

@@ -1,5 +1,4 @@
-//! Reading a JSON object field by field, so that every mistake names its field and nothing that is not understood is
-//! passed over.
+//! Reading a JSON object field by field. Every error names its field, and unknown fields are refused.
 
 use std::ops::RangeInclusive;
 
@@ -16,7 +15,7 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// The fields of `value`, which stands at the path `at` of the request; empty for the request itself.
+    /// The fields of `value`, found at the path `at` of the request; an empty path is the request itself.
     pub fn of(value: Value, at: &str) -> Result<Self, ApiError> {
         match value {
             Value::Object(rest) => Ok(Self {
@@ -44,12 +43,12 @@ impl Fields {
         }
     }
 
-    /// A field as it is.
+    /// The raw value of a field.
     pub fn raw(&mut self, name: &str) -> Option<Value> {
         self.rest.remove(name).filter(|value| !value.is_null())
     }
 
-    /// A field of type `T`, described as `what`, when it is there.
+    /// An optional field of type `T`, described as `what`.
     pub fn get<T: DeserializeOwned>(&mut self, name: &str, what: &str) -> Result<Option<T>, ApiError> {
         let Some(value) = self.raw(name) else {
             return Ok(None);
@@ -61,17 +60,17 @@ impl Fields {
         })
     }
 
-    /// A text.
+    /// An optional string.
     pub fn text(&mut self, name: &str) -> Result<Option<String>, ApiError> {
         self.get(name, "a string")
     }
 
-    /// True or false; false when it is absent.
+    /// An optional boolean; false when absent.
     pub fn flag(&mut self, name: &str) -> Result<bool, ApiError> {
         Ok(self.get(name, "true or false")?.unwrap_or_default())
     }
 
-    /// A field that must be there.
+    /// A required field.
     pub fn required<T: DeserializeOwned>(&mut self, name: &str, what: &str) -> Result<T, ApiError> {
         self.get(name, what)?.ok_or_else(|| {
             let path = self.path(name);
@@ -105,25 +104,25 @@ impl Fields {
         }
     }
 
-    /// An object, when it is there.
+    /// An optional object.
     pub fn object(&mut self, name: &str) -> Result<Option<Self>, ApiError> {
         let path = self.path(name);
         self.raw(name).map(|value| Self::of(value, &path)).transpose()
     }
 
-    /// An array, when it is there.
+    /// An optional array.
     pub fn array(&mut self, name: &str) -> Result<Option<Vec<Value>>, ApiError> {
         self.get(name, "an array")
     }
 
-    /// Fields that change nothing about the answer.
+    /// Accepts fields that have no effect on the answer.
     pub fn ignore(&mut self, names: &[&str]) {
         for name in names {
             self.rest.remove(*name);
         }
     }
 
-    /// A field that is known but not supported: it may only have one of the values that mean nothing here.
+    /// A known but unsupported field: it may only have one of the values that have no effect.
     pub fn only(&mut self, name: &str, harmless: &[Value], why: &str) -> Result<(), ApiError> {
         match self.raw(name) {
             Some(value) if !harmless.contains(&value) => {
@@ -138,7 +137,7 @@ impl Fields {
         }
     }
 
-    /// Everything that was not read is not understood, and refused.
+    /// Refuses every field that was not read.
     pub fn finish(self) -> Result<(), ApiError> {
         match self.rest.iter().find(|(_, value)| !value.is_null()) {
             None => Ok(()),
@@ -156,7 +155,7 @@ impl Fields {
     }
 }
 
-/// What a JSON value is, for a message.
+/// The type of a JSON value, for error messages.
 pub const fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

@@ -1,11 +1,11 @@
-//! Messages of a conversation, as they come and as chat templates expect them.
+//! Messages of a conversation: read from requests, written for chat templates.
 
 use serde_json::{Value, json};
 
 use super::error::ApiError;
 use super::fields::{Fields, kind};
 
-/// Who says something.
+/// The author of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// The program; `developer` is the same.
@@ -19,7 +19,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// The name in chat templates.
+    /// The role's name in chat templates.
     pub const fn name(self) -> &'static str {
         match self {
             Self::System => "system",
@@ -33,24 +33,24 @@ impl Role {
 /// A call of a function by the model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Call {
-    /// Id by which the result refers to it.
+    /// The id that the result refers to.
     pub id: String,
     /// The function.
     pub name: String,
-    /// Its arguments, JSON in a string, as `OpenAI` has it.
+    /// Its arguments: a string of JSON, as in `OpenAI`'s interface.
     pub arguments: String,
 }
 
 /// One message.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Message {
-    /// Who says it.
+    /// Its author.
     pub role: Role,
-    /// What is said.
+    /// Its text.
     pub content: String,
-    /// Functions that the model called in it.
+    /// The function calls in it.
     pub calls: Vec<Call>,
-    /// The call that this is the result of.
+    /// The id of the call whose result this is.
     pub answers: Option<String>,
 }
 
@@ -65,7 +65,7 @@ impl Message {
         }
     }
 
-    /// As chat templates expect it: arguments as an object when they are one.
+    /// The message for a chat template. Arguments become an object if they are one.
     pub fn for_template(&self) -> Value {
         let mut message = json!({"role": self.role.name(), "content": self.content});
         if !self.calls.is_empty() {
@@ -102,7 +102,7 @@ pub fn read(given: Vec<Value>) -> Result<Vec<Message>, ApiError> {
         .collect()
 }
 
-/// The role of this name.
+/// The role with this name.
 pub fn role(name: &str, path: &str) -> Result<Role, ApiError> {
     match name {
         "system" | "developer" => Ok(Role::System),
@@ -119,7 +119,7 @@ pub fn role(name: &str, path: &str) -> Result<Role, ApiError> {
 fn message(mut fields: Fields) -> Result<Message, ApiError> {
     let path = fields.path("role");
     let role = role(&fields.required::<String>("role", "a string")?, &path)?;
-    // A name of the speaker has no place in the templates of the models that are run here.
+    // Chat templates of the supported models have no field for the speaker's name.
     fields.only(
         "name",
         &[],
@@ -132,7 +132,7 @@ fn message(mut fields: Fields) -> Result<Message, ApiError> {
         .transpose()?;
     let mut message = Message::new(role, content.clone().unwrap_or_default());
     if role == Role::Assistant {
-        // What the model thought before is not given back to it, as its makers advise.
+        // Earlier reasoning is dropped, as the models' authors recommend.
         fields.ignore(&[
             "refusal",
             "reasoning_content",
@@ -156,7 +156,7 @@ fn message(mut fields: Fields) -> Result<Message, ApiError> {
     Ok(message)
 }
 
-/// A string, or parts of text.
+/// A string or an array of text parts.
 pub fn content(value: Value, path: &str) -> Result<String, ApiError> {
     match value {
         Value::String(text) => Ok(text),
@@ -169,7 +169,7 @@ pub fn content(value: Value, path: &str) -> Result<String, ApiError> {
                 let which: String = part.required("type", "a string")?;
                 if !matches!(which.as_str(), "text" | "input_text" | "output_text" | "refusal") {
                     return Err(ApiError::Invalid {
-                        message: format!("{at}.type is {which:?}; the models here read text only"),
+                        message: format!("{at}.type is {which:?}; these models read text only"),
                         param: Some(format!("{at}.type")),
                         code: Some("unsupported_value"),
                     });
@@ -200,7 +200,7 @@ fn calls(fields: &mut Fields) -> Result<Vec<Call>, ApiError> {
         .map(|(index, value)| {
             let mut call = Fields::of(value, &format!("{path}[{index}]"))?;
             call.only("type", &[json!("function")], "only functions are")?;
-            // The place in a stream, which clients that gather chunks give back.
+            // The index within a stream: clients that assemble chunks send it back.
             call.ignore(&["index"]);
             let id = call.required("id", "a string")?;
             let Some(mut function) = call.object("function")? else {
@@ -267,7 +267,7 @@ mod tests {
             ),
             (
                 json!([{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]),
-                "messages[0].content[0].type is \"image_url\"; the models here read text only",
+                "messages[0].content[0].type is \"image_url\"; these models read text only",
             ),
             (
                 json!([{"role": "tool", "content": "x"}]),

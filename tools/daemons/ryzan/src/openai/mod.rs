@@ -1,7 +1,7 @@
-//! `OpenAI`'s wire format, as its reference and its Python client have it: requests into what is asked for, answers out
-//! of what was computed. Nothing here computes or waits.
+//! `OpenAI`'s wire format, as its reference and its Python client define it: parsing requests and writing answers. These
+//! modules are pure.
 //!
-//! - [`fields`]: reading objects so that nothing is passed over
+//! - [`fields`]: reading objects without missing a field
 //! - [`error`]: errors and their statuses
 //! - [`parameters`]: what chat, completions and responses share: sampling, lengths, stops
 //! - [`messages`]: messages of a conversation

@@ -1,4 +1,4 @@
-//! What chat, completions and responses share: sampling, lengths, stops, the format of the answer.
+//! Parameters that chat, completions and responses share: sampling, length, stop texts, answer format.
 
 use std::collections::BTreeMap;
 
@@ -7,46 +7,46 @@ use serde_json::{Value, json};
 use super::error::ApiError;
 use super::fields::{Fields, kind};
 
-/// Most texts that end an answer.
+/// Maximum number of stop texts.
 const STOPS: usize = 4;
 
-/// Most tokens with a bias.
+/// Maximum number of biased tokens.
 const BIASES: usize = 1024;
 
-/// How an answer is drawn. What is absent is up to the model's own defaults.
+/// How tokens are sampled. Absent values fall back to the model's defaults.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Parameters {
-    /// Most tokens of the answer, those of its reasoning included.
+    /// Maximum length of the answer in tokens, reasoning included.
     pub max_tokens: Option<usize>,
-    /// From 0 (always the likeliest token) to 2.
+    /// Temperature, from 0 (greedy) to 2.
     pub temperature: Option<f32>,
-    /// Share of the probability that is drawn from.
+    /// Nucleus sampling: the probability mass to sample from.
     pub top_p: Option<f32>,
-    /// Tokens that are drawn from; not in `OpenAI`'s own interface.
+    /// Number of tokens to sample from; not in `OpenAI`'s own interface.
     pub top_k: Option<usize>,
-    /// Least probability, relative to the likeliest token; not in `OpenAI`'s own interface.
+    /// Minimum probability relative to the likeliest token; not in `OpenAI`'s own interface.
     pub min_p: Option<f32>,
-    /// Divisor for tokens that were there before; not in `OpenAI`'s own interface.
+    /// Repetition penalty: divides the logits of earlier tokens; not in `OpenAI`'s own interface.
     pub repetition_penalty: Option<f32>,
-    /// Subtracted from a token by how often it was there.
+    /// Subtracted from a token's logit once per earlier occurrence.
     pub frequency_penalty: f32,
-    /// Subtracted from a token that was there.
+    /// Subtracted from the logit of every earlier token.
     pub presence_penalty: f32,
-    /// Added to tokens, by id.
+    /// Added to the logits of tokens, by id.
     pub logit_bias: BTreeMap<u32, f32>,
-    /// Same seed, same text.
+    /// Seed of the sampler: the same seed gives the same text.
     pub seed: Option<u64>,
-    /// Texts that end the answer; they are not part of it.
+    /// Texts that end the answer and are not part of it.
     pub stop: Vec<String>,
 }
 
 impl Parameters {
-    /// Reads all but the length, whose name differs between endpoints.
+    /// Reads everything but the length, whose name differs between endpoints.
     pub fn read(fields: &mut Fields) -> Result<Self, ApiError> {
         fields.only(
             "n",
             &[json!(1)],
-            "this engine gives one answer a request; send the request again for another",
+            "this engine gives one answer per request; send the request again for another",
         )?;
         Ok(Self {
             max_tokens: None,
@@ -64,7 +64,7 @@ impl Parameters {
     }
 }
 
-/// Negative seeds are as good as others.
+/// Maps negative seeds to positive ones.
 fn seed(fields: &mut Fields) -> Result<Option<u64>, ApiError> {
     let seed: Option<i64> = fields.get("seed", "a whole number of at most 63 bits")?;
     Ok(seed.map(i64::cast_unsigned))
@@ -117,20 +117,20 @@ fn logit_bias(fields: &mut Fields) -> Result<BTreeMap<u32, f32>, ApiError> {
         .collect()
 }
 
-/// What the answer must look like.
+/// The format of the answer.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub enum Format {
-    /// Anything.
+    /// Free text.
     #[default]
     Text,
     /// Any JSON object.
     Object,
-    /// What this JSON Schema allows.
+    /// JSON that matches this JSON Schema.
     Schema(Value),
 }
 
 impl Format {
-    /// Reads `{"type": ...}`. In chat the schema stands below `json_schema`, in responses beside the type.
+    /// Reads `{"type": ...}`. Chat nests the schema below `json_schema`, responses puts it beside the type.
     pub fn read(mut fields: Fields) -> Result<Self, ApiError> {
         let which: String = fields.required("type", "text, json_object or json_schema")?;
         let format = match which.as_str() {
@@ -157,7 +157,7 @@ impl Format {
     }
 }
 
-/// A schema is always enforced, so `strict` changes nothing.
+/// Schemas are always enforced, so `strict` has no effect.
 fn schema(fields: &mut Fields) -> Result<Format, ApiError> {
     fields.ignore(&["name", "description", "strict"]);
     let path = fields.path("schema");
@@ -215,7 +215,7 @@ mod tests {
         for (value, message) in [
             (
                 json!({"n": 2}),
-                "n is not supported: this engine gives one answer a request; send the request again for another",
+                "n is not supported: this engine gives one answer per request; send the request again for another",
             ),
             (
                 json!({"temperature": 2.5}),

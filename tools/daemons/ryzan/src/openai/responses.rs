@@ -1,4 +1,4 @@
-//! `POST /v1/responses`: the request. What is asked for is the same as in chat, written differently.
+//! `POST /v1/responses`: the request. It has the meaning of a chat request in another notation.
 
 use serde_json::{Map, Value, json};
 
@@ -9,16 +9,16 @@ use super::messages::{self, Call, Message, Role};
 use super::parameters::{Format, Parameters};
 use super::tools::{Choice, Tools};
 
-/// What a response request asks for.
+/// A response request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ResponseRequest {
-    /// The same as a chat request.
+    /// The equivalent chat request.
     pub chat: ChatRequest,
-    /// Fields that the answer repeats as they came.
+    /// Fields that the answer repeats unchanged.
     pub repeated: Map<String, Value>,
 }
 
-/// Fields that the answer repeats, with what they are when the request does not say.
+/// Fields that the answer repeats, with their defaults.
 fn repeated(body: &Value) -> Map<String, Value> {
     [
         ("instructions", Value::Null),
@@ -62,7 +62,7 @@ impl ResponseRequest {
         if format != Format::Text && !matches!(tools.choice, Choice::Auto | Choice::Never) {
             return Err(ApiError::invalid(
                 "text.format",
-                "an answer that must be a call of a function cannot have a format",
+                "an answer that must call a function cannot have a format",
             ));
         }
         let thinking = match fields.object("reasoning")? {
@@ -100,7 +100,7 @@ fn format(fields: &mut Fields) -> Result<Format, ApiError> {
     text.only(
         "verbosity",
         &[json!("medium")],
-        "say in the instructions how long the answer should be",
+        "state the desired length in the instructions",
     )?;
     text.finish()?;
     Ok(format.unwrap_or_default())
@@ -109,39 +109,39 @@ fn format(fields: &mut Fields) -> Result<Format, ApiError> {
 fn refuse_the_rest(mut fields: Fields) -> Result<(), ApiError> {
     fields.ignore(&chat::LABELS);
     for (name, harmless, why) in [
-        ("store", vec![json!(false)], "answers are not kept here"),
+        ("store", vec![json!(false)], "answers are not stored"),
         (
             "previous_response_id",
             vec![],
-            "answers are not kept here; send the conversation as input",
+            "answers are not stored; send the conversation as input",
         ),
         (
             "conversation",
             vec![],
-            "conversations are not kept here; send the conversation as input",
+            "conversations are not stored; send the conversation as input",
         ),
-        ("background", vec![json!(false)], "answers are not kept here"),
+        ("background", vec![json!(false)], "answers are not stored"),
         ("include", vec![json!([])], "there is nothing more to include"),
         (
             "prompt",
             vec![],
-            "prompts are not kept here; send instructions and input",
+            "prompts are not stored; send instructions and input",
         ),
         (
             "service_tier",
             vec![json!("auto"), json!("default")],
-            "there is one tier",
+            "there is only one tier",
         ),
         (
             "truncation",
             vec![json!("disabled")],
-            "nothing is dropped from a conversation unseen; send less",
+            "conversations are never truncated silently; send less",
         ),
         ("top_logprobs", vec![json!(0)], "use /v1/chat/completions"),
         (
             "max_tool_calls",
             vec![],
-            "only your functions are called, and by you",
+            "only functions that the client runs are supported",
         ),
     ] {
         fields.only(name, &harmless, why)?;
@@ -172,7 +172,7 @@ fn input(value: Option<Value>, messages: &mut Vec<Message>) -> Result<(), ApiErr
 fn item(mut fields: Fields, messages: &mut Vec<Message>) -> Result<(), ApiError> {
     let path = fields.path("type");
     let which = fields.text("type")?.unwrap_or_else(|| "message".to_owned());
-    // Ids and states of earlier answers that are given back.
+    // Ids and states from earlier answers.
     fields.ignore(&["id", "status", "phase"]);
     match which.as_str() {
         "message" => {
@@ -188,7 +188,7 @@ fn item(mut fields: Fields, messages: &mut Vec<Message>) -> Result<(), ApiError>
                 name: fields.required("name", "a string")?,
                 arguments: fields.required("arguments", "a string with JSON")?,
             };
-            // Calls of one answer stand one after the other; in a template they are one message.
+            // Calls of one answer follow each other here; a template expects one message.
             match messages.last_mut() {
                 Some(last) if last.role == Role::Assistant => last.calls.push(call),
                 _ => messages.push(Message {
@@ -206,7 +206,7 @@ fn item(mut fields: Fields, messages: &mut Vec<Message>) -> Result<(), ApiError>
                 ..Message::new(Role::Tool, messages::content(output, &at)?)
             });
         }
-        // What the model thought before is not given back to it, as its makers advise.
+        // Earlier reasoning is dropped, as the models' authors recommend.
         "reasoning" => return Ok(()),
         other => {
             return Err(ApiError::Invalid {
@@ -274,11 +274,11 @@ mod tests {
         for (more, message) in [
             (
                 json!({"previous_response_id": "resp_1"}),
-                "previous_response_id is not supported: answers are not kept here; send the conversation as input",
+                "previous_response_id is not supported: answers are not stored; send the conversation as input",
             ),
             (
                 json!({"store": true}),
-                "store is not supported: answers are not kept here",
+                "store is not supported: answers are not stored",
             ),
             (
                 json!({"input": [{"type": "item_reference", "id": "x"}]}),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::error::ApiError;
 use super::fields::Fields;
 
-/// Most functions of a request.
+/// Maximum number of functions in a request.
 const LIMIT: usize = 128;
 
 /// A function that a model may call.
@@ -20,7 +20,7 @@ pub struct Function {
 }
 
 impl Function {
-    /// As chat templates expect it.
+    /// The function for a chat template.
     pub fn for_template(&self) -> Value {
         let mut function = json!({"name": self.name, "parameters": self.parameters});
         if let Some(description) = &self.description {
@@ -30,34 +30,34 @@ impl Function {
     }
 }
 
-/// Whether the model calls a function.
+/// Whether and what the model calls.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Choice {
-    /// It decides.
+    /// The model decides.
     #[default]
     Auto,
-    /// It does not.
+    /// It calls no function.
     Never,
-    /// It calls one or more.
+    /// It calls at least one function.
     Required,
-    /// It calls this one.
+    /// It calls this function.
     Named(String),
 }
 
-/// Functions and how they are called.
+/// The functions of a request and how they may be called.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Tools {
     /// The functions that may be called.
     pub functions: Vec<Function>,
-    /// Whether one is called.
+    /// Whether and what the model calls.
     pub choice: Choice,
-    /// Whether more than one may be called in one answer.
+    /// Whether one answer may hold several calls.
     pub parallel: bool,
 }
 
 impl Tools {
-    /// Reads `tools`, `tool_choice` and `parallel_tool_calls`. In chat a function stands below `function`, in responses
-    /// beside the type.
+    /// Reads `tools`, `tool_choice` and `parallel_tool_calls`. Chat nests a function below `function`, responses
+    /// puts it beside the type.
     pub fn read(fields: &mut Fields) -> Result<Self, ApiError> {
         let functions = functions(fields)?;
         let choice = choice(fields, &functions)?;
@@ -71,7 +71,7 @@ impl Tools {
         })
     }
 
-    /// The functions that this answer may call.
+    /// The functions that the answer may call.
     pub fn callable(&self) -> Vec<&Function> {
         self.functions
             .iter()
@@ -127,7 +127,7 @@ fn functions(fields: &mut Fields) -> Result<Vec<Function>, ApiError> {
 }
 
 fn one(mut fields: Fields) -> Result<Function, ApiError> {
-    // Arguments are always held to their schema, so `strict` changes nothing.
+    // Arguments are always constrained to their schema, so `strict` has no effect.
     fields.ignore(&["strict"]);
     let at = fields.path("name");
     let name: String = fields.required("name", "the name of a function")?;

@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 use sigmavault_llm::engine::Usage;
 
 use crate::answer::{self, Event, Likelihood, Reason};
+use crate::body::JsonBody;
 use crate::openai::chat::ChatRequest;
 use crate::openai::error::ApiError;
 use crate::openai::messages::Call;
-use crate::server::JsonBody;
 use crate::sse::{self, Encode, Frame};
 use crate::state::Shared;
 
-/// Answers, in one piece or in many.
+/// Answers completely or as a stream.
 pub async fn chat(State(service): Shared, JsonBody(body): JsonBody) -> Result<Response, ApiError> {
     let request = ChatRequest::read(body)?;
     let (stream, logprobs) = (request.stream, request.logprobs.is_some());
@@ -105,7 +105,7 @@ fn likelihoods(tokens: &[Likelihood]) -> Value {
         .collect()
 }
 
-/// JSON has no infinity; `OpenAI` writes -9999 for what is all but impossible.
+/// JSON has no infinity; `OpenAI` writes -9999 for negligible probabilities.
 pub fn finite(logprob: f32) -> f32 {
     logprob.max(-9999.0)
 }
@@ -116,7 +116,7 @@ struct Chunks {
     id: String,
     created: u64,
     model: String,
-    /// Why it is this one; told with the first piece.
+    /// Why this model was chosen; sent with the first chunk.
     why: Option<String>,
     usage: bool,
     calls: usize,

@@ -7,13 +7,13 @@ use serde_json::{Map, Value, json};
 
 use super::chat::{finite, now, usage};
 use crate::answer::{self, Event, Likelihood, Reason};
+use crate::body::JsonBody;
 use crate::openai::completions::CompletionRequest;
 use crate::openai::error::ApiError;
-use crate::server::JsonBody;
 use crate::sse::{self, Encode, Frame};
 use crate::state::Shared;
 
-/// Continues a text, in one piece or in many.
+/// Continues a text completely or as a stream.
 pub async fn complete(State(service): Shared, JsonBody(body): JsonBody) -> Result<Response, ApiError> {
     let request = CompletionRequest::read(body)?;
     let (stream, logprobs) = (request.stream, request.logprobs.is_some());
@@ -42,7 +42,7 @@ struct Chunks {
     id: String,
     created: u64,
     model: String,
-    /// Why it is this one; told once.
+    /// Why this model was chosen; sent once.
     why: Option<String>,
     usage: bool,
     logprobs: bool,
@@ -108,7 +108,7 @@ impl Encode for Chunks {
     fn event(&mut self, event: Event) -> Vec<Frame> {
         match event {
             Event::Content { text, tokens } => vec![Frame::data(self.choice(&text, &tokens, None))],
-            // A text that goes on is not taken apart.
+            // Continued text is not split into parts.
             Event::Reasoning(_) | Event::Call(_) => Vec::new(),
             Event::Finished { reason, usage: used } => {
                 let mut frames = vec![Frame::data(self.choice("", &[], Some(reason)))];

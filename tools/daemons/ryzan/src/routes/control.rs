@@ -4,14 +4,15 @@ use axum::Json;
 use axum::extract::{Extension, State};
 use nix::unistd::{Uid, User};
 use serde_json::{Value, json};
+use sigmavault_service::serve::Peer;
 
+use crate::body::JsonBody;
 use crate::models::Status;
 use crate::openai::error::ApiError;
 use crate::openai::fields::Fields;
-use crate::server::{JsonBody, Peer};
 use crate::state::{Service, Shared};
 
-/// What is loaded, and why. Everybody who may connect may know.
+/// The state of the models, for everybody who may connect.
 pub async fn status(State(service): Shared) -> Json<Status> {
     Json(service.models.status())
 }
@@ -38,7 +39,7 @@ pub async fn unload(
     Ok(Json(json!({"model": model, "resolved_model": resolved})))
 }
 
-/// Keeps a loaded model from making room for others: `{"model": ..., "pinned": true}`.
+/// Exempts a loaded model from eviction: `{"model": ..., "pinned": true}`.
 pub async fn pin(
     State(service): Shared,
     Extension(peer): Extension<Peer>,
@@ -63,7 +64,7 @@ fn asked(service: &Service, peer: Peer, body: Value) -> Result<String, ApiError>
     Ok(model)
 }
 
-/// Root, the service's own user and the configured ones may.
+/// Admits root, the service's own user and the configured users.
 fn allowed(service: &Service, peer: Peer) -> Result<(), ApiError> {
     let Peer::Unix { uid } = peer else {
         return Err(ApiError::Forbidden {

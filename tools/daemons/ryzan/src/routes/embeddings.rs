@@ -4,9 +4,9 @@ use axum::Json;
 use axum::extract::State;
 use serde_json::Value;
 
+use crate::body::JsonBody;
 use crate::openai::embeddings::{EmbeddingRequest, answer};
 use crate::openai::error::ApiError;
-use crate::server::JsonBody;
 use crate::state::Shared;
 
 /// The vectors of texts.

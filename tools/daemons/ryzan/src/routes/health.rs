@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::state::Shared;
 
-/// Alive, and whether there is a model. Status 200 in both cases: without a model the service does all it can.
+/// Liveness and the current model. The status is 200 even without a model.
 pub async fn health(State(service): Shared) -> Json<Value> {
     let status = service.models.status();
     Json(json!({

@@ -15,11 +15,11 @@ use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
+use crate::layers::{limits, outermost};
 use crate::openai::error::ApiError;
-use crate::server::{limits, outermost};
 use crate::state::Service;
 
-/// Everything that the service answers.
+/// The router of the service.
 pub fn router(service: Arc<Service>) -> Router {
     Router::new()
         .route("/health", get(health::health))

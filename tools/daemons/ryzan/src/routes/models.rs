@@ -14,7 +14,7 @@ pub async fn list(State(service): Shared) -> Json<Value> {
     Json(json!({"object": "list", "data": data}))
 }
 
-/// One of them.
+/// One model.
 pub async fn one(State(service): Shared, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
     service
         .models

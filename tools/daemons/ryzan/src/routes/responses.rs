@@ -8,14 +8,14 @@ use sigmavault_llm::engine::Usage;
 
 use super::chat::now;
 use crate::answer::{self, Event, Reason};
+use crate::body::JsonBody;
 use crate::openai::error::ApiError;
 use crate::openai::messages::Call;
 use crate::openai::responses::ResponseRequest;
-use crate::server::JsonBody;
 use crate::sse::{self, Encode, Frame};
 use crate::state::Shared;
 
-/// Answers, in one piece or in many.
+/// Answers completely or as a stream.
 pub async fn respond(State(service): Shared, JsonBody(body): JsonBody) -> Result<Response, ApiError> {
     let request = ResponseRequest::read(body)?;
     let stream = request.chat.stream.on;
@@ -50,7 +50,7 @@ pub async fn respond(State(service): Shared, JsonBody(body): JsonBody) -> Result
     }
 }
 
-/// What is being written.
+/// The item under way.
 #[derive(Debug)]
 struct Open {
     reasoning: bool,
@@ -106,7 +106,7 @@ impl Writer {
         }
     }
 
-    /// More text, in the item that is open or in a new one.
+    /// More text, in the open item or in a new one.
     fn text(&mut self, reasoning: bool, text: &str) -> Vec<Frame> {
         let mut frames = Vec::new();
         if self.open.as_ref().is_none_or(|open| open.reasoning != reasoning) {

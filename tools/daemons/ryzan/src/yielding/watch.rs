@@ -1,4 +1,4 @@
-//! Reading the pressure and setting the pace, every second.
+//! Reads the pressure and sets the pace every second.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -6,26 +6,26 @@ use std::time::{Duration, Instant};
 use log::info;
 use sigmavault_facts::Files;
 
-use super::{Pace, Pressure, average, decide};
+use super::pace::{Pace, Pressure, average, decide};
 use crate::config::YieldConfig;
 use crate::models::Models;
 
-/// How often.
+/// Time between two readings.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Where the kernel tells the pressure of the whole system.
+/// Pressure of the whole system.
 const SYSTEM: &str = "/proc/pressure";
 
-/// Where it tells that of units.
+/// Pressure of units.
 const UNITS: &str = "/sys/fs/cgroup/system.slice";
 
-/// Sets the pace for as long as it is polled. Without pressure information in the kernel there is nothing to do.
+/// Sets the pace while polled. Returns at once if the kernel provides no pressure information.
 pub async fn run(files: Files, config: YieldConfig, models: Arc<Models>) {
     if !config.enabled {
         return;
     }
     if !files.exists(format!("{SYSTEM}/io")) {
-        info!("this kernel tells no pressure, so the model never steps back by itself");
+        info!("this kernel reports no pressure, so the model never yields by itself");
         return;
     }
     let mut pace = Pace::Full;
@@ -57,8 +57,8 @@ pub async fn run(files: Files, config: YieldConfig, models: Arc<Models>) {
     }
 }
 
-/// The pressures now; what cannot be read does not press. While the disk reads for the model itself, only the I/O of the units
-/// counts: else a model would be paused because it was started.
+/// Reads the pressures; unreadable ones are 0. While weights are read from disk, only the I/O pressure of the units counts: a model
+/// must not be paused by its own loading.
 pub fn read(files: &Files, units: &[String], own_reading: bool) -> Pressure {
     let of = |path: String, who| {
         let text = files.text(path).ok()?;

@@ -63,7 +63,7 @@ impl Daemon {
         let mut log = BufReader::new(child.stderr.take().unwrap());
         let mut address = String::new();
         let last = model.map_or_else(
-            || "warning: without a model".to_owned(),
+            || "warning: no model is loaded".to_owned(),
             |name| format!("info: {name} is ready"),
         );
         loop {

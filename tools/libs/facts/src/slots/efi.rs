@@ -5,7 +5,7 @@ use crate::files::Files;
 /// Vendor GUID of the boot loader interface.
 const VENDOR: &str = "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
 
-/// The entry that was started, such as `sigmavault-a.conf`, or `sigmavault-a+3.conf` with the counter as it was before.
+/// The entry that was started, such as `sigmavault-a.conf`, or `sigmavault-a+3.conf` with the counter before this start.
 pub fn selected_entry(files: &Files) -> Option<String> {
     read(files, "LoaderEntrySelected")
 }
@@ -13,7 +13,7 @@ pub fn selected_entry(files: &Files) -> Option<String> {
 /// The file of the entry that was started, such as `/loader/entries/sigmavault-a+2-1.conf`; `None` when this boot is
 /// not counted.
 pub fn counted_entry(files: &Files) -> Option<String> {
-    // A variable that is there and cannot be read still means that the boot is counted.
+    // An unreadable variable still means that the boot is counted.
     let path = path("LoaderBootCountPath");
     files.exists(&path).then(|| {
         read(files, "LoaderBootCountPath")

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use sigmavault_types::slots::Slot;
 
-/// Sort key of a slot that comes before all others while a disk is written anew.
+/// Sort key of a slot that precedes all others while a disk is being rewritten.
 pub const NEWEST: &str = "sigmavault-0";
 /// Sort key of the slot that starts.
 pub const FIRST: &str = "sigmavault-1";
@@ -19,7 +19,7 @@ pub struct Name {
     pub slot: Slot,
     /// Starts that are left; `None` without a counter.
     pub tries_left: Option<u32>,
-    /// Starts that were used up, when the counter has them.
+    /// Starts used up, if the counter says so.
     pub tries_done: Option<u32>,
 }
 
@@ -33,7 +33,7 @@ impl Name {
         }
     }
 
-    /// Reads a file's name; `None` when it is not that of a slot.
+    /// Parses a file's name; `None` if it is not an entry of a slot.
     pub fn parse(file: &str) -> Option<Self> {
         let stem = file.strip_suffix(".conf")?.strip_prefix("sigmavault-")?;
         let (slot, counter) = match stem.split_once('+') {
@@ -67,7 +67,7 @@ impl Name {
         file + ".conf"
     }
 
-    /// The name that the boot loader knows the entry by: without the counter.
+    /// The entry's name for the boot loader: without the counter.
     pub fn id(self) -> String {
         Self::new(self.slot, None).file()
     }
@@ -86,24 +86,24 @@ fn number(digits: &str) -> Option<u32> {
 /// An entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// What its file's name says.
+    /// The parsed name of its file.
     pub name: Name,
-    /// Its file's name, as it is.
+    /// The name of its file.
     pub file: String,
     /// `version`.
     pub version: Option<String>,
-    /// `sort-key`; the smallest is taken first.
+    /// `sort-key`; the smallest one starts first.
     pub sort_key: Option<String>,
     /// `efi`: the kernel image, as a path on the boot partition.
     pub image: Option<String>,
-    /// Size of the kernel image; set by whoever can look.
+    /// Size of the kernel image, filled in by the caller.
     pub bytes: Option<u64>,
     /// The whole text.
     pub text: String,
 }
 
 impl Entry {
-    /// Reads an entry. Keys that are not of interest, and lines that are none, stay in the text.
+    /// Parses an entry. Unknown keys and malformed lines stay in the text.
     pub fn parse(name: Name, file: String, text: String) -> Self {
         let value = |key| {
             text.lines()
@@ -123,7 +123,7 @@ impl Entry {
     }
 }
 
-/// The text of an entry with another sort key and everything else as it was.
+/// The text of an entry with another sort key and otherwise unchanged.
 pub fn with_sort_key(text: &str, key: &str) -> String {
     let mut new = String::with_capacity(text.len() + key.len() + 10);
     let mut written = false;

@@ -1,11 +1,11 @@
 //! The system slots of an installed machine.
 //!
 //! The boot loader's own files are on the boot partition, which only root can read and which is mounted on demand.
-//! The boot check copies what they say to [`BOOT_FOLDER`]; a service reads that copy and leaves the partition alone.
+//! The boot check copies their contents to [`BOOT_FOLDER`]; services read that copy, not the partition.
 //!
 //! - [`entry`]: entries of the boot loader and their counters
 //! - [`records`]: lists of failed starts and of boots
-//! - [`efi`]: variables that the boot loader leaves
+//! - [`efi`]: variables that the boot loader sets
 
 pub mod efi;
 pub mod entry;
@@ -24,10 +24,10 @@ use crate::slots::entry::Entry;
 /// Folder of the boot loader's entries.
 pub const ENTRIES: &str = "/boot/loader/entries";
 
-/// Failed starts that the initrd wrote down, on the boot partition.
+/// Failed starts that the initrd recorded, on the boot partition.
 pub const ESP_FAILURES: &str = "/boot/sigmavault/failures.tsv";
 
-/// How many failed starts are told.
+/// Number of failed starts reported.
 const TOLD: usize = 20;
 
 /// Path of a record in [`BOOT_FOLDER`].
@@ -43,25 +43,25 @@ pub fn is_live(files: &Files) -> bool {
         .any(|word| word == "sigmavault.live" || word.starts_with("sigmavault.live="))
 }
 
-/// How this boot came about; `None` when the initrd left no word, or one that cannot be read.
+/// The initrd's record of this boot; `None` if it is missing or unreadable.
 pub fn boot_info(files: &Files) -> Option<BootInfo> {
     serde_json::from_slice(&files.bytes(BOOT_INFO_PATH).ok()?).ok()
 }
 
-/// The slot that runs, from the initrd's word or else the boot loader's.
+/// The running slot, from the initrd's record or else from the boot loader.
 pub fn running(files: &Files) -> Option<Slot> {
     let by_initrd = boot_info(files).map(|info| info.slot);
     by_initrd.or_else(|| entry::Name::parse(&efi::selected_entry(files)?).map(|name| name.slot))
 }
 
-/// The slots as the boot loader has them now; reads the boot partition.
+/// The current slots of the boot loader; reads the boot partition.
 pub fn current(files: &Files) -> Result<Slots, FactError> {
     let mut failures = failures(files, &record("failures.tsv"));
     failures.extend(self::failures(files, ESP_FAILURES));
     Ok(put_together(running(files), &entries(files)?, failures))
 }
 
-/// The slots as the last boot check or switch wrote them down; `None` when this is no installed system.
+/// The slots as recorded by the last boot check or switch; `None` if this is not an installed system.
 pub fn recorded(files: &Files) -> Option<Slots> {
     if is_live(files) {
         return None;
@@ -78,7 +78,7 @@ pub fn recorded(files: &Files) -> Option<Slots> {
     Some(judge(Some(running), slots, failures))
 }
 
-/// Every entry of a slot on the boot partition, by slot, the one that the boot loader would take first.
+/// Every entry of a slot on the boot partition, by slot, in the boot loader's order.
 pub fn entries(files: &Files) -> Result<Vec<Entry>, FactError> {
     let mut entries = Vec::new();
     for file in files.names(ENTRIES)? {
@@ -96,7 +96,7 @@ pub fn entries(files: &Files) -> Result<Vec<Entry>, FactError> {
     Ok(entries)
 }
 
-/// Failed starts in a file; none when it is not there.
+/// Failed starts in a file; empty if it does not exist.
 pub fn failures(files: &Files, path: &str) -> Vec<BootFailure> {
     records::failures(&files.text(path).unwrap_or_default())
 }
@@ -133,7 +133,7 @@ fn put_together(running: Option<Slot>, entries: &[Entry], failures: Vec<BootFail
     judge(running, slots, failures)
 }
 
-/// The slot that the boot loader takes first when none is bad: smallest sort key, then largest version, then last
+/// The slot that the boot loader starts first if none is bad: smallest sort key, then largest version, then last
 /// name, as systemd-boot sorts. An entry without a key comes after those with one.
 fn preferred(entries: &[Entry]) -> Option<Slot> {
     let first = entries.iter().min_by(|a, b| {
@@ -146,7 +146,7 @@ fn preferred(entries: &[Entry]) -> Option<Slot> {
     first.map(|entry| entry.name.slot)
 }
 
-/// Adds whether the preferred slot was given up, and keeps only the last failed starts.
+/// Adds whether the system fell back from the preferred slot, and keeps only the last failed starts.
 fn judge(running: Option<Slot>, slots: Vec<SlotState>, mut failures: Vec<BootFailure>) -> Slots {
     let given_up = slots
         .iter()

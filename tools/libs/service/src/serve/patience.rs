@@ -12,16 +12,17 @@ use tokio::time::{Instant, Sleep, sleep};
 
 /// The connection.
 #[derive(Debug)]
-pub struct Patience<Stream> {
+pub(super) struct Patience<Stream> {
     stream: Stream,
-    limit: Duration,
+    /// `None` waits for ever.
+    limit: Option<Duration>,
     /// Runs while the client takes nothing.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl<Stream> Patience<Stream> {
     /// Gives up after `limit`.
-    pub const fn new(stream: Stream, limit: Duration) -> Self {
+    pub(super) const fn new(stream: Stream, limit: Option<Duration>) -> Self {
         Self {
             stream,
             limit,
@@ -34,7 +35,9 @@ impl<Stream> Patience<Stream> {
             self.stalled = None;
             return went;
         }
-        let limit = self.limit;
+        let Some(limit) = self.limit else {
+            return went;
+        };
         let timer = self.stalled.get_or_insert_with(|| Box::pin(sleep(limit)));
         ready!(timer.as_mut().poll(context));
         timer.as_mut().reset(Instant::now() + limit);

@@ -19,12 +19,19 @@ const MODE: u32 = 0o660;
 pub enum SocketError {
     /// What the service manager handed over is of no use.
     #[error(
-        "the service manager handed over something that is no unix socket: {0}; compare sigmavault-ryzan.socket"
+        "the service manager handed over something that is no unix socket: {source}; compare sigmavault-{service}.socket"
     )]
-    HandedOver(io::Error),
+    HandedOver {
+        /// The service, as in the name of its unit.
+        service: &'static str,
+        /// Why it is of no use.
+        source: io::Error,
+    },
     /// Another program answers there.
-    #[error("another program listens on {}; stop it, or set another `socket` in /etc/sigmavault/ryzan.toml", path.display())]
+    #[error("another program listens on {}; stop it, or set another `socket` in /etc/sigmavault/{service}.toml", path.display())]
     InUse {
+        /// The service, as in the name of its settings file.
+        service: &'static str,
         /// The socket.
         path: PathBuf,
     },
@@ -39,19 +46,22 @@ pub enum SocketError {
 }
 
 /// The listener, and its path when it was made here and is ours to remove.
-pub fn listener(path: &Path, group: &str) -> Result<(UnixListener, Option<PathBuf>), SocketError> {
-    if let Some(listener) = ListenFd::from_env()
-        .take_unix_listener(0)
-        .map_err(SocketError::HandedOver)?
-    {
+pub(super) fn listener(
+    service: &'static str,
+    path: &Path,
+    group: &str,
+) -> Result<(UnixListener, Option<PathBuf>), SocketError> {
+    let handed_over = |source| SocketError::HandedOver { service, source };
+    if let Some(listener) = ListenFd::from_env().take_unix_listener(0).map_err(handed_over)? {
         let listener = listener
             .set_nonblocking(true)
             .and_then(|()| UnixListener::from_std(listener))
-            .map_err(SocketError::HandedOver)?;
+            .map_err(handed_over)?;
         return Ok((listener, None));
     }
     if UnixStream::connect(path).is_ok() {
         return Err(SocketError::InUse {
+            service,
             path: path.to_owned(),
         });
     }
@@ -94,10 +104,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ryzan.sock");
         drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
-        let (listener, ours) = listener(&path, "no-such-group").unwrap();
+        let (listener, ours) = listener("ryzan", &path, "no-such-group").unwrap();
         assert_eq!(ours.as_deref(), Some(path.as_path()));
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, MODE);
-        let error = super::listener(&path, "no-such-group").unwrap_err();
+        let error = super::listener("ryzan", &path, "no-such-group").unwrap_err();
         assert!(matches!(error, SocketError::InUse { .. }), "{error}");
         drop(listener);
     }

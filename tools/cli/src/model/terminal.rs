@@ -1,0 +1,63 @@
+//! Questions and foreign texts on a terminal.
+
+use std::io::{self, BufRead, IsTerminal as _, Write};
+
+use super::error::ModelError;
+use super::place::Place;
+
+/// Whether a person can be asked.
+pub fn somebody_there(place: &Place) -> bool {
+    !place.as_json && io::stdin().is_terminal()
+}
+
+/// Asks for confirmation with "yes".
+pub fn ask(question: &str, input: &mut dyn BufRead, output: &mut dyn Write) -> Result<bool, ModelError> {
+    write!(output, "{question} Type yes to go on: ")
+        .and_then(|()| output.flush())
+        .map_err(ModelError::Ask)?;
+    let mut typed = String::new();
+    input.read_line(&mut typed).map_err(ModelError::Ask)?;
+    Ok(typed.trim() == "yes")
+}
+
+/// Untrusted text made safe for a terminal.
+pub fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| {
+            if c.is_control() {
+                char::REPLACEMENT_CHARACTER
+            } else {
+                c
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_yes_is_yes() {
+        for (typed, expected) in [
+            ("yes\n", true),
+            (" yes \n", true),
+            ("y\n", false),
+            ("", false),
+            ("no\n", false),
+        ] {
+            let mut said = Vec::new();
+            assert_eq!(
+                ask("Sure?", &mut typed.as_bytes(), &mut said).unwrap(),
+                expected,
+                "{typed:?}"
+            );
+            assert_eq!(said, b"Sure? Type yes to go on: ");
+        }
+    }
+
+    #[test]
+    fn escapes_do_not_reach_the_terminal() {
+        assert_eq!(printable("a\x1b[2Jb\n"), "a\u{fffd}[2Jb\u{fffd}");
+    }
+}
