@@ -28,9 +28,10 @@ impl Execute for Real {
         tell: &(dyn Fn(Event) + Sync),
     ) -> Result<Outcome, ExecuteError> {
         let mut work = Work::new(&self.0);
+        let report = Report { stop, tell };
         for stage in stages(plan) {
             match step(&work, stage.heading)? {
-                Some((step, bytes)) => told(&mut work, &stage, step, bytes, stop, tell)?,
+                Some(known) => report.perform(&mut work, &stage, known)?,
                 None => perform(&mut work, &stage, &|_| true)?,
             }
         }
@@ -65,39 +66,46 @@ fn perform(
         .try_for_each(|action| work.perform(action, told))
 }
 
-/// Performs a stage, telling of its begin, its bytes and its end; stops before it when asked to.
-fn told(
-    work: &mut Work<'_>,
-    stage: &Stage,
-    step: Step,
-    bytes: Option<u64>,
-    stop: &Stop,
-    tell: &(dyn Fn(Event) + Sync),
-) -> Result<(), ExecuteError> {
-    if stop.asked() {
-        return Err(ExecuteError::Stopped);
-    }
-    let began = Instant::now();
-    tell(Event::Began { step, bytes });
-    let last = Mutex::new(began);
-    perform(work, stage, &|done| {
-        if let Ok(mut last) = last.lock()
-            && last.elapsed() >= TELL_EVERY
-        {
-            *last = Instant::now();
-            tell(Event::Bytes {
-                step,
-                done,
-                total: bytes.unwrap_or(done),
-                elapsed: began.elapsed(),
-            });
+/// Reports the stages, and hears of a request to stop.
+struct Report<'a> {
+    stop: &'a Stop,
+    tell: &'a (dyn Fn(Event) + Sync),
+}
+
+impl Report<'_> {
+    /// Performs a stage that is a step, of so many bytes where they are known, and reports its begin, its bytes and its
+    /// end. Stops before it when asked to.
+    fn perform(
+        &self,
+        work: &mut Work<'_>,
+        stage: &Stage,
+        (step, bytes): (Step, Option<u64>),
+    ) -> Result<(), ExecuteError> {
+        if self.stop.asked() {
+            return Err(ExecuteError::Stopped);
         }
-        !stop.asked()
-    })?;
-    tell(Event::Done {
-        step,
-        elapsed: began.elapsed(),
-        said: stage.said.clone(),
-    });
-    Ok(())
+        let began = Instant::now();
+        (self.tell)(Event::Began { step, bytes });
+        let last = Mutex::new(began);
+        perform(work, stage, &|done| {
+            if let Ok(mut last) = last.lock()
+                && last.elapsed() >= TELL_EVERY
+            {
+                *last = Instant::now();
+                (self.tell)(Event::Bytes {
+                    step,
+                    done,
+                    total: bytes.unwrap_or(done),
+                    elapsed: began.elapsed(),
+                });
+            }
+            !self.stop.asked()
+        })?;
+        (self.tell)(Event::Done {
+            step,
+            elapsed: began.elapsed(),
+            said: stage.said.clone(),
+        });
+        Ok(())
+    }
 }

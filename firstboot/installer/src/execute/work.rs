@@ -80,7 +80,6 @@ impl<'a> Work<'a> {
     }
 
     /// Executes an action. `told` is called with the bytes done of a long one.
-    #[expect(clippy::too_many_lines, reason = "one arm for each action")]
     pub fn perform(&mut self, action: &Action, told: Told<'_>) -> Result<(), ExecuteError> {
         let site = self.site;
         site.note(&format!("- {action}"));

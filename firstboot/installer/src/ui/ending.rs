@@ -340,8 +340,8 @@ const PAGE: usize = 19;
 impl Failed {
     pub(crate) const TITLE: &'static str = "Not installed";
     pub(crate) const HELP: &'static str = "The installation ended before it was complete. It can be run again as often \
-        as needed: what was typed is kept, and the disk is recognised as half-done. On a machine started from the medium the log \
-        is in /run/sigmavault/installer.log too.";
+        as needed: what was typed is kept, and the disk is recognised as half-done. On a machine started from the medium, the \
+        log is also in /run/sigmavault/installer.log.";
 
     pub(crate) fn new(error: &ExecuteError, at: Option<&'static str>, mut log: Vec<String>) -> Self {
         let error = error.to_string();

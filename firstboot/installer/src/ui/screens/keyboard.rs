@@ -111,8 +111,8 @@ impl Screen for KeyboardScreen {
 
     fn help(&self) -> &'static str {
         "The layout applies to this console as soon as Tab or Enter is pressed, and to the installed \
-         system, where the passphrase is typed at boot. By ssh and on a serial line the keyboard of the other side \
-         counts. Tab leads from the layouts to the variants and to the line for trying keys."
+         system, where the passphrase is typed at boot. Over SSH and on a serial line, the keyboard of the other \
+         side applies. Tab leads from the layouts to the variants and to the line for trying keys."
     }
 
     fn enter(&mut self, draft: &mut Draft) {

@@ -44,7 +44,7 @@ impl Screen for ModeScreen {
     fn help(&self) -> &'static str {
         "Erasing makes a new partition table; everything on the disk is lost. Keeping data is possible on a disk with \
          a complete SigmaVault system: both system slots are rewritten, and the partition with settings, users, \
-         /home and /var stays as it is. Disks of data pools are not touched by it."
+         /home and /var stays as it is. Disks of data pools are not touched."
     }
 
     fn enter(&mut self, draft: &mut Draft) {

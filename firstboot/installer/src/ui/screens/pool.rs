@@ -225,10 +225,10 @@ impl Screen for PoolScreen {
     }
 
     fn help(&self) -> &'static str {
-        "A ZFS pool holds the data of the NAS, on disks of its own. Space takes a disk or leaves it out; what is on \
-         the disks that are taken is lost, and that is asked for each disk that holds something. The layout says how \
+        "A ZFS pool holds the data of the NAS, on disks of its own. Space adds or removes a disk. The \
+         contents of these disks are lost; each one that holds something has to be confirmed. The layout decides how \
          many disks may fail without loss, and how much space is left for data; Left and Right show the other layouts \
-         that these disks allow. A pool can be made or enlarged later too."
+         that these disks allow. A pool can also be made or enlarged later."
     }
 
     fn enter(&mut self, draft: &mut Draft) {

@@ -48,8 +48,8 @@ impl Screen for Summary {
     }
 
     fn help(&self) -> &'static str {
-        "This is all that will be done. It begins when the serial number of the system disk (its name, when it has \
-         none) was typed exactly as it stands here and Enter was pressed. Until then nothing is written. Compare it \
+        "This is all that will be done. The installation begins once the serial number of the system disk (its name, if \
+         it has none) is typed exactly as shown and Enter is pressed. Until then nothing is written. Compare the number \
          with the label on the disk."
     }
 
