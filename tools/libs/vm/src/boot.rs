@@ -286,3 +286,7 @@ fn line_with(session: &Session<'_>, skip: usize, text: &str) -> Option<String> {
     let mut lines = transcript.lines().iter().skip(skip).chain([&unfinished]);
     lines.find(|line| line.contains(text)).cloned()
 }
+
+#[cfg(test)]
+#[path = "boot_tests.rs"]
+mod tests;

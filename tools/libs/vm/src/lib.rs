@@ -26,6 +26,8 @@ mod machine;
 mod memory;
 pub mod ocr;
 mod picture;
+#[cfg(test)]
+mod played;
 mod process;
 pub mod qmp;
 mod rig;

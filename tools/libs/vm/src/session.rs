@@ -130,6 +130,12 @@ impl<'a> Session<'a> {
         })
     }
 
+    /// Number of QEMU's process.
+    #[cfg(test)]
+    pub fn qemu_id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Whether the machine's processors have a feature, by QEMU's name for it.
     pub fn cpu_has(&mut self, feature: &str) -> Result<bool, Error> {
         let cpus = self.execute("query-cpus-fast", &json!({}))?;
