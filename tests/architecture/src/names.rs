@@ -16,6 +16,8 @@ enum Target {
     Module(usize),
     /// A definition in this module.
     Item(usize),
+    /// Something of another crate.
+    Outside,
 }
 
 /// For each file, the files whose definitions it names, each with one of these names.
@@ -34,7 +36,9 @@ pub fn uses(modules: &[Module]) -> BTreeMap<&Path, BTreeMap<&Path, String>> {
             matches!(target, Target::Item(_)).then_some((target, path))
         });
         for (target, path) in named.chain(globs) {
-            let (Target::Item(to) | Target::Module(to)) = target;
+            let (Target::Item(to) | Target::Module(to)) = target else {
+                continue;
+            };
             let to = modules[to].file.as_path();
             if to != file {
                 from.entry(to).or_insert_with(|| path.join("::"));
@@ -56,7 +60,7 @@ fn resolve(modules: &[Module], index: usize, path: &[String], depth: usize) -> O
     };
     rest.iter().try_fold(start, |at, name| match at {
         // A variant, an associated function and the like.
-        Target::Item(_) => Some(at),
+        Target::Item(_) | Target::Outside => Some(at),
         Target::Module(module) if name == "super" => modules[module].parent.map(Target::Module),
         Target::Module(module) => Some(lookup(modules, module, name, depth).unwrap_or(Target::Item(module))),
     })
@@ -73,9 +77,10 @@ fn lookup(modules: &[Module], index: usize, name: &str, depth: usize) -> Option<
     }
     if let Some(path) = module.imports.get(name) {
         // `use anyhow::anyhow` names itself.
-        return (path.first().map(String::as_str) != Some(name))
+        let inside = (path.first().map(String::as_str) != Some(name))
             .then(|| resolve(modules, index, path, depth))
             .flatten();
+        return Some(inside.unwrap_or(Target::Outside));
     }
     let whole: BTreeSet<usize> = module
         .globs
