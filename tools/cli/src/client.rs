@@ -36,7 +36,7 @@ pub enum ApiError {
     Problem(Box<Problem>),
     /// The answer is not from the REST interface.
     #[error(
-        "{url} answered with status {status} and something else than expected; is another program listening there?"
+        "{url} answered with status {status} and unexpected content; is another program listening there?"
     )]
     Foreign {
         /// What was asked for.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// Why a file could not be written.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {action} {}: {source}; try: mount | grep -w ro, and df -h, then once more", path.display())]
+#[error("cannot {action} {}: {source}; try: mount | grep -w ro, and df -h, then again", path.display())]
 pub struct WriteError {
     action: &'static str,
     path: PathBuf,

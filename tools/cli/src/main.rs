@@ -330,9 +330,7 @@ fn factory_reset_command(arguments: &ResetArguments) -> anyhow::Result<Vec<u8>> 
             let cancelled = factory_reset::cancel(&files)?;
             return match cancelled {
                 _ if as_json => json(&serde_json::json!({ "cancelled": cancelled })),
-                Some(level) => {
-                    Ok(format!("The reset of {} does not take place.\n", level.name()).into_bytes())
-                }
+                Some(level) => Ok(format!("The reset of {} is cancelled.\n", level.name()).into_bytes()),
                 None => Ok(b"No reset was waiting.\n".to_vec()),
             };
         }
@@ -357,9 +355,9 @@ fn factory_reset_command(arguments: &ResetArguments) -> anyhow::Result<Vec<u8>> 
         return json(&done);
     }
     let next = if done.restarting {
-        "The machine starts again now and resets itself."
+        "The machine restarts now and resets itself."
     } else {
-        "The reset takes place at the next start. Take it back with: sigmavault factory-reset cancel"
+        "The reset takes place at the next start. Cancel it with: sigmavault factory-reset cancel"
     };
     Ok(format!("{next}\n").into_bytes())
 }

@@ -62,7 +62,7 @@ fn a_confirmed_reset_waits_for_the_start_that_it_begins() {
     let output = reset(&root, &["system", "--confirm", "vault"]);
     assert_eq!(
         text(output.stdout),
-        "The machine starts again now and resets itself.\n"
+        "The machine restarts now and resets itself.\n"
     );
     assert_eq!(fs::read_to_string(root.path().join(REQUEST)).unwrap(), "system\n");
     assert!(log(&root).ends_with("systemctl reboot\n"), "{}", log(&root));
@@ -109,7 +109,7 @@ fn a_reset_that_waits_can_be_taken_back() {
     );
     assert_eq!(
         text(reset(&root, &["cancel"]).stdout),
-        "The reset of configuration does not take place.\n"
+        "The reset of configuration is cancelled.\n"
     );
     assert_eq!(text(reset(&root, &["cancel"]).stdout), "No reset was waiting.\n");
     assert_eq!(

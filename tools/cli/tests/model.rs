@@ -193,7 +193,7 @@ fn without_a_model_every_command_says_so_in_one_line() {
     );
     let message = refusal(&machine.run(&["pull"]));
     assert!(
-        message.starts_with("sigmavault: this machine's model tier is not known (cannot read "),
+        message.starts_with("sigmavault: this machine's model tier is unknown (cannot read "),
         "{message}"
     );
     assert_eq!(machine.run(&["pull", "--nonsense"]).status.code(), Some(2));
@@ -242,7 +242,7 @@ fn the_life_of_a_model() {
     *damaged.last_mut().unwrap() ^= 1;
     fs::write(&path, &damaged).unwrap();
     let output = machine.run(&["verify", "m", "--json"]);
-    assert!(refusal(&output).contains("mend it with: sigmavault model pull --repair MODEL"));
+    assert!(refusal(&output).contains("repair them with: sigmavault model pull --repair MODEL"));
     assert_eq!(
         serde_json::from_slice::<Value>(&output.stdout).unwrap(),
         json!([{"id": "m", "good": false, "files": [{"file": "f.gguf", "state": "damaged", "chunks": [0]}]}])

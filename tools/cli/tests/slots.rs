@@ -58,8 +58,8 @@ fn the_list_shows_why_a_slot_was_left() {
     let output = sigmavault(root.path(), &["slots"]);
     assert_eq!(
         text(output.stdout),
-        "Slot A      0.2.0, 2 B\n            bad: every start of it failed\n\
-         Slot B      0.1.0, runs now, taken at the next start, 2 B\n            good\n\
+        "Slot A      0.2.0, 2 B\n            bad: every start failed\n\
+         Slot B      0.1.0, runs now, starts next, 2 B\n            good\n\
          Note        fell back from slot A: root hash does not match (2026-11-20T08:57:00Z)\n\
          Failed      2026-11-20T08:57:00Z  A  root hash does not match\n"
     );
@@ -79,7 +79,7 @@ fn a_switch_gives_a_bad_slot_new_tries() {
     let output = sigmavault(root.path(), &["slots", "switch", "A"]);
     assert_eq!(
         text(output.stdout),
-        "Slot A is taken from the next start on. Start again with: systemctl reboot\n\
+        "Slot A starts from the next start on. Restart with: systemctl reboot\n\
          It was bad and has 3 new tries.\n"
     );
     let mut names: Vec<_> = fs::read_dir(root.path().join("boot/loader/entries"))

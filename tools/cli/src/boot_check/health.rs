@@ -47,7 +47,7 @@ fn state(files: &Files) -> Option<String> {
     let written = durable::replace(&probe, b"probe\n").and_then(|()| durable::remove(&probe));
     written
         .err()
-        .map(|error| format!("the state file system does not take writes: {error}"))
+        .map(|error| format!("the state file system is not writable: {error}"))
 }
 
 /// Checks that a unit runs, or that somebody turned it off.

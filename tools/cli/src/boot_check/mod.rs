@@ -146,7 +146,7 @@ fn bad(machine: &Machine<'_>, slot: Option<Slot>, reason: &str, notice: Duration
         };
         let kept = history::keep_failure(files, &failure).and_then(|()| history::explain(files, &boot));
         if let Err(error) = kept {
-            (machine.note)(&format!("the reason is not kept: {error}"));
+            (machine.note)(&format!("the reason is not recorded: {error}"));
         }
     }
     if let Err(error) = history::record_slots(files, None) {
@@ -155,7 +155,7 @@ fn bad(machine: &Machine<'_>, slot: Option<Slot>, reason: &str, notice: Duration
     let stays = staying(files, slot);
     let next = match stays {
         None => format!(
-            "The machine starts again in {} seconds. To stay here: systemctl stop {STOP}",
+            "The machine restarts in {} seconds. To stay here: systemctl stop {STOP}",
             notice.as_secs()
         ),
         Some(why) => {
@@ -171,7 +171,7 @@ fn bad(machine: &Machine<'_>, slot: Option<Slot>, reason: &str, notice: Duration
     if stays.is_none() {
         (machine.sleep)(notice);
         if let Err(error) = machine.run.succeed(&host::systemctl::reboot()) {
-            (machine.note)(&format!("the machine does not start again: {error}"));
+            (machine.note)(&format!("the machine does not restart: {error}"));
         }
     }
     BootCheckError::Bad {
@@ -186,7 +186,7 @@ fn staying(files: &Files, slot: Option<Slot>) -> Option<&'static str> {
         return Some("this boot was good before");
     }
     let Some(path) = efi::counted_entry(files) else {
-        return Some("this slot has proved itself earlier");
+        return Some("this slot has already proved itself");
     };
     let left = path
         .rsplit('/')
@@ -201,7 +201,7 @@ fn staying(files: &Files, slot: Option<Slot>) -> Option<&'static str> {
         slots.is_ok_and(|slots| slots.iter().any(startable))
     };
     // Without another slot, restarts would never end.
-    (left == Some(0) && !other()).then_some("no slot is left that could be started instead")
+    (left == Some(0) && !other()).then_some("no other slot can be started")
 }
 
 /// The whole boot took too long: says what is missing and restarts.

@@ -49,7 +49,7 @@ impl Settings {
                 Ok(text) => text,
                 Err(error) if error.is_missing() => continue,
                 Err(error) => {
-                    notes.push(format!("{error}; it is left out"));
+                    notes.push(format!("{error}; it is skipped"));
                     continue;
                 }
             };
@@ -61,7 +61,7 @@ impl Settings {
             });
             match read {
                 Ok(read) => (table, settings) = read,
-                Err(error) => notes.push(format!("{path} is left out: {}; correct it", error.message())),
+                Err(error) => notes.push(format!("{path} is skipped: {}; correct it", error.message())),
             }
         }
         (settings, notes)
@@ -130,7 +130,7 @@ mod tests {
         assert_eq!(settings.patience_seconds, 60);
         assert_eq!(settings.units, Settings::default().units);
         assert!(
-            notes[0].starts_with("/etc/sigmavault/boot-check.toml is left out: unknown field `unit`"),
+            notes[0].starts_with("/etc/sigmavault/boot-check.toml is skipped: unknown field `unit`"),
             "{notes:?}"
         );
     }

@@ -186,7 +186,7 @@ fn a_bad_counted_boot_is_kept_shown_and_ended() {
     assert_eq!(
         error,
         format!(
-            "this boot is bad: {reason}\nThe machine starts again in 30 seconds. To stay here: systemctl stop {STOP}"
+            "this boot is bad: {reason}\nThe machine restarts in 30 seconds. To stay here: systemctl stop {STOP}"
         )
     );
     assert_eq!(fake.slept(), Duration::from_secs(6 + 30));
@@ -216,7 +216,7 @@ fn a_machine_without_another_slot_stays_up() {
     let mut fake = Fake::new();
     fake.unit = Box::new(|_| "failed");
     let next = |fake: &Fake| fake.with(check).unwrap_err().to_string();
-    assert!(next(&fake).contains("stays up: this slot has proved itself earlier"));
+    assert!(next(&fake).contains("stays up: this slot has already proved itself"));
 
     fake.counted("sigmavault-b+0-3.conf");
     next(&fake);
@@ -228,7 +228,7 @@ fn a_machine_without_another_slot_stays_up() {
         fake.files.path("/boot/loader/entries/sigmavault-a+0-3.conf"),
     )
     .unwrap();
-    assert!(next(&fake).contains("stays up: no slot is left that could be started instead"));
+    assert!(next(&fake).contains("stays up: no other slot can be started"));
 
     fake.counted("sigmavault-b+1-2.conf");
     fake.write(history::GOOD_MARK, "");
@@ -385,12 +385,12 @@ fn a_reason_that_the_state_does_not_take_goes_to_the_boot_partition() {
     );
     let error = fake.with(check).unwrap_err().to_string();
     assert!(
-        error.contains("the state file system does not take writes: cannot write "),
+        error.contains("the state file system is not writable: cannot write "),
         "{error}"
     );
     let kept = fake.files.text("/boot/sigmavault/failures.tsv").unwrap();
     assert!(
-        kept.starts_with("2027-01-15T08:00:00Z\tb\tthe state file system does not"),
+        kept.starts_with("2027-01-15T08:00:00Z\tb\tthe state file system is not writable"),
         "{kept}"
     );
 }

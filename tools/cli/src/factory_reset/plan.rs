@@ -87,7 +87,7 @@ impl Plan {
         self.stays
             .push("/var, /home, /root, /srv, /opt, /mnt and /usr/local, with all files in them".into());
         self.afterwards
-            .push("log in as the user of the installation, with the password of then".into());
+            .push("log in as the user created at installation, with the password set then".into());
     }
 
     fn system(&mut self) {
@@ -120,19 +120,19 @@ impl Plan {
             ));
         }
         self.goes.push(format!(
-            "{disk}: settings, state, users' files and every slot; it does not start any more"
+            "{disk}: settings, state, users' files and every slot; it no longer starts"
         ));
         self.stays.push("disks that hold no imported pool".into());
         self.afterwards.push("install again from the stick".into());
         self.afterwards.push(
-            "what was not encrypted is not overwritten: before the disk leaves the house, erase it with its maker's tool, \
+            "unencrypted data is not overwritten: before giving the disk away, erase it with the manufacturer's tool, \
              nvme format or blkdiscard"
                 .into(),
         );
         if !pools.is_empty() {
             self.afterwards.push(
-                "the disks of the pools are free, but not overwritten: before they leave the house, erase each with \
-                 its maker's tool, nvme format or blkdiscard"
+                "the disks of the pools are free, but not overwritten: before giving them away, erase each with the \
+                 manufacturer's tool, nvme format or blkdiscard"
                     .into(),
             );
         }

@@ -21,7 +21,7 @@ pub struct Pool {
 #[derive(Debug, thiserror::Error)]
 pub enum PoolsError {
     /// The pools could not be listed.
-    #[error("the pools are not known: {0}; try: modprobe zfs, then once more")]
+    #[error("cannot list the pools: {0}; try: modprobe zfs, then again")]
     Unknown(RunError),
     /// A pool is in use.
     #[error(
@@ -38,7 +38,7 @@ pub enum PoolsError {
     },
     /// Some members still carry their label.
     #[error(
-        "the pools are exported, and these are not cleared yet: {}\ntry: zpool labelclear -f on each, then the reset once more",
+        "the pools are exported, and these are not cleared yet: {}\ntry: zpool labelclear -f on each, then the reset again",
         joined(.0)
     )]
     NotCleared(Vec<RunError>),
@@ -141,8 +141,8 @@ mod tests {
             .to_string();
         assert_eq!(
             unknown,
-            "the pools are not known: zpool list -H -p -o name,size,allocated ended with exit status: 1: no module; \
-             try: modprobe zfs, then once more"
+            "cannot list the pools: zpool list -H -p -o name,size,allocated ended with exit status: 1: no module; \
+             try: modprobe zfs, then again"
         );
     }
 

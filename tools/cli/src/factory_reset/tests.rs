@@ -75,7 +75,7 @@ fn settings_go_and_data_stay() {
          Stays       /var, /home, /root, /srv, /opt, /mnt and /usr/local, with all files in them\n            \
          the system in every slot, and which slot is taken\n            \
          every pool, with its data: tank\n\
-         Afterwards  log in as the user of the installation, with the password of then\n"
+         Afterwards  log in as the user created at installation, with the password set then\n"
     );
 }
 
@@ -86,7 +86,7 @@ fn everything_names_pools_and_disks() {
         plan.goes,
         [
             "pool tank: 100 MiB of data on /dev/vdb1, /dev/vdc1",
-            "the system disk vda: settings, state, users' files and every slot; it does not start any more",
+            "the system disk vda: settings, state, users' files and every slot; it no longer starts",
         ]
     );
     assert_eq!(plan.stays, ["disks that hold no imported pool"]);

@@ -26,7 +26,7 @@ pub enum ModelError {
     #[error("the model {0} is not on this machine; get it with: sigmavault model pull {0}")]
     NotHere(String),
     /// No model was named, and the tier is unknown.
-    #[error("this machine's model tier is not known ({0}); name a model, see: sigmavault model list")]
+    #[error("this machine's model tier is unknown ({0}); name a model, see: sigmavault model list")]
     NoTier(String),
     /// The terminal failed during a question.
     #[error("cannot ask: {0}")]

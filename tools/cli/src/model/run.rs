@@ -53,7 +53,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Vec<u8>> {
             }
             io::stdout().lock().write_all(&bytes)?;
             anyhow::bail!(
-                "not every file is as the catalogue says; mend it with: sigmavault model pull --repair MODEL"
+                "some files differ from the catalogue; repair them with: sigmavault model pull --repair MODEL"
             )
         }
         Action::Remove { model, yes } => {

@@ -24,13 +24,13 @@ fn render(slots: &Slots, style: Style) -> String {
             facts.push("runs now".into());
         }
         if next == Some(state.slot) {
-            facts.push("taken at the next start".into());
+            facts.push("starts next".into());
         }
         facts.extend(state.bytes.map(size));
         sheet.line(&name, &facts.join(", "));
         match (state.tries_left, state.tries_done) {
             _ if state.bytes.is_none() => sheet.line("", &style.bad("its kernel image is missing")),
-            (Some(0), _) => sheet.line("", &style.bad("bad: every start of it failed")),
+            (Some(0), _) => sheet.line("", &style.bad("bad: every start failed")),
             (Some(left), done) => sheet.line("", &format!("{} to prove itself", tries(left, done))),
             (None, _) => sheet.line("", &style.good("good")),
         }
@@ -100,7 +100,7 @@ mod tests {
         };
         assert_eq!(
             render(&slots, Style { colour: false }),
-            "Slot A      0.1.0, runs now, taken at the next start, 80 MiB\n            \
+            "Slot A      0.1.0, runs now, starts next, 80 MiB\n            \
              2 of 3 starts left to prove itself\n\
              Slot B      0.1.0, 80 MiB\n            good\n"
         );
@@ -125,8 +125,8 @@ mod tests {
         slots.slots[0].bytes = None;
         assert_eq!(
             render(&slots, Style { colour: false }),
-            "Slot A      0.1.0, runs now, taken at the next start\n            its kernel image is missing\n\
-             Slot B      0.1.0, 80 MiB\n            bad: every start of it failed\n\
+            "Slot A      0.1.0, runs now, starts next\n            its kernel image is missing\n\
+             Slot B      0.1.0, 80 MiB\n            bad: every start failed\n\
              Note        fell back from slot B: no reason was kept\n\
              Failed      2026-11-20T10:00:00Z  A  pool tank is not imported\n"
         );

@@ -45,7 +45,7 @@ pub enum SwitchError {
     #[error(transparent)]
     Write(#[from] WriteError),
     /// The boot loader's variable could not be set.
-    #[error("the boot loader was not told ({0}); try: sigmavault slots switch without --once")]
+    #[error("the boot loader could not be informed ({0}); try: sigmavault slots switch without --once")]
     BootLoader(RunError),
 }
 
@@ -70,11 +70,9 @@ impl Switched {
             String::new()
         };
         if self.once {
-            format!("Slot {slot} runs at the next start, and only then. Start again with: systemctl reboot\n")
+            format!("Slot {slot} runs at the next start only. Restart with: systemctl reboot\n")
         } else {
-            format!(
-                "Slot {slot} is taken from the next start on. Start again with: systemctl reboot\n{tries}"
-            )
+            format!("Slot {slot} starts from the next start on. Restart with: systemctl reboot\n{tries}")
         }
     }
 }
@@ -274,7 +272,7 @@ mod tests {
         let error = refused.unwrap_err().to_string();
         assert!(
             error.starts_with(
-                "the boot loader was not told (bootctl set-oneshot sigmavault-b*.conf ended with exit status: 1: no); try: "
+                "the boot loader could not be informed (bootctl set-oneshot sigmavault-b*.conf ended with exit status: 1: no); try: "
             ),
             "{error}"
         );

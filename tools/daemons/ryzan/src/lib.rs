@@ -11,7 +11,7 @@
 //! - [`sse`]: streamed answers
 //! - [`layers`]: layers around every handler
 //! - [`body`]: reading JSON bodies
-//! - [`meters`]: counters
+//! - [`meters`]: counters for `/metrics`
 
 pub mod answer;
 pub mod body;

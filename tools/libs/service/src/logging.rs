@@ -15,7 +15,7 @@ pub fn install(program: &str, level: LevelFilter) -> Result<(), log::SetLoggerEr
                 return journal.with_syslog_identifier(program.to_owned()).install();
             }
             Err(error) => {
-                eprintln!("{program}: cannot reach the journal, logging to standard error: {error}")
+                eprintln!("{program}: cannot reach the journal, logging to standard error: {error}");
             }
         }
     }

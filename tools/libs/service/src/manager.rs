@@ -1,4 +1,4 @@
-//! Messages to the service manager (sd_notify(3)).
+//! Messages to the service manager (`sd_notify(3)`).
 
 use log::error;
 pub use sd_notify::NotifyState;

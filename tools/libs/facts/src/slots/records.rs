@@ -1,12 +1,12 @@
-//! Lists with one record a line, its parts separated by tabs: failed starts (`TIME SLOT REASON`) and boots
-//! (`TIME SLOT BOOT-ID`). A line that a power cut left half-written is left out.
+//! Lists with one record per line and tab-separated fields: failed starts (`TIME SLOT REASON`) and boots
+//! (`TIME SLOT BOOT-ID`). A line that a power cut left incomplete is skipped.
 
 use sigmavault_types::slots::{BootFailure, BootRecord, Slot};
 
-/// Longest reason that is kept, in characters.
+/// Maximum length of a reason, in characters.
 const LONGEST: usize = 600;
 
-/// Failed starts, as they were written.
+/// Failed starts, in file order.
 pub fn failures(text: &str) -> Vec<BootFailure> {
     records(text)
         .map(|(time, slot, reason)| BootFailure {
@@ -17,7 +17,7 @@ pub fn failures(text: &str) -> Vec<BootFailure> {
         .collect()
 }
 
-/// Boots, as they were written.
+/// Boots, in file order.
 pub fn boots(text: &str) -> Vec<BootRecord> {
     records(text)
         .map(|(time, slot, boot_id)| BootRecord {
@@ -51,7 +51,7 @@ fn records(text: &str) -> impl Iterator<Item = (&str, Slot, &str)> {
     })
 }
 
-/// The text on one line, without what would move a terminal's cursor, cut to a readable length.
+/// The text on one line, without control characters, cut to a readable length.
 fn printable(text: &str) -> String {
     let mut words = String::new();
     for word in text.split(|c: char| c.is_whitespace() || c.is_control()) {
