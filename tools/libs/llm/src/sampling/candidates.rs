@@ -1,5 +1,6 @@
 //! Selecting candidate tokens, and drawing one. A vocabulary has more than a hundred thousand tokens, of which a few matter: all are
 //! scanned with SIMD, and only those that may be among the highest are sorted.
+#![expect(clippy::float_cmp, reason = "numbers are compared with one of themselves")]
 #![allow(clippy::inline_always)] // what is not inlined into a loop is not compiled for its registers
 
 use std::cmp::Ordering;
