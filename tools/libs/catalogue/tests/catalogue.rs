@@ -1,4 +1,4 @@
-//! The vendor's catalogue, what a site makes of it, and where models lie.
+//! The vendor's catalogue, a site's changes to it, and the folder of models.
 
 #![allow(clippy::unwrap_used)]
 
@@ -185,7 +185,7 @@ fn models_lie_on_the_pool_when_it_is_there() {
     assert_eq!(at(&files), folder.path().join("var/lib/sigmavault/models"));
     fs::create_dir_all(folder.path().join("srv/sigmavault/models")).unwrap();
     assert_eq!(at(&files), folder.path().join("srv/sigmavault/models"));
-    // The pool is not imported: only its mount point is there.
+    // The pool is not imported: only its mount point exists.
     fs::write(
         folder.path().join("proc/self/mountinfo"),
         "22 1 254:0 / / ro - erofs /dev/mapper/root ro\n",

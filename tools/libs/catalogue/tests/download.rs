@@ -27,7 +27,7 @@ fn a_good_server_needs_one_request() {
         bytes.chunks(CHUNK).map(Hasher::of).collect::<Vec<_>>()
     );
     assert_eq!(place.store.installed("m").unwrap().accepted_licence, "MIT");
-    // It is there: nothing is asked for.
+    // It exists: nothing is requested.
     place.pull(&model, &mut Onlooker::default()).unwrap();
     assert_eq!(server.seen().len(), 1);
 }
@@ -48,7 +48,7 @@ fn connections_that_break_are_taken_up_at_the_same_byte() {
     assert_eq!(ranges[1].as_deref(), Some("bytes=9000-196607"));
     assert_eq!(ranges[20].as_deref(), Some("bytes=180000-196607"));
     assert_eq!(server.seen()[1].if_range.as_deref(), Some("\"v1\""));
-    // Every time something came, so every wait is the first.
+    // Data arrived every time, so every wait is the first.
     assert_eq!(watch.slept.get(), Duration::from_secs(20));
 }
 
@@ -106,7 +106,7 @@ fn busy_servers_say_when_to_come_again_and_absent_files_end_it() {
 #[test]
 fn lies_about_the_length_are_seen() {
     let bytes = content(2 * CHUNK);
-    // Of the whole file: it is another file.
+    // The length of the whole file differs: it is another file.
     let server = Server::start(bytes.clone(), |_, _| Behaviour {
         says_length: Some(2 * CHUNK + 1),
         ..Behaviour::default()
@@ -121,7 +121,7 @@ fn lies_about_the_length_are_seen() {
             server.url
         )
     );
-    // Of a part.
+    // The length of a part.
     let server = Server::start(bytes.clone(), |number, _| Behaviour {
         cut_after: (number == 0).then_some(1000),
         says_total: (number == 1).then_some(7 * CHUNK),
@@ -134,7 +134,7 @@ fn lies_about_the_length_are_seen() {
         matches!(error, DownloadError::Length { found: 458_752, .. }),
         "{error}"
     );
-    // Fewer bytes than there are in a part, and more: the first is taken up again, the second is not read.
+    // Fewer bytes than a part has, and more: the former is resumed, the latter is not read.
     let server = Server::start(bytes.clone(), |number, _| Behaviour {
         cut_after: (number == 0).then_some(1000),
         says_length: (number == 1).then_some(500),
@@ -288,7 +288,7 @@ fn damage_on_the_disk_is_fetched_again() {
     };
     let error = place.pull(&model, &mut watch).unwrap_err();
     assert!(error.to_string().starts_with("stopped at "), "{error}");
-    // A piece that is there, and the first bytes of the one that is not whole.
+    // A complete piece, and the first bytes of an incomplete one.
     let part = place.path("f.gguf.part");
     let mut damaged = fs::read(&part).unwrap();
     damaged[CHUNK + 9] ^= 1;
@@ -337,7 +337,7 @@ fn fifty_random_stops_end_with_the_right_file() {
             }
             other => panic!("{other:?} at {reached} after {stops} stops"),
         }
-        // What a power cut can leave: a journal without its last bytes, and a file without its last blocks.
+        // A power cut can leave a journal without its last bytes, and a file without its last blocks.
         if stops % 5 == 0 {
             let journal = place.path("f.gguf.journal");
             let text = fs::read(&journal).unwrap();

@@ -1,4 +1,4 @@
-//! Models from a folder, such as a stick.
+//! Models from a folder, such as a USB stick.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! Broken and hostile files are refused with the reason, and nothing else happens.
+//! Damaged and hostile files are rejected with the reason, without panics or allocations.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! Sizes and type numbers together tell what a tensor is.
+//! Sizes and type numbers together determine the kind of a tensor.
 
 #![allow(clippy::unwrap_used)]
 

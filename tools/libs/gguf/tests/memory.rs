@@ -1,4 +1,4 @@
-//! A small file that announces much makes nothing large be allocated.
+//! A small file that declares large counts causes no large allocations.
 
 #![allow(clippy::unwrap_used)]
 

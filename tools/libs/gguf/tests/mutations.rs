@@ -1,4 +1,4 @@
-//! Files with flipped, cut and overwritten bytes: whatever is accepted lies within the file.
+//! Files with flipped, truncated and overwritten bytes: tensors of accepted files lie within the file.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! Pages of a tensor leave memory when it is released, and come back with the same bytes.
+//! Pages of a released tensor leave memory, and come back with the same bytes.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]

@@ -1,4 +1,4 @@
-//! What is written is read back.
+//! Files are read back as written.
 
 #![allow(clippy::unwrap_used, clippy::float_cmp)]
 

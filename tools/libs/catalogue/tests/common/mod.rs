@@ -1,4 +1,4 @@
-//! An HTTP server that serves one file and misbehaves as it is told.
+//! An HTTP server that serves one file and misbehaves on request.
 
 #![allow(dead_code, clippy::unwrap_used, clippy::missing_panics_doc)]
 
@@ -15,27 +15,27 @@ use std::time::Duration;
 pub struct Behaviour {
     /// Bytes of the body after which the connection is cut.
     pub cut_after: Option<usize>,
-    /// A status instead of the file, with what `Retry-After` says.
+    /// A status instead of the file, with the value of `Retry-After`.
     pub status: Option<(u16, Option<u64>)>,
     /// Whether `Range` is ignored.
     pub ignores_range: bool,
-    /// What `Content-Length` says instead of the truth.
+    /// A wrong value of `Content-Length`.
     pub says_length: Option<usize>,
-    /// What `Content-Range` says of the whole file instead of the truth.
+    /// A wrong total in `Content-Range`.
     pub says_total: Option<usize>,
-    /// The `ETag`; none is sent when it is empty.
+    /// The `ETag`, `"v1"` by default; none is sent if it is empty.
     pub etag: Option<String>,
     /// Whether `If-Range` is ignored.
     pub ignores_if_range: bool,
-    /// Bytes of the file, from and to, that are sent inverted.
+    /// The range of bytes that are sent inverted.
     pub corrupt: Option<(usize, usize)>,
-    /// Where the answer begins instead of where it was asked to.
+    /// A wrong offset of the answer.
     pub shifted: Option<usize>,
-    /// Bytes after the announced ones.
+    /// Extra bytes after the declared ones.
     pub excess: usize,
 }
 
-/// A request as it came.
+/// A received request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
     /// The path.
@@ -50,13 +50,13 @@ type Answers = dyn Fn(usize, &Seen) -> Behaviour + Send + Sync;
 
 /// The server.
 pub struct Server {
-    /// Where it is.
+    /// Its URL.
     pub url: String,
     seen: Arc<Mutex<Vec<Seen>>>,
 }
 
 impl Server {
-    /// Serves `content`; `answers` says how, by the number of the request and the request.
+    /// Serves `content`; `answers` determines how, by the number of the request and the request.
     pub fn start(
         content: Vec<u8>,
         answers: impl Fn(usize, &Seen) -> Behaviour + Send + Sync + 'static,
@@ -77,7 +77,7 @@ impl Server {
         Self { url, seen }
     }
 
-    /// Serves `content` as it should be.
+    /// Serves `content` correctly.
     pub fn good(content: Vec<u8>) -> Self {
         Self::start(content, |_, _| Behaviour::default())
     }
@@ -87,7 +87,7 @@ impl Server {
         self.seen.lock().unwrap().clone()
     }
 
-    /// What `Range` of each request said.
+    /// The `Range` of each request.
     pub fn ranges(&self) -> Vec<Option<String>> {
         self.seen().into_iter().map(|seen| seen.range).collect()
     }
@@ -133,7 +133,7 @@ fn request(reader: &mut BufReader<&TcpStream>) -> Option<Seen> {
     }
 }
 
-/// Whether the connection can be used again.
+/// Answers a request. Returns whether the connection can be reused.
 fn answer(mut stream: &TcpStream, content: &[u8], seen: &Seen, how: &Behaviour) -> bool {
     if let Some((status, wait)) = how.status {
         let wait = wait.map_or_else(String::new, |wait| format!("Retry-After: {wait}\r\n"));

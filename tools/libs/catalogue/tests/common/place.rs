@@ -1,4 +1,4 @@
-//! A store in a folder of its own, and who looks on.
+//! A store in a temporary folder, and an observer.
 
 use std::cell::Cell;
 use std::fs;
@@ -9,10 +9,10 @@ use sigmavault_catalogue::download::{DownloadError, Http, Order, Source, Stage, 
 use sigmavault_catalogue::{Hasher, Model, ModelFile, Store};
 use tempfile::TempDir;
 
-/// Bytes of a piece.
+/// The size of a piece in bytes.
 pub const CHUNK: usize = 64 << 10;
 
-/// Looks on, and ends the download after so many bytes.
+/// Observes a download, and stops it after a number of bytes.
 #[derive(Default)]
 pub struct Onlooker {
     pub notes: Vec<String>,
@@ -150,7 +150,7 @@ impl Place {
         pull(&self.store, &order, source, &tuning(), watch)
     }
 
-    /// That the file is there and right, and nothing of the download is left.
+    /// Asserts that the file exists with the right content, and that nothing of the download is left.
     pub fn holds(&self, content: &[u8]) {
         assert!(fs::read(self.path("f.gguf")).unwrap() == content);
         let mut names: Vec<String> = fs::read_dir(self.store.folder_of("m"))

@@ -1,4 +1,4 @@
-//! Whatever is accepted lies within the file.
+//! Tensors of accepted files lie within the file.
 
 #![no_main]
 
