@@ -69,7 +69,7 @@ fn module(
             reader.module.items.insert(name);
         }
     }
-    reader.module.file = path.to_owned();
+    path.clone_into(&mut reader.module.file);
     reader.module.parent = parent;
     modules.push(reader.module);
     for item in items {
