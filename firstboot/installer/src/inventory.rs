@@ -38,7 +38,7 @@ pub enum InventoryError {
         "this system was not started from an installation medium: {0} is missing\n  try: start the machine from the SigmaVault stick or CD"
     )]
     NoMedium(&'static str),
-    /// The medium's verity tree is not one.
+    /// The medium's hash tree is invalid.
     #[error(
         "the medium's hash tree cannot be read: {0}\n  try: write the medium again with `sigmavault-image flash`"
     )]

@@ -1,5 +1,5 @@
-//! Which file defines what a path names. Re-exports are followed to the definition, so that a module that only hands names on
-//! is in nobody's way.
+//! Which file defines what a path names. Re-exports are followed to the definition, so a module that only re-exports names
+//! never closes a circle.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -112,7 +112,7 @@ pub enum ExecuteError {
     },
     /// The root hash of the medium is invalid.
     #[error(
-        "the medium's root hash is not one of SHA-256\n  try: write the medium again with `sigmavault-image flash`"
+        "the medium's root hash is not a SHA-256 value\n  try: write the medium again with `sigmavault-image flash`"
     )]
     RootHash,
     /// An action came before the one that it needs.

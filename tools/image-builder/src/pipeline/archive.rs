@@ -165,7 +165,7 @@ impl<'a> Archive<'a> {
         if fs::read_to_string(&stamp).is_ok_and(|known| known == digest) {
             return Ok(());
         }
-        // Half-read lists are nobody's.
+        // Lists that were read in part are of no use.
         remove(&stamp)?;
         runner.bar().message("reading package lists");
         self.read_lists(runner)?;

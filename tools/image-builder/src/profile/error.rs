@@ -22,7 +22,7 @@ pub enum FaultKind {
     /// Not TOML.
     #[error("not valid TOML: {0}")]
     Syntax(String),
-    /// A key or section nobody reads.
+    /// An unknown key or section.
     #[error("unknown key `{key}`{}", nearest.as_ref().map(|near| format!("; the nearest valid key is `{near}`")).unwrap_or_default())]
     UnknownKey {
         /// Full name, with its section.
