@@ -41,7 +41,15 @@ pub fn first_text(client: &Client, path: &str, body: &Value) -> anyhow::Result<D
     let body = body.to_string();
     let began = Instant::now();
     let mut seen = String::new();
-    for event in client.post(path, body.as_bytes())?.events() {
+    let answer = client.post(path, body.as_bytes())?;
+    if answer.status() != 200 {
+        bail!(
+            "{path}: status {}: {}",
+            answer.status(),
+            String::from_utf8_lossy(&answer.bytes()?)
+        );
+    }
+    for event in answer.events() {
         let data = event?;
         seen.push_str(&data);
         let Ok(chunk) = serde_json::from_str::<Value>(&data) else {

@@ -10,6 +10,9 @@ use super::events::Events;
 /// Most bytes before the body.
 const HEAD: u64 = 64 << 10;
 
+/// Most heads that are read: interim answers and the final one.
+const INTERIM: usize = 8;
+
 /// Most header fields.
 const FIELDS: usize = 64;
 
@@ -25,8 +28,7 @@ impl Answer {
     /// Reads the head of the answer; `limit` is for its body.
     pub(super) fn read(connection: Connection, limit: u64) -> Result<Self, AskError> {
         let mut reader = BufReader::new(connection);
-        let head = head(&mut reader).map_err(AskError::Broken)?;
-        let (status, framing) = parse(&head).map_err(AskError::Broken)?;
+        let (status, framing) = last_head(&mut reader).map_err(AskError::Broken)?;
         Ok(Self {
             status,
             body: Body::new(reader, framing),
@@ -62,6 +64,20 @@ impl Answer {
     pub fn events(self) -> Events<impl BufRead> {
         Events::new(BufReader::new(self.body), self.limit)
     }
+}
+
+/// Status and framing of the answer, after any interim ones (RFC 9110, section 15.2).
+fn last_head(reader: &mut impl BufRead) -> io::Result<(u16, Framing)> {
+    for _ in 0..INTERIM {
+        let (status, framing) = parse(&head(reader)?)?;
+        if !matches!(status, 100 | 102..=199) {
+            return Ok((status, framing));
+        }
+    }
+    Err(io::Error::new(
+        io::ErrorKind::InvalidData,
+        "the answer has too many interim answers",
+    ))
 }
 
 /// All before the body, the empty line included.
@@ -110,6 +126,15 @@ fn parse(head: &[u8]) -> io::Result<(u16, Framing)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn interim_answers_are_passed_over() {
+        let interim = "HTTP/1.1 100 Continue\r\n\r\n";
+        let last = "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n";
+        let read = |text: String| last_head(&mut text.as_bytes()).ok();
+        assert_eq!(read(format!("{interim}{last}")), Some((200, Framing::Length(7))));
+        assert_eq!(read(format!("{}{last}", interim.repeat(8))), None);
+    }
 
     #[test]
     fn the_head_says_how_the_body_ends() {

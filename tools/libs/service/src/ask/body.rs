@@ -65,7 +65,9 @@ impl Read for Body {
                 let count = some(self.reader.by_ref().take(left).read(buffer)?)?;
                 self.framing = Framing::Chunked(match left - count as u64 {
                     0 => {
-                        line(&mut self.reader)?;
+                        if !line(&mut self.reader)?.is_empty() {
+                            return Err(invalid("a chunk is longer than it says"));
+                        }
                         Chunk::Next
                     }
                     left => Chunk::Within(left),
@@ -87,12 +89,46 @@ fn some(count: usize) -> io::Result<usize> {
 fn chunk_length(reader: &mut impl BufRead) -> io::Result<u64> {
     let line = line(reader)?;
     let length = line.split(';').next().unwrap_or_default().trim();
+    // Rust's numbers may begin with a sign.
+    let digits = length.bytes().all(|byte| byte.is_ascii_hexdigit());
     u64::from_str_radix(length, 16)
-        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "a chunk has no length"))
+        .ok()
+        .filter(|_| digits)
+        .ok_or_else(|| invalid("a chunk has no length"))
 }
 
+/// A line, without its end.
 fn line(reader: &mut impl BufRead) -> io::Result<String> {
     let mut line = String::new();
     some(reader.take(CHUNK_LINE).read_line(&mut line)?)?;
-    Ok(line)
+    let text = line
+        .strip_suffix('\n')
+        .ok_or_else(|| invalid("a line of a chunk has no end"))?;
+    Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
+}
+
+fn invalid(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_chunks() {
+        for (text, expected) in [
+            ("5\r\n", Some(5)),
+            ("1F;name=value\n", Some(31)),
+            ("0\r\n", Some(0)),
+            ("+5\r\n", None),
+            ("\r\n", None),
+            ("5", None),
+            ("x\r\n", None),
+        ] {
+            assert_eq!(chunk_length(&mut text.as_bytes()).ok(), expected, "{text:?}");
+        }
+        let long = format!("5;{}\r\n", "x".repeat(5000));
+        assert!(chunk_length(&mut long.as_bytes()).is_err());
+    }
 }

@@ -65,10 +65,17 @@ impl Connection {
     }
 }
 
+/// Connects to the first address that answers, within `limit` for all of them.
 fn tcp(authority: &str, limit: Duration) -> io::Result<TcpStream> {
+    let addresses = authority.to_socket_addrs()?;
+    let began = Instant::now();
     let mut failed = io::Error::new(io::ErrorKind::NotFound, format!("{authority} has no address"));
-    for address in authority.to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, limit) {
+    for address in addresses {
+        let left = limit.saturating_sub(began.elapsed());
+        if left.is_zero() {
+            break;
+        }
+        match TcpStream::connect_timeout(&address, left) {
             Ok(stream) => return Ok(stream),
             Err(error) => failed = error,
         }

@@ -24,7 +24,8 @@ impl Endpoint {
         let rest = rest.trim_end_matches('/');
         let (authority, prefix) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let bare = authority.rsplit_once(']').map_or(authority, |(_, after)| after);
-        if authority.is_empty() || authority.contains(['@', '?', '#']) {
+        let is_plain = |letter: char| letter.is_ascii_graphic() && !"?#".contains(letter);
+        if authority.is_empty() || authority.contains('@') || !rest.chars().all(is_plain) {
             return None;
         }
         let port = if bare.contains(':') { "" } else { ":80" };
@@ -69,6 +70,10 @@ mod tests {
             ("https://127.0.0.1:3000", None),
             ("http://user@nas.lan", None),
             ("http:///x", None),
+            ("http://nas.lan/?x", None),
+            ("http://nas.lan/a#b", None),
+            ("http://nas.lan/a b", None),
+            ("http://nas.lan/a\r\nX: y", None),
             ("127.0.0.1:3000", None),
             ("", None),
         ] {

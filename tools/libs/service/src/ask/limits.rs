@@ -5,7 +5,7 @@ use std::time::Duration;
 /// Limits of a request and its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Longest wait for a TCP connection. A unix socket connects at once, or waits for room in the service's queue.
+    /// Longest wait for a TCP connection, once the host's name is resolved, which is the resolver's time. A unix socket connects at once, or waits for room in the service's queue.
     pub connect: Duration,
     /// Longest time in which no byte comes or goes.
     pub silence: Duration,
