@@ -25,6 +25,9 @@ const FRESH: Duration = Duration::from_mins(10);
 /// Folder of apt's answers about the present lists.
 const RESOLVED: &str = "resolved";
 
+/// Says of which packages, or when, the lists were read.
+const STAMP: &str = "updated";
+
 /// A Debian archive seen through apt, with state of its own and no installed packages.
 #[derive(Debug)]
 pub struct Archive<'a> {
@@ -90,6 +93,10 @@ impl<'a> Archive<'a> {
                 return Ok(());
             }
             remove(&state.join(RESOLVED))?;
+            if matches!(place, Place::Pool { .. }) {
+                // Its lists are read again, which takes no network.
+                remove(&state.join(STAMP))?;
+            }
             fs::write(&path, text).map_err(Problem::io("write", &path))
         };
         let provided = format!("deb [trusted=yes] file:{}/provided ./\n", inside::WORK);
@@ -172,9 +179,8 @@ impl<'a> Archive<'a> {
         fs::write(&stamp, digest).map_err(Problem::io("write", &stamp))
     }
 
-    /// Says of which packages, or when, the lists were read.
     fn stamp(&self) -> PathBuf {
-        self.state.join("updated")
+        self.state.join(STAMP)
     }
 
     fn read_lists(&self, runner: &Runner) -> Result<(), Problem> {

@@ -70,7 +70,7 @@ pub enum InputError {
         "Cargo.lock is not valid: {0}\n  try: restore it from version control, or run `cargo generate-lockfile`"
     )]
     CargoLock(toml::de::Error),
-    /// A crate's list of installed files has a invalid mode.
+    /// A crate's list of installed files has an invalid mode.
     #[error("{}: `{mode}` is not a file mode; write it in octal, like \"755\"", manifest.display())]
     AssetMode {
         /// The crate's Cargo.toml.
