@@ -73,8 +73,10 @@ impl Constraint {
     /// The schema that [`Constraint::json_schema`] enforces for `schema`, to be embedded at `place` (such as `#/properties/a`) in the
     /// schema of a grammar.
     pub fn enforceable(schema: &Value, place: &str) -> Result<Value, ConstraintError> {
+        // First the check, which bounds how deep the schema is nested: the validator's compiler recurses.
+        let checked = schema::check(schema, place)?;
         schema::validator(schema)?;
-        Ok(schema::check(schema, place)?)
+        Ok(checked)
     }
 
     /// [`Constraint::grammar`] for a text with lines of JSON, each after `tag`.

@@ -259,6 +259,27 @@ fn a_grammar_and_a_pattern_are_followed() {
 
 /// A schema embedded in that of a grammar keeps its own references, and is enforced as if it stood alone.
 #[test]
+fn deep_schemas_fit_the_stack_or_are_refused() {
+    let nested = |depth: usize| {
+        let mut schema = json!({"type": "integer"});
+        for _ in 0..depth {
+            schema = json!({"type": "array", "items": schema});
+        }
+        schema
+    };
+    // A thread as those that compute answers have.
+    let small = std::thread::Builder::new().stack_size(2 << 20);
+    let thread = small.spawn(move || {
+        let enforced = Constraint::enforceable(&nested(60), "#").is_ok();
+        (
+            enforced,
+            [65, 120].map(|depth| Constraint::enforceable(&nested(depth), "#").is_err()),
+        )
+    });
+    assert_eq!(thread.unwrap().join().unwrap(), (true, [true, true]));
+}
+
+#[test]
 fn lines_of_json_in_a_grammar_are_valid() {
     let schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
