@@ -203,10 +203,15 @@ fn a_dropped_generation_makes_room() {
             ..EngineOptions::default()
         },
     );
-    let mut endless = engine.submit(request(&[5], 4000)).unwrap();
-    assert!(matches!(endless.blocking_next(), Some(Event::Token { .. })));
+    // Held at its first pass: otherwise a busy machine may compute all of it before it is dropped.
+    model.gauges.hold(true);
+    let endless = engine.submit(request(&[5], 4000)).unwrap();
+    while engine.status().queued > 0 {
+        std::thread::yield_now();
+    }
     let waiting = engine.submit(request(&[6], 3)).unwrap();
     drop(endless);
+    model.gauges.hold(false);
     assert_eq!(collect(waiting).0.len(), 3);
     assert!(model.gauges.tokens.load(Ordering::SeqCst) < 4000);
 }
