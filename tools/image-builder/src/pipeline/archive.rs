@@ -147,6 +147,9 @@ impl<'a> Archive<'a> {
         if self.context.offline {
             return Err(ArchiveError::OfflineWithoutLists.into());
         }
+        if !known {
+            take_lists(&self.tools.join("var/lib/apt/lists"), &self.state.join("lists"))?;
+        }
         runner.bar().message("fetching package lists");
         match self.read_lists(runner) {
             Ok(()) => fs::write(&stamp, "").map_err(Problem::io("write", &stamp)),
@@ -303,6 +306,22 @@ impl<'a> Archive<'a> {
         }
         Ok(())
     }
+}
+
+/// Copies the lists that the tools tree was made with. apt checks them against the archive's signed list of today and fetches only
+/// those that differ or are not there.
+fn take_lists(from: &Path, to: &Path) -> Result<(), Problem> {
+    let Ok(entries) = fs::read_dir(from) else {
+        return Ok(());
+    };
+    for entry in entries {
+        let entry = entry.map_err(Problem::io("read", from))?;
+        let path = entry.path();
+        if path.is_file() && entry.file_name() != "lock" {
+            fs::copy(&path, to.join(entry.file_name())).map_err(Problem::io("copy", &path))?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether the folder of packages has this one, by name and size.

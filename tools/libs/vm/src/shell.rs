@@ -1,5 +1,7 @@
 //! A command line that a person can run again.
 
+use sigmavault_host::run::quote;
+
 /// A command line quoted for a shell, one option with its values per line.
 pub fn shell_line<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     let mut text = String::new();
@@ -7,14 +9,7 @@ pub fn shell_line<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
         if !text.is_empty() {
             text.push_str(if word.starts_with('-') { " \\\n  " } else { " " });
         }
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_=,./:+@".contains(&byte);
-        if !word.is_empty() && word.bytes().all(plain) {
-            text.push_str(word);
-        } else {
-            text.push('\'');
-            text.push_str(&word.replace('\'', r"'\''"));
-            text.push('\'');
-        }
+        text.push_str(&quote(word));
     }
     text.push('\n');
     text

@@ -4,6 +4,8 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::quote::quote;
+
 /// What stands in place of a secret wherever an invocation is shown.
 const SECRET: &str = "<secret>";
 
@@ -143,16 +145,16 @@ impl Invocation {
     pub fn quoted(&self) -> String {
         let mut words = Vec::new();
         if let Some(folder) = &self.folder {
-            words.extend(["cd".to_owned(), quote(&folder.to_string_lossy()), "&&".to_owned()]);
+            words.extend(["cd".to_owned(), shown(folder.as_os_str()), "&&".to_owned()]);
         }
         let variables = self.environment.iter();
         words.extend(
             variables.map(|(name, value)| {
-                format!("{}={}", name.to_string_lossy(), quote(&value.to_string_lossy()))
+                format!("{}={}", name.to_string_lossy(), shown(value))
             }),
         );
         let command = std::iter::once(&self.program).chain(&self.arguments);
-        words.extend(command.map(|word| quote(&word.to_string_lossy())));
+        words.extend(command.map(|word| shown(word)));
         words.join(" ")
     }
 }
@@ -166,14 +168,9 @@ impl fmt::Display for Invocation {
     }
 }
 
-/// A word as a POSIX shell reads it back. Control characters other than a space become `?`, so that a line stays a line.
-fn quote(word: &str) -> String {
-    let word = word.replace(|letter: char| letter.is_control(), "?");
-    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./=:,+@%^".contains(letter);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word;
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
+/// A word of a line for people: control characters become `?`, so that the line stays a line.
+fn shown(word: &OsStr) -> String {
+    quote(&word.to_string_lossy().replace(|letter: char| letter.is_control(), "?"))
 }
 
 #[cfg(test)]
