@@ -283,6 +283,12 @@ systemd-sysusers --root=/tree
 for glob in $REMOVE; do
     rm -rf -- /tree$glob
 done
+# Nobody sets up a new machine in another character set than UTF-8; each such locale has its own megabyte of sort order.
+for locale in usr/lib/locale/*/; do
+    grep --quiet --text --fixed-strings UTF-8 "${locale}LC_CTYPE" || rm -rf -- "$locale"
+done
+# Static libraries serve compilers only.
+find usr/lib -name '*.a' -delete
 : >etc/machine-id
 rm -rf boot/* initrd.img* vmlinuz* etc/hostid etc/nvme/hostid etc/nvme/hostnqn var/lib/dbus/machine-id etc/ssh/ssh_host_* var/log/* var/cache/* var/lib/apt var/lib/systemd/random-seed \
     etc/apt/sources.list.d/* var/lib/dpkg/*-old var/backups/* etc/*- etc/.pwd.lock var/lib/systemd/catalog/database.old usr/share/doc/*/changelog* \

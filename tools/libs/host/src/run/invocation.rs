@@ -148,11 +148,7 @@ impl Invocation {
             words.extend(["cd".to_owned(), shown(folder.as_os_str()), "&&".to_owned()]);
         }
         let variables = self.environment.iter();
-        words.extend(
-            variables.map(|(name, value)| {
-                format!("{}={}", name.to_string_lossy(), shown(value))
-            }),
-        );
+        words.extend(variables.map(|(name, value)| format!("{}={}", name.to_string_lossy(), shown(value))));
         let command = std::iter::once(&self.program).chain(&self.arguments);
         words.extend(command.map(|word| shown(word)));
         words.join(" ")
@@ -170,7 +166,11 @@ impl fmt::Display for Invocation {
 
 /// A word of a line for people: control characters become `?`, so that the line stays a line.
 fn shown(word: &OsStr) -> String {
-    quote(&word.to_string_lossy().replace(|letter: char| letter.is_control(), "?"))
+    quote(
+        &word
+            .to_string_lossy()
+            .replace(|letter: char| letter.is_control(), "?"),
+    )
 }
 
 #[cfg(test)]
