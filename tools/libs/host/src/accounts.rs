@@ -23,8 +23,19 @@ pub struct NewUser<'a> {
 
 /// Adds a user.
 pub fn add(root: &Path, user: &NewUser<'_>) -> Invocation {
-    below(root)
-        .args(["useradd", "--create-home", "--shell", user.shell, "--user-group"])
+    described(below(root).args(["useradd", "--create-home"]), user)
+}
+
+/// Adds a user to the files in `etc` below a folder, which are copies of a system's, and makes no home: what it says is
+/// what [`add`] will say in that system.
+pub fn rehearse(folder: &Path, user: &NewUser<'_>) -> Invocation {
+    let useradd = Invocation::new("useradd").arg("--prefix").arg(folder);
+    described(useradd.arg("--no-create-home"), user)
+}
+
+fn described(useradd: Invocation, user: &NewUser<'_>) -> Invocation {
+    useradd
+        .args(["--shell", user.shell, "--user-group"])
         .args(["--comment", user.full_name])
         .args(["--groups", &user.groups.join(",")])
         .arg(user.name)

@@ -6,6 +6,7 @@
 //! - pools: [`zpool`]
 //! - starting: [`bootctl`], [`systemctl`], [`journalctl`]
 //! - users, language and time: [`accounts`], [`localectl`], [`setupcon`], [`timedatectl`], [`wall`]
+//! - readers of files that are written elsewhere: [`nmcli`], [`ssh_keygen`], [`visudo`]
 
 pub mod accounts;
 pub mod blkid;
@@ -16,15 +17,18 @@ pub mod journalctl;
 pub mod localectl;
 pub mod lsblk;
 pub mod mount;
+pub mod nmcli;
 mod parse;
 pub mod run;
 pub mod setupcon;
 pub mod sgdisk;
+pub mod ssh_keygen;
 pub mod systemctl;
 pub mod systemd_cryptenroll;
 pub mod systemd_repart;
 pub mod timedatectl;
 pub mod udevadm;
+pub mod visudo;
 pub mod wall;
 pub mod wipefs;
 pub mod zpool;
