@@ -76,6 +76,14 @@ fn slots(source: &Source) -> (u64, u64) {
     (root, verity)
 }
 
+/// Whether a state partition can have this size on some disk.
+pub(super) fn check_state_size(size: Size) -> Result<(), String> {
+    if size.0 < STATE_MIN || !size.0.is_multiple_of(MIB) {
+        return Err(format!("{size} will not do: give at least 2G, in whole MiB"));
+    }
+    Ok(())
+}
+
 /// The partitions of a disk that is erased.
 pub(super) fn erase(
     disk: &Disk,
@@ -88,20 +96,27 @@ pub(super) fn erase(
         .saturating_add(verity)
         .saturating_mul(2)
         .saturating_add(ESP + OVERHEAD);
-    let state = state_size.map_or(STATE_MIN, |size| size.0);
-    if state < STATE_MIN || !state.is_multiple_of(MIB) {
-        refusals.push(Refusal::answer(
-            "system.state-size",
-            format!("{} will not do: give at least 2G, in whole MiB", Size(state)),
-        ));
+    if let Err(reason) = state_size.map_or(Ok(()), check_state_size) {
+        refusals.push(Refusal::answer("system.state-size", reason));
         return None;
     }
-    let needed = fixed.saturating_add(state);
-    if needed > disk.bytes {
-        refusals.push(Refusal::too_small(disk, needed));
+    let least = fixed.saturating_add(STATE_MIN);
+    if least > disk.bytes {
+        refusals.push(Refusal::too_small(disk, least));
         return None;
     }
     let rest = (disk.bytes - fixed) / MIB * MIB;
+    if let Some(size) = state_size.filter(|size| size.0 > rest) {
+        refusals.push(Refusal::answer(
+            "system.state-size",
+            format!(
+                "{size} is more than {} has beside the system: give at most {}",
+                disk.describe(),
+                Size(rest)
+            ),
+        ));
+        return None;
+    }
     let state = match state_size {
         Some(size) => size.0,
         None if rest - rest.min(STATE_USUAL) < STATE_USUAL => rest,
@@ -175,7 +190,22 @@ pub(super) fn encryption(
     machine: &Machine,
     refusals: &mut Vec<Refusal>,
 ) -> EncryptionPlan {
-    let passphrase = &wanted.passphrase.0;
+    check_passphrase(&wanted.passphrase.0, refusals);
+    if wanted.tpm2 && !machine.tpm2 {
+        refusals.push(Refusal::answer(
+            "encryption.tpm2",
+            "this machine has no TPM 2.0 that Linux can use: switch it on in the firmware setup, or set tpm2 = false",
+        ));
+    }
+    EncryptionPlan {
+        passphrase: wanted.passphrase.clone(),
+        recovery_key: wanted.recovery_key,
+        tpm2: wanted.tpm2,
+    }
+}
+
+/// What stands against a passphrase on any machine.
+pub(super) fn check_passphrase(passphrase: &str, refusals: &mut Vec<Refusal>) {
     if passphrase.chars().count() < PASSPHRASE_MIN {
         refusals.push(Refusal::answer(
             "encryption.passphrase",
@@ -188,17 +218,6 @@ pub(super) fn encryption(
             "encryption.passphrase",
             "has a line end or control character",
         ));
-    }
-    if wanted.tpm2 && !machine.tpm2 {
-        refusals.push(Refusal::answer(
-            "encryption.tpm2",
-            "this machine has no TPM 2.0 that Linux can use: switch it on in the firmware setup, or set tpm2 = false",
-        ));
-    }
-    EncryptionPlan {
-        passphrase: wanted.passphrase.clone(),
-        recovery_key: wanted.recovery_key,
-        tpm2: wanted.tpm2,
     }
 }
 

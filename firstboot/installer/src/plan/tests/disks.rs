@@ -92,8 +92,18 @@ fn a_state_size_that_is_asked_for() {
     assert_eq!(plan(&machine(), &with(100 * GIB)).partitions[5].bytes, 100 * GIB);
     assert_eq!(
         refused(&machine(), &with(500 * GIB)),
-        ["sda  537 GB  sata  TESTDISK  SYS has 537 GB; the system needs 544 GB\n  try: a larger disk"]
+        [
+            "system.state-size: 500G is more than sda  537 GB  sata  TESTDISK  SYS has beside the system: give at most 504860M"
+        ]
     );
+    assert_eq!(
+        plan(&machine(), &with(504_860 * MIB)).partitions[5].bytes,
+        504_860 * MIB
+    );
+    // A disk too small for any state partition is the cause, whatever was asked for.
+    let mut small = machine();
+    small.disks[0].bytes = 8 * GIB;
+    assert!(refused(&small, &with(500 * GIB))[0].ends_with("the system needs 9.63 GB\n  try: a larger disk"));
     for wrong in [GIB, 2 * GIB + 1024, 0] {
         assert_eq!(keys(&machine(), &with(wrong)), ["system.state-size"], "{wrong}");
     }
