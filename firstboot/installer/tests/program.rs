@@ -211,6 +211,32 @@ fn answers_are_checked() {
 }
 
 #[test]
+fn a_byte_that_is_no_text_ends_nothing() {
+    let mut input = b"de_DE.UTF-8\n\nnodead\nberlin\nnvme0n1\nno\nno\nv\xe4ult\nvault\nyes\n".to_vec();
+    input.extend(b"ada\n\ngeheim \xfcber\nlong enough\nlong enough\nno\nS5GXNX0R401382F\n1\n");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_sigmavault-installer"))
+        .args(["--demo", "--plain", "--demo-milliseconds", "200"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdin.take().unwrap().write_all(&input));
+    let output = child.wait_with_output().unwrap();
+    let out = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{out}\n{}", text(&output.stderr));
+    assert_eq!(
+        out.matches("a byte that is not text in UTF-8").count(),
+        2,
+        "{out}"
+    );
+    assert!(
+        out.contains("host name vault,") && !out.contains("geheim"),
+        "{out}"
+    );
+}
+
+#[test]
 fn nothing_is_installed_outside_a_live_medium() {
     let answers = Answers::new(ANSWERS);
     for arguments in [

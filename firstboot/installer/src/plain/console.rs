@@ -5,6 +5,10 @@ use std::io::{BufRead, Write};
 
 use super::error::PlainError;
 
+/// Said of an answer with a byte that is no text; the question is asked again.
+const NOT_TEXT: &str =
+    "That has a byte that is not text in UTF-8. Type it again; letters of English always work.";
+
 /// Where questions go and answers come from.
 pub struct Console<'a> {
     /// Answers.
@@ -29,33 +33,38 @@ impl Console<'_> {
         Ok(writeln!(self.output, "{text}")?)
     }
 
-    fn line(&mut self) -> Result<String, PlainError> {
-        self.output.flush()?;
-        let mut line = String::new();
-        if self.input.read_line(&mut line)? == 0 {
-            return Err(PlainError::Ended);
+    /// Asks until the answer is text.
+    fn line(&mut self, question: &str) -> Result<String, PlainError> {
+        loop {
+            write!(self.output, "{question}")?;
+            self.output.flush()?;
+            let mut bytes = Vec::new();
+            if self.input.read_until(b'\n', &mut bytes)? == 0 {
+                return Err(PlainError::Ended);
+            }
+            match String::from_utf8(bytes) {
+                Ok(line) => return Ok(line.trim_end_matches(['\n', '\r']).to_owned()),
+                Err(_) => self.say(NOT_TEXT)?,
+            }
         }
-        Ok(line.trim_end_matches(['\n', '\r']).to_owned())
     }
 
     /// A line, or what stands for an empty one.
     pub(super) fn ask(&mut self, question: &str, default: &str) -> Result<String, PlainError> {
-        if default.is_empty() {
-            write!(self.output, "{question}: ")?;
+        let question = if default.is_empty() {
+            format!("{question}: ")
         } else {
-            write!(self.output, "{question} [{default}]: ")?;
-        }
-        let line = self.line()?;
+            format!("{question} [{default}]: ")
+        };
+        let line = self.line(&question)?;
         let line = line.trim();
         Ok(if line.is_empty() { default } else { line }.to_owned())
     }
 
     /// A line that is not shown.
     fn hidden(&mut self, question: &str) -> Result<String, PlainError> {
-        write!(self.output, "{question}: ")?;
-        self.output.flush()?;
         (self.hide)(true);
-        let line = self.line();
+        let line = self.line(&format!("{question}: "));
         (self.hide)(false);
         writeln!(self.output)?;
         line
