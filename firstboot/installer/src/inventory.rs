@@ -9,6 +9,7 @@ use sigmavault_host::lsblk::{self, Column, Device};
 use sigmavault_host::run::RunError;
 use sigmavault_host::{ParseError, localectl, timedatectl, udevadm};
 
+use crate::credentials::accounts::Accounts;
 use crate::device::verity::{Superblock, VerityError};
 use crate::machine::{Contents, Disk, Firmware, InUse, Installed, KeyboardLayout, Machine, Source};
 use crate::site::Site;
@@ -115,6 +116,7 @@ pub fn read(site: &Site) -> Result<Machine, InventoryError> {
                 .unwrap_or_default(),
         ),
         timezones: timedatectl::parse(&run.text(&timedatectl::list_timezones()).unwrap_or_default()),
+        accounts: Accounts::of(files),
     })
 }
 

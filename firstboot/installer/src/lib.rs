@@ -1,6 +1,7 @@
 //! The installer: from the live medium to a disk that boots by itself.
 //!
 //! - [`answers`], [`select`]: its input, and the selection of disks
+//! - [`credentials`], [`address`]: whether names, passwords, keys and addresses can work; pure
 //! - [`machine`], [`inventory`]: what it knows about the machine, and how that is read; [`device`]: block devices
 //! - [`layout`]: which ZFS layout suits which disks
 //! - [`sources`]: where answers come from when nobody types them
@@ -13,7 +14,9 @@
 //! - [`demo`]: simulated machines, and an installation that writes nothing
 
 pub mod actions;
+pub mod address;
 pub mod answers;
+pub mod credentials;
 pub mod demo;
 pub mod device;
 mod draft;

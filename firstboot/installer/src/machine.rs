@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::credentials::accounts::Accounts;
+
 /// The machine and the medium it was started from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -27,6 +29,8 @@ pub struct Machine {
     pub keyboards: Vec<KeyboardLayout>,
     /// Time zones.
     pub timezones: Vec<String>,
+    /// Users and groups that the image has.
+    pub accounts: Accounts,
 }
 
 /// How a machine was started.

@@ -73,6 +73,7 @@ impl Report {
             result: match result {
                 Ok(_) => Verdict::Installed,
                 Err(ExecuteError::Stopped) => Verdict::Stopped,
+                Err(ExecuteError::NotTaken { .. }) => Verdict::Refused,
                 Err(_) => Verdict::Failed,
             },
             disk: Some(plan.disk.path.clone()),

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::actions::stages;
-use crate::answers::Mode;
+use crate::answers::{Link, LinkKind, Mode};
 use crate::layout::{Kind, Layout};
 use crate::machine::{Contents, Disk, Machine, decimal};
 use crate::plan::{InstallPlan, PoolPlan, Settings};
@@ -211,6 +211,11 @@ fn settings(settings: &Settings) -> Vec<String> {
     let address = settings.network.address.as_ref().map_or_else(
         || "address by DHCP".to_owned(),
         |fixed| {
+            let other = if fixed.address.contains(':') {
+                "IPv4 by DHCP"
+            } else {
+                "IPv6 by autoconfiguration"
+            };
             let mut text = format!("{} on {}", fixed.address, fixed.interface);
             if let Some(gateway) = fixed.gateway {
                 text.extend([", router ".to_owned(), gateway.to_string()]);
@@ -219,9 +224,11 @@ fn settings(settings: &Settings) -> Vec<String> {
                 let servers: Vec<String> = fixed.dns.iter().map(ToString::to_string).collect();
                 text.extend([", name servers ", &servers.join(" ")]);
             }
+            text.extend(["; ", other]);
             text
         },
     );
+    let link = settings.network.link.as_ref().map_or_else(String::new, link);
     let user = &settings.user;
     let full_name = if user.full_name.is_empty() {
         String::new()
@@ -233,15 +240,30 @@ fn settings(settings: &Settings) -> Vec<String> {
         (true, 0) => "SSH on".to_owned(),
         (true, keys) => format!("SSH on, keys: {keys}"),
     };
+    let sudo = if user.sudo_without_password {
+        "; sudo asks for no password"
+    } else {
+        ""
+    };
     vec![
         "Settings".to_owned(),
         format!(
             "  language {}, keyboard {}{variant}, time zone {}",
             settings.language, keyboard.layout, settings.timezone
         ),
-        format!("  host name {}, {address}", settings.network.hostname),
-        format!("  administrator {}{full_name}; {ssh}", user.name),
+        format!("  host name {}, {address}{link}", settings.network.hostname),
+        format!("  administrator {}{full_name}; {ssh}{sudo}", user.name),
     ]
+}
+
+/// A bond, bridge or VLAN, behind what has its address.
+fn link(link: &Link) -> String {
+    let mode = match link.kind {
+        LinkKind::Bond => format!(" ({})", link.mode.unwrap_or_default().name()),
+        LinkKind::Bridge | LinkKind::Vlan => String::new(),
+    };
+    let (kind, name, of) = (link.kind.name(), link.name(), link.interfaces.join(" "));
+    format!("; {kind} {name} of {of}{mode}")
 }
 
 /// A layout in one line.

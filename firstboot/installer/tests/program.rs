@@ -211,6 +211,22 @@ fn answers_are_checked() {
 }
 
 #[test]
+fn a_vlan_is_asked_for_line_by_line() {
+    let input = "de_DE.UTF-8\n\nnodead\nberlin\nnvme0n1\nno\nno\nvault\nno\nyes\n3\nenp9s9\n10\n3\nenp1s0\nten\n10\nyes\n\
+                 ada\n\nlong enough\nlong enough\nno\nS5GXNX0R401382F\n1\n";
+    let output = installer(&["--demo", "--plain", "--demo-milliseconds", "200"], input);
+    let out = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{out}\n{}", text(&output.stderr));
+    for said in [
+        "interfaces: there is no interface 'enp9s9'",
+        "Type a number.",
+        "host name vault, address by DHCP; vlan vlan10 of enp1s0\n",
+    ] {
+        assert!(out.contains(said), "no '{said}' in\n{out}");
+    }
+}
+
+#[test]
 fn a_byte_that_is_no_text_ends_nothing() {
     let mut input = b"de_DE.UTF-8\n\nnodead\nberlin\nnvme0n1\nno\nno\nv\xe4ult\nvault\nyes\n".to_vec();
     input.extend(b"ada\n\ngeheim \xfcber\nlong enough\nlong enough\nno\nS5GXNX0R401382F\n1\n");
@@ -306,6 +322,7 @@ fn plain_questions() {
         "my nas",
         "vault",
         "no",
+        "no",
         "",
         "10.0.0.5/24",
         "x",
@@ -341,7 +358,7 @@ fn plain_questions() {
         "name: 'Ada' is not a user name",
         "  tank at /srv/sigmavault/tank\n  mirror, 3.88 TB usable, any 1 disk may fail\n  group 1: sda sdb\n",
         "  language de_DE.UTF-8, keyboard de (nodeadkeys), time zone Europe/Berlin\n",
-        "  host name vault, 10.0.0.5/24 on enp1s0, router 10.0.0.1\n",
+        "  host name vault, 10.0.0.5/24 on enp1s0, router 10.0.0.1; IPv6 by autoconfiguration\n",
         "  administrator ada (Ada Lovelace); SSH on\n",
         "That is not S5GXNX0R401382F. Nothing was done.",
         "SigmaVault NAS OS 0.1.0 is installed on nvme0n1.",

@@ -89,6 +89,35 @@ fn erase() {
 }
 
 #[test]
+fn a_key_as_the_only_way_in() {
+    let user = "[user]\nname = 'anna'\nssh = true\nsudo-without-password = true\n\
+                ssh-keys = ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJWcSyyELXhKWB3PzQuVGcJlQnkIoAxVNwQAmlhUDDaJ anna@example']\n";
+    assert_eq!(holds("key-only", &Machine::new(), &[SYSTEM, user]), None);
+}
+
+#[test]
+fn nothing_is_written_when_a_program_does_not_take_its_file() {
+    let machine = Machine::new().fails("nmcli");
+    let network = "[network.address]\ninterface = 'enp1s0'\naddress = '192.0.2.10/24'\n";
+    assert_eq!(holds("not-taken", &machine, &[SYSTEM, network, USER]), None);
+}
+
+#[test]
+fn names_of_the_image_are_taken() {
+    let (site, _) = Machine::new().site();
+    let user = "[user]\nname = 'scanner'\npassword = 'correct horse'\n";
+    let answers = answers::parse(&[SYSTEM, user].concat()).unwrap();
+    let refusals =
+        plan::build(&inventory::read(&site).unwrap(), &answers, Confirmation::Required).unwrap_err();
+    assert_eq!(
+        refusals.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        [
+            "user.name: 'scanner' is a group of the system, and the user's own group has the user's name: take another"
+        ]
+    );
+}
+
+#[test]
 fn keep_data() {
     let machine = Machine::new().installed();
     let answers = [SYSTEM, "mode = 'keep-data'\n"];
@@ -131,7 +160,7 @@ fn a_firmware_that_takes_no_boot_entry() {
 
 #[test]
 fn everything_is_closed_after_a_failure() {
-    let machine = Machine::new().fails("useradd");
+    let machine = Machine::new().fails("target useradd");
     let answers = [SYSTEM, PASSPHRASE, USER];
     assert_eq!(holds("failed-user", &machine, &answers), None);
 }

@@ -51,6 +51,35 @@ pub enum Password {
     Hash(Secret),
 }
 
+/// What the new system gets, with the program that reads it there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reading {
+    /// A connection, by `NetworkManager`.
+    Connection {
+        /// Its text.
+        text: String,
+        /// The fixed address that must be read from it.
+        address: Option<String>,
+    },
+    /// Rules, by sudo.
+    Rules {
+        /// Their text.
+        text: String,
+    },
+    /// A new user, by useradd.
+    User {
+        /// Login name.
+        name: String,
+        /// Name in full; may be empty.
+        full_name: String,
+    },
+    /// Public keys, by OpenSSH.
+    Keys {
+        /// The keys, one a line.
+        keys: Vec<String>,
+    },
+}
+
 /// One action. Paths of files are those in the new system. `Display` describes it in a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
@@ -58,6 +87,11 @@ pub enum Action {
     CheckDisks {
         /// Those that are written.
         disks: Vec<Disk>,
+    },
+    /// Has a program read what the new system gets for it, while nothing is written yet.
+    ReadFirst {
+        /// What.
+        reading: Reading,
     },
     /// Erases signatures and partition tables.
     WipeDisk {

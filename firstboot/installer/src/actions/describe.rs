@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::action::{Action, SlotRef};
+use super::action::{Action, Reading, SlotRef};
 use crate::machine::{Disk, decimal};
 use crate::plan::Partition;
 use crate::size::binary;
@@ -21,6 +21,12 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CheckDisks { disks } => write!(f, "check that {} did not change", names(disks)),
+            Self::ReadFirst { reading } => f.write_str(match reading {
+                Reading::Connection { .. } => "have NetworkManager's nmcli read the connection",
+                Reading::User { .. } => "have useradd add the administrator to a copy of the system's users",
+                Reading::Rules { .. } => "have sudo's visudo read the rule for the administrator",
+                Reading::Keys { .. } => "have OpenSSH's ssh-keygen read the SSH keys",
+            }),
             Self::WipeDisk { disk } => write!(f, "erase signatures and partition table of {}", disk.path),
             Self::Partition {
                 disk,

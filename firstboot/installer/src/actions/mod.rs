@@ -2,15 +2,16 @@
 //! executed.
 //!
 //! - [`stages`]: the actions of a plan; pure
-//! - `settings`: those that write the settings and the user
+//! - `settings`: those that write the settings and the user; `connections`: the network's files
 //! - `describe`: actions as lines of text
 
 mod action;
+mod connections;
 mod describe;
 mod settings;
 mod stages;
 #[cfg(test)]
 mod tests;
 
-pub use action::{Action, Heading, Password, SlotRef, Stage};
+pub use action::{Action, Heading, Password, Reading, SlotRef, Stage};
 pub use stages::stages;

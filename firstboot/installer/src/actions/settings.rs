@@ -1,8 +1,30 @@
 //! Settings of the new system, written into its own `/etc` and `/home`.
 
-use super::action::{Action, Password};
-use crate::answers::{Address, Keyboard, User};
+use super::action::{Action, Password, Reading};
+use super::connections;
+use crate::answers::{Keyboard, User};
 use crate::plan::Settings;
+
+/// Rules of sudo for the administrator.
+const RULES: &str = "etc/sudoers.d/sigmavault-administrator";
+
+/// Has every program that reads a file of the settings read it, before anything is written.
+pub fn readings(settings: &Settings) -> Vec<Action> {
+    let connections = connections::of(&settings.network).into_iter();
+    let connections = connections.map(|connection| Reading::Connection {
+        text: connection.text,
+        address: connection.address,
+    });
+    let user = &settings.user;
+    let added = Reading::User {
+        name: user.name.clone(),
+        full_name: user.full_name.clone(),
+    };
+    let rules = rules(user).map(|text| Reading::Rules { text });
+    let keys = (!user.ssh_keys.is_empty()).then(|| Reading::Keys { keys: keys(user) });
+    let all = connections.chain([added]).chain(rules).chain(keys);
+    all.map(|reading| Action::ReadFirst { reading }).collect()
+}
 
 /// Writes settings and user.
 pub fn actions(settings: &Settings) -> Vec<Action> {
@@ -27,17 +49,12 @@ pub fn actions(settings: &Settings) -> Vec<Action> {
         file("etc/timezone", format!("{}\n", settings.timezone)),
         Action::CopyHostId,
     ];
-    actions.extend(
-        settings
-            .network
-            .address
-            .as_ref()
-            .map(|address| Action::WriteFile {
-                path: "etc/NetworkManager/system-connections/sigmavault.nmconnection",
-                mode: 0o600,
-                text: connection(address),
-            }),
-    );
+    let connections = connections::of(&settings.network).into_iter();
+    actions.extend(connections.map(|connection| Action::WriteFile {
+        path: connection.path,
+        mode: 0o600,
+        text: connection.text,
+    }));
     actions.extend(administrator(&settings.user));
     actions
 }
@@ -51,41 +68,19 @@ fn keyboard(keyboard: &Keyboard) -> String {
     )
 }
 
-/// A `NetworkManager` key file (nm-settings-keyfile(5)).
-fn connection(address: &Address) -> String {
-    let own_v6 = address.address.contains(':');
-    let section = |v6: bool| {
-        let name = if v6 { "ipv6" } else { "ipv4" };
-        let dns: Vec<String> = address
-            .dns
-            .iter()
-            .filter(|server| server.is_ipv6() == v6)
-            .map(ToString::to_string)
-            .collect();
-        let dns = if dns.is_empty() {
-            String::new()
-        } else {
-            format!("dns={};\n", dns.join(";"))
-        };
-        if v6 != own_v6 {
-            let method = if v6 { "auto" } else { "disabled" };
-            return format!("\n[{name}]\nmethod={method}\n{dns}");
-        }
-        let gateway = address
-            .gateway
-            .map(|gateway| format!("gateway={gateway}\n"))
-            .unwrap_or_default();
+/// Lets the administrator become root without a password (sudoers(5)), where the answers ask for that.
+fn rules(user: &User) -> Option<String> {
+    user.sudo_without_password.then(|| {
         format!(
-            "\n[{name}]\nmethod=manual\naddress1={}\n{gateway}{dns}",
-            address.address
+            "# From the installation, where sudo-without-password was asked for.\n{} ALL=(ALL:ALL) NOPASSWD: ALL\n",
+            user.name
         )
-    };
-    format!(
-        "[connection]\nid=sigmavault\ntype=ethernet\ninterface-name={}\n{}{}",
-        address.interface,
-        section(false),
-        section(true)
-    )
+    })
+}
+
+/// Keys, each as one line.
+fn keys(user: &User) -> Vec<String> {
+    user.ssh_keys.iter().map(|key| key.trim().to_owned()).collect()
 }
 
 fn administrator(user: &User) -> Vec<Action> {
@@ -102,9 +97,14 @@ fn administrator(user: &User) -> Vec<Action> {
     if !user.ssh_keys.is_empty() {
         actions.push(Action::AuthorizeKeys {
             user: user.name.clone(),
-            keys: user.ssh_keys.clone(),
+            keys: keys(user),
         });
     }
+    actions.extend(rules(user).map(|text| Action::WriteFile {
+        path: RULES,
+        mode: 0o440,
+        text,
+    }));
     if user.ssh {
         actions.push(Action::EnableUnit { unit: "ssh.service" });
     }

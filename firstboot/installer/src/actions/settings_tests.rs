@@ -13,32 +13,40 @@ fn a_keyboard_file() {
     );
 }
 
-#[test]
-fn a_fixed_address() {
-    let address = Address {
-        interface: "enp1s0".into(),
-        address: "192.0.2.10/24".into(),
-        gateway: Some("192.0.2.1".parse().unwrap()),
-        dns: vec!["192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap()],
-    };
-    assert_eq!(
-        connection(&address),
-        "[connection]\nid=sigmavault\ntype=ethernet\ninterface-name=enp1s0\n\n[ipv4]\nmethod=manual\n\
-         address1=192.0.2.10/24\ngateway=192.0.2.1\ndns=192.0.2.1;\n\n[ipv6]\nmethod=auto\ndns=2001:db8::1;\n"
-    );
+fn user() -> User {
+    User {
+        name: "anna".into(),
+        full_name: String::new(),
+        password: None,
+        password_hash: None,
+        ssh_keys: vec!["ssh-ed25519 AAAA anna\n".into()],
+        ssh: true,
+        sudo_without_password: true,
+    }
 }
 
 #[test]
-fn a_fixed_address_of_the_newer_kind() {
-    let address = Address {
-        interface: "enp1s0".into(),
-        address: "2001:db8::10/64".into(),
-        gateway: None,
-        dns: Vec::new(),
+fn a_rule_for_sudo_only_where_it_was_asked_for() {
+    let mut user = user();
+    let rule = |user: &User| {
+        administrator(user).into_iter().find_map(|action| match action {
+            Action::WriteFile { path, mode, text } if path == RULES => Some((path, mode, text)),
+            _ => None,
+        })
     };
     assert_eq!(
-        connection(&address),
-        "[connection]\nid=sigmavault\ntype=ethernet\ninterface-name=enp1s0\n\n[ipv4]\nmethod=disabled\n\n[ipv6]\n\
-         method=manual\naddress1=2001:db8::10/64\n"
+        rule(&user),
+        Some((
+            "etc/sudoers.d/sigmavault-administrator",
+            0o440,
+            "# From the installation, where sudo-without-password was asked for.\nanna ALL=(ALL:ALL) NOPASSWD: ALL\n".to_owned()
+        ))
     );
+    user.sudo_without_password = false;
+    assert_eq!(rule(&user), None);
+}
+
+#[test]
+fn a_key_is_one_line() {
+    assert_eq!(keys(&user()), ["ssh-ed25519 AAAA anna"]);
 }

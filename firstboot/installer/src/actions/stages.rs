@@ -13,7 +13,9 @@ use crate::progress::Step;
 pub fn stages(plan: &InstallPlan) -> Vec<Stage> {
     let pool = plan.pool.iter().flat_map(|pool| &pool.disks);
     let disks = std::iter::once(&plan.disk).chain(pool).cloned().collect();
-    let mut stages = vec![stage(Step::Check, vec![Action::CheckDisks { disks }])];
+    let readings = plan.settings.iter().flat_map(settings::readings);
+    let checks = std::iter::once(Action::CheckDisks { disks }).chain(readings);
+    let mut stages = vec![stage(Step::Check, checks.collect())];
     stages.extend(match plan.mode {
         Mode::Erase => erase(plan),
         Mode::KeepData => keep_data(plan),

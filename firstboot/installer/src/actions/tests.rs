@@ -3,8 +3,7 @@ use crate::answers;
 use crate::demo::Scenario;
 use crate::plan::{self, Confirmation};
 
-const USER: &str =
-    "[user]\nname = 'anna'\npassword = 'correct horse'\nssh = true\nssh-keys = ['ssh-ed25519 AAAA']\n";
+const USER: &str = "[user]\nname = 'anna'\npassword = 'correct horse'\nssh = true\nssh-keys = ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJWcSyyELXhKWB3PzQuVGcJlQnkIoAxVNwQAmlhUDDaJ']\n";
 
 fn actions(scenario: Scenario, rest: &str) -> Vec<Action> {
     let text = format!("[system]\ndisk.serial = 'S5GXNX0R401382F'\nconfirm = 'S5GXNX0R401382F'\n{rest}");

@@ -5,12 +5,15 @@
 
 mod model;
 mod parse;
+mod place;
 mod schema;
 #[cfg(test)]
 mod tests;
 
 pub use model::{
-    Action, Address, Answers, Encryption, Finish, Keyboard, Mode, Network, Pool, Secret, System, User,
+    Action, Address, Answers, BondMode, Encryption, Finish, Keyboard, Link, LinkKind, Mode, Network, Pool,
+    Secret, System, User,
 };
-pub use parse::{AnswersError, parse};
+pub use parse::{AnswersError, parse, text};
+pub use place::Place;
 pub use schema::schema;

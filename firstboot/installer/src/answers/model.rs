@@ -128,7 +128,10 @@ pub struct Network {
     /// Name on the network (RFC 1123 label).
     #[serde(default = "default_hostname")]
     pub hostname: String,
-    /// A fixed address; absent: DHCP and IPv6 autoconfiguration on every interface.
+    /// A bond, bridge or VLAN; absent: every interface is used by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<Link>,
+    /// A fixed address; absent: DHCP and IPv6 autoconfiguration, on the link or else on every interface.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<Address>,
 }
@@ -137,7 +140,87 @@ impl Default for Network {
     fn default() -> Self {
         Self {
             hostname: default_hostname(),
+            link: None,
             address: None,
+        }
+    }
+}
+
+/// An interface that is made of others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Link {
+    /// What it is. Its name is `bond0`, `br0`, or `vlan` and the number of the VLAN.
+    pub kind: LinkKind,
+    /// The interfaces that it is made of, such as `enp1s0`; one for a VLAN.
+    pub interfaces: Vec<String>,
+    /// How a bond uses its interfaces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<BondMode>,
+    /// Number of the VLAN, from 1 to 4094.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<u16>,
+}
+
+/// What a link is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum LinkKind {
+    /// Several interfaces that stand in for each other.
+    Bond,
+    /// A switch, to which virtual machines can be connected.
+    Bridge,
+    /// A part of the network that packets name by its number (IEEE 802.1Q).
+    Vlan,
+}
+
+/// How a bond uses its interfaces.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum BondMode {
+    /// One of them; another one when it fails. Every switch can do it.
+    #[default]
+    #[serde(rename = "active-backup")]
+    ActiveBackup,
+    /// All of them, by LACP, which the switch must be set up for.
+    #[serde(rename = "802.3ad")]
+    Lacp,
+    /// All of them, without help of the switch.
+    #[serde(rename = "balance-alb")]
+    BalanceAlb,
+}
+
+impl Link {
+    /// The most interfaces that it can be made of.
+    pub const MOST: usize = 8;
+
+    /// Its name.
+    pub fn name(&self) -> String {
+        match self.kind {
+            LinkKind::Bond => "bond0".to_owned(),
+            LinkKind::Bridge => "br0".to_owned(),
+            LinkKind::Vlan => format!("vlan{}", self.id.unwrap_or_default()),
+        }
+    }
+}
+
+impl LinkKind {
+    /// As it is written in an answer file.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bond => "bond",
+            Self::Bridge => "bridge",
+            Self::Vlan => "vlan",
+        }
+    }
+}
+
+impl BondMode {
+    /// As it is written in an answer file, and by the kernel.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ActiveBackup => "active-backup",
+            Self::Lacp => "802.3ad",
+            Self::BalanceAlb => "balance-alb",
         }
     }
 }
@@ -146,7 +229,7 @@ impl Default for Network {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Address {
-    /// Interface, such as `enp1s0`.
+    /// Interface, such as `enp1s0`; with a link, the link's name.
     pub interface: String,
     /// Address with prefix length, such as `192.0.2.10/24`.
     pub address: String,
@@ -179,6 +262,9 @@ pub struct User {
     /// Whether the SSH server runs.
     #[serde(default)]
     pub ssh: bool,
+    /// Whether sudo asks for no password. Needed when the only way in is a key, since root has no password.
+    #[serde(default)]
+    pub sudo_without_password: bool,
 }
 
 /// What happens at the end.

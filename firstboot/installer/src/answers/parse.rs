@@ -10,6 +10,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::model::Answers;
+use super::place::Place;
 use super::schema::schema;
 use crate::nearest::hint;
 
@@ -46,16 +47,26 @@ pub fn parse(text: &str) -> Result<Answers, AnswersError> {
     toml::from_str(text).map_err(|error| unread(&error))
 }
 
+/// The text of an answer file, without the byte order mark that some editors put before it.
+pub fn text(bytes: &[u8]) -> Result<&str, AnswersError> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(text.strip_prefix('\u{feff}').unwrap_or(text)),
+        Err(error) => {
+            let good = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
+            Err(located(
+                &good,
+                good.len(),
+                "a byte that is not UTF-8 text: save the file as UTF-8".to_owned(),
+            ))
+        }
+    }
+}
+
 fn located(text: &str, offset: usize, message: String) -> AnswersError {
-    let before: String = text
-        .char_indices()
-        .take_while(|(index, _)| *index < offset)
-        .map(|(_, letter)| letter)
-        .collect();
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let Place { line, column } = Place::of(text, offset);
     AnswersError {
-        line: before.matches('\n').count() + 1,
-        column: before[line_start..].chars().count() + 1,
+        line,
+        column,
         message,
     }
 }
@@ -137,7 +148,9 @@ impl<'a> Checker<'a> {
                     choices.join(", ")
                 ))
             }
-            ("string", DeValue::String(_)) | ("boolean", DeValue::Boolean(_)) => Ok(()),
+            ("string", DeValue::String(_))
+            | ("boolean", DeValue::Boolean(_))
+            | ("integer", DeValue::Integer(_)) => Ok(()),
             ("object", DeValue::Array(_)) if path == "system.disk" => fault(
                 "system.disk is one disk, written [system.disk]: mirrored system disks are not supported"
                     .to_owned(),

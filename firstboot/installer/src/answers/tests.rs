@@ -144,10 +144,28 @@ fn what_is_wrong_is_said_with_its_place() {
             "[system]\ndisk.serial = 'S'\nstate-size = '64'\n",
             "line 3, column 14: '64' is not a size: write a whole number with K, M, G or T, such as 64G",
         ),
+        (
+            "system.disk.serial = 'a'\n[network.link]\nkind = 'team'\n",
+            "line 3, column 8: network.link.kind cannot be 'team'; it is one of bond, bridge, vlan",
+        ),
+        (
+            "system.disk.serial = 'a'\n[network.link]\nkind = 'vlan'\ninterfaces = []\nid = 'ten'\n",
+            "line 5, column 6: network.link.id must be a number, not text in quotes",
+        ),
         ("a = 1\na = 2\n", "line 2, column 1: duplicate key"),
     ] {
         assert_eq!(message(text), expected, "{text}");
     }
+}
+
+#[test]
+fn bytes_that_are_no_text_are_said_with_their_place() {
+    assert_eq!(text(b"\xef\xbb\xbfa = 1\n"), Ok("a = 1\n"));
+    let latin1 = b"# \xc3\xa4\n[user]\nfull-name = 'J\xfcrgen'\n";
+    assert_eq!(
+        text(latin1).expect_err("an error").to_string(),
+        "line 3, column 15: a byte that is not UTF-8 text: save the file as UTF-8"
+    );
 }
 
 #[test]
@@ -253,15 +271,28 @@ prop_compose! {
 }
 
 prop_compose! {
+    fn link()(
+        kind in prop::sample::select(&[LinkKind::Bond, LinkKind::Bridge, LinkKind::Vlan][..]),
+        interfaces in prop::collection::vec(any::<String>(), 0..3),
+        mode in option::of(prop::sample::select(
+            &[BondMode::ActiveBackup, BondMode::Lacp, BondMode::BalanceAlb][..]
+        )),
+        id in option::of(any::<u16>()),
+    ) -> Link {
+        Link { kind, interfaces, mode, id }
+    }
+}
+
+prop_compose! {
     fn user()(
         name in any::<String>(),
         full_name in any::<String>(),
         password in option::of(secret()),
         password_hash in option::of(secret()),
         ssh_keys in prop::collection::vec(any::<String>(), 0..3),
-        ssh in any::<bool>(),
+        (ssh, sudo_without_password) in (any::<bool>(), any::<bool>()),
     ) -> User {
-        User { name, full_name, password, password_hash, ssh_keys, ssh }
+        User { name, full_name, password, password_hash, ssh_keys, ssh, sudo_without_password }
     }
 }
 
@@ -271,7 +302,7 @@ prop_compose! {
         system in system(),
         encryption in option::of((secret(), any::<bool>(), any::<bool>())),
         pool in option::of(pool()),
-        hostname in any::<String>(),
+        (hostname, link) in (any::<String>(), option::of(link())),
         address in option::of(address()),
         user in option::of(user()),
         (action, on_failure) in (action(), action()),
@@ -283,7 +314,7 @@ prop_compose! {
             system,
             encryption: encryption.map(|(passphrase, recovery_key, tpm2)| Encryption { passphrase, recovery_key, tpm2 }),
             pool,
-            network: Network { hostname, address },
+            network: Network { hostname, link, address },
             user,
             finish: Finish { action, on_failure },
         }

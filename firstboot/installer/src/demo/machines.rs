@@ -1,5 +1,6 @@
 //! Machines of the demonstration.
 
+use crate::credentials::accounts::Accounts;
 use crate::machine::{Contents, Disk, Firmware, InUse, Installed, KeyboardLayout, Machine, Source};
 
 const LOCALES: [&str; 14] = [
@@ -57,6 +58,11 @@ const TIMEZONES: [&str; 36] = [
     "Europe/Vienna",
     "Pacific/Auckland",
 ];
+
+/// Users of an image, each with a group of its name.
+const ACCOUNTS: [&str; 6] = ["root", "daemon", "www-data", "avahi", "saned", "sigmavault"];
+/// Further groups.
+const GROUPS: [&str; 5] = ["sudo", "users", "scanner", "render", "netdev"];
 
 type Variants = &'static [(&'static str, &'static str)];
 
@@ -160,6 +166,10 @@ pub(super) fn usual() -> Machine {
             })
             .collect(),
         timezones: TIMEZONES.map(str::to_owned).to_vec(),
+        accounts: Accounts {
+            users: ACCOUNTS.map(str::to_owned).to_vec(),
+            groups: ACCOUNTS.into_iter().chain(GROUPS).map(str::to_owned).collect(),
+        },
     }
 }
 

@@ -34,6 +34,16 @@ pub enum ExecuteError {
         .0.last_words()
     )]
     Program(#[from] RunError),
+    /// A program does not take what the new system would get for it.
+    #[error("{program} does not take {what}: {said}\n  try: change that answer; nothing was written")]
+    NotTaken {
+        /// The program.
+        program: String,
+        /// What it was given.
+        what: &'static str,
+        /// What it said.
+        said: String,
+    },
     /// systemd-cryptenroll made no recovery key.
     #[error(
         "systemd-cryptenroll --recovery-key failed: it printed no recovery key\n  try: run the installation again"

@@ -1,7 +1,8 @@
 //! Executing a plan on a machine.
 //!
 //! - [`real`]: the stages, one after the other; `work`: each of their actions, and what it leaves open for the next
-//! - `check`: the disks before anything is written; `disk`: wiping, partitions, keys, and the look back at the end
+//! - `check`, `readings`: the disks, and files by the programs that will read them, before anything is written
+//! - `disk`: wiping, partitions, keys, and the look back at the end
 //! - `copies`: a slot is written, then read back against the root hash
 //! - `target`, `users`: the new system, put together to be filled, and its users
 //! - `pool`: the data pool
@@ -17,6 +18,7 @@ mod executor;
 mod files;
 mod key_file;
 mod pool;
+mod readings;
 pub mod real;
 mod target;
 mod users;

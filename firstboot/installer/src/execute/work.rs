@@ -10,7 +10,7 @@ use super::disk::{self, Parts};
 use super::error::ExecuteError;
 use super::esp::Esp;
 use super::target::{Mounted, StateDevice};
-use super::{check, files, pool, users};
+use super::{check, files, pool, readings, users};
 use crate::actions::{Action, SlotRef};
 use crate::progress::Outcome;
 use crate::site::Site;
@@ -85,6 +85,7 @@ impl<'a> Work<'a> {
         site.note(&format!("- {action}"));
         match action {
             Action::CheckDisks { disks } => check::disks(site, disks),
+            Action::ReadFirst { reading } => readings::read(site, reading),
             Action::WipeDisk { disk } => disk::wipe(site.run(), disk),
             Action::Partition {
                 disk,

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::console::Console;
 use super::error::PlainError;
-use crate::answers::{Address, Encryption, Mode, Network, Pool, Secret, User};
+use crate::answers::{Address, Encryption, Link, LinkKind, Mode, Network, Pool, Secret, User};
 use crate::draft::{Draft, Place, selector};
 use crate::layout;
 use crate::machine::{Contents, Disk};
@@ -232,7 +232,7 @@ fn network(draft: &mut Draft, console: &mut Console) -> Result<(), PlainError> {
             &mut draft.answers.network,
             Network {
                 hostname,
-                address: None,
+                ..Network::default()
             },
         );
         if !refused(&["network.hostname"], draft, console)? {
@@ -240,12 +240,64 @@ fn network(draft: &mut Draft, console: &mut Console) -> Result<(), PlainError> {
         }
         draft.answers.network = hostname_was;
     }
-    if draft.machine.interfaces.is_empty() || console.yes("Address from the network (DHCP, IPv6)?", true)? {
+    if draft.machine.interfaces.is_empty()
+        || console.yes("Address from the network (DHCP, IPv6), on every interface?", true)?
+    {
+        return Ok(());
+    }
+    if console.yes("Make a bond, bridge or VLAN of interfaces?", false)? {
+        link(draft, console)?;
+    }
+    address(draft, console)
+}
+
+fn link(draft: &mut Draft, console: &mut Console) -> Result<(), PlainError> {
+    const KINDS: [LinkKind; 3] = [LinkKind::Bond, LinkKind::Bridge, LinkKind::Vlan];
+    let there = draft.machine.interfaces.join(" ");
+    loop {
+        let options = KINDS.map(|kind| kind.name().to_owned());
+        let chosen = console.choose("What?", &options, 0)?;
+        let kind = KINDS.get(chosen).copied().unwrap_or(LinkKind::Bond);
+        let names = console.ask(&format!("Its interfaces; there are: {there}"), "")?;
+        let id = match kind {
+            LinkKind::Vlan => number("Number of the VLAN", console)?,
+            LinkKind::Bond | LinkKind::Bridge => None,
+        };
+        draft.answers.network.link = Some(Link {
+            kind,
+            interfaces: names.split_whitespace().map(str::to_owned).collect(),
+            mode: None,
+            id,
+        });
+        if !refused(&["network.link.interfaces", "network.link.id"], draft, console)? {
+            return Ok(());
+        }
+    }
+}
+
+fn number(question: &str, console: &mut Console) -> Result<Option<u16>, PlainError> {
+    loop {
+        match console.ask(question, "")?.parse() {
+            Ok(number) => return Ok(Some(number)),
+            Err(_) => console.say("Type a number.")?,
+        }
+    }
+}
+
+/// The fixed address. That of a link may also come from the network.
+fn address(draft: &mut Draft, console: &mut Console) -> Result<(), PlainError> {
+    let link = draft.answers.network.link.as_ref().map(Link::name);
+    if link.is_some() && console.yes("Its address from the network (DHCP, IPv6)?", true)? {
         return Ok(());
     }
     loop {
-        let interfaces = draft.machine.interfaces.clone();
-        let interface = console.pick("Interface", &interfaces, &interfaces[0])?;
+        let interface = match &link {
+            Some(name) => name.clone(),
+            None => {
+                let interfaces = draft.machine.interfaces.clone();
+                console.pick("Interface", &interfaces, &interfaces[0])?
+            }
+        };
         let address = console.ask("Address with prefix length, such as 192.0.2.10/24", "")?;
         let gateway = addresses("Router (may be empty)", console)?.first().copied();
         let dns = addresses("Name servers (may be empty)", console)?;
@@ -259,6 +311,7 @@ fn network(draft: &mut Draft, console: &mut Console) -> Result<(), PlainError> {
             "network.address.interface",
             "network.address.address",
             "network.address.gateway",
+            "network.address.dns",
         ];
         if !refused(&keys, draft, console)? {
             return Ok(());
@@ -294,6 +347,7 @@ fn user(draft: &mut Draft, console: &mut Console) -> Result<(), PlainError> {
             password_hash: None,
             ssh_keys: Vec::new(),
             ssh: false,
+            sudo_without_password: false,
         });
         if !refused(&["user.name", "user.full-name"], draft, console)? {
             break;

@@ -2,16 +2,19 @@
 //! machine, shown on the summary, executed, and compared with the result.
 //!
 //! [`build`] makes it, in three parts that know nothing of each other: `system` (disk and encryption), `pool`, and
-//! `settings` (language, network, user).
+//! `settings` (language, `network`, `link`, `user`).
 
 mod build;
 mod install;
+mod link;
+mod network;
 mod pool;
 mod refusal;
 mod settings;
 mod system;
 #[cfg(test)]
 mod tests;
+mod user;
 
 pub use build::build;
 pub use install::{Confirmation, EncryptionPlan, InstallPlan, Partition, PoolPlan, Settings};

@@ -1,5 +1,6 @@
 use super::*;
 use crate::answers::*;
+use crate::credentials::accounts::Accounts;
 use crate::layout::Kind;
 use crate::machine::{Contents, Disk, Firmware, InUse, Installed, KeyboardLayout, Machine, Source};
 use crate::select::Selector;
@@ -71,6 +72,10 @@ fn machine() -> Machine {
             variants: vec![("intl".to_owned(), "international".to_owned())],
         }],
         timezones: vec!["Europe/Berlin".to_owned(), "Europe/Dublin".to_owned()],
+        accounts: Accounts::parse(
+            "root:x:0:0::/root:/bin/bash\nsaned:x:110:112::/var/lib/saned:/usr/sbin/nologin\n",
+            "root:x:0:\nscanner:x:111:saned\n",
+        ),
     }
 }
 
@@ -103,6 +108,7 @@ fn answers() -> Answers {
             password_hash: None,
             ssh_keys: Vec::new(),
             ssh: false,
+            sudo_without_password: false,
         }),
         finish: Finish::default(),
     }

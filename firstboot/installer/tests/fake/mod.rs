@@ -175,6 +175,7 @@ impl Machine {
             ("zpool", ["export", _]) => {
                 fs::remove_file(self.path("/run/sigmavault/target/etc/zfs/zpool.cache")).unwrap();
             }
+            ("nmcli", _) => return Output::success(invocation.standard_input().bytes()),
             ("localectl", _) => return Output::success("C.UTF-8\nde_DE.UTF-8\n"),
             ("timedatectl", _) => return Output::success("Etc/UTC\nEurope/Berlin\n"),
             _ => {}
@@ -282,13 +283,15 @@ fn fill(root: &Path) {
         fs::create_dir_all(path(folder)).unwrap();
     }
     let cmdline = format!("quiet sigmavault.live roothash={ROOT_HASH}\n");
-    let files: [(&str, &[u8]); 9] = [
+    let files: [(&str, &[u8]); 11] = [
         ("proc/cmdline", cmdline.as_bytes()),
         (
             "proc/meminfo",
             b"MemTotal: 8000000 kB\nMemFree: 1 kB\nMemAvailable: 7000000 kB\n",
         ),
         ("etc/hostid", b"\x01\x02\x03\x04"),
+        ("etc/passwd", b"root:x:0:0:root:/root:/bin/bash\n"),
+        ("etc/group", b"root:x:0:\nsudo:x:27:\nscanner:x:111:\n"),
         ("sys/class/tpm/tpm0/tpm_version_major", b"2\n"),
         ("usr/lib/sigmavault/image.json", br#"{"version": "0.2.0"}"#),
         (

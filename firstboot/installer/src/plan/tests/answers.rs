@@ -41,6 +41,10 @@ fn addresses() {
     };
     assert_eq!(with("enp1s0", "192.0.2.10/24", Some("192.0.2.1")), [""; 0]);
     assert_eq!(with("enp2s0", "2001:db8::10/64", Some("fe80::1")), [""; 0]);
+    // A network of one address has its router outside, one of two addresses has no address of its own.
+    assert_eq!(with("enp1s0", "192.0.2.10/32", Some("192.0.3.1")), [""; 0]);
+    assert_eq!(with("enp1s0", "192.0.2.10/31", Some("192.0.2.11")), [""; 0]);
+    assert_eq!(with("enp1s0", "2001:db8::/127", Some("2001:db8::1")), [""; 0]);
     assert_eq!(
         with("enp3s0", "192.0.2.10/24", None),
         ["network.address.interface"]
@@ -55,17 +59,145 @@ fn addresses() {
         "0.0.0.0/8",
         "127.0.0.1/8",
         "224.0.0.1/24",
+        "192.0.2.0/24",
+        "192.0.2.255/24",
+        "192.0.2.127/25",
+        "0.1.2.3/8",
+        "2001:db8::/64",
+        "::ffff:192.0.2.10/96",
         "",
     ] {
         assert_eq!(with("enp1s0", bad, None), ["network.address.address"], "{bad}");
     }
-    for gateway in ["2001:db8::1", "192.0.2.10"] {
+    for gateway in [
+        "2001:db8::1",
+        "192.0.2.10",
+        "192.0.3.1",
+        "192.0.2.0",
+        "192.0.2.255",
+        "127.0.0.1",
+    ] {
         assert_eq!(
             with("enp1s0", "192.0.2.10/24", Some(gateway)),
             ["network.address.gateway"],
             "{gateway}"
         );
     }
+    for (own, gateway) in [
+        ("2001:db8::10/64", "2001:db8:0:1::1"),
+        ("2001:db8::10/64", "ff02::1"),
+        ("192.0.2.10/31", "192.0.2.12"),
+    ] {
+        assert_eq!(
+            with("enp1s0", own, Some(gateway)),
+            ["network.address.gateway"],
+            "{own}"
+        );
+    }
+    let mut outside = answers();
+    outside.network.address = Some(Address {
+        interface: "enp1s0".to_owned(),
+        address: "192.0.2.10/24".to_owned(),
+        gateway: Some("192.0.3.1".parse().expect("an address")),
+        dns: Vec::new(),
+    });
+    assert_eq!(
+        refused(&machine(), &outside),
+        [
+            "network.address.gateway: 192.0.3.1 is outside of 192.0.2.0/24, the network of 192.0.2.10, so that it cannot be reached: give a router in that network, or correct the prefix length"
+        ]
+    );
+}
+
+#[test]
+fn name_servers() {
+    let with = |address: &str, server: &str| {
+        change(|answers| {
+            answers.network.address = Some(Address {
+                interface: "enp1s0".to_owned(),
+                address: address.to_owned(),
+                gateway: None,
+                dns: vec![server.parse().expect("an address")],
+            });
+        })
+    };
+    // The family without a fixed address is configured by the network, and takes name servers too.
+    for (own, server) in [
+        ("192.0.2.10/24", "192.0.2.1"),
+        ("192.0.2.10/24", "2001:db8::1"),
+        ("2001:db8::10/64", "192.0.2.1"),
+        ("192.0.2.10/24", "198.51.100.255"),
+    ] {
+        assert_eq!(with(own, server), [""; 0], "{own} {server}");
+    }
+    for server in [
+        "0.0.0.0",
+        "192.0.2.255",
+        "192.0.2.0",
+        "224.0.0.251",
+        "fe80::1",
+        "::",
+    ] {
+        assert_eq!(with("192.0.2.10/24", server), ["network.address.dns"], "{server}");
+    }
+}
+
+#[test]
+fn links() {
+    let with = |kind: LinkKind, interfaces: &[&str], id: Option<u16>, mode: Option<BondMode>| {
+        change(|answers| {
+            answers.network.link = Some(Link {
+                kind,
+                interfaces: interfaces.iter().map(|name| (*name).to_owned()).collect(),
+                mode,
+                id,
+            });
+        })
+    };
+    let both = &["enp1s0", "enp2s0"][..];
+    assert_eq!(with(LinkKind::Bond, both, None, Some(BondMode::Lacp)), [""; 0]);
+    assert_eq!(with(LinkKind::Bridge, &both[..1], None, None), [""; 0]);
+    assert_eq!(with(LinkKind::Vlan, &both[..1], Some(4094), None), [""; 0]);
+    for wrong in [
+        with(LinkKind::Bond, &both[..1], None, None),
+        with(LinkKind::Bond, &["enp1s0", "enp1s0"], None, None),
+        with(LinkKind::Bond, &["enp1s0", "enp3s0"], None, None),
+        with(LinkKind::Bridge, &[], None, None),
+        with(LinkKind::Vlan, both, Some(1), None),
+    ] {
+        assert_eq!(wrong, ["network.link.interfaces"]);
+    }
+    for wrong in [
+        with(LinkKind::Vlan, &both[..1], None, None),
+        with(LinkKind::Vlan, &both[..1], Some(0), None),
+        with(LinkKind::Vlan, &both[..1], Some(4095), None),
+        with(LinkKind::Bond, both, Some(1), None),
+    ] {
+        assert_eq!(wrong, ["network.link.id"]);
+    }
+    let mode = Some(BondMode::ActiveBackup);
+    assert_eq!(
+        with(LinkKind::Bridge, &both[..1], None, mode),
+        ["network.link.mode"]
+    );
+    let of = |interface: &str| {
+        change(|answers| {
+            answers.network.link = Some(Link {
+                kind: LinkKind::Bond,
+                interfaces: vec!["enp1s0".to_owned(), "enp2s0".to_owned()],
+                mode: None,
+                id: None,
+            });
+            answers.network.address = Some(Address {
+                interface: interface.to_owned(),
+                address: "192.0.2.10/24".to_owned(),
+                gateway: None,
+                dns: Vec::new(),
+            });
+        })
+    };
+    assert_eq!(of("bond0"), [""; 0]);
+    assert_eq!(of("enp1s0"), ["network.address.interface"]);
 }
 
 #[test]
@@ -85,6 +217,8 @@ fn user_names() {
         "sudo",
         "live",
         "systemd-x",
+        "saned",
+        "scanner",
         &"a".repeat(33),
     ] {
         assert_eq!(user(|user| user.name = bad.to_owned()), ["user.name"], "{bad}");
@@ -93,7 +227,7 @@ fn user_names() {
         user(|user| user.full_name = "Anna Müller, Ulm".to_owned()),
         [""; 0]
     );
-    for bad in ["a:b", "a\nb"] {
+    for bad in ["a:b", "a\nb", &"a".repeat(256)] {
         assert_eq!(
             user(|user| user.full_name = bad.to_owned()),
             ["user.full-name"],
@@ -109,6 +243,10 @@ fn passwords() {
         ("äöüäöüäö", &[]),
         ("1234567", &["user.password"]),
         ("12345678\n", &["user.password"]),
+        // What crypt(3) and PAM take at most.
+        (&"a".repeat(511), &[]),
+        (&"a".repeat(512), &["user.password"]),
+        (&"ä".repeat(256), &["user.password"]),
     ] {
         assert_eq!(
             user(|user| user.password = Some(Secret(password.to_owned()))),
@@ -136,6 +274,7 @@ fn passwords() {
         "$6$",
         "$6$salt$",
         "$6$salt$short",
+        "$6$salt$k5ka2p8bFuSmoVT1tzOyyuaREkkKBcCNqoDKzYiJL9RaE8yMnPgh2XzzF0NDrUhgrcLwg78xs1w5pJiypEdFX",
         "$1$salt$qJH7.N4xYta3aEG/dfqo/0",
         "!$6$salt$hash",
     ] {
@@ -151,20 +290,23 @@ fn passwords() {
 
 #[test]
 fn keys_to_log_in_with() {
-    let with = |keys: &[&str], ssh: bool, password: bool| {
+    let with = |keys: &[&str], ssh: bool, password: bool, sudo: bool| {
         user(|user| {
             user.ssh_keys = keys.iter().map(|key| (*key).to_owned()).collect();
             user.ssh = ssh;
+            user.sudo_without_password = sudo;
             if !password {
                 user.password = None;
             }
         })
     };
     let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJWcSyyELXhKWB3PzQuVGcJlQnkIoAxVNwQAmlhUDDaJ anna@example";
-    assert_eq!(with(&[key], true, false), [""; 0]);
-    assert_eq!(with(&[key], false, true), [""; 0]);
-    assert_eq!(with(&[key], false, false), ["user"]);
-    assert_eq!(with(&[], true, false), ["user"]);
+    assert_eq!(with(&[key], false, true, false), [""; 0]);
+    // sudo asks for a password, and root has none.
+    assert_eq!(with(&[key], true, false, false), ["user"]);
+    assert_eq!(with(&[key], true, false, true), [""; 0]);
+    assert_eq!(with(&[key], false, false, true), ["user"]);
+    assert_eq!(with(&[], true, false, true), ["user"]);
     for bad in [
         "ssh-dss AAAA",
         "ssh-ed25519",
@@ -172,8 +314,15 @@ fn keys_to_log_in_with() {
         "",
         "-----BEGIN OPENSSH PRIVATE KEY-----", // pragma: allowlist secret
         "ssh-rsa AAAA\nroot",
+        "ssh-ed25519 hello",
+        "ssh-rsa AAAAC3NzaC1lZDI1NTE5AAAAIJWcSyyELXhKWB3PzQuVGcJlQnkIoAxVNwQAmlhUDDaJ",
+        &format!("no-pty {key}"),
     ] {
-        assert_eq!(with(&[key, bad], true, false), ["user.ssh-keys[1]"], "{bad}");
+        assert_eq!(
+            with(&[key, bad], true, true, false),
+            ["user.ssh-keys[1]"],
+            "{bad}"
+        );
     }
 }
 

@@ -46,6 +46,7 @@ impl UserScreen {
             password_hash: None,
             ssh_keys: Vec::new(),
             ssh: self.fields.on(SSH),
+            sudo_without_password: false,
         });
         if !check(&mut self.fields, draft) {
             return Turn::Stay;
