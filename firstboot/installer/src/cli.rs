@@ -17,7 +17,7 @@ use sigmavault_installer::demo::Scenario;
 #[command(
     name = "sigmavault-installer",
     version,
-    group = ArgGroup::new("way").args(["answers", "unattended", "check_answers", "plain", "print_schema"]),
+    group = ArgGroup::new("way").args(["answers", "unattended", "check_answers", "plain", "print_schema", "print_machine"]),
     group = ArgGroup::new("facts").args(["dry_run", "check_answers"])
 )]
 #[expect(
@@ -32,9 +32,21 @@ pub struct Arguments {
     /// system labelled SVANSWERS or on the medium; otherwise do nothing
     #[arg(long)]
     pub unattended: bool,
-    /// Check an answer file; on a machine started from the medium, also list what would be done, action by action
+    /// Check an answer file; on a machine started from the medium, also against this machine, and list what would be
+    /// done, action by action
     #[arg(long, value_name = "FILE")]
     pub check_answers: Option<PathBuf>,
+    /// Check answers against the machine in this file, written by --print-machine on another one
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "check_answers",
+        conflicts_with = "demo"
+    )]
+    pub machine: Option<PathBuf>,
+    /// Print what is known of this machine as JSON, for --machine
+    #[arg(long)]
+    pub print_machine: bool,
     /// Show the plan of --answers and every action, and write nothing
     #[arg(long, requires = "answers")]
     pub dry_run: bool,

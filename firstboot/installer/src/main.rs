@@ -21,7 +21,7 @@ use sigmavault_installer::execute::real::Real;
 use sigmavault_installer::inventory;
 use sigmavault_installer::lock::{self, Locked};
 use sigmavault_installer::machine::Machine;
-use sigmavault_installer::plan::{self, Confirmation};
+use sigmavault_installer::plan::{self, Confirmation, Refusal};
 use sigmavault_installer::report::{Report, Verdict};
 use sigmavault_installer::site::Site;
 use sigmavault_installer::sources::{self, Medium};
@@ -138,6 +138,10 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         let schema = serde_json::to_string_pretty(&answers::schema())?;
         return print(format!("{schema}\n").as_bytes());
     }
+    if arguments.print_machine {
+        let machine = serde_json::to_string_pretty(&World::of(arguments)?.machine()?)?;
+        return print(format!("{machine}\n").as_bytes());
+    }
     if let Some(path) = &arguments.check_answers {
         return check(arguments, path);
     }
@@ -194,66 +198,92 @@ fn manual(folder: &Path) -> anyhow::Result<ExitCode> {
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {
-    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = answers::text(&bytes).map_err(|error| anyhow!("{}: {error}", path.display()))?;
+    Ok(text.to_owned())
 }
 
-/// Checks answers; on a machine that can be installed, also shows the plan.
+/// Checks answers: on a machine that can be installed all of them, and the plan is shown; elsewhere what needs no
+/// machine.
 fn check(arguments: &Arguments, path: &Path) -> anyhow::Result<ExitCode> {
     let text = read(path)?;
     let answers = match answers::parse(&text) {
         Ok(answers) => answers,
         Err(error) => {
             let error = format!("{}: {error}", path.display());
-            return said(
-                arguments,
-                false,
-                &json!({ "valid": false, "errors": [&error], "refusals": [], "plan": null, "actions": [] }),
-                &error,
-            );
+            let json =
+                json!({ "valid": false, "errors": [&error], "refusals": [], "plan": null, "actions": [] });
+            return said(arguments, false, &json, &error);
         }
     };
     let here = arguments.dry_run || arguments.demo.is_some() || host::is_live();
-    if !here {
-        let text = format!(
-            "{}: well-formed; what it does is shown on a machine that was started from the medium",
-            path.display()
-        );
-        return said(
-            arguments,
-            true,
-            &json!({ "valid": true, "errors": [], "refusals": [], "plan": null, "actions": [] }),
-            &text,
-        );
-    }
-    let machine = World::of(arguments)?.machine()?;
-    match plan::build(&machine, &answers, Confirmation::Required) {
+    let machine = match &arguments.machine {
+        Some(file) => Some(machine_in(file)?),
+        None if here => Some(World::of(arguments)?.machine()?),
+        None => None,
+    };
+    let plan = match &machine {
+        Some(machine) => plan::build(machine, &answers, Confirmation::Required).map(Some),
+        None => match plan::check(&answers) {
+            refusals if refusals.is_empty() => Ok(None),
+            refusals => Err(refusals),
+        },
+    };
+    match plan {
         Ok(plan) => {
-            let lines = show::plan(&machine, &plan);
-            let lines = lines.iter().map(ToString::to_string);
-            let text: Vec<String> = lines.chain(show::actions(&plan)).collect();
-            let text = text.join("\n");
-            let actions = show::list(&plan);
-            said(
-                arguments,
-                true,
-                &json!({ "valid": true, "errors": [], "refusals": [], "plan": plan, "actions": actions }),
-                &text,
-            )
+            let actions = plan.as_ref().map(show::list).unwrap_or_default();
+            let json =
+                json!({ "valid": true, "errors": [], "refusals": [], "plan": plan, "actions": actions });
+            let shown = machine.as_ref().zip(plan.as_ref());
+            let text = shown.map_or_else(
+                || format!("{}: {ELSEWHERE}", path.display()),
+                |(machine, plan)| {
+                    let lines = show::plan(machine, plan);
+                    let lines = lines.iter().map(ToString::to_string);
+                    lines.chain(show::actions(plan)).collect::<Vec<_>>().join("\n")
+                },
+            );
+            said(arguments, true, &json, &text)
         }
         Err(refusals) => {
-            let refusals: Vec<String> = refusals.iter().map(ToString::to_string).collect();
-            let text: Vec<String> = refusals
+            let refusals: Vec<String> = refusals
+                .iter()
+                .map(|refusal| placed(path, &text, refusal))
+                .collect();
+            let json =
+                json!({ "valid": true, "errors": [], "refusals": refusals, "plan": null, "actions": [] });
+            let lines: Vec<String> = refusals
                 .iter()
                 .map(|refusal| format!("refused: {refusal}"))
                 .collect();
-            let text = text.join("\n");
-            said(
-                arguments,
-                false,
-                &json!({ "valid": true, "errors": [], "refusals": refusals, "plan": null, "actions": [] }),
-                &text,
-            )
+            said(arguments, false, &json, &lines.join("\n"))
         }
+    }
+}
+
+/// A machine as it was printed on that machine.
+fn machine_in(path: &Path) -> anyhow::Result<Machine> {
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    serde_json::from_str(&text).with_context(|| {
+        format!(
+            "{} is not a machine\n  try: sigmavault-installer --print-machine > FILE, on the machine that was started from the \
+             same medium",
+            path.display()
+        )
+    })
+}
+
+/// Said of answers that are good as far as that can be told without the machine.
+const ELSEWHERE: &str = "good, as far as that can be told without the machine; --check-answers on the machine, started \
+                         from the medium, or --machine FILE also checks disks, interfaces, TPM, and the image's \
+                         languages, keyboards, time zones and user names, and shows the plan";
+
+/// A refusal with the place in the file that it is about.
+fn placed(path: &Path, text: &str, refusal: &Refusal) -> String {
+    let place = refusal.key().and_then(|key| answers::Place::of_answer(text, key));
+    match place {
+        Some(place) => format!("{}: {place}: {refusal}", path.display()),
+        None => refusal.to_string(),
     }
 }
 

@@ -200,6 +200,15 @@ fn answers_are_checked() {
     assert_eq!(json["actions"][0], "check that /dev/nvme0n1 did not change");
     assert!(!text(&output.stdout).contains("long enough"));
 
+    let unconfirmed = Answers::new(&ANSWERS.replace("confirm = \"S5", "confirm = \"X5"));
+    let output = installer(&["--demo", "--check-answers", unconfirmed.path()], "");
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    assert!(
+        said.contains("answers.toml: line 8, column 11: the system disk is"),
+        "{said}"
+    );
+
     let bad = Answers::new("language = 3\n");
     let output = installer(&["--check-answers", bad.path()], "");
     assert_eq!(output.status.code(), Some(1));
@@ -208,6 +217,56 @@ fn answers_are_checked() {
         "{}",
         text(&output.stderr)
     );
+}
+
+#[test]
+fn answers_are_checked_away_from_the_machine() {
+    let good = Answers::new(ANSWERS);
+    let output = installer(&["--check-answers", good.path()], "");
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text(&output.stdout).contains("good, as far as that can be told without the machine"));
+
+    let bad = "[system]\ndisk.serial = 'S'\nconfirm = 'S'\n[network]\nhostname = 'Büro!'\n\
+               [pool]\nname = 'mirror 1'\n[user]\nname = 'root'\npassword = 'x'\n";
+    let answers = Answers::new(bad);
+    let output = installer(&["--check-answers", answers.path()], "");
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    for (line, place) in said.lines().zip([
+        "answers.toml: line 7, column 8: pool.name: 'mirror 1' is not a name for a pool",
+        "answers.toml: line 5, column 12: network.hostname: 'Büro!' is not a host name",
+        "answers.toml: line 9, column 8: user.name: 'root' belongs to the system",
+        "answers.toml: line 10, column 12: user.password: is too short",
+    ]) {
+        assert!(
+            line.starts_with("refused: ") && line.contains(place),
+            "no '{place}' in {line}"
+        );
+    }
+    assert_eq!(said.lines().count(), 4, "{said}");
+    let output = installer(&["--check-answers", answers.path(), "--json"], "");
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["refusals"].as_array().unwrap().len(), 4);
+
+    // The report of another machine says the rest.
+    let machine = Answers::new(&text(&installer(&["--demo", "--print-machine"], "").stdout));
+    let output = installer(&["--check-answers", good.path(), "--machine", machine.path()], "");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("Disks that are ERASED"));
+    let taken = Answers::new(&ANSWERS.replace("ada", "scanner"));
+    let output = installer(
+        &["--check-answers", taken.path(), "--machine", machine.path()],
+        "",
+    );
+    assert!(text(&output.stderr).contains("user.name: 'scanner' is a group of the system"));
+    let output = installer(&["--check-answers", good.path(), "--machine", good.path()], "");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("answers.toml is not a machine"));
+
+    fs::write(&answers.path, b"[user]\nfull-name = 'J\xfcrgen'\n").unwrap();
+    let output = installer(&["--check-answers", answers.path()], "");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("answers.toml: line 2, column 15: a byte that is not UTF-8 text"));
 }
 
 #[test]

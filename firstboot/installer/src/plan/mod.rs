@@ -2,9 +2,10 @@
 //! machine, shown on the summary, executed, and compared with the result.
 //!
 //! [`build`] makes it, in three parts that know nothing of each other: `system` (disk and encryption), `pool`, and
-//! `settings` (language, `network`, `link`, `user`).
+//! `settings` (language, `network`, `link`, `user`). [`check`] says what stands against answers on any machine.
 
 mod build;
+mod check;
 mod install;
 mod link;
 mod network;
@@ -17,5 +18,6 @@ mod tests;
 mod user;
 
 pub use build::build;
+pub use check::check;
 pub use install::{Confirmation, EncryptionPlan, InstallPlan, Partition, PoolPlan, Settings};
 pub use refusal::Refusal;

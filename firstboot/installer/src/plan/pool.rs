@@ -128,7 +128,7 @@ fn refuse_disk(disk: &Disk, erase: &[String], refusals: &mut Vec<Refusal>) {
 
 /// The rules of `zpool create` (zpool-create(8), `pool_namecheck`), without the space and without two names that
 /// would be misleading.
-fn name(name: &str) -> Result<(), String> {
+pub(super) fn name(name: &str) -> Result<(), String> {
     const BEGINNINGS: [&str; 4] = ["mirror", "raidz", "draid", "spare"];
     const NAMES: [&str; 4] = ["log", "cache", "special", "dedup"];
     let mut letters = name.chars();

@@ -86,6 +86,15 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// The answer that is refused, by its key in an answer file; none when it is the machine.
+    pub fn key(&self) -> Option<&str> {
+        match self {
+            Self::Answer { key, .. } | Self::Disk { what: key, .. } => Some(key),
+            Self::Unconfirmed { .. } => Some("system.confirm"),
+            _ => None,
+        }
+    }
+
     /// A refusal of one answer.
     pub(super) fn answer(key: &str, reason: impl Into<String>) -> Self {
         Self::Answer {

@@ -7,6 +7,7 @@ use crate::select::Selector;
 use crate::size::Size;
 
 mod answers;
+mod anywhere;
 mod disks;
 
 const GIB: u64 = 1 << 30;

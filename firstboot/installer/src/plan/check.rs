@@ -1,0 +1,83 @@
+//! What stands against answers on any machine, for a check away from the one that is to be installed.
+
+use super::refusal::Refusal;
+use super::{pool, settings, system};
+use crate::answers::{Answers, Mode, Pool, System};
+use crate::layout;
+use crate::select::{SelectError, Selector};
+
+/// Sizes of imagined disks, for whether a layout takes so many.
+const DISK: u64 = 1 << 40;
+
+/// Everything that stands against answers whatever the machine. What is missing here may still be refused by
+/// [`build`](super::build()), which knows disks, interfaces and what the image has.
+pub fn check(answers: &Answers) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    system_disk(&answers.system, &mut refusals);
+    match answers.system.mode {
+        Mode::KeepData => system::refuse_what_stays(answers, &mut refusals),
+        Mode::Erase => {
+            if let Some(wanted) = &answers.encryption {
+                system::check_passphrase(&wanted.passphrase.0, &mut refusals);
+            }
+            if let Some(wanted) = &answers.pool {
+                data_pool(wanted, &answers.system.disk, &mut refusals);
+            }
+            settings::check(answers, None, &mut refusals);
+        }
+    }
+    refusals
+}
+
+fn system_disk(wanted: &System, refusals: &mut Vec<Refusal>) {
+    selector("system.disk", &wanted.disk, refusals);
+    if wanted.confirm.is_none() {
+        refusals.push(Refusal::answer(
+            "system.confirm",
+            "is missing: give the serial number of the system disk once more; nothing is written without it",
+        ));
+    }
+    if wanted.mode == Mode::Erase
+        && let Some(Err(reason)) = wanted.state_size.map(system::check_state_size)
+    {
+        refusals.push(Refusal::answer("system.state-size", reason));
+    }
+}
+
+fn data_pool(wanted: &Pool, system: &Selector, refusals: &mut Vec<Refusal>) {
+    if let Err(reason) = pool::name(&wanted.name) {
+        refusals.push(Refusal::answer("pool.name", reason));
+    }
+    for (index, disk) in wanted.disks.iter().enumerate() {
+        let key = format!("pool.disks[{index}]");
+        selector(&key, disk, refusals);
+        if disk == system {
+            refusals.push(Refusal::answer(&key, "is the system disk"));
+        } else if wanted.disks[..index].contains(disk) {
+            refusals.push(Refusal::answer(&key, "names the same disk again"));
+        }
+    }
+    if let Some(kind) = wanted.layout.filter(|_| !wanted.disks.is_empty())
+        && let Err(reason) = layout::make(kind, &vec![DISK; wanted.disks.len()])
+    {
+        refusals.push(Refusal::answer("pool.layout", reason));
+    }
+}
+
+/// A selector that matches no disk, or any.
+fn selector(key: &str, wanted: &Selector, refusals: &mut Vec<Refusal>) {
+    if *wanted == Selector::default() {
+        refusals.push(Refusal::Disk {
+            what: key.to_owned(),
+            error: SelectError::Empty,
+        });
+    }
+    if let (Some(least), Some(most)) = (wanted.min_size, wanted.max_size)
+        && least.0 > most.0
+    {
+        refusals.push(Refusal::answer(
+            key,
+            format!("no disk has at least {least} and at most {most}"),
+        ));
+    }
+}
