@@ -10,7 +10,7 @@ use sigmavault_host::run::RunError;
 use sigmavault_host::{ParseError, localectl, timedatectl, udevadm};
 
 use crate::credentials::accounts::Accounts;
-use crate::device::verity::{Superblock, VerityError};
+use crate::device::verity::{self, VerityError};
 use crate::machine::{Contents, Disk, Firmware, InUse, Installed, KeyboardLayout, Machine, Source};
 use crate::site::Site;
 
@@ -133,7 +133,7 @@ fn source(site: &Site) -> Result<Source, InventoryError> {
             .map_err(|_| InventoryError::NoMedium(path))
     };
     let verity = device("/dev/sigmavault/root-verity")?;
-    let tree = Superblock::of_device(&site.path(&verity))?;
+    let tree = verity::superblock(&site.path(&verity))?;
     Ok(Source {
         version: sigmavault_facts::report::image(files)
             .ok()

@@ -1,134 +1,16 @@
-//! dm-verity hash trees, as Linux documents them (Documentation/admin-guide/device-mapper/verity.rst, on-disk format of
-//! cryptsetup's veritysetup): reading a whole slot back against the root hash.
+//! Reading a whole slot back against its root hash.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use sha2::{Digest, Sha256};
+pub use sigmavault_verity::tree::{Side, Superblock, VerityError, parse_root_hash};
 
-use super::direct::{AlignedBuffer, CHUNK, open_direct};
+use super::direct::open_direct;
 
-/// Data and hash blocks: the only size that we write.
-const BLOCK: u64 = 4096;
-/// The same as a length.
-const BLOCK_LEN: usize = 4096;
-/// Bytes of a SHA-256.
-const HASH: usize = 32;
-/// Hashes in one hash block.
-const PER_BLOCK: u64 = BLOCK / HASH as u64;
-
-/// Why a verification failed.
-#[derive(Debug, thiserror::Error)]
-pub enum VerityError {
-    /// It cannot be read.
-    #[error("cannot read {0}: {1}")]
-    Read(String, io::Error),
-    /// No superblock, or one of another kind.
-    #[error("{0}")]
-    Format(&'static str),
-    /// A block has another hash.
-    #[error("block {block} of the {of} does not have the hash that the tree says")]
-    Mismatch {
-        /// Number of the block.
-        block: u64,
-        /// `data`, or the level of the tree.
-        of: String,
-    },
-    /// Asked to stop.
-    #[error("stopped")]
-    Stopped,
-}
-
-/// The first block of a hash device.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Superblock {
-    data_blocks: u64,
-    salt: Vec<u8>,
-}
-
-impl Superblock {
-    /// Parses it: little-endian fields, SHA-256, version 1, blocks of 4096 bytes.
-    pub fn parse(bytes: &[u8]) -> Result<Self, VerityError> {
-        let field = |at: usize, len: usize| {
-            bytes
-                .get(at..at + len)
-                .ok_or(VerityError::Format("the superblock is cut off"))
-        };
-        let number = |at: usize, len: usize| {
-            field(at, len).map(|bytes| {
-                bytes
-                    .iter()
-                    .rev()
-                    .fold(0_u64, |value, byte| value << 8 | u64::from(*byte))
-            })
-        };
-        if field(0, 8)? != b"verity\0\0" {
-            return Err(VerityError::Format("there is no dm-verity superblock"));
-        }
-        if number(8, 4)? != 1 || number(12, 4)? != 1 {
-            return Err(VerityError::Format("the dm-verity format is not version 1"));
-        }
-        if field(32, 7)? != b"sha256\0" || number(64, 4)? != BLOCK || number(68, 4)? != BLOCK {
-            return Err(VerityError::Format(
-                "the tree does not use SHA-256 over blocks of 4096 bytes",
-            ));
-        }
-        let salt_len = usize::try_from(number(80, 2)?).unwrap_or(usize::MAX);
-        if salt_len > 256 {
-            return Err(VerityError::Format("the salt is longer than 256 bytes"));
-        }
-        let data_blocks = number(72, 8)?;
-        if data_blocks == 0 || data_blocks > u64::MAX / BLOCK / 2 {
-            return Err(VerityError::Format("the number of data blocks is impossible"));
-        }
-        Ok(Self {
-            data_blocks,
-            salt: field(88, salt_len)?.to_vec(),
-        })
-    }
-
-    /// Reads that of a device.
-    pub fn of_device(path: &Path) -> Result<Self, VerityError> {
-        let read = |error| VerityError::Read(path.display().to_string(), error);
-        let mut bytes = [0; 512];
-        File::open(path)
-            .map_err(read)?
-            .read_exact_at(&mut bytes, 0)
-            .map_err(read)?;
-        Self::parse(&bytes)
-    }
-
-    /// Bytes of the data that the tree is over.
-    pub const fn data_bytes(&self) -> u64 {
-        self.data_blocks * BLOCK
-    }
-
-    /// Bytes of the tree, superblock included.
-    pub fn tree_bytes(&self) -> u64 {
-        (1 + self.levels().iter().sum::<u64>()) * BLOCK
-    }
-
-    /// Blocks of each level, the one above the data first.
-    fn levels(&self) -> Vec<u64> {
-        let mut levels = Vec::new();
-        let mut below = self.data_blocks;
-        while below > 1 || levels.is_empty() {
-            below = below.div_ceil(PER_BLOCK);
-            levels.push(below);
-        }
-        levels
-    }
-
-    fn hash(&self, block: &[u8]) -> [u8; HASH] {
-        Sha256::new()
-            .chain_update(&self.salt)
-            .chain_update(block)
-            .finalize()
-            .into()
-    }
+/// The superblock of a hash device.
+pub fn superblock(tree: &Path) -> Result<Superblock, VerityError> {
+    let tree = open_direct(tree, false).map_err(unopened(Side::Tree))?;
+    Superblock::read(&tree)
 }
 
 /// Reads data and tree, past the page cache, and compares every block with the root hash.
@@ -136,111 +18,15 @@ impl Superblock {
 pub fn verify(
     data: &Path,
     tree: &Path,
-    root_hash: &[u8; HASH],
+    root_hash: &[u8; 32],
     told: &(dyn Fn(u64) -> bool + Sync),
 ) -> Result<(), VerityError> {
-    let superblock = Superblock::of_device(tree)?;
-    let hashes = trusted_hashes(&superblock, tree, root_hash)?;
-    let next = AtomicU64::new(0);
-    let done = AtomicU64::new(0);
-    let stopped = AtomicBool::new(false);
-    let worker = || -> Result<(), VerityError> {
-        let read = |error| VerityError::Read(data.display().to_string(), error);
-        let file = open_direct(data, false).map_err(read)?;
-        let mut buffer = AlignedBuffer::new(CHUNK);
-        loop {
-            let at = next.fetch_add(CHUNK as u64, Ordering::Relaxed);
-            let left = superblock.data_bytes().saturating_sub(at);
-            if left == 0 {
-                return Ok(());
-            }
-            if stopped.load(Ordering::Relaxed) {
-                return Err(VerityError::Stopped);
-            }
-            let len = usize::try_from(left).map_or(CHUNK, |left| left.min(CHUNK));
-            let chunk = &mut buffer.bytes_mut()[..len];
-            file.read_exact_at(chunk, at).map_err(read)?;
-            let first = at / BLOCK;
-            for (block, bytes) in (first..).zip(chunk.chunks_exact(BLOCK_LEN)) {
-                let wanted = usize::try_from(block)
-                    .ok()
-                    .and_then(|block| hashes.get(block * HASH..(block + 1) * HASH));
-                if wanted != Some(&superblock.hash(bytes)[..]) {
-                    stopped.store(true, Ordering::Relaxed);
-                    return Err(VerityError::Mismatch {
-                        block,
-                        of: "data".to_owned(),
-                    });
-                }
-            }
-            if !told(done.fetch_add(len as u64, Ordering::Relaxed) + len as u64) {
-                stopped.store(true, Ordering::Relaxed);
-            }
-        }
-    };
-    let workers = std::thread::available_parallelism().map_or(1, |count| count.get().min(8));
-    let results: Vec<Result<(), VerityError>> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..workers).map(|_| scope.spawn(worker)).collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap_or(Err(VerityError::Stopped)))
-            .collect()
-    });
-    // A wrong block says more than the workers that stopped because of it.
-    let mut error = None;
-    for result in results {
-        match result {
-            Ok(()) => {}
-            Err(VerityError::Stopped) if error.is_some() => {}
-            Err(other) => error = Some(other),
-        }
-    }
-    error.map_or(Ok(()), Err)
+    let data = open_direct(data, false).map_err(unopened(Side::Data))?;
+    let tree = open_direct(tree, false).map_err(unopened(Side::Tree))?;
+    sigmavault_verity::tree::verify(&data, &tree, root_hash, told)
 }
 
-/// The hashes of the data blocks, once every level above them has been compared with the one above it.
-fn trusted_hashes(
-    superblock: &Superblock,
-    tree: &Path,
-    root_hash: &[u8; HASH],
-) -> Result<Vec<u8>, VerityError> {
-    let read = |error| VerityError::Read(tree.display().to_string(), error);
-    let file = open_direct(tree, false).map_err(read)?;
-    let levels = superblock.levels();
-    // The highest level stands first, behind the superblock.
-    let mut at = BLOCK;
-    let mut wanted = root_hash.to_vec();
-    for (depth, blocks) in levels.iter().enumerate().rev() {
-        let len =
-            usize::try_from(blocks * BLOCK).map_err(|_| VerityError::Format("the tree is too large"))?;
-        let mut buffer = AlignedBuffer::new(len);
-        file.read_exact_at(buffer.bytes_mut(), at).map_err(read)?;
-        for (block, bytes) in buffer.bytes().chunks_exact(BLOCK_LEN).enumerate() {
-            if wanted.get(block * HASH..(block + 1) * HASH) != Some(&superblock.hash(bytes)[..]) {
-                return Err(VerityError::Mismatch {
-                    block: block as u64,
-                    of: format!("hash tree's level {depth}"),
-                });
-            }
-        }
-        wanted = buffer.bytes().to_vec();
-        at += blocks * BLOCK;
-    }
-    Ok(wanted)
+/// For `map_err` on opening a device.
+fn unopened(side: Side) -> impl FnOnce(io::Error) -> VerityError {
+    move |source| VerityError::Read { side, at: 0, source }
 }
-
-/// A root hash from its 64 hexadecimal digits.
-pub fn parse_root_hash(text: &str) -> Option<[u8; HASH]> {
-    let mut hash = [0; HASH];
-    if text.len() != 2 * HASH {
-        return None;
-    }
-    for (byte, at) in hash.iter_mut().zip((0..).step_by(2)) {
-        *byte = u8::from_str_radix(text.get(at..at + 2)?, 16).ok()?;
-    }
-    Some(hash)
-}
-
-#[cfg(test)]
-#[path = "verity_tests.rs"]
-mod tests;

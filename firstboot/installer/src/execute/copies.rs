@@ -5,7 +5,7 @@ use sigmavault_types::slots::Slot;
 use super::disk::Parts;
 use super::error::{ExecuteError, io};
 use crate::device::copy::{CopyError, copy};
-use crate::device::verity::{self, VerityError};
+use crate::device::verity::{self, Side, VerityError};
 use crate::machine::Source;
 use crate::site::Site;
 
@@ -50,7 +50,13 @@ pub fn verify(
     let root_hash = verity::parse_root_hash(root_hash).ok_or(ExecuteError::RootHash)?;
     verity::verify(&site.path(root), &site.path(tree), &root_hash, told).map_err(|error| match error {
         VerityError::Stopped => ExecuteError::Stopped,
-        VerityError::Read(path, error) => io("read", path, error),
+        VerityError::Read { side, source, .. } => {
+            let device = match side {
+                Side::Data => root,
+                Side::Tree => tree,
+            };
+            io("read", device, source)
+        }
         other => ExecuteError::ReadBack {
             device: root.to_owned(),
             detail: other.to_string(),

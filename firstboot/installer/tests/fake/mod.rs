@@ -14,7 +14,7 @@ use sigmavault_installer::site::Site;
 use tempfile::TempDir;
 
 /// A hash tree over [`system`], written by `veritysetup format` (cryptsetup).
-const TREE: &[u8] = include_bytes!("../verity/tree-of-300-blocks");
+const TREE: &[u8] = include_bytes!("../../../../tools/libs/verity/tests/tree-of-300-blocks");
 /// Its root hash.
 const ROOT_HASH: &str = "1a72fe1a8c71a2686adc1852194081f70eb888af054641ed9c8c4c16671fd230";
 /// What systemd-cryptenroll prints.

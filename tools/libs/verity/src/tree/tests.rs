@@ -1,12 +1,9 @@
-use std::fs;
-use std::path::PathBuf;
-
 use proptest::prelude::*;
 
 use super::*;
 
 /// Written by `veritysetup format --salt=5369676d61` (cryptsetup 2.7) over [`data`]: two levels.
-const TREE: &[u8] = include_bytes!("../../tests/verity/tree-of-300-blocks");
+const TREE: &[u8] = include_bytes!("../../tests/tree-of-300-blocks");
 /// The root hash that it printed.
 const ROOT_HASH: &str = "1a72fe1a8c71a2686adc1852194081f70eb888af054641ed9c8c4c16671fd230";
 
@@ -17,30 +14,12 @@ fn data() -> Vec<u8> {
         .collect()
 }
 
-struct Slot {
-    _folder: tempfile::TempDir,
-    data: PathBuf,
-    tree: PathBuf,
-}
-
-fn slot(data: &[u8], tree: &[u8]) -> Slot {
-    let folder = tempfile::tempdir().unwrap();
-    let path = |name: &str| folder.path().join(name);
-    let slot = Slot {
-        data: path("data"),
-        tree: path("tree"),
-        _folder: folder,
-    };
-    // A slot is larger than what is in it.
-    fs::write(&slot.data, [data, &[0xee; 8192]].concat()).unwrap();
-    fs::write(&slot.tree, [tree, &[0xee; 8192]].concat()).unwrap();
-    slot
-}
-
-fn result(slot: &Slot, root_hash: &str) -> Result<u64, VerityError> {
-    let told = std::sync::atomic::AtomicU64::new(0);
+/// The bytes that were read. A partition is larger than what is in it.
+fn result(data: &[u8], tree: &[u8], root_hash: &str) -> Result<u64, VerityError> {
+    let told = AtomicU64::new(0);
     let hash = parse_root_hash(root_hash).unwrap();
-    verify(&slot.data, &slot.tree, &hash, &|done| {
+    let [data, tree] = [data, tree].map(|bytes| [bytes, &[0xee; 8192]].concat());
+    verify(&data[..], &tree[..], &hash, &|done| {
         told.fetch_max(done, Ordering::Relaxed);
         true
     })?;
@@ -49,7 +28,7 @@ fn result(slot: &Slot, root_hash: &str) -> Result<u64, VerityError> {
 
 #[test]
 fn what_veritysetup_wrote_is_accepted() {
-    assert_eq!(result(&slot(&data(), TREE), ROOT_HASH).unwrap(), 300 * 4096);
+    assert_eq!(result(&data(), TREE, ROOT_HASH).unwrap(), 300 * 4096);
     let superblock = Superblock::parse(TREE).unwrap();
     assert_eq!(superblock.data_bytes(), 300 * 4096);
     assert_eq!(superblock.tree_bytes(), TREE.len() as u64);
@@ -57,7 +36,7 @@ fn what_veritysetup_wrote_is_accepted() {
 
 #[test]
 fn another_root_hash_is_refused() {
-    let error = result(&slot(&data(), TREE), &"00".repeat(32)).unwrap_err();
+    let error = result(&data(), TREE, &"00".repeat(32)).unwrap_err();
     assert_eq!(
         error.to_string(),
         "block 0 of the hash tree's level 1 does not have the hash that the tree says"
@@ -70,7 +49,7 @@ proptest! {
     fn one_wrong_bit_in_the_data_is_found(at in 0_usize..300 * 4096, bit in 0_u8..8) {
         let mut data = data();
         data[at] ^= 1 << bit;
-        let error = result(&slot(&data, TREE), ROOT_HASH).unwrap_err();
+        let error = result(&data, TREE, ROOT_HASH).unwrap_err();
         prop_assert_eq!(error.to_string(), format!("block {} of the data does not have the hash that the tree says", at / 4096));
     }
 
@@ -78,7 +57,7 @@ proptest! {
     fn one_wrong_bit_in_the_tree_is_found(at in 4096_usize..5 * 4096, bit in 0_u8..8) {
         let mut tree = TREE.to_vec();
         tree[at] ^= 1 << bit;
-        let found = matches!(result(&slot(&data(), &tree), ROOT_HASH), Err(VerityError::Mismatch { .. }));
+        let found = matches!(result(&data(), &tree, ROOT_HASH), Err(VerityError::Mismatch { .. }));
         prop_assert!(found);
     }
 
@@ -91,6 +70,28 @@ proptest! {
             let _ = superblock.tree_bytes();
         }
     }
+}
+
+#[test]
+fn an_impossible_size_asks_for_no_memory() {
+    let mut tree = TREE.to_vec();
+    // Half a billion times what is there.
+    tree[72 + 5] = 1;
+    let error = result(&data(), &tree, ROOT_HASH).unwrap_err();
+    assert!(
+        matches!(error, VerityError::Read { side: Side::Tree, .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn data_that_ends_early_is_named() {
+    let hash = parse_root_hash(ROOT_HASH).unwrap();
+    let error = verify(&data()[..4096], TREE, &hash, &|_| true).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "cannot read the data at byte 0: unexpected end of file"
+    );
 }
 
 #[test]
