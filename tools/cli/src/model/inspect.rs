@@ -3,12 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use sigmavault_facts::show::{Sheet, Style, size};
+use sigmavault_facts::show::{Sheet, Style, printable, size};
 use sigmavault_gguf::{Error, File, Summary, support};
 
 use super::error::ModelError;
 use super::place::Place;
-use super::terminal::printable;
 
 /// Why a file was not inspected.
 #[derive(Debug, thiserror::Error)]

@@ -4,11 +4,10 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use sigmavault_catalogue::{Model, Origin, Use};
-use sigmavault_facts::show::{Sheet, Style, size};
+use sigmavault_facts::show::{Sheet, Style, printable, size};
 
 use super::error::{ModelError, NONE};
 use super::place::Place;
-use super::terminal::printable;
 
 /// The models.
 #[derive(Debug, Serialize)]

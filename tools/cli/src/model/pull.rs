@@ -9,13 +9,13 @@ use serde::Serialize;
 use sigmavault_catalogue::Model;
 use sigmavault_catalogue::download::{self, DownloadError, Http, Order, Source, Tuning};
 use sigmavault_facts::report;
-use sigmavault_facts::show::size;
+use sigmavault_facts::show::{printable, size};
 use sigmavault_facts::time::timestamp;
 
 use super::error::ModelError;
 use super::place::Place;
 use super::progress::{Onlooker, SignalError};
-use super::terminal::{ask, printable, somebody_there};
+use super::terminal::{ask, somebody_there};
 
 /// Why a model was not pulled.
 #[derive(Debug, thiserror::Error)]

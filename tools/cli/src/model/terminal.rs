@@ -1,4 +1,4 @@
-//! Questions and foreign texts on a terminal.
+//! Questions on a terminal.
 
 use std::io::{self, BufRead, IsTerminal as _, Write};
 
@@ -18,19 +18,6 @@ pub fn ask(question: &str, input: &mut dyn BufRead, output: &mut dyn Write) -> R
     let mut typed = String::new();
     input.read_line(&mut typed).map_err(ModelError::Ask)?;
     Ok(typed.trim() == "yes")
-}
-
-/// Untrusted text made safe for a terminal.
-pub fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| {
-            if c.is_control() {
-                char::REPLACEMENT_CHARACTER
-            } else {
-                c
-            }
-        })
-        .collect()
 }
 
 #[cfg(test)]
@@ -54,10 +41,5 @@ mod tests {
             );
             assert_eq!(said, b"Sure? Type yes to go on: ");
         }
-    }
-
-    #[test]
-    fn escapes_do_not_reach_the_terminal() {
-        assert_eq!(printable("a\x1b[2Jb\n"), "a\u{fffd}[2Jb\u{fffd}");
     }
 }

@@ -48,6 +48,19 @@ impl Style {
     }
 }
 
+/// Untrusted text made safe for a terminal: each control character becomes a replacement character.
+pub fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| {
+            if c.is_control() {
+                char::REPLACEMENT_CHARACTER
+            } else {
+                c
+            }
+        })
+        .collect()
+}
+
 /// Aligned lines of names and values.
 #[derive(Debug)]
 pub struct Sheet {
@@ -247,6 +260,11 @@ fn count(number: u32, thing: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn escapes_do_not_reach_the_terminal() {
+        assert_eq!(printable("a\x1b[2Jb\n"), "a\u{fffd}[2Jb\u{fffd}");
+    }
 
     #[test]
     fn sizes_have_one_decimal_where_needed() {
