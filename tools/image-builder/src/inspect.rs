@@ -1,17 +1,18 @@
-//! The `inspect` command: what an ISO is, from the file alone, and whether it is whole.
+//! What an ISO is, from the file alone, and whether its parts fit each other. [`show`] is the `inspect` command;
+//! [`check`](crate::check) reads every byte.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
-use indicatif::BinaryBytes;
 use serde::Serialize;
 
-use crate::cli::InspectArgs;
+use crate::check::outcome::Checked;
 use crate::gpt::{self, GptError, Table};
 use crate::iso9660::{IsoError, Volume};
 use crate::manifest::{self, Manifest};
+
+pub mod show;
 
 /// Version of the manifest this program reads.
 const SCHEMA: u32 = 1;
@@ -37,6 +38,14 @@ pub enum InspectError {
         /// Why.
         source: IsoError,
     },
+    /// It could not be read to its end.
+    #[error("cannot read {}; copy or download it again", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// Standard output is gone.
     #[error("cannot write to standard output")]
     Output(#[from] std::io::Error),
@@ -61,6 +70,8 @@ pub struct Inspection {
     pub manifest: Option<Manifest>,
     /// Its partition table, when both copies are sound.
     pub table: Option<Table>,
+    /// What its content was compared with, when every byte was read.
+    pub checked: Option<Checked>,
     /// What is wrong; empty for a good ISO.
     pub problems: Vec<String>,
 }
@@ -75,26 +86,6 @@ impl Inspection {
     pub fn is_truncated(&self) -> bool {
         self.bytes < self.expected_bytes
     }
-}
-
-/// Runs `inspect`.
-pub fn run(args: &InspectArgs) -> Result<ExitCode, InspectError> {
-    let found = inspect(&args.iso)?;
-    let mut out = std::io::stdout().lock();
-    if args.json {
-        writeln!(out, "{}", serde_json::to_string_pretty(&found)?)?;
-    } else {
-        out.write_all(text(&found, args.packages).as_bytes())?;
-        out.flush()?;
-    }
-    for problem in &found.problems {
-        eprintln!("{}: {}", args.iso.display(), printable(problem));
-    }
-    Ok(if found.is_good() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
 }
 
 /// Inspects an ISO. Fails only if the file is not an ISO; `problems` lists what is wrong with one.
@@ -167,6 +158,7 @@ fn inspect_in(disk: &mut (impl Read + Seek), path: &Path) -> Result<Inspection, 
         volume_id: volume.id,
         manifest,
         table,
+        checked: None,
         problems,
     })
 }
@@ -235,91 +227,6 @@ pub fn mismatches(manifest: &Manifest, table: &Table) -> Vec<String> {
         }
     }
     problems
-}
-
-fn text(found: &Inspection, packages: bool) -> String {
-    let mut rows: Vec<(&str, String)> = Vec::new();
-    let whole = if found.is_truncated() {
-        "truncated"
-    } else {
-        "complete"
-    };
-    rows.push((
-        "File",
-        format!(
-            "{}, {} bytes ({}), {whole}",
-            found.file.display(),
-            found.bytes,
-            BinaryBytes(found.bytes)
-        ),
-    ));
-    rows.push(("Volume id", found.volume_id.clone()));
-    if let Some(manifest) = &found.manifest {
-        rows.push(("Version", manifest.version.clone()));
-        rows.push((
-            "Profile",
-            format!(
-                "{} ({}, desktop: {})",
-                manifest.profile, manifest.arch, manifest.desktop
-            ),
-        ));
-        rows.push(("Kernel", manifest.kernel.clone()));
-        rows.push(("ZFS", manifest.zfs.clone()));
-        rows.push(("Root hash", manifest.root_hash.clone()));
-        rows.push((
-            "Source date",
-            format!("{} s since 1970", manifest.source_date_epoch),
-        ));
-        let sizes = manifest.sizes;
-        let parts = [
-            ("ESP", sizes.esp),
-            ("UKI", sizes.uki),
-            ("root", sizes.root),
-            ("verity", sizes.verity),
-        ];
-        rows.push((
-            "Sizes",
-            parts
-                .map(|(name, size)| format!("{name} {}", BinaryBytes(size)))
-                .join(", "),
-        ));
-        rows.push(("Packages", manifest.packages.len().to_string()));
-    }
-    for part in found.table.iter().flat_map(|table| &table.partitions) {
-        let size = BinaryBytes(part.size());
-        rows.push((
-            "Partition",
-            format!("{} {}, {size}, {}", part.index, part.name, part.guid),
-        ));
-    }
-    let mut lines = String::new();
-    for (name, value) in rows {
-        lines.push_str(&(format!("{name:12}") + &printable(&value) + "\n"));
-    }
-    for package in found
-        .manifest
-        .iter()
-        .flat_map(|manifest| &manifest.packages)
-        .filter(|_| packages)
-    {
-        let line = format!("{} {} {}", package.name, package.version, package.arch);
-        lines.push_str(&printable(&line));
-        lines.push('\n');
-    }
-    lines
-}
-
-/// Text from an untrusted ISO, without characters that control the terminal.
-fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| {
-            if c.is_control() {
-                char::REPLACEMENT_CHARACTER
-            } else {
-                c
-            }
-        })
-        .collect()
 }
 
 #[cfg(test)]

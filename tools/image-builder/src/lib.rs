@@ -1,11 +1,14 @@
 //! Builds, boots, flashes and inspects SigmaVault images. The program `sigmavault-image` is a thin shell over this.
 
+pub mod check;
 pub mod cli;
 pub mod doctor;
+pub mod fat32;
 pub mod flash;
 pub mod gpt;
 pub mod inspect;
 pub mod iso9660;
+pub mod late;
 pub mod manifest;
 pub mod pipeline;
 pub mod profile;

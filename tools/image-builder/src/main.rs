@@ -22,7 +22,7 @@ fn main() -> ExitCode {
         Command::Smoke(args) => report(smoke::run(args, &cli.global)),
         Command::Doctor(args) => report(doctor::run(args)),
         Command::Flash(args) => report(flash::run(args)),
-        Command::Inspect(args) => report(inspect::run(args)),
+        Command::Inspect(args) => report(inspect::show::run(args)),
         Command::Profiles(args) => report(profile::show::run(args, &cli.global)),
         Command::Completions(args) => {
             let mut script = Vec::new();

@@ -7,7 +7,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{iso, program, stderr, stdout};
+use common::{iso, program, sample, stderr, stdout};
 
 #[test]
 fn wrong_usage_exits_2() {
@@ -130,14 +130,18 @@ fn profiles_are_listed_shown_and_checked() {
 #[test]
 fn an_iso_is_inspected() {
     let folder = tempfile::tempdir().unwrap();
-    let path = iso(folder.path(), 100);
+    let path = iso(folder.path(), 0);
     let good = program(&["inspect", path.to_str().unwrap(), "--json"]);
     assert_eq!(good.status.code(), Some(0), "{}", stderr(&good));
     let json: serde_json::Value = serde_json::from_str(&stdout(&good)).unwrap();
-    assert_eq!(json["manifest"]["root-hash"], common::ROOT_HASH);
+    assert_eq!(json["manifest"]["root-hash"], common::sample::ROOT_HASH);
     assert_eq!(
         json["table"]["partitions"][1]["guid"],
-        "c0e4e57b-a6a2-c0f2-d0f1-c6cfa0b2e6e1"
+        "1a72fe1a-8c71-a268-6adc-1852194081f7"
+    );
+    assert_eq!(
+        (&json["checked"]["sums"], &json["checked"]["root-verified"]),
+        (&"no-file".into(), &true.into())
     );
     let whole = fs::read(&path).unwrap();
     fs::write(&path, &whole[..whole.len() / 2]).unwrap();
@@ -148,11 +152,51 @@ fn an_iso_is_inspected() {
 }
 
 #[test]
+fn one_flipped_byte_is_found_by_inspect() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = iso(folder.path(), 0);
+    let bytes = fs::read(&path).unwrap();
+    let inspect = || program(&["inspect", path.to_str().unwrap()]);
+    assert!(
+        stdout(&inspect()).contains("no SHA256SUMS beside it to compare with"),
+        "{}",
+        stdout(&inspect())
+    );
+    let sums = std::process::Command::new("sha256sum")
+        .current_dir(folder.path())
+        .arg("test.iso")
+        .output()
+        .unwrap();
+    fs::write(folder.path().join("SHA256SUMS"), &sums.stdout).unwrap();
+    let good = inspect();
+    assert_eq!(good.status.code(), Some(0), "{}", stderr(&good));
+    assert_eq!(stderr(&good), "", "quick work shows no progress");
+    let text = stdout(&good);
+    assert!(
+        text.contains(", as SHA256SUMS says\n")
+            && text.contains("Root        every block has the hash that the kernel image expects\n"),
+        "{text}"
+    );
+    // In the boot sector, where only the sums see it, and in the root file system.
+    let root = sample::place(&bytes, &sample::root());
+    for (at, complaints) in [(3, 1), (root + 9000, 2)] {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 1;
+        fs::write(&path, &flipped).unwrap();
+        let bad = inspect();
+        assert_eq!(bad.status.code(), Some(1));
+        let text = stderr(&bad);
+        assert!(text.contains("but SHA256SUMS says "), "{text}");
+        assert_eq!(text.lines().count(), complaints, "{text}");
+    }
+}
+
+#[test]
 fn completions_and_man_pages_name_every_command() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = stdout(&program(&["completions", shell]));
         for word in [
-            "build", "smoke", "flash", "inspect", "profiles", "doctor", "lock", "clean", "dry-run",
+            "build", "smoke", "flash", "inspect", "profiles", "doctor", "lock", "pool", "clean", "dry-run",
         ] {
             assert!(script.contains(word), "{shell} {word}");
         }

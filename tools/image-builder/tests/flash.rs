@@ -9,7 +9,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use common::{iso, program, stderr, stdout};
+use common::{iso, program, sample, stderr, stdout};
 
 /// A loop device over a file, detached when dropped.
 struct Loop {
@@ -18,11 +18,12 @@ struct Loop {
 
 impl Loop {
     fn new(file: &Path, read_only: bool) -> Option<Self> {
+        Self::with(file, if read_only { &["--read-only"] } else { &[] })
+    }
+
+    fn with(file: &Path, options: &[&str]) -> Option<Self> {
         let mut losetup = Command::new("losetup");
-        losetup
-            .args(["--find", "--show"])
-            .args(read_only.then_some("--read-only"))
-            .arg(file);
+        losetup.args(["--find", "--show"]).args(options).arg(file);
         match losetup.output() {
             Ok(output) if output.status.success() => Some(Self {
                 device: stdout(&output).trim().to_owned(),
@@ -56,7 +57,7 @@ fn disk(folder: &Path) -> std::path::PathBuf {
 #[test]
 fn an_iso_is_written_and_verified() {
     let folder = tempfile::tempdir().unwrap();
-    let iso = iso(folder.path(), 20_000);
+    let iso = iso(folder.path(), 10 << 20);
     let file = disk(folder.path());
     let Some(disk) = Loop::new(&file, false) else {
         return;
@@ -112,7 +113,7 @@ fn an_iso_is_written_and_verified() {
 #[test]
 fn the_name_must_be_typed() {
     let folder = tempfile::tempdir().unwrap();
-    let iso = iso(folder.path(), 100);
+    let iso = iso(folder.path(), 0);
     let file = disk(folder.path());
     let Some(disk) = Loop::new(&file, false) else {
         return;
@@ -141,7 +142,7 @@ fn the_name_must_be_typed() {
 #[test]
 fn small_read_only_and_busy_devices_are_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let iso = iso(folder.path(), 20_000);
+    let iso = iso(folder.path(), 10 << 20);
     let error = |disk: &Loop| {
         let output = program(&[
             "flash",
@@ -208,9 +209,80 @@ fn small_read_only_and_busy_devices_are_refused() {
 }
 
 #[test]
+fn an_iso_with_a_flipped_byte_is_not_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let iso = iso(folder.path(), 0);
+    let file = disk(folder.path());
+    let Some(disk) = Loop::new(&file, false) else {
+        return;
+    };
+    let good = fs::read(&iso).unwrap();
+    let sum = Command::new("sha256sum")
+        .current_dir(folder.path())
+        .arg("test.iso")
+        .output()
+        .unwrap();
+    // The root file system is checked with and without a list of sums, the boot sector with one.
+    let root = sample::place(&good, &sample::root());
+    for (at, sums, expected) in [
+        (root + 5000, false, "block 1 of the data does not have the hash"),
+        (3, true, "but SHA256SUMS says "),
+    ] {
+        let mut flipped = good.clone();
+        flipped[at] ^= 1;
+        fs::write(&iso, &flipped).unwrap();
+        if sums {
+            fs::write(folder.path().join("SHA256SUMS"), &sum.stdout).unwrap();
+        }
+        let output = program(&[
+            "flash",
+            iso.to_str().unwrap(),
+            &disk.device,
+            "--serial",
+            disk.name(),
+            "--yes",
+        ]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(stderr(&output).contains(expected), "{}", stderr(&output));
+        assert!(
+            fs::read(&file).unwrap().iter().all(|byte| *byte == 0xEE),
+            "nothing is written"
+        );
+    }
+}
+
+#[test]
+fn a_device_with_sectors_of_4096_bytes_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let iso = iso(folder.path(), 0);
+    let file = disk(folder.path());
+    let Some(disk) = Loop::with(&file, &["--sector-size", "4096"]) else {
+        return;
+    };
+    let output = program(&[
+        "flash",
+        iso.to_str().unwrap(),
+        &disk.device,
+        "--serial",
+        disk.name(),
+        "--yes",
+    ]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("its logical sectors have 4096 bytes"),
+        "{}",
+        stderr(&output)
+    );
+    assert!(
+        fs::read(&file).unwrap().iter().all(|byte| *byte == 0xEE),
+        "nothing is written"
+    );
+}
+
+#[test]
 fn a_bad_iso_is_not_written() {
     let folder = tempfile::tempdir().unwrap();
-    let path = iso(folder.path(), 100);
+    let path = iso(folder.path(), 0);
     let whole = fs::read(&path).unwrap();
     fs::write(&path, &whole[..whole.len() - 2048]).unwrap();
     let output = program(&["flash", path.to_str().unwrap(), "/dev/none"]);

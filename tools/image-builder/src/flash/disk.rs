@@ -10,6 +10,8 @@ use sigmavault_host::blkid::{self, Probed};
 use sigmavault_host::lsblk::{self, Column, Device};
 use sigmavault_host::run::{Run, RunError};
 
+use crate::gpt::SECTOR;
+
 const COLUMNS: &[Column] = &[
     Column::Name,
     Column::Kname,
@@ -18,6 +20,7 @@ const COLUMNS: &[Column] = &[
     Column::Size,
     Column::Ro,
     Column::Rm,
+    Column::LogSec,
     Column::Tran,
     Column::Vendor,
     Column::Model,
@@ -78,6 +81,8 @@ pub struct Disk {
     pub bus: Option<String>,
     /// Size in bytes.
     pub size: u64,
+    /// Bytes of a logical sector.
+    pub logical_sector: u64,
     /// Cannot be written.
     pub read_only: bool,
     /// Its medium or itself can be taken out.
@@ -188,6 +193,10 @@ impl Disk {
             removable: node.removable || node.transport.as_deref() == Some("usb"),
             bus: text(node.transport),
             size: node.size,
+            // 512 unless lsblk says otherwise.
+            logical_sector: Some(node.logical_sector)
+                .filter(|bytes| *bytes > 0)
+                .unwrap_or(SECTOR),
             read_only: node.read_only,
             partition_table: text(node.pttype),
             parts,
@@ -307,6 +316,7 @@ pub fn sample(name: &str) -> Disk {
         serial: Some("4C53".to_owned()),
         bus: Some("usb".to_owned()),
         size: 30_752_636_928,
+        logical_sector: 512,
         read_only: false,
         removable: true,
         partition_table: Some("gpt".to_owned()),
@@ -332,7 +342,7 @@ mod tests {
 
     #[test]
     fn lsblk_of_a_stick() {
-        let json = r#"{"blockdevices": [{"name":"sdb", "kname":"sdb", "path":"/dev/sdb", "type":"disk", "size":30752636928,
+        let json = r#"{"blockdevices": [{"name":"sdb", "kname":"sdb", "path":"/dev/sdb", "type":"disk", "size":30752636928, "log-sec":512,
             "ro":false, "rm":true, "tran":"usb", "vendor":"SanDisk ", "model":"Ultra", "serial":"4C53", "wwn":null,
             "fstype":null, "label":null, "pttype":"gpt", "pkname":null, "mountpoints":[null],
             "children":[{"name":"sdb1", "kname":"sdb1", "path":"/dev/sdb1", "type":"part", "size":536870912, "ro":false,

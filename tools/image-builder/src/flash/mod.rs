@@ -11,9 +11,12 @@ use std::sync::atomic::AtomicBool;
 
 use indicatif::BinaryBytes;
 use serde::Serialize;
+use sigmavault_facts::show::printable;
 use sigmavault_host::run::Local;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
+use crate::check;
+use crate::check::outcome::Checked;
 use crate::cli::FlashArgs;
 use crate::inspect::{self, InspectError, Inspection};
 use crate::progress::{Mode, Progress};
@@ -71,6 +74,17 @@ pub enum FlashError {
     /// Writing or verifying failed.
     #[error(transparent)]
     Copy(#[from] CopyError),
+    /// What was written is not what was checked.
+    #[error(
+        "{} changed while it was written: {device} now holds nothing that can be relied on; wait until the ISO is complete, then run the same command again",
+        file.display()
+    )]
+    Changed {
+        /// The ISO.
+        file: PathBuf,
+        /// The disk.
+        device: String,
+    },
     /// Ctrl-C could not be caught.
     #[error("cannot catch Ctrl-C")]
     Signals(#[source] std::io::Error),
@@ -97,6 +111,7 @@ struct Report<'a> {
     iso: &'a Path,
     bytes: u64,
     disk: &'a Disk,
+    checked: Option<&'a Checked>,
     written: bool,
     verified: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -105,13 +120,7 @@ struct Report<'a> {
 
 /// Runs `flash`.
 pub fn run(args: &FlashArgs) -> Result<ExitCode, FlashError> {
-    let iso = inspect::inspect(&args.iso)?;
-    if !iso.is_good() {
-        return Err(FlashError::BadIso {
-            file: args.iso.clone(),
-            problems: iso.problems,
-        });
-    }
+    let iso = good(inspect::inspect(&args.iso)?)?;
     let disk = Disk::look(&Local, &args.device)?;
     let options = Options {
         iso_bytes: iso.bytes,
@@ -123,10 +132,13 @@ pub fn run(args: &FlashArgs) -> Result<ExitCode, FlashError> {
             refusal,
         });
     }
+    let progress = Progress::new(Mode::detect(args.json));
+    let iso = good(check::complete(iso, &progress)?)?;
     let mut report = Report {
         iso: &args.iso,
         bytes: iso.bytes,
         disk: &disk,
+        checked: iso.checked.as_ref(),
         written: false,
         verified: false,
         sha256: None,
@@ -136,7 +148,7 @@ pub fn run(args: &FlashArgs) -> Result<ExitCode, FlashError> {
         if !args.yes {
             confirm(&disk, &mut std::io::stdin().lock())?;
         }
-        report.sha256 = Some(write(args, &iso, &disk)?);
+        report.sha256 = Some(write(args, &iso, &disk, &progress)?);
         report.written = true;
         report.verified = !args.no_verify;
         if let Some(sha256) = &report.sha256 {
@@ -158,8 +170,19 @@ pub fn run(args: &FlashArgs) -> Result<ExitCode, FlashError> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The ISO, unless something is wrong with it.
+fn good(iso: Inspection) -> Result<Inspection, FlashError> {
+    if iso.is_good() {
+        return Ok(iso);
+    }
+    Err(FlashError::BadIso {
+        file: iso.file,
+        problems: iso.problems,
+    })
+}
+
 /// Writes and verifies; gives the SHA-256 of the ISO.
-fn write(args: &FlashArgs, iso: &Inspection, disk: &Disk) -> Result<String, FlashError> {
+fn write(args: &FlashArgs, iso: &Inspection, disk: &Disk, progress: &Progress) -> Result<String, FlashError> {
     let mut source = File::open(&args.iso).map_err(|source| InspectError::Open {
         path: args.iso.clone(),
         source,
@@ -176,7 +199,6 @@ fn write(args: &FlashArgs, iso: &Inspection, disk: &Disk) -> Result<String, Flas
             .map_err(FlashError::Signals)?;
         signal_hook::flag::register(signal, stop.clone()).map_err(FlashError::Signals)?;
     }
-    let progress = Progress::new(Mode::detect(args.json));
     let job = copy::Job {
         name: &disk.path,
         bytes: iso.bytes,
@@ -186,6 +208,17 @@ fn write(args: &FlashArgs, iso: &Inspection, disk: &Disk) -> Result<String, Flas
     stage.bytes(iso.bytes);
     let written = job.write(&mut source, &mut device, &mut |at| stage.position(at));
     let written = written.inspect_err(|_| stage.failed(""))?;
+    if iso
+        .checked
+        .as_ref()
+        .is_some_and(|checked| checked.sha256 != written.sha256)
+    {
+        stage.failed("the ISO changed");
+        return Err(FlashError::Changed {
+            file: iso.file.clone(),
+            device: disk.path.clone(),
+        });
+    }
     stage.done(&format!("{} to {}", BinaryBytes(iso.bytes), disk.path));
     if !args.no_verify {
         let stage = progress.stage("verify");
@@ -211,6 +244,10 @@ fn plan(iso: &Inspection, disk: &Disk) -> String {
         ),
         format!("to     {}: {}", disk.path, disk.summary()),
     ];
+    if let Some(checked) = &iso.checked {
+        lines.push(format!("Source {}", checked.sums_text()));
+        lines.push(format!("       root file system: {}", checked.root_text()));
+    }
     let losses = disk.losses();
     if losses.is_empty() {
         lines
@@ -218,16 +255,7 @@ fn plan(iso: &Inspection, disk: &Disk) -> String {
     }
     let words = std::iter::once("Lost").chain(std::iter::repeat(""));
     lines.extend(words.zip(losses).map(|(word, loss)| format!("{word:7}{loss}")));
-    let text = lines.join("\n") + "\n";
-    text.chars()
-        .map(|c| {
-            if c.is_control() && c != '\n' {
-                char::REPLACEMENT_CHARACTER
-            } else {
-                c
-            }
-        })
-        .collect()
+    lines.iter().map(|line| printable(line) + "\n").collect()
 }
 
 fn confirm(disk: &Disk, input: &mut dyn BufRead) -> Result<(), FlashError> {
@@ -274,6 +302,7 @@ mod tests {
             volume_id: String::new(),
             manifest: None,
             table: None,
+            checked: None,
             problems: Vec::new(),
         };
         let mut disk = disk::sample("sdb");

@@ -1,6 +1,7 @@
 //! Whether a disk may be overwritten.
 
 use super::disk::Disk;
+use crate::gpt::SECTOR;
 
 /// What the user has said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +72,11 @@ pub enum Refusal {
         /// The ISO's size.
         need: u64,
     },
+    /// Sectors of another size than the ISO's partition table counts in.
+    #[error(
+        "its logical sectors have {0} bytes, and the partition table of an ISO counts sectors of 512: no machine would find the partitions; use another disk, or set this one to sectors of 512 bytes if it can (NVMe: `nvme id-ns -H`, then `nvme format --lbaf`, which erases it)"
+    )]
+    SectorSize(u64),
     /// Another disk than the one named.
     #[error("--serial says `{given}`, but the serial number of this disk is {}", found.as_ref().map_or("unknown".to_owned(), |found| format!("`{found}`")))]
     OtherSerial {
@@ -112,6 +118,8 @@ pub fn refusal(disk: &Disk, options: &Options) -> Option<Refusal> {
     in_use(disk).or_else(|| {
         if disk.read_only {
             Some(Refusal::ReadOnly)
+        } else if disk.logical_sector != SECTOR {
+            Some(Refusal::SectorSize(disk.logical_sector))
         } else if disk.size < options.iso_bytes {
             Some(Refusal::TooSmall {
                 size: disk.size,
@@ -225,6 +233,7 @@ mod tests {
         ("a CD drive", |disk| disk.kind = "rom".into(), None, Some("it is of the kind `rom`, not a whole disk")),
         ("an opened LUKS device", |disk| disk.kind = "crypt".into(), Some("4C53"), Some("it is of the kind `crypt`, not a whole disk")),
         ("read-only", |disk| disk.read_only = true, None, Some("it is read-only; move its write-protect switch or use another disk")),
+        ("sectors of 4096 bytes", |disk| disk.logical_sector = 4096, None, Some("its logical sectors have 4096 bytes, and the partition table of an ISO counts sectors of 512: no machine would find the partitions; use another disk, or set this one to sectors of 512 bytes if it can (NVMe: `nvme id-ns -H`, then `nvme format --lbaf`, which erases it)")),
         ("large enough to the byte", |disk| disk.size = 1 << 30, None, None),
         ("too small by a sector", |disk| disk.size = (1 << 30) - 512, None, Some("it has 1073741312 bytes, the ISO needs 1073741824; use a larger disk")),
         ("no medium in the reader", |disk| disk.size = 0, None, Some("it has 0 bytes, the ISO needs 1073741824; use a larger disk")),

@@ -1,8 +1,10 @@
 use std::io::Cursor;
 
+use indicatif::BinaryBytes;
 use proptest::prelude::*;
 use uuid::Uuid;
 
+use super::show::text;
 use super::*;
 use crate::iso9660::sample::Sample;
 use crate::manifest::{Package, Sizes};

@@ -53,6 +53,17 @@ impl Sample {
         disk
     }
 
+    /// The same with these contents of the partitions, in their order.
+    pub fn with_contents(&self, contents: &[Vec<u8>]) -> Vec<u8> {
+        let mut disk = self.bytes();
+        let mut at = (MANIFEST + self.manifest.len().div_ceil(2048)) * 2048;
+        for ((_, _, _, sectors), content) in self.partitions.iter().zip(contents) {
+            disk[at..][..content.len()].copy_from_slice(content);
+            at += usize::try_from(sectors * 512).unwrap_or(0);
+        }
+        disk
+    }
+
     fn descriptors(&self, disk: &mut [u8], blocks: u32) {
         let primary = &mut disk[16 * 2048..][..2048];
         primary[..7].copy_from_slice(b"\x01CD001\x01");

@@ -4,9 +4,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::check;
 use crate::inspect::{InspectError, inspect};
 use crate::manifest::Manifest;
 use crate::profile::{Arch, Desktop};
+use crate::progress::{Mode, Progress};
 
 /// The architecture that machines here have.
 const ARCH: Arch = Arch::Amd64;
@@ -55,13 +57,13 @@ pub enum ImageError {
 }
 
 impl TestImage {
-    /// Inspects an ISO.
+    /// Inspects an ISO, and checks all of its content.
     pub fn open(iso: &Path) -> Result<Self, ImageError> {
         let path = fs::canonicalize(iso).map_err(|source| ImageError::Unreadable {
             path: iso.to_owned(),
             source,
         })?;
-        let inspection = inspect(&path)?;
+        let inspection = check::complete(inspect(&path)?, &Progress::new(Mode::Silent))?;
         let manifest = match inspection.manifest {
             Some(manifest) if inspection.problems.is_empty() => manifest,
             _ => {
@@ -87,5 +89,28 @@ impl TestImage {
     /// Whether the image has a desktop.
     pub fn has_desktop(&self) -> bool {
         self.manifest.desktop != Desktop::None.name()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::sample;
+
+    #[test]
+    fn a_flipped_bit_is_found_before_anything_boots() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.iso");
+        let mut bytes = sample::good_iso(0);
+        fs::write(&path, &bytes).unwrap();
+        assert_eq!(TestImage::open(&path).unwrap().bytes, bytes.len() as u64);
+        let data = sample::place(&bytes, &sample::root());
+        bytes[data] ^= 1;
+        fs::write(&path, &bytes).unwrap();
+        let error = TestImage::open(&path).unwrap_err().to_string();
+        assert!(
+            error.contains("cannot be tested: its root file system is not the one that its kernel image expects: block 0 of the data"),
+            "{error}"
+        );
     }
 }

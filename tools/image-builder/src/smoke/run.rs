@@ -40,6 +40,7 @@ pub fn smoke(
     say: &mut dyn FnMut(&str),
 ) -> Result<Report, Error> {
     let started = Instant::now();
+    say("checking the ISO");
     let image = TestImage::open(&options.iso)?;
     let logs = artifacts::prepare(&options.artifacts_dir())?;
     let work = tempfile::Builder::new()
