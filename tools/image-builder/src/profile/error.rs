@@ -83,6 +83,16 @@ pub enum FaultKind {
         /// Largest tier.
         max: Tier,
     },
+    /// A module is left out that the image must have.
+    #[error(
+        "`{pattern}` of `kernel.modules-exclude` leaves out `{module}`, which `drivers.required` promises; take one of the two away"
+    )]
+    PromisedModule {
+        /// What is left out.
+        pattern: String,
+        /// The module.
+        module: String,
+    },
     /// A file name that cannot be a profile's.
     #[error("`{0}` is not a profile name: use a-z, 0-9 and '-', beginning with a letter")]
     BadName(String),

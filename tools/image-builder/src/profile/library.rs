@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::{Fault, FaultKind, ProfileError};
 use super::layer::{Item, Layer};
+use super::needed;
 use super::resolved::{Boot, Budget, Drivers, Firmware, Kernel, Model, Profile, System, Vm};
 use super::schema::{self, Inherit, KEYS, Key};
 use super::values::{Arch, BootFirmware, Desktop, KernelSource, Medium, Tier};
@@ -222,6 +223,7 @@ impl Builder<'_> {
             let at = self.first("model", "min-tier").cloned();
             self.fault(at, FaultKind::TierOrder { min, max });
         }
+        self.promised_modules();
         let budget = Budget {
             iso_mib: self.number("budget", "iso-mib"),
             root_mib: self.number("budget", "root-mib"),
@@ -271,6 +273,29 @@ impl Builder<'_> {
                 cpu: self.text("vm", "cpu"),
             },
         })
+    }
+
+    /// No pattern that is a module's name leaves out a module that the image must have. Paths are checked in the finished
+    /// image, where the place of each module is known.
+    fn promised_modules(&mut self) {
+        let required = self.list("drivers", "required");
+        let excluded = self.origins("kernel", "modules-exclude").unwrap_or_default();
+        let mut found = Vec::new();
+        for origin in excluded.iter().filter(|origin| !origin.text.contains('/')) {
+            if let Some(module) = required
+                .iter()
+                .find(|module| needed::matches(&origin.text, module))
+            {
+                let kind = FaultKind::PromisedModule {
+                    pattern: origin.text.clone(),
+                    module: module.clone(),
+                };
+                found.push((origin.clone(), kind));
+            }
+        }
+        for (origin, kind) in found {
+            self.fault(Some(origin), kind);
+        }
     }
 
     fn origins(&self, section: &str, name: &str) -> Option<&[Origin]> {

@@ -1,6 +1,6 @@
 //! Hardware profiles: what one class of machine gets, as TOML files in `/profiles`.
 //!
-//! [`schema`] names every key; [`layer`] reads one file; [`library`] reads the folder and resolves
+//! [`schema`] names every key, [`needed`] what none may take out; [`layer`] reads one file; [`library`] reads the folder and resolves
 //! `extends`; [`show`] is the `profiles` command. A resolved [`Profile`] is plain data.
 //!
 //! A child's value replaces its parent's. Lists of packages, drivers, files and command-line arguments are
@@ -11,6 +11,7 @@
 pub mod error;
 pub mod layer;
 pub mod library;
+pub mod needed;
 pub mod resolved;
 pub mod schema;
 pub mod show;

@@ -1,5 +1,6 @@
 //! Every key a profile may have: its section, what it holds and how it is inherited.
 
+use super::needed;
 use super::values::{Arch, BootFirmware, Desktop, KernelSource, Medium, Tier};
 
 /// Whether a key holds one value or a list.
@@ -39,14 +40,14 @@ pub enum Kind {
     Choice(&'static [&'static str]),
     /// Debian package, `name` or `name/suite`.
     Package,
-    /// Debian package, `name` only.
-    PackageName,
+    /// Debian package, `name` only, that an image can do without.
+    RemovedPackage,
     /// Kernel module name.
     Module,
     /// Kernel module name or a path pattern under the module tree.
     ModulePattern,
-    /// Absolute path, `*` and `?` allowed.
-    Path,
+    /// Absolute path of what an image can do without, `*` and `?` allowed.
+    RemovedPath,
     /// One kernel argument.
     Argument,
     /// A host name label.
@@ -128,8 +129,8 @@ pub const KEYS: &[Key] = &[
     ),
     one("system", "hostname", Kind::Host, Inherit::Replace),
     many("system", "packages", Kind::Package, Inherit::Append),
-    many("system", "packages-remove", Kind::PackageName, Inherit::Append),
-    many("system", "remove-files", Kind::Path, Inherit::Append),
+    many("system", "packages-remove", Kind::RemovedPackage, Inherit::Append),
+    many("system", "remove-files", Kind::RemovedPath, Inherit::Append),
     many("firmware", "packages", Kind::Package, Inherit::Append),
     many("drivers", "required", Kind::Module, Inherit::Append),
     many("boot", "media", Kind::Choice(Medium::NAMES), Inherit::Replace),
@@ -215,7 +216,12 @@ impl Kind {
                     "a Debian package name, or `name/suite`",
                 )
             }
-            Self::PackageName => (is_package(text), "a Debian package name"),
+            Self::RemovedPackage => {
+                if needed::is_needed(text) {
+                    return Some("an image does not start without it; leave it out of this list".to_owned());
+                }
+                (is_package(text), "a Debian package name")
+            }
             Self::Module => {
                 let good = text.len() <= 55 && is_word(text, "_-");
                 (good, "a kernel module name: a-z, 0-9, '_' and '-'")
@@ -227,12 +233,16 @@ impl Kind {
                     "a module name or a path pattern under the module tree, like `drivers/media/*`",
                 )
             }
-            Self::Path => {
-                let deep = text
-                    .strip_prefix('/')
-                    .is_some_and(|rest| rest.chars().any(|c| c.is_ascii_alphanumeric()));
-                let good = deep && no_dots(text) && is_line(text) && !text.contains("//");
-                (good, "an absolute path without `..`, `*` and `?` allowed")
+            Self::RemovedPath => {
+                if let Some(lost) = needed::lost(text).filter(|_| is_pattern(text)) {
+                    return Some(format!(
+                        "an image does not start without {lost}, which it would remove; name only what is to go"
+                    ));
+                }
+                (
+                    is_pattern(text),
+                    "an absolute path without `..`: letters, digits, `._+-@:`, and `*` and `?` as patterns",
+                )
             }
             Self::Argument => {
                 let plain = text
@@ -296,6 +306,14 @@ fn chars_in(text: &str, extra: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || extra.contains(c))
 }
 
+/// An absolute path that a shell gives to `rm -r`.
+fn is_pattern(text: &str) -> bool {
+    let parts = text.strip_prefix('/').map(|rest| rest.split('/'));
+    parts.is_some_and(|mut parts| parts.all(|part| !part.is_empty()))
+        && chars_in(text, "/._+-@:*?")
+        && no_dots(text)
+}
+
 fn no_dots(path: &str) -> bool {
     path.split('/').all(|part| part != ".." && part != ".")
 }
@@ -349,7 +367,11 @@ mod tests {
                     "foo:arm64",
                 ],
             ),
-            (Kind::PackageName, &["samba"], &["samba/trixie"]),
+            (
+                Kind::RemovedPackage,
+                &["samba"],
+                &["samba/trixie", "libc6", "systemd"],
+            ),
             (
                 Kind::Module,
                 &["virtio_pci", "r8169", "8139too", "snd-hda-intel"],
@@ -361,9 +383,26 @@ mod tests {
                 &["", "/etc", "../x", "a b"],
             ),
             (
-                Kind::Path,
-                &["/usr/share/doc", "/usr/share/man/*/*.gz"],
-                &["", "/", "usr", "/..", "/usr/../etc", "/*", "//usr"],
+                Kind::RemovedPath,
+                &["/usr/share/doc", "/usr/share/man/*/*.gz", "/etc/cron.*"],
+                &[
+                    "",
+                    "/",
+                    "usr",
+                    "/..",
+                    "/usr/../etc",
+                    "/*",
+                    "//usr",
+                    "/usr",
+                    "/etc",
+                    "/us?/*",
+                    "/boot",
+                    "/usr/share/doc/",
+                    "/usr/share/x /etc",
+                    "/usr/[s]hare",
+                    "/usr/$HOME",
+                    "/usr/{lib,x}",
+                ],
             ),
             (
                 Kind::Argument,
