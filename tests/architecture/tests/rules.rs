@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use sigmavault_architecture::{circles, crates, modules, names, programs};
 
@@ -12,16 +13,22 @@ fn top() -> PathBuf {
         .unwrap()
 }
 
-/// The modules of every library and program of the workspace.
-fn trees() -> Vec<Vec<modules::Module>> {
-    let roots = crates::read(&top())
-        .unwrap()
-        .into_iter()
-        .flat_map(|krate| krate.roots);
-    let trees: Vec<_> = roots.map(|root| modules::read(&root).unwrap()).collect();
-    // Fewer would mean that nothing was read.
-    assert!(trees.len() >= 17, "{}", trees.len());
-    trees
+/// The crates of the workspace.
+fn all() -> &'static [crates::Crate] {
+    static ALL: OnceLock<Vec<crates::Crate>> = OnceLock::new();
+    ALL.get_or_init(|| crates::read(&top()).unwrap())
+}
+
+/// The modules of every library and program of the workspace, parsed once for all tests.
+fn trees() -> &'static [Vec<modules::Module>] {
+    static TREES: OnceLock<Vec<Vec<modules::Module>>> = OnceLock::new();
+    TREES.get_or_init(|| {
+        let roots = all().iter().flat_map(|krate| &krate.roots);
+        let trees: Vec<_> = roots.map(|root| modules::read(root).unwrap()).collect();
+        // Fewer would mean that nothing was read.
+        assert!(trees.len() >= 17, "{}", trees.len());
+        trees
+    })
 }
 
 #[test]
@@ -49,16 +56,13 @@ fn external_programs_are_started_in_their_rooms_only() {
 
 #[test]
 fn dependencies_point_down_to_libraries() {
-    assert_eq!(crates::forbidden(&crates::read(&top()).unwrap()), [""; 0]);
+    assert_eq!(crates::forbidden(all()), [""; 0]);
 }
 
 #[test]
 fn the_picture_draws_every_dependency_and_no_other() {
     let text = std::fs::read_to_string(top().join("docs/architecture.md")).unwrap();
-    assert_eq!(
-        crates::drawn(&text),
-        crates::arrows(&crates::read(&top()).unwrap())
-    );
+    assert_eq!(crates::drawn(&text), crates::arrows(all()));
 }
 
 #[test]
