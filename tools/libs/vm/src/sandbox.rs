@@ -16,7 +16,17 @@ pub struct Sandbox {
     env: Vec<(OsString, OsString)>,
     network: bool,
     devices: bool,
+    rights: Rights,
     chdir: Option<PathBuf>,
+}
+
+/// What the command may do to what it sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rights {
+    /// Whatever the caller may.
+    Callers,
+    /// Nothing that takes a capability.
+    None,
 }
 
 impl Sandbox {
@@ -29,6 +39,7 @@ impl Sandbox {
             env: Vec::new(),
             network: false,
             devices: false,
+            rights: Rights::Callers,
             chdir: None,
         }
     }
@@ -68,6 +79,13 @@ impl Sandbox {
         self
     }
 
+    /// In a user namespace of its own, and without capabilities: for programs that others wrote and that only compute.
+    #[must_use]
+    pub fn confined(mut self) -> Self {
+        self.rights = Rights::None;
+        self
+    }
+
     /// An environment variable.
     #[must_use]
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
@@ -99,6 +117,9 @@ impl Sandbox {
         ]);
         if !self.network {
             bwrap.arg("--unshare-net");
+        }
+        if self.rights == Rights::None {
+            bwrap.args(["--unshare-user", "--cap-drop", "ALL"]);
         }
         if self.writable_root {
             bwrap.arg("--bind").arg(&self.root).arg("/");
@@ -203,6 +224,17 @@ mod tests {
         assert!(closed.contains(&"--unshare-net".to_owned()));
         let open = words(&Sandbox::new(Path::new("/t")).network().command("true", [""; 0]));
         assert!(!open.contains(&"--unshare-net".to_owned()));
+    }
+
+    #[test]
+    fn confined_means_a_user_namespace_without_capabilities() {
+        let open = words(&Sandbox::new(Path::new("/t")).command("true", [""; 0])).join(" ");
+        assert!(!open.contains("--unshare-user"), "{open}");
+        let confined = words(&Sandbox::new(Path::new("/t")).confined().command("true", [""; 0])).join(" ");
+        assert!(
+            confined.contains("--unshare-net --unshare-user --cap-drop ALL "),
+            "{confined}"
+        );
     }
 
     #[test]
