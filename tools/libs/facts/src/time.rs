@@ -15,6 +15,40 @@ pub fn timestamp(time: SystemTime) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
+/// The time that [`timestamp`] has written.
+pub fn parse(text: &str) -> Option<SystemTime> {
+    let pattern = b"0000-00-00T00:00:00Z";
+    let fits = text.len() == pattern.len()
+        && text
+            .bytes()
+            .zip(pattern)
+            .all(|(byte, wanted)| byte == *wanted || (*wanted == b'0' && byte.is_ascii_digit()));
+    if !fits {
+        return None;
+    }
+    let number = |from: usize, to: usize| text.get(from..to)?.parse::<u64>().ok();
+    let day = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+    let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let seconds = days(day)? * 86_400 + hour * 3600 + minute * 60 + second;
+    Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+}
+
+/// Days from 1970-01-01 to this year, month and day; nothing for a day that no calendar has, or one before.
+fn days(day: (u64, u64, u64)) -> Option<u64> {
+    let (year, month, day_of_month) = day;
+    let year = if month > 2 { year } else { year.checked_sub(1)? };
+    let month_from_march = (month + 9) % 12;
+    let day_of_year = (153 * month_from_march + 2) / 5 + day_of_month.checked_sub(1)?;
+    let days = (year * 365 + year / 4 + year / 400 + day_of_year)
+        .checked_sub(year / 100)?
+        .checked_sub(719_468)?;
+    // A 31st of February would be another day.
+    (date(days) == day).then_some(days)
+}
+
 /// Year, month and day in the Gregorian calendar, so many days after 1970-01-01. Years are counted from March, so that
 /// the leap day is the last of its year, and in eras of 400 years, which are all of the same length.
 fn date(days: u64) -> (u64, u64, u64) {
@@ -74,6 +108,29 @@ mod tests {
             };
         }
         assert_eq!(expected, (10_000, 1, 1));
+    }
+
+    #[test]
+    fn what_was_written_is_read_back() {
+        for day in (0..2_932_896_u64).step_by(13) {
+            let time = SystemTime::UNIX_EPOCH + Duration::from_secs(day * 86_400 + day % 86_400);
+            assert_eq!(parse(&timestamp(time)), Some(time), "{}", timestamp(time));
+        }
+        for wrong in [
+            "",
+            "2026-11-20",
+            "2026-11-20T14:32:00",
+            "2026-11-20 14:32:00Z",
+            "2026-02-29T00:00:00Z",
+            "2026-13-01T00:00:00Z",
+            "2026-00-10T00:00:00Z",
+            "2026-11-20T24:00:00Z",
+            "1969-12-31T23:59:59Z",
+            "+026-11-20T14:32:00Z",
+            "2026-11-20T14:32:0éZ",
+        ] {
+            assert_eq!(parse(wrong), None, "{wrong}");
+        }
     }
 
     #[test]
