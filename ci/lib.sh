@@ -1,6 +1,12 @@
 # What the scripts of this folder share. Sourced; expects $source, the root of the source tree.
 
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/sigmavault
+# The folder that sigmavault-image finds: in $XDG_CACHE_HOME, else in the user's home, which the user database knows where HOME is not set.
+home=${HOME:-$(getent passwd "$(id -u)" | cut -d: -f6 || true)}
+case ${XDG_CACHE_HOME:-},$home in
+    /*) cache=$XDG_CACHE_HOME/sigmavault ;;
+    *,/*) cache=$home/.cache/sigmavault ;;
+    *) cache=/var/cache/sigmavault ;;
+esac
 mkdir -p "$cache/cargo-home" "$cache/host" "$cache/log"
 # The same key as sigmavault-image computes.
 tools=$cache/tools/$(cat "$source/image/tools-tree/make" "$source/image/tools-tree/packages" | sha256sum | cut -c1-16)
@@ -35,16 +41,30 @@ log() {
     printf '   done in %s s\n' $(($(date +%s) - began)) >&2
 }
 
+# in_tree --bind|--ro-bind --clearenv|'' OPTIONS... COMMAND...: in the tools tree, writable or not, without or with the variables that are
+# set here, with more options of bwrap.
+in_tree() {
+    local root=$1 variables=$2
+    shift 2
+    bwrap --die-with-parent --unshare-pid ${variables:+"$variables"} "$root" "$tools" / --proc /proc --perms 1777 --tmpfs /tmp --tmpfs /run \
+        --setenv PATH /cache/bin:/usr/sbin:/usr/bin:/sbin:/bin --setenv HOME /tmp --setenv LANG C.UTF-8 --setenv LC_ALL C.UTF-8 \
+        --setenv CARGO_HOME /cache --setenv CARGO_TERM_COLOR "${CARGO_TERM_COLOR:-auto}" \
+        --unsetenv SSL_CERT_FILE --unsetenv SSL_CERT_DIR --unsetenv RUSTUP_HOME --unsetenv RUSTUP_TOOLCHAIN "$@"
+}
+
 # in_tools COMMAND...: in the tools tree, with the source tree as /src (writable: fmt and tests write),
 # cargo's downloads as /cache and everything compiled below /out.
 in_tools() {
-    bwrap --die-with-parent --unshare-pid --bind "$tools" / --dev-bind /dev /dev --proc /proc --ro-bind /sys /sys \
-        --perms 1777 --tmpfs /tmp --tmpfs /run --bind "$source" /src --bind "$cache/cargo-home" /cache --bind "$cache" /out \
+    in_tree --bind '' --dev-bind /dev /dev --ro-bind /sys /sys --bind "$source" /src --bind "$cache/cargo-home" /cache --bind "$cache" /out \
         --ro-bind-try /etc/resolv.conf /etc/resolv.conf --ro-bind-try /etc/ssl/certs /etc/ssl/certs \
-        --setenv PATH /cache/bin:/usr/sbin:/usr/bin:/sbin:/bin --setenv HOME /tmp --setenv LANG C.UTF-8 --setenv LC_ALL C.UTF-8 \
-        --setenv CARGO_HOME /cache --setenv CARGO_HTTP_CAINFO /etc/ssl/certs/ca-certificates.crt --setenv CARGO_TERM_COLOR "${CARGO_TERM_COLOR:-auto}" \
-        --unsetenv SSL_CERT_FILE --unsetenv SSL_CERT_DIR --unsetenv RUSTUP_HOME --unsetenv RUSTUP_TOOLCHAIN \
-        --chdir /src "$@"
+        --setenv CARGO_HTTP_CAINFO /etc/ssl/certs/ca-certificates.crt --chdir /src "$@"
+}
+
+# apart COMMAND...: the same for programs of strangers, such as those that crates run while they are compiled: without network,
+# capabilities and the variables of whoever calls, in a user namespace. They write below /out/host and nowhere else.
+apart() {
+    in_tree --ro-bind --clearenv --unshare-net --unshare-user --cap-drop ALL --dev /dev --ro-bind "$source" /src --ro-bind "$cache/cargo-home" /cache \
+        --tmpfs /out --bind "$cache/host" /out/host --setenv CARGO_NET_OFFLINE true --chdir /src "$@"
 }
 
 # layer NAME ADD: from here on, in_tools works in the tools tree with what the function ADD has put on top of it by in_tools. The layer

@@ -96,6 +96,8 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Update image/image.lock, the list of every package in each image
     Lock(LockArgs),
+    /// Keep everything that a lock names, to build the same image later and without a network
+    Pool(PoolArgs),
     /// Remove the results of builds
     Clean(CleanArgs),
     /// Print completions for a shell
@@ -114,12 +116,21 @@ pub struct BuildArgs {
     /// Debian architecture
     #[arg(long, value_enum, default_value_t = Arch::Amd64)]
     pub arch: Arch,
-    /// Folder for the ISO and its reports
-    #[arg(long, value_name = "DIR", default_value = "out")]
-    pub out: PathBuf,
-    /// Use exactly the packages of image/image.lock, or fail
+    /// Folder for the ISO and its reports [default: out in the source tree]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Use exactly the packages of the lock, or fail
     #[arg(long)]
     pub locked: bool,
+    /// Lock file [default: image/image.lock in the source tree]
+    #[arg(long, value_name = "FILE")]
+    pub lock_file: Option<PathBuf>,
+    /// Take packages and crates from a folder that `pool save` wrote, and nothing from the network
+    #[arg(long, value_name = "DIR", requires = "locked", conflicts_with = "mirror")]
+    pub pool: Option<PathBuf>,
+    /// Sign SHA256SUMS with this SSH key (private, or public with its private half in an agent)
+    #[arg(long, value_name = "FILE")]
+    pub sign_key: Option<PathBuf>,
     /// Name the changed input for each stage that runs again
     #[arg(long)]
     pub explain: bool,
@@ -229,9 +240,9 @@ pub enum ShowFormat {
 /// `doctor`.
 #[derive(Debug, Clone, Args)]
 pub struct DoctorArgs {
-    /// Folder where the ISO would go
-    #[arg(long, value_name = "DIR", default_value = "out")]
-    pub out: PathBuf,
+    /// Folder where the ISO would go [default: out in the source tree]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
     /// Where results of stages are kept.
     #[command(flatten)]
     pub cache: CacheArgs,
@@ -246,6 +257,9 @@ pub struct LockArgs {
     /// Write the lock with the newest packages of the archive
     #[arg(long, required = true)]
     pub update: bool,
+    /// Lock file [default: image/image.lock in the source tree]
+    #[arg(long, value_name = "FILE")]
+    pub lock_file: Option<PathBuf>,
     /// Profile to update; may be repeated [default: all that can be built]
     #[arg(long, value_name = "NAME")]
     pub profile: Vec<String>,
@@ -260,12 +274,46 @@ pub struct LockArgs {
     pub json: bool,
 }
 
+/// `pool`.
+#[derive(Debug, Clone, Args)]
+pub struct PoolArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: PoolAction,
+}
+
+/// What `pool` does.
+#[derive(Debug, Clone, Subcommand)]
+pub enum PoolAction {
+    /// Copy every package and crate of a lock, tools included, into a folder; what is not in the cache is fetched
+    Save(PoolSaveArgs),
+}
+
+/// `pool save`.
+#[derive(Debug, Clone, Args)]
+pub struct PoolSaveArgs {
+    /// The folder; what it holds already is checked and kept
+    pub folder: PathBuf,
+    /// Lock file [default: image/image.lock in the source tree]
+    #[arg(long, value_name = "FILE")]
+    pub lock_file: Option<PathBuf>,
+    /// Debian archive to take packages from
+    #[arg(long, value_name = "URL")]
+    pub mirror: Option<String>,
+    /// Where results of stages are kept.
+    #[command(flatten)]
+    pub cache: CacheArgs,
+    /// Print what was saved as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `clean`.
 #[derive(Debug, Clone, Args)]
 pub struct CleanArgs {
-    /// Folder of build results
-    #[arg(long, value_name = "DIR", default_value = "out")]
-    pub out: PathBuf,
+    /// Folder of build results [default: out in the source tree]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
     /// Also remove the cache: the default one, or this one
     #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true)]
     pub cache: Option<Option<PathBuf>>,
@@ -315,8 +363,8 @@ mod tests {
             panic!()
         };
         assert_eq!(
-            (build.profile.as_str(), build.arch, build.out.to_str()),
-            ("pc-gnome", Arch::Amd64, Some("out"))
+            (build.profile.as_str(), build.arch, build.out),
+            ("pc-gnome", Arch::Amd64, None)
         );
         assert!(!build.locked && !build.explain && !build.offline && build.mirror.is_none());
         let Command::Smoke(smoke) = parse("x smoke a.iso") else {
@@ -341,6 +389,25 @@ mod tests {
         for line in ["x --source /s build", "x build --source /s"] {
             let cli = Cli::try_parse_from(line.split(' ')).unwrap();
             assert_eq!(cli.global.source, Some(PathBuf::from("/s")), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_pool_is_for_locked_builds_and_no_mirror() {
+        let Command::Build(build) = parse("x build --locked --pool p --lock-file l") else {
+            panic!()
+        };
+        assert_eq!(
+            (build.pool, build.lock_file),
+            (Some("p".into()), Some("l".into()))
+        );
+        for line in [
+            "x build --pool p",
+            "x build --locked --pool p --mirror m",
+            "x pool",
+            "x pool save",
+        ] {
+            assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }
     }
 

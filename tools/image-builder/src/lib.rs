@@ -7,6 +7,7 @@ pub mod fat32;
 pub mod flash;
 pub mod gpt;
 pub mod inspect;
+pub mod invocation;
 pub mod iso9660;
 pub mod late;
 pub mod manifest;

@@ -5,8 +5,8 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
-use sigmavault_image_builder::cli::{Cli, Color, Command};
-use sigmavault_image_builder::{doctor, flash, inspect, pipeline, profile, smoke};
+use sigmavault_image_builder::cli::{Cli, Color, Command, PoolAction};
+use sigmavault_image_builder::{doctor, flash, inspect, invocation, pipeline, profile, smoke, source};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -15,12 +15,17 @@ fn main() -> ExitCode {
         Color::Always => colours(true),
         Color::Never => colours(false),
     }
+    let source = source::find(cli.global.source.as_deref()).ok();
+    invocation::settle(source.as_deref());
     match &cli.command {
         Command::Build(args) => report(pipeline::build(args, &cli.global)),
         Command::Lock(args) => report(pipeline::lock(args, &cli.global)),
-        Command::Clean(args) => report(pipeline::clean(args)),
+        Command::Pool(args) => match &args.action {
+            PoolAction::Save(args) => report(pipeline::save(args, &cli.global)),
+        },
+        Command::Clean(args) => report(pipeline::clean(args, source.as_deref())),
         Command::Smoke(args) => report(smoke::run(args, &cli.global)),
-        Command::Doctor(args) => report(doctor::run(args)),
+        Command::Doctor(args) => report(doctor::run(args, source.as_deref())),
         Command::Flash(args) => report(flash::run(args)),
         Command::Inspect(args) => report(inspect::show::run(args)),
         Command::Profiles(args) => report(profile::show::run(args, &cli.global)),

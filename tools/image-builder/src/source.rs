@@ -42,6 +42,11 @@ pub fn find(given: Option<&Path>) -> Result<PathBuf, SourceError> {
     above(&current).ok_or(SourceError::NotFound(current))
 }
 
+/// Folder for results when none is named.
+pub fn out(source: &Path) -> PathBuf {
+    source.join("out")
+}
+
 fn above(start: &Path) -> Option<PathBuf> {
     let found = start
         .ancestors()

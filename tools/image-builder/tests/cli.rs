@@ -211,7 +211,42 @@ fn completions_and_man_pages_name_every_command() {
         .map(|entry| entry.unwrap().file_name())
         .collect();
     pages.sort();
-    assert_eq!(pages.len(), 13);
+    assert_eq!(pages.len(), 15);
+}
+
+#[test]
+fn scripts_and_program_find_the_same_cache() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let path = std::env::var_os("PATH").unwrap();
+    let run = |program: &str, args: &[&str], variables: &[(&str, &str)]| {
+        let mut command = std::process::Command::new(program);
+        command.args(args).current_dir("/").env_clear().env("PATH", &path);
+        let output = command.envs(variables.iter().copied()).output().unwrap();
+        assert_eq!(stderr(&output), "", "{variables:?}");
+        stdout(&output)
+    };
+    let script = format!(
+        "set -u; mkdir() {{ :; }}; source={}; . \"$source/ci/lib.sh\"; echo \"$cache\"",
+        source.canonicalize().unwrap().display()
+    );
+    let cases: [&[(&str, &str)]; 6] = [
+        &[],
+        &[("HOME", "")],
+        &[("HOME", "/nowhere/h")],
+        &[("HOME", "relative")],
+        &[("HOME", "/nowhere/h"), ("XDG_CACHE_HOME", "/nowhere/x")],
+        &[("HOME", "/nowhere/h"), ("XDG_CACHE_HOME", "relative")],
+    ];
+    for variables in cases {
+        let told = run("sh", &["-ec", &script], variables);
+        let report = run(
+            env!("CARGO_BIN_EXE_sigmavault-image"),
+            &["doctor", "--json"],
+            variables,
+        );
+        assert!(told.trim().ends_with("/sigmavault"), "{told}");
+        assert!(report.contains(told.trim()), "{variables:?}: {told} {report}");
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The `doctor` command: gathers, judges and prints.
 
 use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use console::style;
@@ -31,8 +32,10 @@ struct Report<'a> {
 }
 
 /// Runs `doctor`.
-pub fn run(args: &DoctorArgs) -> Result<ExitCode, DoctorError> {
-    let facts = Facts::gather(&Local, &args.cache.folder(), &args.out);
+pub fn run(args: &DoctorArgs, source: Option<&Path>) -> Result<ExitCode, DoctorError> {
+    let out = args.out.clone().or_else(|| source.map(crate::source::out));
+    let out = out.unwrap_or_else(|| PathBuf::from("out"));
+    let facts = Facts::gather(&Local, &args.cache.folder(), &out, source);
     let checks = judge(&facts);
     let ready = checks.iter().all(|check| check.good || !check.required);
     let mut out = std::io::stdout().lock();
@@ -61,7 +64,7 @@ pub(super) fn lines(checks: &[Check]) -> Vec<String> {
         let mark = match (check.good, check.required) {
             (true, _) => style("ok     ").green(),
             (false, true) => style("MISSING").red(),
-            (false, false) => style("absent ").yellow(),
+            (false, false) => style("note   ").yellow(),
         };
         lines.push(format!("{mark} {:11} {}", check.name, check.found));
         lines.extend(check.fix.as_ref().map(|fix| format!("{:20}fix: {fix}", "")));

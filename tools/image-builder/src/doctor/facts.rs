@@ -3,10 +3,13 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use nix::sys::statvfs::statvfs;
 use serde::Serialize;
 use sigmavault_host::run::{Invocation, Run};
+
+use crate::pipeline::lock::Lock;
 
 /// The keyring with which packages are checked.
 pub const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
@@ -52,6 +55,19 @@ pub struct Facts {
     pub loops: bool,
     /// Hardware virtualisation.
     pub kvm: Kvm,
+    /// The lock of the source tree.
+    pub lock: LockFile,
+}
+
+/// How old `image/image.lock` is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockFile {
+    /// There is no source tree here, or no lock that can be read in it.
+    Absent,
+    /// It does not say when it was written.
+    Undated,
+    /// Time since its oldest part was written.
+    Age(Duration),
 }
 
 /// Free space of one file system.
@@ -97,7 +113,7 @@ pub enum Kvm {
 
 impl Facts {
     /// Looks at this host.
-    pub fn gather(run: &dyn Run, cache: &Path, out: &Path) -> Self {
+    pub fn gather(run: &dyn Run, cache: &Path, out: &Path, source: Option<&Path>) -> Self {
         let bwrap = in_path("bwrap");
         let keyring = fs::read(KEYRING).ok();
         Self {
@@ -114,6 +130,7 @@ impl Facts {
                 .and_then(|text| memory(&text)),
             loops: Path::new("/dev/loop-control").exists(),
             kvm: kvm(),
+            lock: lock(source, SystemTime::now()),
         }
     }
 }
@@ -216,7 +233,8 @@ fn sandbox(run: &dyn Run, bwrap: Option<&str>) -> Sandbox {
             "--tmpfs",
             "/tmp",
         ])
-        .args(["--unshare-pid", "--unshare-ipc", "--unshare-uts", "true"]);
+        .args(["--unshare-pid", "--unshare-ipc", "--unshare-uts"])
+        .args(["--unshare-net", "--unshare-user", "--cap-drop", "ALL", "true"]);
     let message = match run.run(&trial) {
         Ok(output) if output.status.success() => return Sandbox::Works,
         Ok(output) => output
@@ -233,6 +251,22 @@ fn sandbox(run: &dyn Run, bwrap: Option<&str>) -> Sandbox {
         message,
         container: container.iter().any(|mark| Path::new(mark).exists()),
         restricted: restricted.is_ok_and(|value| value.trim() == "1"),
+    }
+}
+
+/// How old the lock of this source tree is.
+pub fn lock(source: Option<&Path>, now: SystemTime) -> LockFile {
+    let path = source.map(|source| source.join("image/image.lock"));
+    let Some(lock) = path
+        .filter(|path| path.exists())
+        .and_then(|path| Lock::read(&path).ok())
+    else {
+        return LockFile::Absent;
+    };
+    match lock.written() {
+        // A clock that is behind the lock's says nothing of its age.
+        Some(written) => LockFile::Age(now.duration_since(written).unwrap_or_default()),
+        None => LockFile::Undated,
     }
 }
 

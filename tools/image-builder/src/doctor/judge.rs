@@ -3,13 +3,17 @@
 use indicatif::BinaryBytes;
 use serde::Serialize;
 
-use super::facts::{self, Facts, Family, Kvm, Sandbox, Space};
+use super::facts::{self, Facts, Family, Kvm, LockFile, Sandbox, Space};
+use crate::invocation;
 
 /// Free space a cold build of the default profile needs, cache and results together.
 pub const DISK_BYTES: u64 = 30 << 30;
 /// Memory a build needs. A machine with 4 GiB reports less: the kernel keeps some.
 pub const MEMORY_BYTES: u64 = 4 << 30;
 const MEMORY_REPORTED: u64 = MEMORY_BYTES / 10 * 9;
+
+/// From this age on, packages of a lock are likely to be gone: an archive keeps the newest version of each only.
+const LOCK_DAYS: u64 = 7;
 
 /// Where Debian keeps the package that brings the keys of Debian 13.
 const KEYRING_DEB: &str =
@@ -42,6 +46,7 @@ pub fn judge(facts: &Facts) -> Vec<Check> {
     ];
     checks.extend(space(&facts.space));
     checks.extend([memory(facts), sandbox(facts), loops(facts), kvm(facts)]);
+    checks.extend(lock(facts.lock));
     if !facts.root {
         checks.iter_mut().for_each(add_sudo);
     }
@@ -155,7 +160,7 @@ fn root(facts: &Facts) -> Check {
             "root",
             true,
             "not running as root, but a build creates files of root and mounts file systems",
-            "sudo sigmavault-image doctor",
+            format!("sudo {} doctor", invocation::name()),
         )
     }
 }
@@ -188,7 +193,8 @@ fn space(spaces: &[Space]) -> Vec<Check> {
             good("disk", true, found)
         } else {
             let fix = format!(
-                "name folders on a larger disk (`df -h` shows them): sigmavault-image build --cache DIR --out DIR; {} are needed",
+                "name folders on a larger disk (`df -h` shows them): {} build --cache DIR --out DIR; {} are needed",
+                invocation::name(),
                 BinaryBytes(DISK_BYTES)
             );
             bad("disk", true, found, fix)
@@ -291,5 +297,30 @@ fn kvm(facts: &Facts) -> Check {
             found: "this CPU offers no virtualisation; `smoke` uses TCG, which is slower".to_owned(),
             fix: None,
         },
+    }
+}
+
+fn lock(lock: LockFile) -> Option<Check> {
+    let name = "lock";
+    let renew = format!("{} lock --update", invocation::name());
+    match lock {
+        LockFile::Absent => None,
+        LockFile::Undated => Some(bad(
+            name,
+            false,
+            "image/image.lock does not say when it was written",
+            renew,
+        )),
+        LockFile::Age(age) => {
+            let days = age.as_secs() / 86_400;
+            let unit = if days == 1 { "day" } else { "days" };
+            let found = format!("image/image.lock is {days} {unit} old");
+            Some(if days < LOCK_DAYS {
+                good(name, false, found)
+            } else {
+                let gone = "the archive may no longer have its packages, which `build --locked` needs";
+                bad(name, false, format!("{found}; {gone}"), renew)
+            })
+        }
     }
 }

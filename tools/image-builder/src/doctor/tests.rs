@@ -1,7 +1,11 @@
+use std::fs;
 use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
 
 use super::command::lines;
-use super::facts::{self, Facts, Family, Kvm, Sandbox, Space, family, has_trixie, memory, virtualisation};
+use super::facts::{
+    self, Facts, Family, Kvm, LockFile, Sandbox, Space, family, has_trixie, lock, memory, virtualisation,
+};
 use super::judge::judge;
 
 fn ready() -> Facts {
@@ -20,6 +24,7 @@ fn ready() -> Facts {
         sandbox: Sandbox::Works,
         loops: true,
         kvm: Kvm::Opens,
+        lock: LockFile::Age(Duration::from_hours(72)),
     }
 }
 
@@ -49,7 +54,8 @@ fn a_ready_host_lacks_nothing() {
             "memory",
             "sandbox",
             "loop",
-            "kvm"
+            "kvm",
+            "lock"
         ]
     );
     assert_eq!(lines(&checks).last().unwrap(), "This host can build images.");
@@ -226,4 +232,57 @@ fn parsers() {
     assert!(!has_trixie(
         b"\x99Debian Archive Automatic Signing Key (12/bookworm) <ftpmaster@debian.org>"
     ));
+}
+
+#[test]
+fn an_old_lock_is_told() {
+    let told = |lock| {
+        let facts = Facts { lock, ..ready() };
+        let check = judge(&facts).into_iter().find(|check| check.name == "lock")?;
+        Some((check.good, check.found, check.fix))
+    };
+    let days = |days: u64| LockFile::Age(Duration::from_secs(days * 86_400 + 5));
+    let renew = Some("sigmavault-image lock --update".to_owned());
+    assert_eq!(told(LockFile::Absent), None);
+    assert_eq!(
+        told(days(1)),
+        Some((true, "image/image.lock is 1 day old".to_owned(), None))
+    );
+    assert_eq!(
+        told(days(9)),
+        Some((
+            false,
+            "image/image.lock is 9 days old; the archive may no longer have its packages, which `build --locked` needs"
+                .to_owned(),
+            renew.clone()
+        ))
+    );
+    assert_eq!(
+        told(LockFile::Undated),
+        Some((
+            false,
+            "image/image.lock does not say when it was written".to_owned(),
+            renew
+        ))
+    );
+}
+
+#[test]
+fn the_age_of_a_lock_is_that_of_its_oldest_part() {
+    let source = tempfile::tempdir().unwrap();
+    let now = SystemTime::UNIX_EPOCH + Duration::from_hours(498_648);
+    assert_eq!(lock(None, now), LockFile::Absent);
+    assert_eq!(lock(Some(source.path()), now), LockFile::Absent);
+    fs::create_dir(source.path().join("image")).unwrap();
+    let write = |text: &str| fs::write(source.path().join("image/image.lock"), text).unwrap();
+    write("[tools]\npackages = []\n");
+    assert_eq!(lock(Some(source.path()), now), LockFile::Undated);
+    write(
+        "[tools]\nwritten = \"2026-11-19T23:59:00Z\"\npackages = []\n\
+         [image.a]\nwritten = \"2026-11-19T00:00:00Z\"\npackages = []\n",
+    );
+    assert_eq!(
+        lock(Some(source.path()), now),
+        LockFile::Age(Duration::from_hours(24))
+    );
 }

@@ -1,6 +1,8 @@
 //! `lock` and `clean`.
 
+use std::path::Path;
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use super::error::{BuildError, Problem};
 use super::lock::Lock;
@@ -37,15 +39,16 @@ pub fn lock(args: &LockArgs, global: &Global) -> Result<ExitCode, BuildError> {
             args.mirror.clone(),
             args.json,
         )?;
-        let path = context.image_path("image.lock");
+        let path = args.lock_file.clone().unwrap_or_else(|| context.lock.clone());
         let mut lock = Lock::read(&path).map_err(BuildError::Setup)?;
         let tools = tools::ensure(&context, None)?;
         let resolved = resolve(&context, &tools)?;
         let used = resolved.all.packages();
         let before = lock.image(&name).map_err(BuildError::setup)?.unwrap_or_default();
         let differs = moved(&before, &used);
-        lock.set_tools(&tools.packages);
-        lock.set_image(&name, &used);
+        let now = SystemTime::now();
+        lock.set_tools(&tools.packages, now);
+        lock.set_image(&name, &used, now);
         lock.write(&path).map_err(BuildError::Setup)?;
         if !args.json {
             println!("{name}: {} packages, {} changes", used.len(), differs.len());
@@ -61,32 +64,13 @@ pub fn lock(args: &LockArgs, global: &Global) -> Result<ExitCode, BuildError> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// `clean`: results of builds and, when asked, the cache.
-pub fn clean(args: &CleanArgs) -> Result<ExitCode, BuildError> {
-    let mut gone = 0;
-    if args.out.is_dir() {
-        for entry in args
-            .out
-            .read_dir()
-            .map_err(Problem::io("list", &args.out))
-            .map_err(BuildError::Setup)?
-        {
-            let path = entry
-                .map_err(Problem::io("list", &args.out))
-                .map_err(BuildError::Setup)?
-                .path();
-            let name = path
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
-            if name.starts_with("sigmavault-") || name.starts_with(".sigmavault-") || name == "SHA256SUMS" {
-                remove(&path).map_err(BuildError::Setup)?;
-                gone += 1;
-            }
-        }
+/// `clean`: results of builds and, when asked, the cache. Without a source tree, only the folders named.
+pub fn clean(args: &CleanArgs, source: Option<&Path>) -> Result<ExitCode, BuildError> {
+    let out = args.out.clone().or_else(|| source.map(source::out));
+    if let Some(out) = &out {
+        let gone = clean_results(out).map_err(BuildError::Setup)?;
+        println!("{}: {gone} results removed", out.display());
     }
-    println!("{}: {gone} results removed", args.out.display());
     if let Some(cache) = args.cache_folder() {
         // Only what a build has made: a folder named by mistake keeps everything else.
         for name in [
@@ -107,4 +91,21 @@ pub fn clean(args: &CleanArgs) -> Result<ExitCode, BuildError> {
         println!("{}: cache removed", cache.display());
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Removes what builds have left in this folder; gives their number.
+fn clean_results(out: &Path) -> Result<usize, Problem> {
+    let mut gone = 0;
+    if !out.is_dir() {
+        return Ok(gone);
+    }
+    for entry in out.read_dir().map_err(Problem::io("list", out))? {
+        let path = entry.map_err(Problem::io("list", out))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with("sigmavault-") || name.starts_with(".sigmavault-") || name == "SHA256SUMS" {
+            remove(&path)?;
+            gone += 1;
+        }
+    }
+    Ok(gone)
 }

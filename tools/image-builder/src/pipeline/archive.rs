@@ -9,9 +9,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use sigmavault_facts::time::timestamp;
+
 use super::context::Context;
 use super::debs::{Deb, DebSet};
 use super::error::{ArchiveError, InternalError, Problem, ToolFailure};
+use super::held;
 use super::key::{digest, digest_file};
 use super::lock::write_whole;
 use super::run::Runner;
@@ -54,16 +57,19 @@ impl<'a> Archive<'a> {
     /// The archive on the network.
     pub fn network(context: &'a Context, tools: &'a Path, runner: &Runner) -> Result<Self, Problem> {
         let (main, security) = mirrors(context, runner)?;
-        let suite = &context.image.suite;
-        let key = "[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]";
-        let parts = "main contrib non-free-firmware";
-        let mut sources = format!(
-            "deb {key} {main} {suite} {parts}\ndeb {key} {main} {suite}-updates {parts}\n\
-             deb {key} {security} {suite}-security {parts}\n"
-        );
-        if context.profile.kernel.source == KernelSource::Backports {
-            let _ = writeln!(sources, "deb {key} {main} {suite}-backports {parts}");
-        }
+        let with_backports = context.profile.kernel.source == KernelSource::Backports;
+        let sources = sources(context, &main, &security, SIGNED, with_backports);
+        Self::open(context, tools, &sources, Place::Network)
+    }
+
+    /// The archive as it was at a time, kept by a snapshot archive; `address` has `{archive}` and `{time}` in it.
+    pub fn snapshot(
+        context: &'a Context,
+        tools: &'a Path,
+        address: &str,
+        time: SystemTime,
+    ) -> Result<Self, Problem> {
+        let sources = snapshot_sources(context, address, time, SIGNED);
         Self::open(context, tools, &sources, Place::Network)
     }
 
@@ -230,9 +236,11 @@ impl<'a> Archive<'a> {
         runner.read(&mut self.sandbox().command("apt-get", args))
     }
 
-    /// Fetches those that `store` does not hold yet, checked against their SHA-256.
+    /// Fetches those that `store` does not hold yet. What it holds and what is fetched is compared with the SHA-256 that
+    /// the archive's signed lists, or the lock, say.
     pub fn fetch(&self, runner: &Runner, debs: &[Deb], store: &Path) -> Result<u64, Problem> {
-        let missing = debs.iter().filter(|deb| !held(store, deb)).collect::<Vec<_>>();
+        runner.bar().message("checking packages of the cache");
+        let missing = held::missing(debs, store, &|| runner.check())?;
         if missing.is_empty() {
             return Ok(0);
         }
@@ -324,14 +332,6 @@ fn take_lists(from: &Path, to: &Path) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Whether the folder of packages has this one, by name and size.
-fn held(store: &Path, deb: &Deb) -> bool {
-    store
-        .join(&deb.file)
-        .metadata()
-        .is_ok_and(|about| deb.size == 0 || about.len() == deb.size)
-}
-
 fn apt_arch(context: &Context, deb: &Deb) -> String {
     // An `all` package is reached through the image's own architecture.
     if deb.package.arch == "all" {
@@ -339,6 +339,38 @@ fn apt_arch(context: &Context, deb: &Deb) -> String {
     } else {
         deb.package.arch.clone()
     }
+}
+
+/// How apt knows that Debian made a list.
+const SIGNED: &str = "signed-by=/usr/share/keyrings/debian-archive-keyring.gpg";
+
+/// Lines of sources.list(5) for the suites that images are made from.
+fn sources(context: &Context, main: &str, security: &str, options: &str, with_backports: bool) -> String {
+    let suite = &context.image.suite;
+    let parts = "main contrib non-free-firmware";
+    let mut lines = format!(
+        "deb [{options}] {main} {suite} {parts}\ndeb [{options}] {main} {suite}-updates {parts}\n\
+         deb [{options}] {security} {suite}-security {parts}\n"
+    );
+    if with_backports {
+        let _ = writeln!(lines, "deb [{options}] {main} {suite}-backports {parts}");
+    }
+    lines
+}
+
+/// The same as they were at a time. Old lists have run out, which is what they are wanted for; the tools tree takes
+/// compilers from backports.
+fn snapshot_sources(context: &Context, address: &str, time: SystemTime, trust: &str) -> String {
+    let time = timestamp(time).replace(['-', ':'], "");
+    let address = address.trim_end_matches('/').replace("{time}", &time);
+    let [main, security] = ["debian", "debian-security"].map(|name| address.replace("{archive}", name));
+    sources(
+        context,
+        &main,
+        &security,
+        &format!("{trust} check-valid-until=no"),
+        true,
+    )
 }
 
 /// Our own packages, which the archive does not have: what depends on them must find them.
@@ -371,7 +403,8 @@ fn configuration(context: &Context) -> String {
          Dir::Etc::preferences \"{work}/preferences\";\nDir::Etc::preferencesparts \"/dev/null\";\n\
          Dir::Etc::parts \"/dev/null\";\n\
          APT::Architecture \"{arch}\";\nAPT::Architectures {{ \"{arch}\"; }};\nAPT::Install-Recommends \"false\";\n\
-         APT::Sandbox::User \"root\";\nAcquire::Languages \"none\";\nAcquire::PDiffs \"false\";\nAcquire::Retries \"3\";\n",
+         APT::Sandbox::User \"root\";\nAcquire::Languages \"none\";\nAcquire::PDiffs \"false\";\nAcquire::Retries \"3\";\n\
+         Acquire::http::Proxy::127.0.0.1 \"DIRECT\";\n",
         arch = context.arch
     )
 }
@@ -427,32 +460,4 @@ fn parse_uri(line: &str) -> Result<Deb, InternalError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_of_apt_is_read() {
-        let hash = digest("");
-        let line = format!(
-            "'http://deb.example/pool/u/usbutils_018-2_amd64.deb' usbutils_1%3a018-2_amd64.deb 78880 SHA256:{hash}"
-        );
-        let deb = parse_uri(&line).unwrap();
-        assert_eq!(deb.package.name, "usbutils");
-        assert_eq!(deb.package.version, "1:018-2");
-        assert_eq!(deb.package.arch, "amd64");
-        assert_eq!(deb.size, 78880);
-        assert_eq!(Deb::from(&deb.package).file, deb.file);
-    }
-
-    #[test]
-    fn other_lines_are_refused() {
-        for line in [
-            "'x' a_1_amd64.deb 1 MD5Sum:00",
-            "'x' a.deb 1",
-            "x",
-            "'x' a_1.deb 1 SHA256:00",
-        ] {
-            assert!(parse_uri(line).is_err(), "{line}");
-        }
-    }
-}
+mod tests;

@@ -10,11 +10,14 @@ use super::error::{BuildError, Problem};
 use super::lock::Lock;
 use super::parts::make_parts;
 use super::report::{BuildReport, print_json};
-use super::resolve::{fetch_locked, locked_packages, resolve, resolve_locked};
+use super::resolve::{LockedPart, fetch_locked, locked_packages, resolve, resolve_locked};
 use super::results::{record, write_results};
+use super::save::take_from;
+use super::saved::SavedPool;
 use super::setup::open;
 use super::stages::tools;
 use crate::cli::{BuildArgs, Global};
+use crate::{invocation, source};
 
 /// `build`: the ISO and its reports.
 pub fn build(args: &BuildArgs, global: &Global) -> Result<ExitCode, BuildError> {
@@ -30,7 +33,14 @@ pub fn build(args: &BuildArgs, global: &Global) -> Result<ExitCode, BuildError> 
     context.offline = args.offline;
     context.locked = args.locked;
     context.explain = args.explain;
-    let out = args.out.clone();
+    context.sign_key.clone_from(&args.sign_key);
+    if let Some(lock) = &args.lock_file {
+        context.lock.clone_from(lock);
+    }
+    let pool = args.pool.as_deref().map(SavedPool::new);
+    // A pool has all that it takes: what would come from the network is an error.
+    context.offline |= pool.is_some();
+    let out = args.out.clone().unwrap_or_else(|| source::out(&context.source));
     fs::create_dir_all(&out)
         .map_err(Problem::io("make the folder", &out))
         .map_err(BuildError::Setup)?;
@@ -38,34 +48,54 @@ pub fn build(args: &BuildArgs, global: &Global) -> Result<ExitCode, BuildError> 
         .canonicalize()
         .map_err(Problem::io("find", &out))
         .map_err(BuildError::Setup)?;
-    let report = build_image(&context, &out, began)?;
+    let report = build_image(&context, pool.as_ref(), &out, began)?;
     if args.json {
         print_json(&report)?;
     } else {
         context.progress.note(&format!(
-            "{} ({} MiB) in {:.0} s\nboot it: sigmavault-image smoke {}   write it to a stick: sigmavault-image flash {} /dev/sdX",
+            "{} ({} MiB) in {:.0} s\n{}",
             report.iso,
             report.iso_bytes >> 20,
             report.seconds,
-            report.iso,
-            report.iso
+            next_steps(invocation::name(), Path::new(&report.iso))
         ));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn build_image(context: &Context, out: &Path, began: Instant) -> Result<BuildReport, BuildError> {
-    let lock_path = context.image_path("image.lock");
-    let lock = Lock::read(&lock_path).map_err(BuildError::Setup)?;
+/// What to do with a finished ISO, as commands to paste.
+fn next_steps(program: &str, iso: &Path) -> String {
+    let iso = invocation::quoted(iso);
+    format!("boot it: {program} smoke {iso}\nwrite it to a stick: {program} flash {iso} /dev/sdX")
+}
+
+fn build_image(
+    context: &Context,
+    pool: Option<&SavedPool>,
+    out: &Path,
+    began: Instant,
+) -> Result<BuildReport, BuildError> {
+    let lock = Lock::read(&context.lock).map_err(BuildError::Setup)?;
     let locked = if context.locked {
         Some(locked_packages(context, &lock).map_err(BuildError::setup)?)
     } else {
         None
     };
     let (tools, resolved) = if let Some((tools, image)) = &locked {
-        // The locked tools are made from locked packages, and fetching those takes tools: any tools tree can fetch.
-        let fetcher = tools::ensure(context, None)?;
-        fetch_locked(context, &fetcher, tools, image)?;
+        if let Some(pool) = pool {
+            take_from(context, pool, tools, image)?;
+        }
+        let parts = [
+            LockedPart {
+                packages: tools,
+                written: lock.tools_written(),
+            },
+            LockedPart {
+                packages: image,
+                written: lock.image_written(&context.profile.name),
+            },
+        ];
+        fetch_locked(context, &parts)?;
         let exact = tools::ensure(context, Some(tools))?;
         let resolved = resolve_locked(context, &exact, image)?;
         (exact, resolved)
@@ -77,7 +107,21 @@ fn build_image(context: &Context, out: &Path, began: Instant) -> Result<BuildRep
     let parts = make_parts(context, &tools, &resolved)?;
     let report = write_results(context, &tools, &resolved, &parts, out, began)?;
     if locked.is_none() {
-        record(context, &tools, &resolved, lock, &lock_path, out).map_err(BuildError::Setup)?;
+        record(context, &tools, &resolved, lock, out).map_err(BuildError::Setup)?;
     }
     Ok(report)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_lines_are_commands_to_paste() {
+        assert_eq!(
+            next_steps("ci/sigmavault-image", Path::new("/home/a b/out/x.iso")),
+            "boot it: ci/sigmavault-image smoke '/home/a b/out/x.iso'\n\
+             write it to a stick: ci/sigmavault-image flash '/home/a b/out/x.iso' /dev/sdX"
+        );
+    }
 }

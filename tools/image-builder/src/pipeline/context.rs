@@ -25,6 +25,17 @@ pub struct ImageConfig {
     pub compression_level: u32,
     /// Largest run of bytes compressed as one, a power of two.
     pub compression_cluster: u32,
+    /// Where packages are that the archive no longer has.
+    #[serde(default)]
+    pub archive: ArchiveConfig,
+}
+
+/// `[archive]` of `image/image.toml`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ArchiveConfig {
+    /// Address of an archive that keeps every state, with `{archive}` and `{time}` in it.
+    pub snapshot: Option<String>,
 }
 
 /// One build.
@@ -46,6 +57,10 @@ pub struct Context {
     pub offline: bool,
     /// Only what the lock names.
     pub locked: bool,
+    /// The lock file.
+    pub lock: PathBuf,
+    /// Key that `SHA256SUMS` is signed with.
+    pub sign_key: Option<PathBuf>,
     /// Tell why stages run.
     pub explain: bool,
     /// Progress display.

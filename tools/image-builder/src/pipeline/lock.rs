@@ -1,10 +1,12 @@
 //! `image/image.lock`: every Debian package of the tools tree and of each image, with version and SHA-256.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
+use sigmavault_facts::time;
 
 use super::error::{EntryFault, InputError, InternalError, Problem};
 use crate::manifest::Package;
@@ -26,6 +28,9 @@ pub struct Lock {
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Section {
+    /// When the packages were the newest of the archive, in RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    written: Option<String>,
     packages: Vec<String>,
 }
 
@@ -61,19 +66,51 @@ impl Lock {
             .transpose()
     }
 
+    /// Profiles whose images it has.
+    pub fn profiles(&self) -> impl Iterator<Item = &str> {
+        self.image.keys().map(String::as_str)
+    }
+
+    /// Every package that it names, once.
+    pub fn all(&self) -> Result<Vec<Package>, InputError> {
+        let sections = std::iter::once(&self.tools).chain(self.image.values());
+        let lines = sections.flat_map(|section| &section.packages);
+        let packages = lines
+            .map(|line| parse(line))
+            .collect::<Result<BTreeSet<_>, _>>()?;
+        Ok(packages.into_iter().collect())
+    }
+
+    /// When its oldest part was written; `None` when it does not say.
+    pub fn written(&self) -> Option<SystemTime> {
+        let sections = std::iter::once(&self.tools).chain(self.image.values());
+        let times = sections.map(|section| time::parse(section.written.as_deref()?));
+        times.collect::<Option<Vec<_>>>()?.into_iter().min()
+    }
+
+    /// When the packages of the tools tree were the newest.
+    pub fn tools_written(&self) -> Option<SystemTime> {
+        time::parse(self.tools.written.as_deref()?)
+    }
+
+    /// When the packages of a profile's image were the newest.
+    pub fn image_written(&self, name: &str) -> Option<SystemTime> {
+        time::parse(self.image.get(name)?.written.as_deref()?)
+    }
+
     /// Replaces the packages of the tools tree.
-    pub fn set_tools(&mut self, packages: &[Package]) {
-        self.tools = Section::of(packages);
+    pub fn set_tools(&mut self, packages: &[Package], now: SystemTime) {
+        self.tools = Section::of(packages, now);
     }
 
     /// Replaces the packages of one image.
-    pub fn set_image(&mut self, name: &str, packages: &[Package]) {
-        self.image.insert(name.to_owned(), Section::of(packages));
+    pub fn set_image(&mut self, name: &str, packages: &[Package], now: SystemTime) {
+        self.image.insert(name.to_owned(), Section::of(packages, now));
     }
 }
 
 impl Section {
-    fn of(packages: &[Package]) -> Self {
+    fn of(packages: &[Package], now: SystemTime) -> Self {
         let mut packages = packages
             .iter()
             .map(|package| {
@@ -85,7 +122,10 @@ impl Section {
             .collect::<Vec<_>>();
         packages.sort();
         packages.dedup();
-        Self { packages }
+        Self {
+            written: Some(time::timestamp(now)),
+            packages,
+        }
     }
 }
 
@@ -120,6 +160,8 @@ fn parse(line: &str) -> Result<Package, InputError> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn package(name: &str, version: &str) -> Package {
@@ -137,16 +179,40 @@ mod tests {
         let path = folder.path().join("image.lock");
         assert_eq!(Lock::read(&path).unwrap(), Lock::default());
         let mut lock = Lock::default();
-        lock.set_tools(&[package("b", "2"), package("a", "1:1-1")]);
-        lock.set_image("vm-test", &[package("zfs", "2.3.9")]);
+        let later = SystemTime::UNIX_EPOCH + Duration::from_hours(24);
+        lock.set_tools(&[package("b", "2"), package("a", "1:1-1")], later);
+        lock.set_image(
+            "vm-test",
+            &[package("zfs", "2.3.9"), package("b", "2")],
+            SystemTime::UNIX_EPOCH,
+        );
         lock.write(&path).unwrap();
         let read = Lock::read(&path).unwrap();
         assert_eq!(read.tools().unwrap(), [package("a", "1:1-1"), package("b", "2")]);
         assert_eq!(
             read.image("vm-test").unwrap(),
-            Some(vec![package("zfs", "2.3.9")])
+            Some(vec![package("b", "2"), package("zfs", "2.3.9")])
+        );
+        assert_eq!(read.profiles().collect::<Vec<_>>(), ["vm-test"]);
+        assert_eq!(
+            read.all().unwrap(),
+            [package("a", "1:1-1"), package("b", "2"), package("zfs", "2.3.9")]
+        );
+        assert_eq!(read.tools_written(), Some(later));
+        assert_eq!(read.image_written("vm-test"), Some(SystemTime::UNIX_EPOCH));
+        assert_eq!(read.image_written("other"), None);
+        assert_eq!(
+            read.written(),
+            Some(SystemTime::UNIX_EPOCH),
+            "the oldest part counts"
         );
         assert_eq!(read.image("pc-gnome").unwrap(), None);
+    }
+
+    #[test]
+    fn a_lock_without_times_does_not_say_how_old_it_is() {
+        let old = "[tools]\npackages = []\n[image.a]\nwritten = \"2026-11-20T14:32:00Z\"\npackages = []\n";
+        assert_eq!(toml::from_str::<Lock>(old).unwrap().written(), None);
     }
 
     #[test]

@@ -1,18 +1,20 @@
 //! Which Debian packages a build uses: the newest of the archive, or exactly those of the lock.
 
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
+
+use sigmavault_facts::time::timestamp;
 
 use super::archive::Archive;
 use super::context::Context;
 use super::debs::{Deb, DebSet};
 use super::error::{ArchiveError, BuildError, InputError, Problem};
-use super::key::digest_file;
+use super::held;
 use super::lock::Lock;
 use super::moved::moved;
 use super::pool;
 use super::run;
 use super::stages::initrd;
-use super::stages::tools::Tools;
+use super::stages::tools::{self, Tools};
 use super::stages::zfs::ZfsSource;
 use super::store::remove;
 use crate::manifest::Package;
@@ -132,7 +134,7 @@ fn resolve_in(
     })
 }
 
-/// Tools and image of the lock.
+/// Packages of the tools and of the image of the lock.
 pub fn locked_packages(context: &Context, lock: &Lock) -> Result<(Vec<Package>, Vec<Package>), InputError> {
     let image = lock.image(&context.profile.name)?.ok_or_else(|| {
         let profile = context.profile.name.clone();
@@ -141,44 +143,77 @@ pub fn locked_packages(context: &Context, lock: &Lock) -> Result<(Vec<Package>, 
     Ok((lock.tools()?, image))
 }
 
-/// Fetches every package of the lock into the cache and checks it; names those that are no longer available.
-pub fn fetch_locked(
-    context: &Context,
-    tools: &Tools,
-    tools_lock: &[Package],
-    image: &[Package],
-) -> Result<(), BuildError> {
+/// One part of a lock, to be fetched.
+#[derive(Debug)]
+pub struct LockedPart<'a> {
+    /// Its packages.
+    pub packages: &'a [Package],
+    /// When they were the newest of the archive.
+    pub written: Option<SystemTime>,
+}
+
+/// Fetches every package of these parts into the cache and checks it; names those that are no longer available.
+pub fn fetch_locked(context: &Context, parts: &[LockedPart<'_>]) -> Result<(), BuildError> {
     let runner = context.runner("lock")?;
     let wrap = |problem| context.failed(&runner, "lock", problem);
     runner.bar().message("checking packages of the lock");
     let store = context.cache.join("debs");
-    let mut missing = Vec::new();
-    for package in tools_lock.iter().chain(image) {
-        runner.check().map_err(wrap)?;
-        let deb = Deb::from(package);
-        let path = store.join(&deb.file);
-        let sound = path.exists() && digest_file(&path).map_err(wrap)? == package.sha256;
-        if !sound && !missing.contains(&deb) {
-            remove(&path).map_err(wrap)?;
-            missing.push(deb);
+    let mut count = 0;
+    for part in parts {
+        let debs = part.packages.iter().map(Deb::from).collect::<Vec<_>>();
+        let missing = held::missing(&debs, &store, &|| runner.check()).map_err(wrap)?;
+        if !missing.is_empty() {
+            let missing = missing.into_iter().cloned().collect::<Vec<_>>();
+            fetch_missing(context, &runner, &missing, part.written)?;
         }
+        count += debs.len();
     }
-    if !missing.is_empty() {
-        let archive = Archive::network(context, &tools.root, &runner).map_err(wrap)?;
-        archive.update(&runner).map_err(wrap)?;
-        if let Err(problem) = archive.fetch(&runner, &missing, &store) {
-            let gone = missing.iter().filter(|deb| !store.join(&deb.file).exists());
-            let error = ArchiveError::Gone {
-                packages: gone.map(|deb| deb.package.clone()).collect(),
-                cause: Box::new(problem),
-            };
-            return Err(wrap(error.into()));
-        }
-    }
-    runner
-        .bar()
-        .done(&format!("{} packages as locked", tools_lock.len() + image.len()));
+    runner.bar().done(&format!("{count} packages as locked"));
     Ok(())
+}
+
+/// Fetches packages of the lock that the cache lacks: from the archive or, when that no longer has them, from the
+/// snapshot archive.
+fn fetch_missing(
+    context: &Context,
+    runner: &run::Runner,
+    missing: &[Deb],
+    written: Option<SystemTime>,
+) -> Result<(), BuildError> {
+    let wrap = |problem| context.failed(runner, "lock", problem);
+    // The locked tools are made from locked packages, and fetching those takes tools: any tools tree can fetch.
+    let tools = tools::ensure(context, None)?;
+    let store = context.cache.join("debs");
+    let fetch = |archive: Archive| {
+        archive.update(runner)?;
+        archive.fetch(runner, missing, &store).map(drop)
+    };
+    let archive = Archive::network(context, &tools.root, runner).and_then(fetch);
+    let Err(mut problem) = archive else {
+        return Ok(());
+    };
+    if matches!(problem, Problem::Interrupted) {
+        return Err(wrap(problem));
+    }
+    if let (Some(address), Some(written), false) = (&context.image.archive.snapshot, written, context.offline)
+    {
+        context.progress.note(&format!(
+            "the archive does not have {} packages of the lock; trying {address} as of {}",
+            missing.len(),
+            timestamp(written)
+        ));
+        let snapshot = Archive::snapshot(context, &tools.root, address, written).and_then(fetch);
+        match snapshot {
+            Ok(()) => return Ok(()),
+            Err(later) => problem = later,
+        }
+    }
+    let gone = missing.iter().filter(|deb| !store.join(&deb.file).exists());
+    let error = ArchiveError::Gone {
+        packages: gone.map(|deb| deb.package.clone()).collect(),
+        cause: Box::new(problem),
+    };
+    Err(wrap(error.into()))
 }
 
 /// Resolves among these packages, all of them in the cache.

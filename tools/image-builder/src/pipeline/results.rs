@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use super::context::Context;
 use super::error::{BuildError, InternalError, Problem};
@@ -12,9 +12,11 @@ use super::moved::moved;
 use super::parts::Parts;
 use super::report::{self, BuildReport};
 use super::resolve::Resolved;
+use super::sign::{sign, unsign};
 use super::stages::tools::Tools;
 use super::stages::workspace::Workspace;
 use super::stages::{iso, root};
+use crate::invocation;
 use crate::manifest::{Manifest, Sizes};
 
 pub fn write_results(
@@ -75,6 +77,7 @@ pub fn write_results(
         seconds: (began.elapsed().as_secs_f64() * 10.0).round() / 10.0,
         stages: context.timings.all(),
     };
+    let runner = context.runner("sums")?;
     let reports = || -> Result<(), Problem> {
         write_whole(
             &out.join(format!("{name}.manifest.json")),
@@ -83,14 +86,23 @@ pub fn write_results(
         write_whole(&out.join(format!("{name}.spdx.json")), sbom.as_bytes())?;
         let text = serde_json::to_string_pretty(&report).map_err(InternalError::Json)?;
         write_whole(&report_path, format!("{text}\n").as_bytes())?;
+        let sums = out.join("SHA256SUMS");
+        unsign(&sums)?;
         report::checksums(
             out,
             &format!("{name}.iso"),
             &sha256,
             &["manifest.json", "spdx.json"].map(|end| format!("{name}.{end}")),
-        )
+        )?;
+        match &context.sign_key {
+            Some(key) => sign(&runner, key, &sums),
+            None => Ok(()),
+        }
     };
-    reports().map_err(BuildError::Setup)?;
+    reports().map_err(|problem| context.failed(&runner, "sums", problem))?;
+    runner
+        .bar()
+        .done(if context.sign_key.is_some() { "signed" } else { "" });
     Ok(report)
 }
 
@@ -137,29 +149,30 @@ pub fn record(
     tools: &Tools,
     resolved: &Resolved,
     mut lock: Lock,
-    path: &Path,
     out: &Path,
 ) -> Result<(), Problem> {
     let name = &context.profile.name;
     let used = resolved.all.packages();
     let mut own = Lock::default();
-    own.set_tools(&tools.packages);
-    own.set_image(name, &used);
+    let now = SystemTime::now();
+    own.set_tools(&tools.packages, now);
+    own.set_image(name, &used, now);
     own.write(&out.join(format!("{}.lock", context.name())))?;
     match lock.image(name)? {
         Some(old) => {
             let count = moved(&old, &used).len();
             if count > 0 {
                 context.progress.note(&format!(
-                    "{count} packages have moved since image/image.lock was written; `sigmavault-image lock --update` renews it"
+                    "{count} packages have moved since image/image.lock was written; `{} lock --update` renews it",
+                    invocation::name()
                 ));
             }
             Ok(())
         }
         None => {
-            lock.set_tools(&tools.packages);
-            lock.set_image(name, &used);
-            lock.write(path)
+            lock.set_tools(&tools.packages, now);
+            lock.set_image(name, &used, now);
+            lock.write(&context.lock)
         }
     }
 }

@@ -53,6 +53,7 @@ pub fn open(
         Interrupt::listen().map_err(|error| BuildError::setup(EnvironmentError::Signals(error)))?;
     Ok(Context {
         store: Store::new(&cache),
+        lock: source.join("image/image.lock"),
         source,
         cache,
         profile,
@@ -61,6 +62,7 @@ pub fn open(
         mirror,
         offline: false,
         locked: false,
+        sign_key: None,
         explain: false,
         progress: Progress::new(Mode::detect(json)),
         interrupt,

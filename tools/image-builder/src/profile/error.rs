@@ -105,7 +105,7 @@ pub enum ProfileError {
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Faults(Vec<Fault>),
     /// No such profile.
-    #[error("there is no profile `{name}` in {}{}; `sigmavault-image profiles list` shows them all", folder.display(), nearest.as_ref().map(|near| format!(", did you mean `{near}`?")).unwrap_or_default())]
+    #[error("there is no profile `{name}` in {}{}; `{} profiles list` shows them all", folder.display(), nearest.as_ref().map(|near| format!(", did you mean `{near}`?")).unwrap_or_default(), crate::invocation::name())]
     Unknown {
         /// What was asked for.
         name: String,

@@ -28,7 +28,7 @@ pub struct TestImage {
 #[derive(Debug, thiserror::Error)]
 pub enum ImageError {
     /// The file cannot be read.
-    #[error("cannot read the ISO {}: {source}; `sigmavault-image build` makes one", path.display())]
+    #[error("cannot read the ISO {}: {source}; `{} build` makes one", path.display(), crate::invocation::name())]
     Unreadable {
         /// The ISO.
         path: PathBuf,

@@ -1,7 +1,9 @@
 //! Packages that the archive, the network or the cache does not provide.
 
 use std::error::Error;
+use std::path::PathBuf;
 
+use crate::invocation;
 use crate::manifest::Package;
 use crate::profile::Arch;
 
@@ -25,7 +27,8 @@ pub enum ArchiveError {
     NoMirror,
     /// A package is not the one that was resolved.
     #[error(
-        "{file}: SHA-256 is {found}, not {expected}; clear the cache with `sigmavault-image clean --cache` and build again"
+        "{file}: SHA-256 is {found}, not {expected}; clear the cache with `{} clean --cache` and build again",
+        invocation::name()
     )]
     WrongDigest {
         /// File name of the package.
@@ -38,14 +41,29 @@ pub enum ArchiveError {
     /// Packages of the lock that cannot be fetched.
     #[error(
         "packages of image/image.lock that the archive no longer has, or has with other content:{}\n  \
-         try: `sigmavault-image lock --update`, or --mirror with an archive that keeps old versions\n  {cause}",
-        packages.iter().map(|package| format!("\n    - {} {}", package.name, package.version)).collect::<String>()
+         try: `{} lock --update`, --pool with a pool that was saved from this lock, or --mirror with an archive that keeps old versions\n  {cause}",
+        packages.iter().map(|package| format!("\n    - {} {}", package.name, package.version)).collect::<String>(),
+        invocation::name()
     )]
     Gone {
         /// Those that are still missing.
         packages: Vec<Package>,
         /// What fetching them said.
         cause: Box<dyn Error + Send + Sync>,
+    },
+    /// A pool without some packages.
+    #[error("{} lacks {} packages: {}\n  try: `{} pool save` with the lock that names them, on a machine that has them", folder.display(), packages.len(), packages.iter().take(8).map(|package| format!("{} {}", package.name, package.version)).collect::<Vec<_>>().join(", "), invocation::name())]
+    NotInPool {
+        /// The pool's folder.
+        folder: PathBuf,
+        /// All that are missing.
+        packages: Vec<Package>,
+    },
+    /// A file of a pool is not what its lock says.
+    #[error("{} is damaged: its SHA-256 is not the one of the lock\n  try: take the file, or the whole pool, from another copy", file.display())]
+    PoolDamaged {
+        /// The file.
+        file: PathBuf,
     },
     /// The archive cannot serve the ZFS stage.
     #[error(

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use nix::errno::Errno;
 
+use crate::invocation;
+
 /// Why this machine cannot do what a build needs.
 #[derive(Debug, thiserror::Error)]
 pub enum EnvironmentError {
@@ -34,6 +36,11 @@ pub enum EnvironmentError {
     )]
     Pipe(io::Error),
     /// A command that needs the tools tree found none.
-    #[error("there is no tools tree in {}: run ./ci/setup, or build an image", .0.display())]
-    NoToolsTree(PathBuf),
+    #[error("there is no tools tree in {}: run {}, or build an image", root.display(), invocation::quoted(setup))]
+    NoToolsTree {
+        /// Where it would be.
+        root: PathBuf,
+        /// The script that makes it.
+        setup: PathBuf,
+    },
 }

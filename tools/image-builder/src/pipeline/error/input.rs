@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::invocation;
 use crate::pipeline::moved::Moved;
 use crate::profile::Arch;
 
@@ -29,8 +30,9 @@ pub enum InputError {
     },
     /// The lock cannot be parsed.
     #[error(
-        "{} is not a lock file: {reason}\n  try: restore it from version control, or remove it and run `sigmavault-image lock --update`",
-        path.display()
+        "{} is not a lock file: {reason}\n  try: restore it from version control, or remove it and run `{} lock --update`",
+        path.display(),
+        invocation::name()
     )]
     LockFile {
         /// The file.
@@ -38,9 +40,16 @@ pub enum InputError {
         /// Line and mistake.
         reason: toml::de::Error,
     },
+    /// A lock without images.
+    #[error("{} names no image: run `{} lock --update`, or name another with --lock-file", path.display(), invocation::name())]
+    EmptyLock {
+        /// The file.
+        path: PathBuf,
+    },
     /// A damaged line of the lock.
     #[error(
-        "{fault}\n  try: restore image/image.lock from version control, or run `sigmavault-image lock --update`"
+        "{fault}\n  try: restore image/image.lock from version control, or run `{} lock --update`",
+        invocation::name()
     )]
     LockEntry {
         /// What is wrong with it.
@@ -48,7 +57,8 @@ pub enum InputError {
     },
     /// `--locked` for a profile that was never locked.
     #[error(
-        "image/image.lock has no entry for profile {profile}: run `sigmavault-image lock --update --profile {profile}`"
+        "image/image.lock has no entry for profile {profile}: run `{} lock --update --profile {profile}`",
+        invocation::name()
     )]
     NotLocked {
         /// The profile.
@@ -56,8 +66,9 @@ pub enum InputError {
     },
     /// `--locked`, and the packages of the lock resolve to others.
     #[error(
-        "the image would differ from image/image.lock:{}\n  try: `sigmavault-image lock --update --profile {profile}`",
-        changes.iter().map(|change| format!("\n    {change}")).collect::<String>()
+        "the image would differ from image/image.lock:{}\n  try: `{} lock --update --profile {profile}`",
+        changes.iter().map(|change| format!("\n    {change}")).collect::<String>(),
+        invocation::name()
     )]
     LockDiffers {
         /// The profile.

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::invocation;
+
 /// A fault that only a change of this program mends.
 #[derive(Debug, thiserror::Error)]
 pub enum InternalError {
@@ -31,7 +33,8 @@ pub enum InternalError {
     NoLinuxMaximum(PathBuf),
     /// The root holds a package that was not resolved.
     #[error(
-        "{name} {version} is in the root of {profile}, but was not resolved for it\n  try: `sigmavault-image clean --cache`, then build again"
+        "{name} {version} is in the root of {profile}, but was not resolved for it\n  try: `{} clean --cache`, then build again",
+        invocation::name()
     )]
     NotResolved {
         /// The package.

@@ -9,6 +9,7 @@ use super::input::InputError;
 use super::internal::InternalError;
 use super::tool::ToolFailure;
 use crate::gpt::GptError;
+use crate::invocation;
 use crate::profile::ProfileError;
 use crate::source::SourceError;
 
@@ -87,13 +88,16 @@ impl BuildError {
     }
 }
 
-fn io_hint(error: &io::Error) -> &'static str {
+fn io_hint(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "\n  try: free space there, `sigmavault-image clean --cache`, or name another place with --cache and --out"
+            format!(
+                "\n  try: free space there, `{} clean --cache`, or name another place with --cache and --out",
+                invocation::name()
+            )
         }
-        io::ErrorKind::PermissionDenied => "\n  try: run as root",
-        _ => "",
+        io::ErrorKind::PermissionDenied => "\n  try: run as root".to_owned(),
+        _ => String::new(),
     }
 }
 

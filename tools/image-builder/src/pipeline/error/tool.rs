@@ -60,12 +60,12 @@ impl fmt::Display for ToolFailure {
 }
 
 /// What to try, by what the tool printed.
-fn hint(lines: &[String]) -> Option<&'static str> {
-    /// Text in the output, and what helps.
+fn hint(lines: &[String]) -> Option<String> {
+    /// Text in the output, and what helps; `PROGRAM` is this one.
     const HINTS: &[(&str, &str)] = &[
         (
             "No space left on device",
-            "free space, `sigmavault-image clean --cache`, or name another place with --cache and --out",
+            "free space, `PROGRAM clean --cache`, or name another place with --cache and --out",
         ),
         (
             "Temporary failure resolving",
@@ -97,11 +97,11 @@ fn hint(lines: &[String]) -> Option<&'static str> {
         ),
         (
             "Unable to locate package",
-            "check the package's name in the profile with `sigmavault-image profiles show`",
+            "check the package's name in the profile with `PROGRAM profiles show`",
         ),
         (
             "has no installation candidate",
-            "check the package's name in the profile with `sigmavault-image profiles show`",
+            "check the package's name in the profile with `PROGRAM profiles show`",
         ),
         (
             "Operation not permitted",
@@ -116,6 +116,14 @@ fn hint(lines: &[String]) -> Option<&'static str> {
             "the kernel may have ended it for lack of memory: a build needs 4 GiB",
         ),
         (
+            "Permission denied (os error 13)",
+            "programs are compiled without root's rights: make the source tree readable for everybody (`chmod -R a+rX`)",
+        ),
+        (
+            "--offline was specified",
+            "the cache, or the pool, lacks crates of Cargo.lock: build once with a network, or save the pool again",
+        ),
+        (
             "failed to get `",
             "check the network: the crates of Cargo.lock are fetched once and then kept in the cache",
         ),
@@ -123,5 +131,5 @@ fn hint(lines: &[String]) -> Option<&'static str> {
     let (_, hint) = HINTS
         .iter()
         .find(|(text, _)| lines.iter().any(|line| line.contains(text)))?;
-    Some(hint)
+    Some(hint.replace("PROGRAM", crate::invocation::name()))
 }

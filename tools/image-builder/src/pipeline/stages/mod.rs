@@ -1,9 +1,10 @@
-//! The stages, in the order in which they need each other: [`tools`], [`packages`] (ours, of [`workspace`]), [`zfs`],
+//! The stages, in the order in which they need each other: [`tools`], [`packages`] (ours, of [`workspace`] and [`crates`]), [`zfs`],
 //! [`base`] and [`initrd`] (Debian's), [`root`] with its [`checks`], [`boot`], [`iso`].
 
 pub mod base;
 pub mod boot;
 pub mod checks;
+pub mod crates;
 pub mod deb;
 pub mod initrd;
 pub mod iso;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::crates;
 use super::deb::{self, DebSource};
 use super::tools::Tools;
 use super::workspace::Workspace;
@@ -13,7 +14,7 @@ use crate::pipeline::error::{BuildError, InputError, InternalError, Problem};
 use crate::pipeline::key::Inputs;
 use crate::pipeline::run::Runner;
 use crate::pipeline::sandbox::{Sandbox, inside};
-use crate::profile::{Arch, Desktop};
+use crate::profile::Desktop;
 
 /// What goes into our packages besides the crates.
 const SOURCES: [&str; 5] = [
@@ -79,23 +80,20 @@ fn build(context: &Context, tools: &Tools, runner: &Runner, folder: &Path) -> Re
     for path in [&target, &home] {
         fs::create_dir_all(path).map_err(Problem::io("make the folder", path))?;
     }
+    crates::check(&context.source, &home)?;
+    crates::fetch(context, tools, runner, &home)?;
+    // What is compiled comes from strangers and runs programs of theirs: it sees the sources and writes its results, no more.
     let sandbox = context
         .sandbox(&tools.root)
         .give(&target, inside::OUT)
-        .give(&home, inside::CACHE)
+        .show(&home, inside::CACHE)
         .env("CARGO_HOME", inside::CACHE)
+        .env("CARGO_NET_OFFLINE", "true")
         .env("CARGO_TARGET_DIR", inside::OUT)
+        .confined()
         .chdir(inside::SOURCE);
-    let sandbox = if context.offline {
-        sandbox.env("CARGO_NET_OFFLINE", "true")
-    } else {
-        sandbox.network()
-    };
     let crates = packaged_crates(runner, &sandbox)?;
-    let triple = match context.arch {
-        Arch::Amd64 => "x86_64-unknown-linux-gnu",
-        Arch::Arm64 => "aarch64-unknown-linux-gnu",
-    };
+    let triple = crates::triple(context.arch);
     let mut args = vec!["build", "--release", "--locked", "--target", triple];
     for (package, _) in &crates {
         args.extend(["-p", &package.name]);

@@ -79,7 +79,7 @@ fn inputs(context: &Context, tools: &Tools, source: &RootSource) -> Result<Input
                 profile.system, profile.kernel, profile.drivers, profile.model, profile.budget
             ),
         )
-        .with("image.toml", &format!("{:?}", context.image))
+        .with("image.toml", &settings(context))
         .with("os-release", &os_release(context))
         .with_path("checks", &context.image_path("checks"))?;
     for folder in &source.ours {
@@ -93,6 +93,15 @@ fn inputs(context: &Context, tools: &Tools, source: &RootSource) -> Result<Input
         }
     }
     Ok(inputs)
+}
+
+/// What `image/image.toml` says of the root; where packages are fetched from changes nothing in it.
+fn settings(context: &Context) -> String {
+    let image = &context.image;
+    format!(
+        "{} {} {} {}",
+        image.suite, image.source_date_epoch, image.compression_level, image.compression_cluster
+    )
 }
 
 /// An overlay mount; dropped, it is unmounted.

@@ -58,7 +58,8 @@ pub fn existing(source: &Path, cache: &Path) -> Result<PathBuf, Problem> {
     if root.exists() {
         return Ok(root);
     }
-    Err(EnvironmentError::NoToolsTree(root).into())
+    let setup = source.join("ci/setup");
+    Err(EnvironmentError::NoToolsTree { root, setup }.into())
 }
 
 /// Key of what the tree is made from; `ci/setup` computes the same from the same bytes.
@@ -90,8 +91,8 @@ fn make(context: &Context, runner: &Runner, root: &Path, locked: Option<&[Packag
     runner.run(&mut command)
 }
 
-/// A local archive for mmdebstrap, indexed without the tools tree, which does not exist yet.
-fn write_bare_pool(
+/// A local archive for mmdebstrap with exactly these packages, indexed without the tools tree, which does not exist yet.
+pub fn write_bare_pool(
     context: &Context,
     runner: &Runner,
     packages: &[Package],

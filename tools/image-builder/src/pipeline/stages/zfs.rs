@@ -124,7 +124,7 @@ fn compile(
         cp COPYRIGHT LICENSE /work/modules/",
         kernel = source.kernel
     );
-    runner.run(&mut sandbox.script(&script))?;
+    runner.run(&mut sandbox.confined().script(&script))?;
     let modules = format!("usr/lib/modules/{}/updates", source.kernel);
     let package = DebSource {
         name: "sigmavault-zfs".to_owned(),
