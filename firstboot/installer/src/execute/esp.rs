@@ -24,6 +24,8 @@ const MEDIUM_KERNELS: &str = "EFI/Linux";
 const ENTRIES: &str = "loader/entries";
 /// Tries of a new slot.
 const TRIES: u32 = 3;
+/// Settings of the loader. With its editor, whoever sits at the machine could start a shell in the place of the system.
+const LOADER: &[u8] = b"timeout 3\neditor no\n";
 /// What the firmware's list of boot options calls the loader.
 const DESCRIPTION: &str = "SigmaVault NAS OS";
 
@@ -67,7 +69,7 @@ impl Esp {
                 ))
             }
         };
-        self.put("loader/loader.conf", b"timeout 3\n")?;
+        self.put("loader/loader.conf", LOADER)?;
         Ok(note)
     }
 
