@@ -106,6 +106,13 @@ pub enum InputError {
         .0.iter().take(20).map(|fault| format!("\n    - {fault}")).collect::<String>()
     )]
     TreeFaults(Vec<String>),
+    /// The initrd could not read a disk that the live system can.
+    #[error(
+        "the initrd lacks {} storage drivers of the kernel:{}\n  try: name their folders in initramfs-hooks/modules",
+        .0.len(),
+        .0.iter().map(|module| format!("\n    - {module}")).collect::<String>()
+    )]
+    InitrdLacks(Vec<String>),
     /// A result is larger than the profile allows.
     #[error(
         "the {} has {} MiB, its budget ({} of profile {profile}) is {} MiB\n  try: leave packages out, or raise the budget",

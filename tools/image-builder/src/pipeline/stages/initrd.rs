@@ -1,14 +1,15 @@
 //! The initrd: mkosi's user space, the kernel modules that `initramfs-hooks/modules` names with all they
-//! depend on, our hooks, and CPU microcode in front where the image has it.
+//! depend on and their firmware, our hooks, and CPU microcode in front where the image has it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::base::Tree;
+use super::storage;
 use super::tools::Tools;
 use crate::pipeline::context::Context;
 use crate::pipeline::debs::DebSet;
-use crate::pipeline::error::{BuildError, Problem};
+use crate::pipeline::error::{BuildError, InputError, Problem};
 use crate::pipeline::key::Inputs;
 use crate::pipeline::sandbox::inside;
 
@@ -62,7 +63,7 @@ pub fn make(
             .to_string_lossy()
             .into_owned()
     };
-    let inputs = Inputs::recipe(1)
+    let inputs = Inputs::recipe(2)
         .with("tools", &tools.key)
         .with("initrd-base", &key(user_space))
         .with("base", &key(base))
@@ -76,6 +77,8 @@ pub fn make(
             .show(&base.join("tree"), inside::POOL)
             .give(folder, inside::WORK);
         runner.run(&mut sandbox.env("KERNEL", kernel).script(ASSEMBLE))?;
+        runner.bar().message("comparing the drivers");
+        check_storage(context, base, kernel, &folder.join("modules.list"))?;
         let image = folder.join("initrd.img");
         let about = image.metadata().map_err(Problem::io("read", &image))?;
         fs::copy(
@@ -87,21 +90,77 @@ pub fn make(
     })
 }
 
+/// Every storage driver of the kernel is in the initrd, or `initramfs-hooks/modules` leaves it out.
+fn check_storage(context: &Context, base: &Path, kernel: &str, list: &Path) -> Result<(), Problem> {
+    let folder = base.join("tree/usr/lib/modules").join(kernel);
+    let read = |path: &Path| fs::read_to_string(path).map_err(Problem::io("read", path));
+    let wanted = read(&context.source.join("initramfs-hooks/modules"))?;
+    let missing = storage::missing(
+        &read(&folder.join("modules.dep"))?,
+        &read(&folder.join("modules.alias"))?,
+        &read(list)?,
+        &storage::left_out(&wanted),
+    );
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(InputError::InitrdLacks(missing).into())
+    }
+}
+
 /// Runs in the tools tree: user space in /tree, the base in /pool, the source in /src, results to /work.
 const ASSEMBLE: &str = r#"
 base=/pool; modules=/work/extra/usr/lib/modules/$KERNEL
 mkdir -p "$modules"
-for name in $(sed 's/#.*//' /src/initramfs-hooks/modules); do
-    modprobe --dirname "$base" --set-version "$KERNEL" --show-depends "$name" >/tmp/depends || {
-        echo "initramfs-hooks/modules: kernel $KERNEL has no module '$name'" >&2
-        exit 1
-    }
-    sed -n 's/^insmod \([^ ]*\).*/\1/p' /tmp/depends
-done | sort -u | while read -r file; do
+words=$(sed 's/#.*//' /src/initramfs-hooks/modules)
+left_out=' '
+for word in $words; do
+    case $word in -*) left_out="$left_out${word#-} " ;; esac
+done
+depends() { # NAME: writes the files of a module and of all that it depends on to /tmp/depends
+    modprobe --dirname "$base" --set-version "$KERNEL" --show-depends "$1" >/tmp/shown || return 1
+    sed -n 's/^insmod \([^ ]*\).*/\1/p' /tmp/shown >/tmp/depends
+}
+: >/tmp/files
+for word in $words; do
+    case $word in
+        -*) ;;
+        */)
+            [ -d "$base/usr/lib/modules/$KERNEL/kernel/$word" ] || continue
+            find "$base/usr/lib/modules/$KERNEL/kernel/$word" -name '*.ko*' >/tmp/found
+            while read -r file; do
+                name=${file##*/}; name=${name%%.ko*}
+                case $left_out in *" $name "*) continue ;; esac
+                depends "$name" </dev/null
+                # The system disk is in the machine.
+                grep -qE '/kernel/(net|drivers/net|drivers/infiniband|drivers/target)/' /tmp/depends || cat /tmp/depends >>/tmp/files
+            done </tmp/found
+            ;;
+        *)
+            if ! depends "$word"; then
+                echo "initramfs-hooks/modules: kernel $KERNEL has no module '$word'" >&2
+                exit 1
+            fi
+            cat /tmp/depends >>/tmp/files
+            ;;
+    esac
+done
+sort -u /tmp/files >/tmp/sorted
+: >/work/modules.list
+while read -r file; do
     file=${file#"$base"}; file=usr/lib/${file#*lib/}
     mkdir -p "/work/extra/${file%/*}"
     cp "$base/$file" "/work/extra/$file"
-done
+    echo "${file#usr/lib/modules/"$KERNEL"/}" >>/work/modules.list
+    modinfo --field firmware "$base/$file" >/tmp/firmware </dev/null
+    while read -r name; do
+        for packed in "$name" "$name.xz" "$name.zst"; do
+            [ -f "$base/usr/lib/firmware/$packed" ] || continue
+            mkdir -p "/work/extra/usr/lib/firmware/$(dirname "$packed")"
+            cp --dereference "$base/usr/lib/firmware/$packed" "/work/extra/usr/lib/firmware/$packed"
+        done
+    done </tmp/firmware
+done </tmp/sorted
 cp "$base/usr/lib/modules/$KERNEL"/modules.builtin "$base/usr/lib/modules/$KERNEL"/modules.builtin.modinfo \
     "$base/usr/lib/modules/$KERNEL"/modules.order "$modules/"
 ln -s usr/lib /work/extra/lib
