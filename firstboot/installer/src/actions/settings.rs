@@ -5,6 +5,8 @@ use super::connections;
 use crate::answers::{Keyboard, User};
 use crate::plan::Settings;
 
+/// The SSH server's settings for an administrator with keys: passwords can be guessed from outside.
+const KEYS_ONLY: &str = "PasswordAuthentication no\nKbdInteractiveAuthentication no\n";
 /// Rules of sudo for the administrator.
 const RULES: &str = "etc/sudoers.d/sigmavault-administrator";
 
@@ -105,6 +107,13 @@ fn administrator(user: &User) -> Vec<Action> {
         mode: 0o440,
         text,
     }));
+    if user.ssh && !user.ssh_keys.is_empty() {
+        actions.push(Action::WriteFile {
+            path: "etc/ssh/sshd_config.d/50-sigmavault.conf",
+            mode: 0o644,
+            text: KEYS_ONLY.to_owned(),
+        });
+    }
     if user.ssh {
         actions.push(Action::EnableUnit { unit: "ssh.service" });
     }

@@ -50,3 +50,21 @@ fn a_rule_for_sudo_only_where_it_was_asked_for() {
 fn a_key_is_one_line() {
     assert_eq!(keys(&user()), ["ssh-ed25519 AAAA anna"]);
 }
+
+#[test]
+fn a_server_with_keys_refuses_passwords() {
+    let user = |ssh: bool, keys: &[&str]| User {
+        ssh_keys: keys.iter().map(|key| (*key).to_owned()).collect(),
+        ssh,
+        ..user()
+    };
+    let refused = |user: &User| {
+        administrator(user).iter().any(|action| {
+            matches!(action, Action::WriteFile { path: "etc/ssh/sshd_config.d/50-sigmavault.conf", text, .. }
+                if text.contains("PasswordAuthentication no"))
+        })
+    };
+    assert!(refused(&user(true, &["ssh-ed25519 AAAA"])));
+    assert!(!refused(&user(true, &[])));
+    assert!(!refused(&user(false, &["ssh-ed25519 AAAA"])));
+}
