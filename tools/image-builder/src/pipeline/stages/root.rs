@@ -58,7 +58,7 @@ pub fn make(context: &Context, tools: &Tools, source: &RootSource) -> Result<Pat
 
 fn inputs(context: &Context, tools: &Tools, source: &RootSource) -> Result<Inputs, Problem> {
     let profile = &context.profile;
-    let mut inputs = Inputs::recipe(1)
+    let mut inputs = Inputs::recipe(2)
         .with("tools", &tools.key)
         .with(
             "base",
@@ -298,6 +298,18 @@ for locale in usr/lib/locale/*/; do
 done
 # Static libraries serve compilers only.
 find usr/lib -name '*.a' -delete
+# A profile of AppArmor that confines nothing, or programs that the image does not have, only takes time at each boot.
+for profile in etc/apparmor.d/*; do
+    [ -f "$profile" ] || continue
+    kept=$(sed -n 's/^profile //p' "$profile" | grep -v 'flags=(unconfined)' | while read -r name program flags; do
+        case $program in
+            *[{}@*]*) echo "$name" ;;
+            /*) [ ! -e "/tree$program" ] || echo "$name" ;;
+            *) echo "$name" ;;
+        esac
+    done)
+    [ -n "$kept" ] || ! grep -q '^profile ' "$profile" || rm "$profile"
+done
 : >etc/machine-id
 rm -rf boot/* initrd.img* vmlinuz* etc/hostid etc/nvme/hostid etc/nvme/hostnqn var/lib/dbus/machine-id etc/ssh/ssh_host_* var/log/* var/cache/* var/lib/apt var/lib/systemd/random-seed \
     etc/apt/sources.list.d/* var/lib/dpkg/*-old var/backups/* etc/*- etc/.pwd.lock var/lib/systemd/catalog/database.old usr/share/doc/*/changelog* \
