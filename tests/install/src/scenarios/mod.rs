@@ -1,6 +1,7 @@
 //! The scenarios, and the checks that several of them share.
 
 pub mod checks;
+pub mod closed;
 pub mod damaged;
 pub mod disk_removed;
 pub mod encrypted;

@@ -13,6 +13,7 @@ use crate::esp::{self, Counter};
 use crate::ext4;
 use crate::installer::{Report, step_seconds};
 use crate::scenarios::checks;
+use crate::scenarios::closed::closed;
 
 /// Serial number of the disk that `dd` writes to for comparison.
 const SCRATCH: &str = "SV-SCRATCH";
@@ -58,6 +59,7 @@ pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     checks::writable_state(bench, &mut boot)?;
     checks::identity(bench, &mut boot)?;
     checks::quiet(bench, &mut boot)?;
+    closed(bench, &mut boot)?;
     checks::slot(bench, &mut boot, Slot::A)?;
     checks::login(bench, &mut boot)?;
     let marks = boot.run(checks::MARKS)?.text();
