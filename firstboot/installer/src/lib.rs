@@ -9,7 +9,8 @@
 //! - [`progress`]: the events of a running installation
 //! - [`execute`]: executing a plan, with the programs and files of a [`site`]
 //! - [`installation`]: a plan being carried out in a thread of its own; [`lock`]: one at a time
-//! - [`ui`]: the screens; [`plain`]: the same questions line by line; [`unattended`]: without questions, with a [`report`]
+//! - [`ui`]: the screens; [`plain`]: the same questions line by line; [`unattended`]: without questions, with a [`report`];
+//!   [`recovery`]: where its recovery key goes
 //! - [`show`]: plans and progress as lines of text
 //! - [`demo`]: simulated machines, and an installation that writes nothing
 
@@ -30,6 +31,7 @@ mod nearest;
 pub mod plain;
 pub mod plan;
 pub mod progress;
+pub mod recovery;
 pub mod report;
 pub mod select;
 pub mod show;

@@ -22,9 +22,10 @@ use sigmavault_installer::inventory;
 use sigmavault_installer::lock::{self, Locked};
 use sigmavault_installer::machine::Machine;
 use sigmavault_installer::plan::{self, Confirmation, Refusal};
+use sigmavault_installer::recovery::{Keeper, live};
 use sigmavault_installer::report::{Report, Verdict};
 use sigmavault_installer::site::Site;
-use sigmavault_installer::sources::{self, Medium};
+use sigmavault_installer::sources::{self, Found, Medium};
 use sigmavault_installer::ui::{self, App, Look};
 use sigmavault_installer::{plain, show, unattended};
 
@@ -46,7 +47,7 @@ fn read_machine() -> anyhow::Result<Machine> {
 }
 
 /// Answers found on this machine, and where they were.
-fn left_answers() -> anyhow::Result<Option<(String, String)>> {
+fn left_answers() -> anyhow::Result<Option<Found>> {
     // A machine that cannot be read matters only if there are answers.
     let medium = read_machine().map_or_else(|_| Medium::default(), |machine| Medium::of(&machine.source));
     Ok(sources::find(&sources::volume::Live, &medium)?)
@@ -96,6 +97,15 @@ impl World {
                 Arc::new(Real(Site::this_machine())),
                 Path::new(lock::PATH),
             )),
+        }
+    }
+
+    /// Where the recovery key goes when a person names the answers: to the terminal, if the person sees it.
+    fn keeper_for_a_person(self) -> Box<dyn Keeper> {
+        match self {
+            Self::Demo(..) => Box::new(live::Demonstration),
+            Self::Live if io::stdout().is_terminal() => Box::new(live::OnTerminal),
+            Self::Live => Box::new(live::Left::new(None)),
         }
     }
 
@@ -151,16 +161,24 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         }
         let world = World::of(arguments)?;
         let text = read(path)?;
-        return install(world, &path.display().to_string(), &text, &mut io::stdout());
+        let place = path.display().to_string();
+        return install(
+            world,
+            &place,
+            &text,
+            &*world.keeper_for_a_person(),
+            &mut io::stdout(),
+        );
     }
     if arguments.unattended {
         let world = World::of(arguments)?;
         return match left_answers() {
             Ok(None) => Ok(ExitCode::SUCCESS),
-            Ok(Some((place, text))) => {
+            Ok(Some(found)) => {
                 let mut out = host::Consoles::open();
-                writeln!(out, "answers: {place}")?;
-                install(world, &place, &text, &mut out)
+                writeln!(out, "answers: {}", found.place)?;
+                let keeper = live::Left::new(found.volume);
+                install(world, &found.place, &found.text, &keeper, &mut out)
             }
             Err(error) => refuse(&error, &mut host::Consoles::open()),
         };
@@ -313,7 +331,13 @@ fn refuse(error: &anyhow::Error, out: &mut dyn io::Write) -> anyhow::Result<Exit
 }
 
 /// Installs as answers say.
-fn install(world: World, place: &str, text: &str, out: &mut dyn io::Write) -> anyhow::Result<ExitCode> {
+fn install(
+    world: World,
+    place: &str,
+    text: &str,
+    keeper: &dyn Keeper,
+    out: &mut dyn io::Write,
+) -> anyhow::Result<ExitCode> {
     let answers: Answers = match answers::parse(text) {
         Ok(answers) => answers,
         Err(error) => return refuse(&anyhow!("{place}: {error}"), out),
@@ -328,7 +352,7 @@ fn install(world: World, place: &str, text: &str, out: &mut dyn io::Write) -> an
         }
     };
     let stop = host::signals(&Arc::new(AtomicBool::new(true)))?;
-    let (report, action) = unattended::install(&machine, &answers, &execute, &stop, out)?;
+    let (report, action) = unattended::install(&machine, &answers, &execute, &stop, keeper, out)?;
     world.finish(action)?;
     Ok(if report.result == Verdict::Installed {
         ExitCode::SUCCESS

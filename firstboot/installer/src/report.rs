@@ -41,9 +41,9 @@ pub struct Report {
     pub root_hash: Option<String>,
     /// Seconds that the installation took.
     pub seconds: u64,
-    /// Recovery key, when the answers asked for one. It is shown here and nowhere else.
+    /// Where the recovery key is kept, when the answers asked for one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub recovery_key: Option<String>,
+    pub recovery_key_kept: Option<String>,
     /// Why no plan could be made.
     pub refusals: Vec<String>,
     /// What went wrong.
@@ -51,7 +51,8 @@ pub struct Report {
 }
 
 impl Report {
-    /// Nothing was written, since the answers or the machine could not be read.
+    /// Nothing was written, for this reason, which is none against the plan: answers or machine could not be read, or a
+    /// recovery key could not be kept.
     pub fn unreadable(error: &impl ToString) -> Self {
         Self {
             error: Some(error.to_string()),
@@ -81,10 +82,7 @@ impl Report {
             version: Some(plan.source.version.clone()),
             root_hash: Some(plan.source.root_hash.clone()),
             seconds: took.as_secs(),
-            recovery_key: result
-                .as_ref()
-                .ok()
-                .and_then(|outcome| outcome.recovery_key.clone()),
+            recovery_key_kept: None,
             refusals: Vec::new(),
             error: result.as_ref().err().map(ToString::to_string),
         }
@@ -98,7 +96,7 @@ impl Report {
             version: None,
             root_hash: None,
             seconds: 0,
-            recovery_key: None,
+            recovery_key_kept: None,
             refusals: Vec::new(),
             error: None,
         }

@@ -102,14 +102,29 @@ impl Medium {
     }
 }
 
+/// Answers that somebody left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Where, for a person.
+    pub place: String,
+    /// Their text.
+    pub text: String,
+    /// The device of the file system that they are on, if they are on one.
+    pub volume: Option<PathBuf>,
+}
+
 /// The answers that somebody left, and where they were.
-pub fn find(door: &dyn Door, medium: &Medium) -> Result<Option<(String, String)>, SourceError> {
+pub fn find(door: &dyn Door, medium: &Medium) -> Result<Option<Found>, SourceError> {
     if let Some(found) = on_command_line(door)? {
         return Ok(Some(found));
     }
     let place = "the system credential sigmavault.answers".to_owned();
     if let Some(text) = door.text(Path::new(CREDENTIAL)).map_err(unread(&place))? {
-        return Ok(Some((place, text)));
+        return Ok(Some(Found {
+            place,
+            text,
+            volume: None,
+        }));
     }
     if let Some(device) = door.device(&Device::Label(LABEL.to_owned()), Duration::ZERO) {
         let place = format!("{FILE} on the file system labelled {LABEL}");
@@ -118,20 +133,28 @@ pub fn find(door: &dyn Door, medium: &Medium) -> Result<Option<(String, String)>
     if let Some(esp) = &medium.esp {
         let place = format!("{FILE} on the medium's EFI system partition");
         if let Some(text) = door.text_on(esp, Path::new(FILE)).map_err(unread(&place))? {
-            return Ok(Some((place, text)));
+            return Ok(Some(Found {
+                place,
+                text,
+                volume: Some(esp.clone()),
+            }));
         }
     }
     on_tree(door, &medium.tree)
 }
 
-fn on_command_line(door: &dyn Door) -> Result<Option<(String, String)>, SourceError> {
+fn on_command_line(door: &dyn Door) -> Result<Option<Found>, SourceError> {
     const PLACE: &str = "the kernel command line";
     let cmdline = door.text(Path::new("/proc/cmdline")).map_err(unread(PLACE))?;
     let Some(value) = cmdline.and_then(|text| kernel::argument(&text, ARGUMENT)) else {
         return Ok(None);
     };
     match argument(&value).map_err(SourceError::Argument)? {
-        Argument::Inline(text) => Ok(Some((PLACE.to_owned(), text))),
+        Argument::Inline(text) => Ok(Some(Found {
+            place: PLACE.to_owned(),
+            text,
+            volume: None,
+        })),
         Argument::File { device, path } => {
             let place = format!("{value} ({PLACE})");
             match door.device(&device, PATIENCE) {
@@ -143,21 +166,31 @@ fn on_command_line(door: &dyn Door) -> Result<Option<(String, String)>, SourceEr
 }
 
 /// The first device of the tree that can be read decides: a whole disk is busy while its partitions are in use.
-fn on_tree(door: &dyn Door, devices: &[PathBuf]) -> Result<Option<(String, String)>, SourceError> {
+fn on_tree(door: &dyn Door, devices: &[PathBuf]) -> Result<Option<Found>, SourceError> {
     let place = format!("{TREE_FILE} on the medium");
     let mut failed = None;
     for device in devices {
         match door.text_on(device, Path::new(TREE_FILE)) {
-            Ok(text) => return Ok(text.map(|text| (place, text))),
+            Ok(text) => {
+                return Ok(text.map(|text| Found {
+                    place,
+                    text,
+                    volume: Some(device.clone()),
+                }));
+            }
             Err(error) => failed = failed.or(Some(error)),
         }
     }
     failed.map_or(Ok(None), |error| Err(SourceError::Read { place, error }))
 }
 
-fn read(door: &dyn Door, device: &Path, file: &Path, place: String) -> Result<(String, String), SourceError> {
+fn read(door: &dyn Door, device: &Path, file: &Path, place: String) -> Result<Found, SourceError> {
     match door.text_on(device, file).map_err(unread(&place))? {
-        Some(text) => Ok((place, text)),
+        Some(text) => Ok(Found {
+            place,
+            text,
+            volume: Some(device.to_owned()),
+        }),
         None => Err(SourceError::NoFile { place }),
     }
 }

@@ -11,6 +11,7 @@ use crate::installation::{Installation, Message};
 use crate::machine::Machine;
 use crate::plan::{self, Confirmation, InstallPlan};
 use crate::progress::{Event, Outcome};
+use crate::recovery::{Keeper, NoPlace, Place, Sheet};
 use crate::report::{Report, Verdict};
 use crate::show;
 
@@ -24,6 +25,7 @@ pub fn install(
     answers: &Answers,
     execute: &Arc<dyn Execute>,
     stop: &AtomicBool,
+    keeper: &dyn Keeper,
     out: &mut dyn Write,
 ) -> io::Result<(Report, Action)> {
     let report = match plan::build(machine, answers, Confirmation::Required) {
@@ -38,15 +40,13 @@ pub fn install(
                 writeln!(out, "{line}")?;
             }
             writeln!(out)?;
-            let began = Instant::now();
-            let result = carry_out(execute, &plan, stop, out)?;
-            if let Err(error) = &result {
-                writeln!(out, "error: {error}")?;
+            match place(&plan, answers.finish.action, keeper) {
+                Ok(place) => carried_out(execute, &plan, stop, keeper, place.as_ref(), out)?,
+                Err(error) => {
+                    writeln!(out, "refused: {error}")?;
+                    Report::unreadable(&error)
+                }
             }
-            for note in result.iter().flat_map(|outcome| &outcome.notes) {
-                writeln!(out, "note: {note}")?;
-            }
-            Report::ended(&plan, began.elapsed(), &result)
         }
     };
     print(&report, out)?;
@@ -56,6 +56,49 @@ pub fn install(
         answers.finish.on_failure
     };
     Ok((report, action))
+}
+
+/// A place for the recovery key, where one will be made.
+fn place(plan: &InstallPlan, after: Action, keeper: &dyn Keeper) -> Result<Option<Place>, NoPlace> {
+    let wanted = plan.encryption.as_ref().is_some_and(|wanted| wanted.recovery_key);
+    wanted.then(|| keeper.choose(after)).transpose()
+}
+
+/// Carries a plan out, keeps the recovery key, and tells how it went.
+fn carried_out(
+    execute: &Arc<dyn Execute>,
+    plan: &InstallPlan,
+    stop: &AtomicBool,
+    keeper: &dyn Keeper,
+    place: Option<&Place>,
+    out: &mut dyn Write,
+) -> io::Result<Report> {
+    let began = Instant::now();
+    let result = carry_out(execute, plan, stop, out)?;
+    let mut report = Report::ended(plan, began.elapsed(), &result);
+    match &result {
+        Err(error) => writeln!(out, "error: {error}")?,
+        Ok(outcome) => {
+            for note in &outcome.notes {
+                writeln!(out, "note: {note}")?;
+            }
+            if let (Some(place), Some(key)) = (place, &outcome.recovery_key) {
+                match keeper.keep(place, &Sheet::new(plan, key)) {
+                    Ok(kept) => {
+                        writeln!(out, "recovery key: {kept}")?;
+                        report.recovery_key_kept = Some(kept);
+                    }
+                    // The passphrase opens the disk; the key was never seen by anybody.
+                    Err(error) => writeln!(
+                        out,
+                        "note: the recovery key could not be kept ({error}) and is lost\n  \
+                         try: make another one on the installed system with `systemd-cryptenroll --recovery-key`"
+                    )?,
+                }
+            }
+        }
+    }
+    Ok(report)
 }
 
 /// Prints the report's line.
@@ -95,3 +138,7 @@ pub fn carry_out(
         }
     }
 }
+
+#[cfg(test)]
+#[path = "unattended_tests.rs"]
+mod tests;

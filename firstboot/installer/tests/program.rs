@@ -109,7 +109,7 @@ fn an_answer_file_installs_and_reports() {
     assert_eq!(report["root-hash"].as_str().unwrap().len(), 64);
     assert_eq!(report["refusals"], Value::Array(Vec::new()));
     assert_eq!(report["error"], Value::Null);
-    assert_eq!(report.get("recovery-key"), None);
+    assert_eq!(report.get("recovery-key-kept"), None);
     assert_eq!(
         text(&output.stderr),
         "demonstration: the machine would switch itself off now\n"
@@ -117,13 +117,21 @@ fn an_answer_file_installs_and_reports() {
 }
 
 #[test]
-fn the_recovery_key_is_reported_when_it_was_asked_for() {
+fn the_recovery_key_is_kept_and_not_printed() {
     let with = format!("{ANSWERS}[encryption]\npassphrase = \"correct horse\"\n");
-    let (_, report) = Answers::new(&with).install("empty");
-    assert_eq!(report["recovery-key"].as_str().unwrap().len(), 71);
+    let (output, report) = Answers::new(&with).install("empty");
+    assert_eq!(report["recovery-key-kept"], "nowhere: this is a demonstration");
+    assert_eq!(report.get("recovery-key"), None);
+    let out = text(&output.stdout);
+    assert!(
+        out.contains("\nrecovery key: nowhere: this is a demonstration\n"),
+        "{out}"
+    );
+    // How systemd-cryptenroll's keys, and that of the demonstration, begin.
+    assert!(!out.contains("cbdefghi-"), "{out}");
     let without = format!("{with}recovery-key = false\n");
     let (_, report) = Answers::new(&without).install("empty");
-    assert_eq!(report.get("recovery-key"), None);
+    assert_eq!(report.get("recovery-key-kept"), None);
 }
 
 #[test]

@@ -79,6 +79,8 @@ pub struct Encryption {
     pub passphrase: String,
     /// Let the TPM open it.
     pub tpm2: bool,
+    /// Make a recovery key.
+    pub recovery_key: bool,
 }
 
 /// Data pool of all disks that are left.
@@ -171,7 +173,17 @@ impl Answers {
         self.encryption = Some(Encryption {
             passphrase: PASSPHRASE.to_owned(),
             tpm2,
+            recovery_key: false,
         });
+        self
+    }
+
+    /// With a recovery key for the encrypted state partition. The answers must be on a volume that can be written to.
+    #[must_use]
+    pub fn with_recovery_key(mut self) -> Self {
+        if let Some(encryption) = &mut self.encryption {
+            encryption.recovery_key = true;
+        }
         self
     }
 
@@ -193,8 +205,13 @@ impl Answers {
     pub fn credential(&self) -> Result<Credential, Error> {
         Ok(Credential {
             name: CREDENTIAL.to_owned(),
-            value: toml::to_string(self)?,
+            value: self.text()?,
         })
+    }
+
+    /// The text of an answer file.
+    pub fn text(&self) -> Result<String, Error> {
+        Ok(toml::to_string(self)?)
     }
 }
 
@@ -217,6 +234,7 @@ serial = "SV-1"
 [encryption]
 passphrase = "battery staple 9"
 tpm2 = true
+recovery-key = false
 
 [network]
 hostname = "vault-7"

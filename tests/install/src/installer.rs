@@ -42,9 +42,9 @@ pub struct Report {
     /// How long it took.
     #[serde(default)]
     pub seconds: Option<f64>,
-    /// Opens an encrypted state partition.
+    /// Where the key that opens an encrypted state partition is kept.
     #[serde(default)]
-    pub recovery_key: Option<String>,
+    pub recovery_key_kept: Option<String>,
     /// Why nothing was written.
     #[serde(default)]
     pub refusals: Vec<String>,

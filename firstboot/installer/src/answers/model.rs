@@ -95,7 +95,7 @@ pub enum Mode {
 pub struct Encryption {
     /// Opens the state partition at boot.
     pub passphrase: Secret,
-    /// Make a recovery key, shown once at the end.
+    /// Make a recovery key: written to the volume that the answers are on, or to memory if the machine stays on.
     #[serde(default = "yes")]
     pub recovery_key: bool,
     /// Let this machine's TPM 2.0 open it without the passphrase while the boot path (PCR 7) is the same.

@@ -64,7 +64,14 @@ fn medium() -> Medium {
 }
 
 fn found(fake: &Fake) -> Result<Option<(String, String)>, String> {
-    find(fake, &medium()).map_err(|error| error.to_string())
+    find(fake, &medium())
+        .map(|found| found.map(|found| (found.place, found.text)))
+        .map_err(|error| error.to_string())
+}
+
+/// The volume that the answers are on.
+fn volume(fake: &Fake) -> Option<PathBuf> {
+    find(fake, &medium()).unwrap().unwrap().volume
 }
 
 /// Answers that were found: where, and their text.
@@ -165,6 +172,27 @@ fn the_first_source_wins() {
         found(&fake),
         Ok(Some(answers("sigmavault/answers.toml on the medium", "tree")))
     );
+}
+
+#[test]
+fn the_volume_is_that_of_the_answers() {
+    let mut fake = Fake::cmdline("quiet");
+    fake.volumes
+        .insert(("/dev/sdb1", "sigmavault/answers.toml"), "tree");
+    assert_eq!(volume(&fake).as_deref(), Some(Path::new("/dev/sdb1")));
+    fake.volumes.insert(("/dev/sdb2", "answers.toml"), "esp");
+    assert_eq!(volume(&fake).as_deref(), Some(Path::new("/dev/sdb2")));
+    fake.labels.insert("SVANSWERS", "/dev/sdc1");
+    fake.volumes.insert(("/dev/sdc1", "answers.toml"), "stick");
+    assert_eq!(volume(&fake).as_deref(), Some(Path::new("/dev/sdc1")));
+    fake.files.insert(CREDENTIAL, "credential");
+    assert_eq!(volume(&fake), None);
+    fake.files
+        .insert("/proc/cmdline", "sigmavault.answers=SVANSWERS:/answers.toml");
+    assert_eq!(volume(&fake).as_deref(), Some(Path::new("/dev/sdc1")));
+    fake.files
+        .insert("/proc/cmdline", "sigmavault.answers=base64:YSA9IDE=");
+    assert_eq!(volume(&fake), None);
 }
 
 #[test]

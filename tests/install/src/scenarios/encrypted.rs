@@ -1,8 +1,11 @@
 //! An encrypted state partition, opened by passphrase, by recovery key and by the TPM.
 
+use std::ffi::OsStr;
+use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
-use sigmavault_vm::{Boot, Halt, Rig, Tpm};
+use sigmavault_vm::{Boot, Bus, Halt, Image, Rig, Share, Tpm};
 
 use crate::answers::{Action, Answers, PASSPHRASE};
 use crate::bench::{BOOT_LIMIT, Bench, INSTALL_LIMIT, Installed, installed};
@@ -17,18 +20,46 @@ const LUKS: [u8; 6] = *b"LUKS\xba\xbe";
 /// Longest the check of a key may take: its derivation is slow on purpose.
 const KEY_LIMIT: Duration = Duration::from_mins(3);
 
+/// Label of the stick with the answers, and its serial number.
+const STICK: &str = "SVANSWERS";
+/// Its bytes.
+const STICK_BYTES: u64 = 64 << 20;
+/// The file with the recovery key of the system disk.
+const KEY_FILE: &str = "::/recovery-key-SV-SYSTEM.txt";
+
 /// By passphrase and by recovery key, typed on the serial console.
 pub fn luks(bench: &mut Bench<'_>) -> Result<(), Error> {
     let machine = bench.empty_machine()?;
-    let answers = Answers::erase(SYSTEM).encrypted(false);
-    let report = bench.install_and_power_off("install", &machine.rig(), &answers)?;
+    let answers = Answers::erase(SYSTEM)
+        .encrypted(false)
+        .with_recovery_key()
+        .then(Action::Poweroff);
+    let stick = stick_with(bench, &answers)?;
+    let rig = machine.rig().drive(&stick, STICK, Bus::Usb).iso(&bench.lab.iso);
+    let mut boot = bench.boot("install", &rig)?;
+    let report = installed(bench.installers_report(&mut boot)?)?;
+    boot.wait_for_end(Halt::PoweredOff, INSTALL_LIMIT)?;
+    let console = boot.session().transcript().lines().join("\n");
+    drop(boot);
     encrypted(bench, &machine)?;
-    let key = report.recovery_key.unwrap_or_default();
+    let key = key_on(bench, &stick)?;
     bench.check(
-        "recovery key in the report",
+        "recovery key on the stick",
         key.len() >= 40,
         format!("{} characters", key.len()),
         "40 or more",
+    );
+    bench.contains(
+        "place of the recovery key in the report",
+        report.recovery_key_kept.unwrap_or_default(),
+        "recovery-key-SV-SYSTEM.txt on the answers' volume",
+    );
+    let begin = key.split('-').next().unwrap_or_default();
+    bench.check(
+        "recovery key on the console",
+        !console.contains(begin),
+        "",
+        "the console does not show it",
     );
 
     let mut boot = bench.boot("passphrase", &machine.rig())?;
@@ -53,6 +84,34 @@ pub fn luks(bench: &mut Bench<'_>) -> Result<(), Error> {
     let kept = boot.run(checks::MARKS)?.text();
     bench.same("files after a restart", kept, marks.text());
     Ok(boot.power_off()?)
+}
+
+/// A FAT stick that holds these answers.
+fn stick_with(bench: &mut Bench<'_>, answers: &Answers) -> Result<Image, Error> {
+    let file = bench.path("answers.toml");
+    fs::write(&file, answers.text()?).map_err(Error::io("write", &file))?;
+    let stick = bench.blank(STICK_BYTES)?;
+    let run = |program, arguments: &[&str], files: &[&Path]| {
+        let shares = [Share::Write(bench.folder())];
+        let words = arguments.iter().map(OsStr::new);
+        let words: Vec<&OsStr> = words.chain(files.iter().map(|file| file.as_os_str())).collect();
+        bench.lab.tools.read(program, &shares, &words)
+    };
+    let root = Path::new("::");
+    run("mformat", &["-F", "-v", STICK, "-i"], &[&stick.path, root])?;
+    run("mcopy", &["-i"], &[&stick.path, &file, root])?;
+    Ok(stick)
+}
+
+/// The recovery key that the installer left on a stick.
+fn key_on(bench: &Bench<'_>, stick: &Image) -> Result<String, Error> {
+    let arguments = [OsStr::new("-i"), stick.path.as_os_str(), OsStr::new(KEY_FILE)];
+    let text = bench
+        .lab
+        .tools
+        .read("mtype", &[Share::Read(&stick.path)], &arguments)?;
+    let key = text.lines().find(|line| line.split('-').count() == 8);
+    Ok(key.unwrap_or_default().trim().to_owned())
 }
 
 /// By the TPM of the machine; by the passphrase when the TPM is gone.
