@@ -67,6 +67,20 @@ apart() {
         --tmpfs /out --bind "$cache/host" /out/host --setenv CARGO_NET_OFFLINE true --chdir /src "$@"
 }
 
+# check_crates: whether each crate that cargo holds and that Cargo.lock names is the one it names. cargo looks only at what it fetches.
+check_crates() {
+    local sums=$cache/log/crates.sums folder
+    for folder in "$cache"/cargo-home/registry/cache/*/; do
+        awk -F '"' '/^name = / { name = $2 } /^version = / { version = $2 } /^checksum = / { print $2, name "-" version ".crate" }' \
+            "$source/Cargo.lock" | while read -r sum name; do
+            if [ -e "$folder$name" ]; then printf '%s  %s\n' "$sum" "$folder$name"; fi
+        done >"$sums"
+        if [ -s "$sums" ] && ! sha256sum --quiet --check "$sums" >&2; then
+            fail "crates in the cache are not those of Cargo.lock; remove $cache/cargo-home/registry and run this again"
+        fi
+    done
+}
+
 # layer NAME ADD: from here on, in_tools works in the tools tree with what the function ADD has put on top of it by in_tools. The layer
 # stays in the cache. Needs root and a mount namespace that ends with the script: see mounts_apart.
 layer() {

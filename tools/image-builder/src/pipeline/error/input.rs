@@ -64,6 +64,12 @@ pub enum InputError {
         /// The profile.
         profile: String,
     },
+    /// `--locked`, and the tools tree needs more than the lock has.
+    #[error("the lock lacks tools that image/tools-tree/packages asks for: {}\n  try: `{} lock --update`", names.join(", "), invocation::name())]
+    ToolsNotLocked {
+        /// The tools.
+        names: Vec<String>,
+    },
     /// `--locked`, and the packages of the lock resolve to others.
     #[error(
         "the image would differ from image/image.lock:{}\n  try: `{} lock --update --profile {profile}`",

@@ -7,7 +7,9 @@ use std::process::Command;
 use crate::manifest::Package;
 use crate::pipeline::context::Context;
 use crate::pipeline::debs::Deb;
-use crate::pipeline::error::{ArchiveError, BuildError, EnvironmentError, InternalError, Problem};
+use crate::pipeline::error::{
+    ArchiveError, BuildError, EnvironmentError, InputError, InternalError, Problem,
+};
 use crate::pipeline::key::{digest, digest_file};
 use crate::pipeline::lock::write_whole;
 use crate::pipeline::run::Runner;
@@ -82,6 +84,12 @@ fn make(context: &Context, runner: &Runner, root: &Path, locked: Option<&[Packag
     command.arg(root).arg(&debs);
     let pool = context.cache.join("tools-pool");
     if let Some(packages) = locked {
+        let path = context.image_path("tools-tree/packages");
+        let asked = fs::read_to_string(&path).map_err(Problem::io("read", &path))?;
+        let lacking = lacking(&asked, packages);
+        if !lacking.is_empty() {
+            return Err(InputError::ToolsNotLocked { names: lacking }.into());
+        }
         crate::pipeline::store::remove(&pool)?;
         write_bare_pool(context, runner, packages, &debs, &pool)?;
         command.arg("--pool").arg(&pool);
@@ -89,6 +97,19 @@ fn make(context: &Context, runner: &Runner, root: &Path, locked: Option<&[Packag
         command.args(["--mirror", mirror]);
     }
     runner.run(&mut command)
+}
+
+/// Tools of `image/tools-tree/packages` that are not among these packages.
+fn lacking(asked: &str, packages: &[Package]) -> Vec<String> {
+    let names = asked
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .map(|line| line.split_once('/').map_or(line, |(name, _)| name));
+    names
+        .filter(|name| !packages.iter().any(|package| package.name == *name))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// A local archive for mmdebstrap with exactly these packages, indexed without the tools tree, which does not exist yet.
@@ -154,4 +175,22 @@ fn installed(context: &Context, runner: &Runner, root: &Path) -> Result<Vec<Pack
     let text = serde_json::to_string(&packages).map_err(InternalError::Json)?;
     write_whole(&list, text.as_bytes())?;
     Ok(packages)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tool_that_the_lock_does_not_have_is_named() {
+        let asked = "# Making trees\nmkosi\n\ncargo/trixie-backports\nmold\n";
+        let package = |name: &str| Package {
+            name: name.to_owned(),
+            version: "1".to_owned(),
+            arch: "amd64".to_owned(),
+            sha256: String::new(),
+        };
+        assert_eq!(lacking(asked, &["mkosi", "cargo", "apt"].map(package)), ["mold"]);
+        assert_eq!(lacking(asked, &["mkosi", "cargo", "mold"].map(package)), [""; 0]);
+    }
 }
