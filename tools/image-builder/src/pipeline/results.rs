@@ -163,7 +163,7 @@ pub fn record(
             let count = moved(&old, &used).len();
             if count > 0 {
                 context.progress.note(&format!(
-                    "{count} packages have moved since image/image.lock was written; `{} lock --update` renews it",
+                    "{count} packages have moved since the lock was written; `{} lock --update` renews it",
                     invocation::name()
                 ));
             }

@@ -40,7 +40,7 @@ pub enum ArchiveError {
     },
     /// Packages of the lock that cannot be fetched.
     #[error(
-        "packages of image/image.lock that the archive no longer has, or has with other content:{}\n  \
+        "packages of the lock that the archive no longer has, or has with other content:{}\n  \
          try: `{} lock --update`, --pool with a pool that was saved from this lock, or --mirror with an archive that keeps old versions\n  {cause}",
         packages.iter().map(|package| format!("\n    - {} {}", package.name, package.version)).collect::<String>(),
         invocation::name()

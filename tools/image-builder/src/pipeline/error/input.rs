@@ -57,7 +57,7 @@ pub enum InputError {
     },
     /// `--locked` for a profile that was never locked.
     #[error(
-        "image/image.lock has no entry for profile {profile}: run `{} lock --update --profile {profile}`",
+        "the lock has no entry for profile {profile}: run `{} lock --update --profile {profile}`",
         invocation::name()
     )]
     NotLocked {
@@ -72,7 +72,7 @@ pub enum InputError {
     },
     /// `--locked`, and the packages of the lock resolve to others.
     #[error(
-        "the image would differ from image/image.lock:{}\n  try: `{} lock --update --profile {profile}`",
+        "the image would differ from the lock:{}\n  try: `{} lock --update --profile {profile}`",
         changes.iter().map(|change| format!("\n    {change}")).collect::<String>(),
         invocation::name()
     )]
