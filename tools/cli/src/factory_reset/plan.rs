@@ -125,8 +125,8 @@ impl Plan {
         self.stays.push("disks that hold no imported pool".into());
         self.afterwards.push("install again from the stick".into());
         self.afterwards.push(
-            "unencrypted data is not overwritten: before giving the disk away, erase it with the manufacturer's tool, \
-             nvme format or blkdiscard"
+            "an encrypted state loses its keys, any other is overwritten once; before giving a solid-state disk away, \
+             erase it with the manufacturer's tool or nvme format too: it may keep copies"
                 .into(),
         );
         if !pools.is_empty() {
