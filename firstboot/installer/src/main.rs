@@ -50,7 +50,10 @@ fn read_machine() -> anyhow::Result<Machine> {
 fn left_answers() -> anyhow::Result<Option<Found>> {
     // A machine that cannot be read matters only if there are answers.
     let medium = read_machine().map_or_else(|_| Medium::default(), |machine| Medium::of(&machine.source));
-    Ok(sources::find(&sources::volume::Live, &medium)?)
+    Ok(sources::find(
+        &sources::volume::Live(Site::this_machine()),
+        &medium,
+    )?)
 }
 
 /// Where the installer works.

@@ -2,7 +2,7 @@
 //!
 //! The first that there is: the kernel command line, a system credential, a file system labelled `SVANSWERS`, the
 //! medium. A source that is named or labelled for it but cannot be read is an error, never passed over: the next one
-//! might erase another disk.
+//! might erase another disk. So are two file systems with one label.
 //!
 //! [`find`] decides; [`Door`] is what it needs of the machine, and [`volume::Live`] is the machine.
 
@@ -52,6 +52,17 @@ pub enum SourceError {
     NoDevice {
         /// Where.
         place: String,
+    },
+    /// Several devices could be meant.
+    #[error(
+        "{place}: several have this label: {}\n  try: take out all but one; whose answers hold is not left to chance",
+        .devices.iter().map(|device| device.display().to_string()).collect::<Vec<_>>().join(" ")
+    )]
+    Several {
+        /// Where.
+        place: String,
+        /// The devices.
+        devices: Vec<PathBuf>,
     },
     /// The file is not there.
     #[error("{place}: there is no such file\n  try: put it there, or take the volume out to be asked")]
@@ -126,8 +137,8 @@ pub fn find(door: &dyn Door, medium: &Medium) -> Result<Option<Found>, SourceErr
             volume: None,
         }));
     }
-    if let Some(device) = door.device(&Device::Label(LABEL.to_owned()), Duration::ZERO) {
-        let place = format!("{FILE} on the file system labelled {LABEL}");
+    let place = format!("{FILE} on the file system labelled {LABEL}");
+    if let Some(device) = device(door, &Device::Label(LABEL.to_owned()), Duration::ZERO, &place)? {
         return read(door, &device, Path::new(FILE), place).map(Some);
     }
     if let Some(esp) = &medium.esp {
@@ -157,12 +168,29 @@ fn on_command_line(door: &dyn Door) -> Result<Option<Found>, SourceError> {
         })),
         Argument::File { device, path } => {
             let place = format!("{value} ({PLACE})");
-            match door.device(&device, PATIENCE) {
+            match self::device(door, &device, PATIENCE, &place)? {
                 Some(node) => read(door, &node, &path, place).map(Some),
                 None => Err(SourceError::NoDevice { place }),
             }
         }
     }
+}
+
+/// The one device that is meant, if it has appeared in this time.
+fn device(
+    door: &dyn Door,
+    device: &Device,
+    patience: Duration,
+    place: &str,
+) -> Result<Option<PathBuf>, SourceError> {
+    let mut devices = door.devices(device, patience).map_err(unread(place))?;
+    if devices.len() > 1 {
+        return Err(SourceError::Several {
+            place: place.to_owned(),
+            devices,
+        });
+    }
+    Ok(devices.pop())
 }
 
 /// The first device of the tree that can be read decides: a whole disk is busy while its partitions are in use.

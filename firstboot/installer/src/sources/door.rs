@@ -18,9 +18,9 @@ pub trait Door {
     /// The text of a file of the running system, `None` when there is none.
     fn text(&self, path: &Path) -> io::Result<Option<String>>;
 
-    /// The device node, `None` when it has not appeared in this time.
-    fn device(&self, device: &Device, patience: Duration) -> Option<PathBuf>;
+    /// The device nodes that are meant; none when none has appeared in this time.
+    fn devices(&self, device: &Device, patience: Duration) -> io::Result<Vec<PathBuf>>;
 
-    /// The text of a file on a device, `None` when there is none. Nothing is written to the device.
+    /// The text of a file on a device with FAT or ISO 9660, `None` when there is none. Nothing is written to the device.
     fn text_on(&self, device: &Path, file: &Path) -> io::Result<Option<String>>;
 }

@@ -10,6 +10,8 @@ use super::*;
 struct Fake {
     files: BTreeMap<&'static str, &'static str>,
     labels: BTreeMap<&'static str, &'static str>,
+    /// Further devices with a label.
+    copies: Vec<(&'static str, &'static str)>,
     volumes: BTreeMap<(&'static str, &'static str), &'static str>,
     broken: Vec<&'static str>,
     seen: RefCell<Vec<String>>,
@@ -29,18 +31,22 @@ impl Door for Fake {
         Ok(self.files.get(path).map(|text| (*text).to_owned()))
     }
 
-    fn device(&self, device: &Device, patience: Duration) -> Option<PathBuf> {
+    fn devices(&self, device: &Device, patience: Duration) -> io::Result<Vec<PathBuf>> {
         self.seen
             .borrow_mut()
             .push(format!("{device:?} {}", patience.as_secs()));
-        match device {
-            Device::Label(label) => self.labels.get(label.as_str()).map(PathBuf::from),
-            Device::Path(path) => self
-                .labels
-                .values()
-                .any(|node| Path::new(node) == path)
-                .then(|| path.clone()),
-        }
+        let all = || {
+            self.labels
+                .iter()
+                .map(|(label, node)| (*label, *node))
+                .chain(self.copies.iter().copied())
+        };
+        let is_meant = |label: &str, node: &str| match device {
+            Device::Label(wanted) => wanted == label,
+            Device::Path(path) => path == Path::new(node),
+        };
+        let meant = all().filter(|(label, node)| is_meant(label, node));
+        Ok(meant.map(|(_, node)| PathBuf::from(node)).collect())
     }
 
     fn text_on(&self, device: &Path, file: &Path) -> io::Result<Option<String>> {
@@ -219,6 +225,41 @@ fn a_file_named_on_the_command_line() {
         Ok(Some(answers(
             "/dev/sdc1:/lab/nas.toml (the kernel command line)",
             "lab"
+        )))
+    );
+}
+
+#[test]
+fn of_two_media_with_one_label_none_is_taken() {
+    let mut fake = Fake::default();
+    fake.labels.insert("SVANSWERS", "/dev/sdc1");
+    fake.volumes.insert(("/dev/sdc1", "answers.toml"), "first");
+    fake.volumes.insert(("/dev/sdd1", "answers.toml"), "second");
+    fake.volumes.insert(("/dev/sdb2", "answers.toml"), "esp");
+    assert!(found(&fake).is_ok());
+    fake.copies.push(("SVANSWERS", "/dev/sdd1"));
+    assert_eq!(
+        found(&fake),
+        Err(
+            "answers.toml on the file system labelled SVANSWERS: several have this label: /dev/sdc1 /dev/sdd1\n  try: take \
+             out all but one; whose answers hold is not left to chance"
+                .to_owned()
+        )
+    );
+    fake.files
+        .insert("/proc/cmdline", "sigmavault.answers=SVANSWERS:/answers.toml");
+    assert!(
+        found(&fake)
+            .unwrap_err()
+            .starts_with("SVANSWERS:/answers.toml (the kernel command line): several have this label: ")
+    );
+    fake.files
+        .insert("/proc/cmdline", "sigmavault.answers=/dev/sdd1:/answers.toml");
+    assert_eq!(
+        found(&fake),
+        Ok(Some(answers(
+            "/dev/sdd1:/answers.toml (the kernel command line)",
+            "second"
         )))
     );
 }

@@ -1,5 +1,5 @@
-//! The running machine as a [`Door`]: devices by udev's names, files on them by a read-only mount that lasts as long
-//! as the reading.
+//! The running machine as a [`Door`]: devices by lsblk, files on them by a read-only mount that lasts as long as the
+//! reading.
 
 use std::fs;
 use std::io::{self, Read};
@@ -10,48 +10,77 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use sigmavault_facts::mounts;
+use sigmavault_host::lsblk::{self, Column};
+use sigmavault_host::udevadm;
 
 use super::door::{Device, Door};
+use crate::site::Site;
 
 /// Bytes of an answer file at most.
 const LARGEST: u64 = 1 << 20;
 /// `MS_NOSYMFOLLOW` (mount(2)): a link on a foreign volume does not lead into this system.
 const NO_LINKS: MsFlags = MsFlags::from_bits_retain(256);
-/// File systems of sticks and CDs, with options that keep the kernel from writing even a journal.
-const FILE_SYSTEMS: [(&str, Option<&str>); 5] = [
-    ("vfat", None),
-    ("iso9660", None),
-    ("exfat", None),
-    ("ext4", Some("noload")),
-    ("udf", None),
-];
+/// File systems of sticks and CDs that answers are read from. They are simple, and the kernel writes nothing to them;
+/// a prepared volume reaches no other driver of the kernel.
+const FILE_SYSTEMS: [&str; 2] = ["vfat", "iso9660"];
+/// Seconds that udev is given to look at further devices once one has appeared.
+const SETTLE: u32 = 10;
 
 /// The running machine.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Live;
+#[derive(Debug, Clone)]
+pub struct Live(pub Site);
+
+impl Live {
+    fn now(&self, device: &Device) -> io::Result<Vec<PathBuf>> {
+        match device {
+            Device::Path(path) => Ok(block_device(path).into_iter().collect()),
+            Device::Label(label) => {
+                let list = lsblk::tree(&[Column::Path, Column::Label], None);
+                let text = self.0.run().text(&list).map_err(io::Error::other)?;
+                Ok(labelled(&lsblk::parse(&text).map_err(io::Error::other)?, label))
+            }
+        }
+    }
+}
+
+/// The node that a path below `/dev` leads to, if it is a block device.
+fn block_device(path: &Path) -> Option<PathBuf> {
+    let node = path.canonicalize().ok()?;
+    let is_block = node.metadata().ok()?.file_type().is_block_device();
+    (is_block && node.starts_with("/dev")).then_some(node)
+}
+
+/// The devices whose file system has this label. An ISO image on a stick shows it twice, on the whole stick and on a
+/// partition; it counts once, by the partition.
+fn labelled(devices: &[lsblk::Device], label: &str) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = Vec::new();
+    for device in devices {
+        let below = labelled(&device.children, label);
+        if below.is_empty() && device.label.as_deref() == Some(label) {
+            found.push(PathBuf::from(&device.path));
+        }
+        found.extend(below);
+    }
+    found.sort();
+    found.dedup();
+    found
+}
 
 impl Door for Live {
     fn text(&self, path: &Path) -> io::Result<Option<String>> {
         text(path)
     }
 
-    fn device(&self, device: &Device, patience: Duration) -> Option<PathBuf> {
-        let path = match device {
-            Device::Label(label) => Path::new("/dev/disk/by-label").join(encoded(label)),
-            Device::Path(path) => path.clone(),
-        };
+    fn devices(&self, device: &Device, patience: Duration) -> io::Result<Vec<PathBuf>> {
         let began = Instant::now();
         loop {
-            if let Ok(node) = path.canonicalize()
-                && node.starts_with("/dev")
-                && node
-                    .metadata()
-                    .is_ok_and(|about| about.file_type().is_block_device())
-            {
-                return Some(node);
+            if !self.now(device)?.is_empty() {
+                // Others may be on their way. A timeout is not an error.
+                let _ = self.0.run().succeed(&udevadm::settle_within(SETTLE));
+                return self.now(device);
             }
             if began.elapsed() >= patience {
-                return None;
+                return Ok(Vec::new());
             }
             std::thread::sleep(Duration::from_millis(200));
         }
@@ -64,10 +93,21 @@ impl Door for Live {
             .into_iter()
             .find(|mount| Path::new(&mount.source) == device);
         match mounted {
-            Some(mount) => text(&Path::new(&mount.point).join(file)),
+            Some(mount) if FILE_SYSTEMS.contains(&mount.kind.as_str()) => {
+                text(&Path::new(&mount.point).join(file))
+            }
+            Some(_) => Err(no_file_system(device)),
             None => text(&Mounted::new(device)?.point.join(file)),
         }
     }
+}
+
+fn no_file_system(device: &Path) -> io::Error {
+    let device = device.display();
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        format!("{device} has no file system that answers are read from: FAT or ISO 9660"),
+    )
 }
 
 /// A volume mounted for reading, until this is dropped.
@@ -83,8 +123,8 @@ impl Mounted {
         let flags =
             MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC | NO_LINKS;
         let mut error = Errno::EINVAL;
-        for (kind, options) in FILE_SYSTEMS {
-            match mount(Some(device), &point, Some(kind), flags, options) {
+        for kind in FILE_SYSTEMS {
+            match mount(Some(device), &point, Some(kind), flags, None::<&str>) {
                 Ok(()) => return Ok(Self { point }),
                 // Another file system, or one that this kernel does not know.
                 Err(Errno::EINVAL | Errno::ENODEV) => {}
@@ -93,13 +133,7 @@ impl Mounted {
         }
         fs::remove_dir(&point)?;
         Err(match error {
-            Errno::EINVAL => io::Error::new(
-                io::ErrorKind::InvalidData,
-                format!(
-                    "{} has no file system that can be read: FAT, ISO 9660, exFAT, ext4 and UDF can",
-                    device.display()
-                ),
-            ),
+            Errno::EINVAL => no_file_system(device),
             other => io::Error::other(format!("cannot mount {}: {other}", device.display())),
         })
     }
@@ -133,20 +167,6 @@ fn text(path: &Path) -> io::Result<Option<String>> {
     ))
 }
 
-/// A label as udev writes it below `/dev/disk/by-label` (`udev_node_escape_path` and `encode_devnode_name` in systemd).
-fn encoded(label: &str) -> String {
-    label
-        .chars()
-        .map(|letter| {
-            if letter.is_ascii_alphanumeric() || "#+-.:=@_".contains(letter) || !letter.is_ascii() {
-                letter.to_string()
-            } else {
-                format!("\\x{:02x}", u32::from(letter))
-            }
-        })
-        .collect()
-}
-
 /// The devices that show a hybrid ISO's tree, from any of its partitions: its first partition, then the whole.
 pub(super) fn tree_devices(blocks: &Path, partition: &str) -> Vec<PathBuf> {
     let node = |name: &std::ffi::OsStr| Path::new("/dev").join(name);
@@ -176,15 +196,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn labels_are_encoded_as_udev_does() {
-        for (label, name) in [
-            ("SVANSWERS", "SVANSWERS"),
-            ("MY STICK", "MY\\x20STICK"),
-            ("a/b\\c", "a\\x2fb\\x5cc"),
-            ("größe", "größe"),
-            ("#+-.:=@_", "#+-.:=@_"),
+    fn every_file_system_with_the_label_counts_once() {
+        let list = |text: &str| lsblk::parse(&format!(r#"{{"blockdevices": [{text}]}}"#)).expect("a list");
+        // A stick with one partition, an ISO image on a stick, a CD, and a disk with other labels.
+        let stick =
+            r#"{"path":"/dev/sdc","label":null,"children":[{"path":"/dev/sdc1","label":"SVANSWERS"}]}"#;
+        let image = r#"{"path":"/dev/sdd","label":"SVANSWERS","children":[{"path":"/dev/sdd1","label":"SVANSWERS"},
+            {"path":"/dev/sdd2","label":null}]}"#;
+        let cd = r#"{"path":"/dev/sr0","label":"SVANSWERS"}"#;
+        let disk =
+            r#"{"path":"/dev/sda","label":null,"children":[{"path":"/dev/sda1","label":"svanswers"}]}"#;
+        for (devices, expected) in [
+            (vec![disk], &[][..]),
+            (vec![disk, stick], &["/dev/sdc1"]),
+            (vec![image], &["/dev/sdd1"]),
+            (
+                vec![disk, image, stick, cd],
+                &["/dev/sdc1", "/dev/sdd1", "/dev/sr0"],
+            ),
         ] {
-            assert_eq!(encoded(label), name);
+            let found = labelled(&list(&devices.join(",")), "SVANSWERS");
+            let expected: Vec<PathBuf> = expected.iter().map(PathBuf::from).collect();
+            assert_eq!(found, expected);
         }
     }
 
