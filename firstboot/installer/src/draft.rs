@@ -196,6 +196,7 @@ impl Draft {
             | Refusal::Memory { .. }
             | Refusal::HoldsData { .. }
             | Refusal::Unconfirmed { .. }
+            | Refusal::Nameless { .. }
             | Refusal::Answer { .. } => None,
         })
     }

@@ -11,6 +11,7 @@ use sigmavault_host::{ParseError, localectl, timedatectl, udevadm};
 
 use crate::credentials::accounts::Accounts;
 use crate::device::verity::{self, VerityError};
+use crate::identity;
 use crate::machine::{Contents, Disk, Firmware, InUse, Installed, KeyboardLayout, Machine, Source};
 use crate::site::Site;
 
@@ -80,18 +81,7 @@ pub fn read(site: &Site) -> Result<Machine, InventoryError> {
     let source = source(site)?;
     let text = run.text(&lsblk::tree(&COLUMNS, None))?;
     let medium = [&source.esp, &source.verity].map(|device| parent_disk(site, device));
-    let mut disks: Vec<Disk> = lsblk::parse(&text)?
-        .iter()
-        .filter(|device| device.kind == "disk" && !is_virtual(&device.name))
-        .map(|device| {
-            disk(
-                site,
-                device,
-                medium.iter().flatten().any(|name| *name == device.name),
-            )
-        })
-        .collect();
-    disks.sort_by(|a, b| a.name.cmp(&b.name));
+    let disks = disks(site, &lsblk::parse(&text)?, &medium);
     let memory = files
         .parse("/proc/meminfo", meminfo::parse)
         .map_err(|error| InventoryError::Read("/proc/meminfo", error.to_string()))?;
@@ -118,6 +108,18 @@ pub fn read(site: &Site) -> Result<Machine, InventoryError> {
         timezones: timedatectl::parse(&run.text(&timedatectl::list_timezones()).unwrap_or_default()),
         accounts: Accounts::of(files),
     })
+}
+
+/// The disks among the block devices; `medium` names those that this system was started from.
+fn disks(site: &Site, devices: &[Device], medium: &[Option<String>]) -> Vec<Disk> {
+    let is_medium = |device: &Device| medium.iter().flatten().any(|name| *name == device.name);
+    let mut disks: Vec<Disk> = devices
+        .iter()
+        .filter(|device| is_disk(device))
+        .map(|device| disk(site, device, is_medium(device)))
+        .collect();
+    disks.sort_by(|a, b| a.name.cmp(&b.name));
+    identity::merge_paths(disks)
 }
 
 /// The system on the medium.
@@ -157,10 +159,28 @@ fn parent_disk(site: &Site, partition: &str) -> Option<String> {
     Some(path.parent()?.file_name()?.to_string_lossy().into_owned())
 }
 
-fn is_virtual(name: &str) -> bool {
-    ["zram", "ram", "loop", "zd", "nbd", "fd"]
+/// Whether something can be installed on it: a device with hardware behind it and a medium in it, and no hardware
+/// partition of an eMMC (boot areas, RPMB, general purpose areas), which are a few MiB for firmware.
+fn is_disk(device: &Device) -> bool {
+    let name = device.name.as_str();
+    let of_memory_or_file = ["zram", "ram", "loop", "zd", "nbd", "fd"]
         .iter()
-        .any(|prefix| name.starts_with(prefix))
+        .any(|prefix| name.starts_with(prefix));
+    let of_emmc = name
+        .strip_prefix("mmcblk")
+        .is_some_and(|rest| !rest.bytes().all(|byte| byte.is_ascii_digit()));
+    device.kind == "disk" && device.size > 0 && !of_memory_or_file && !of_emmc
+}
+
+/// World-wide name as the kernel knows it (`naa.` or `eui.` and digits), for a disk that udev did not ask.
+fn wwid(files: &Files, name: &str) -> Option<String> {
+    ["device/wwid", "wwid"].iter().find_map(|attribute| {
+        let text = files.attribute(format!("/sys/class/block/{name}/{attribute}"))?;
+        ["naa.", "eui."]
+            .iter()
+            .any(|prefix| text.starts_with(prefix))
+            .then_some(text)
+    })
 }
 
 /// Interfaces with hardware behind them.
@@ -191,7 +211,11 @@ fn disk(site: &Site, device: &Device, medium: bool) -> Disk {
             .map(str::trim)
             .filter(|text| !text.is_empty())
             .map(str::to_owned),
-        wwn: device.wwn.clone(),
+        wwn: device.wwn.clone().or_else(|| wwid(site.files(), &device.name)),
+        subsystem: site
+            .files()
+            .attribute(format!("/sys/class/block/{}/device/subsysnqn", device.name)),
+        paths: Vec::new(),
         bus: device.transport.clone().unwrap_or_default(),
         bytes: device.size,
         rotational: device.rotational,

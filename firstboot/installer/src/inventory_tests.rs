@@ -106,3 +106,90 @@ proptest! {
         let _ = keyboards(&text);
     }
 }
+
+/// The disks of a list that lsblk printed, on a machine with these files.
+fn disks_of(list: &str, files: &[(&str, &str)]) -> Vec<Disk> {
+    let folder = tempfile::tempdir().unwrap();
+    for (path, text) in files {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    let nothing = sigmavault_host::run::Scripted(|_: &sigmavault_host::run::Invocation| {
+        sigmavault_host::run::Output::success("")
+    });
+    let site = Site::new(
+        std::sync::Arc::new(nothing),
+        Files::new(folder.path()),
+        std::sync::Arc::new(|_| {}),
+    );
+    disks(&site, &lsblk::parse(list).unwrap(), &[])
+}
+
+fn names(disks: &[Disk]) -> Vec<&str> {
+    disks.iter().map(|disk| disk.name.as_str()).collect()
+}
+
+#[test]
+fn two_paths_to_a_disk_are_one_disk() {
+    let disks = disks_of(include_str!("../tests/lsblk/sas-two-paths.json"), &[]);
+    assert_eq!(names(&disks), ["sda", "sdb", "sdc"]);
+    let paths: Vec<&[String]> = disks.iter().map(|disk| disk.paths.as_slice()).collect();
+    assert_eq!(
+        paths,
+        [&[][..], &["/dev/sdd".to_owned()], &["/dev/sde".to_owned()]]
+    );
+    assert_eq!(
+        disks[1].describe(),
+        "sdb  4.00 TB  sas  ST4000NM0025  ZC10A1B20000C7412X9K  (one disk with 2 paths, also /dev/sdd)"
+    );
+}
+
+#[test]
+fn namespaces_are_parts_of_a_drive() {
+    let nqn = |serial: &str| format!("nqn.2014-08.org.nvmexpress:13441344{serial}        Micron_7450\n");
+    let (first, second) = (nqn("2237396AB1C2"), nqn("2237396AB2F7"));
+    let disks = disks_of(
+        include_str!("../tests/lsblk/nvme-namespaces.json"),
+        &[
+            ("sys/class/block/nvme0n1/device/subsysnqn", &first),
+            ("sys/class/block/nvme0n2/device/subsysnqn", &first),
+            ("sys/class/block/nvme1n1/device/subsysnqn", &second),
+        ],
+    );
+    assert_eq!(names(&disks), ["nvme0n1", "nvme0n2", "nvme1n1"]);
+    assert!(identity::same_drive(&disks[0], &disks[1]));
+    assert!(!identity::same_drive(&disks[0], &disks[2]));
+}
+
+#[test]
+fn areas_of_an_emmc_and_empty_readers_are_no_disks() {
+    let disks = disks_of(include_str!("../tests/lsblk/emmc.json"), &[]);
+    assert_eq!(names(&disks), ["mmcblk0", "mmcblk1"]);
+    // The card is write-protected.
+    let selector = crate::select::Selector {
+        bus: Some("mmc".into()),
+        ..Default::default()
+    };
+    let all: Vec<&Disk> = disks.iter().collect();
+    assert_eq!(
+        selector.choose(&all).map(|disk| disk.name.as_str()),
+        Ok("mmcblk0")
+    );
+}
+
+#[test]
+fn the_kernel_knows_a_wwn_that_udev_does_not() {
+    let list = r#"{"blockdevices":[{"name":"sda","path":"/dev/sda","type":"disk","size":4000787030016,
+        "mountpoints":[null]}]}"#;
+    let wwn = |text| {
+        disks_of(list, &[("sys/class/block/sda/device/wwid", text)])[0]
+            .wwn
+            .clone()
+    };
+    assert_eq!(
+        wwn("naa.5000c500a6d8e2b3\n").as_deref(),
+        Some("naa.5000c500a6d8e2b3")
+    );
+    assert_eq!(wwn("t10.ATA     ST4000NM0025\n"), None);
+}

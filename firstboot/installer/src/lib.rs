@@ -2,7 +2,8 @@
 //!
 //! - [`answers`], [`select`]: its input, and the selection of disks
 //! - [`credentials`], [`address`]: whether names, passwords, keys and addresses can work; pure
-//! - [`machine`], [`inventory`]: what it knows about the machine, and how that is read; [`device`]: block devices
+//! - [`machine`], [`inventory`]: what it knows about the machine, and how that is read; [`identity`]: which disk is
+//!   which; [`device`]: block devices
 //! - [`layout`]: which ZFS layout suits which disks
 //! - [`sources`]: where answers come from when nobody types them
 //! - [`plan`]: what will be done, or why it is refused; [`actions`]: every action of it, in order; both pure
@@ -22,6 +23,7 @@ pub mod demo;
 pub mod device;
 mod draft;
 pub mod execute;
+pub mod identity;
 pub mod installation;
 pub mod inventory;
 pub mod layout;

@@ -84,12 +84,19 @@ pub struct Disk {
     pub path: String,
     /// Other names of the device below `/dev/disk`; the first is the most telling one.
     pub links: Vec<String>,
+    /// Further devices that lead to the same disk, such as those of a second cable.
+    #[serde(default)]
+    pub paths: Vec<String>,
     /// Model, or what else names it; may be empty.
     pub model: String,
     /// Serial number.
     pub serial: Option<String>,
     /// World-wide name.
     pub wwn: Option<String>,
+    /// Name of the `NVMe` subsystem that it is a namespace of (NVM Express Base Specification, NQN). Namespaces of one
+    /// subsystem are parts of one drive.
+    #[serde(default)]
+    pub subsystem: Option<String>,
     /// Bus, as lsblk names it: `sata`, `nvme`, `usb`, `virtio`; may be empty.
     pub bus: String,
     /// Size in bytes.
@@ -199,7 +206,15 @@ impl Disk {
         } else {
             &self.bus
         };
-        [&self.name, &self.size(), bus, model, serial].join("  ")
+        let line = [&self.name, &self.size(), bus, model, serial].join("  ");
+        if self.paths.is_empty() {
+            return line;
+        }
+        let ways = self.paths.len() + 1;
+        format!(
+            "{line}  (one disk with {ways} paths, also {})",
+            self.paths.join(" ")
+        )
     }
 
     /// Size for a person, in the decimal units that are printed on disks.
@@ -207,9 +222,11 @@ impl Disk {
         decimal(self.bytes)
     }
 
-    /// What is typed to confirm that it is erased: the serial number, or the kernel name without one.
-    pub fn confirmation(&self) -> &str {
-        self.serial.as_deref().unwrap_or(&self.name)
+    /// Whether nothing can ever be installed on it, whatever else is done: it is the medium, cannot be written, or is
+    /// smaller than anything that is put on a disk, as boot areas are.
+    pub fn is_out_of_question(&self) -> bool {
+        const SMALLEST: u64 = 64 << 20;
+        matches!(self.in_use, Some(InUse::Medium | InUse::ReadOnly)) || self.bytes < SMALLEST
     }
 }
 

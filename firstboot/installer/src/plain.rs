@@ -13,6 +13,7 @@ pub use error::PlainError;
 use crate::answers::{Action, Keyboard, Mode};
 use crate::draft::{Draft, Place};
 use crate::execute::Execute;
+use crate::identity;
 use crate::machine::Machine;
 use crate::plan::{Confirmation, InstallPlan};
 use crate::show;
@@ -83,7 +84,7 @@ fn summary(draft: &mut Draft, console: &mut Console) -> Result<Option<InstallPla
     for line in show::plan(&draft.machine, &plan) {
         console.say(&line.text)?;
     }
-    let expected = plan.disk.confirmation();
+    let expected = identity::confirmation(&draft.machine, &plan.disk);
     let what = match plan.mode {
         Mode::Erase => format!("To ERASE {} and install", plan.disk.name),
         Mode::KeepData => format!("To rewrite the system on {}", plan.disk.name),
@@ -93,13 +94,13 @@ fn summary(draft: &mut Draft, console: &mut Console) -> Result<Option<InstallPla
         if typed.is_empty() {
             return Ok(None);
         }
-        if typed == expected {
+        if identity::confirms(&typed, &draft.machine, &plan.disk) {
             draft.answers.system.confirm = Some(typed);
             break;
         }
         console.say(&format!("That is not {expected}. Nothing was done."))?;
     }
-    match draft.plan(Confirmation::Required) {
+    match draft.plan(Confirmation::Typed) {
         Ok(plan) => Ok(Some(plan)),
         Err(refusals) => {
             for refusal in refusals {

@@ -84,7 +84,7 @@ impl Sheet {
                 '_'
             }
         };
-        let disk = plan.disk.confirmation();
+        let disk = plan.disk.serial.as_deref().unwrap_or(&plan.disk.name);
         let host = plan.settings.as_ref().map_or_else(String::new, |settings| {
             format!("Machine: {}\n", settings.network.hostname)
         });

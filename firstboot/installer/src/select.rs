@@ -70,7 +70,14 @@ impl Selector {
         if *self == Self::default() {
             return Err(SelectError::Empty);
         }
-        let matching: Vec<&Disk> = disks.iter().copied().filter(|disk| self.matches(disk)).collect();
+        let mut matching: Vec<&Disk> = disks.iter().copied().filter(|disk| self.matches(disk)).collect();
+        if matching.len() > 1 {
+            // A disk that can never be taken does not make the choice ambiguous.
+            let able = matching.iter().copied().filter(|disk| !disk.is_out_of_question());
+            matching = Some(able.collect())
+                .filter(|able: &Vec<_>| !able.is_empty())
+                .unwrap_or(matching);
+        }
         match matching[..] {
             [disk] => Ok(disk),
             [] => Err(SelectError::None {
@@ -101,10 +108,9 @@ impl Selector {
                 .bus
                 .as_ref()
                 .is_none_or(|bus| bus.eq_ignore_ascii_case(&disk.bus))
-            && self
-                .path
-                .as_ref()
-                .is_none_or(|path| *path == disk.path || disk.links.contains(path))
+            && self.path.as_ref().is_none_or(|path| {
+                *path == disk.path || disk.links.contains(path) || disk.paths.contains(path)
+            })
             && self.min_size.is_none_or(|size| disk.bytes >= size.0)
             && self.max_size.is_none_or(|size| disk.bytes <= size.0)
     }

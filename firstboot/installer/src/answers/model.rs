@@ -66,7 +66,8 @@ impl Default for Keyboard {
 pub struct System {
     /// The disk; exactly one, since mirrored system disks are not supported.
     pub disk: Selector,
-    /// The disk's serial number again (its kernel name when it has none): nothing is written without it.
+    /// The disk's serial number or WWN again: nothing is written without it. When other disks have the same, or there is
+    /// none, the disk's path below `/dev/disk/by-path`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirm: Option<String>,
     /// What happens to the disk.
@@ -116,7 +117,8 @@ pub struct Pool {
     /// Its disks; absent: all other disks that are empty, unused and not on USB.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub disks: Vec<Selector>,
-    /// Serial numbers of the pool's disks that hold data. The data is lost.
+    /// Serial numbers or WWNs of the pool's disks that hold data, or paths below `/dev/disk/by-path` where several disks
+    /// have the same. The data is lost.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub erase: Vec<String>,
 }

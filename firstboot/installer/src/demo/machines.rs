@@ -233,6 +233,8 @@ fn disk(name: &str, model: &str, serial: &str, bus: &str, bytes: u64) -> Disk {
         model: model.to_owned(),
         serial: Some(serial.to_owned()),
         wwn: None,
+        subsystem: None,
+        paths: Vec::new(),
         bus: bus.to_owned(),
         bytes,
         rotational: false,

@@ -36,6 +36,8 @@ fn disk() -> Disk {
         model: String::new(),
         serial: None,
         wwn: None,
+        subsystem: None,
+        paths: Vec::new(),
         bus: "sata".into(),
         bytes: 1 << 40,
         rotational: false,

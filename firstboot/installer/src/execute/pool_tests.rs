@@ -10,6 +10,8 @@ fn disk(name: &str, rotational: bool) -> Disk {
         model: String::new(),
         serial: None,
         wwn: None,
+        subsystem: None,
+        paths: Vec::new(),
         bus: "sata".into(),
         bytes: 4_000_000_000_000,
         rotational,

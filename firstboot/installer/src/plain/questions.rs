@@ -6,8 +6,9 @@ use super::console::Console;
 use super::error::PlainError;
 use crate::answers::{Address, Encryption, Link, LinkKind, Mode, Network, Pool, Secret, User};
 use crate::draft::{Draft, Place, selector};
-use crate::layout;
-use crate::machine::{Contents, Disk};
+use crate::identity;
+use crate::machine::{Contents, Disk, Machine};
+use crate::plan;
 use crate::show;
 
 /// Asks what this step is about.
@@ -167,18 +168,20 @@ fn pool(draft: &mut Draft, console: &mut Console) -> Result<(), PlainError> {
     for disk in &candidates {
         console.say(&format!("  {}; {}", disk.describe(), about(disk)))?;
     }
-    let empty: Vec<&str> = candidates
-        .iter()
-        .filter(|disk| disk.contents == Contents::Empty && disk.bus != "usb")
+    let empty: Vec<&str> = plan::proposed(&candidates.iter().collect::<Vec<_>>())
+        .into_iter()
         .map(|disk| disk.name.as_str())
         .collect();
     loop {
         let names = console.ask("Its disks, by their names", &empty.join(" "))?;
-        let Some((members, erase)) = members(&names, &candidates, console)? else {
+        let Some((members, erase)) = members(&names, &candidates, &draft.machine, console)? else {
             continue;
         };
-        let sizes: Vec<u64> = members.iter().map(|disk| disk.bytes).collect();
-        let layouts = layout::options(&sizes);
+        let chosen: Vec<&Disk> = members.iter().collect();
+        let layouts = plan::layouts(&chosen);
+        if let Some(layout) = layouts.first().filter(|_| identity::sharing(&chosen).is_some()) {
+            console.say(&layout.reason)?;
+        }
         let texts: Vec<String> = layouts.iter().map(show::layout).collect();
         let layout = console.choose("Layout; the first is suggested:", &texts, 0)?;
         let name = console.ask("Name of the pool", "tank")?;
@@ -198,7 +201,12 @@ fn pool(draft: &mut Draft, console: &mut Console) -> Result<(), PlainError> {
 type Members = (Vec<Disk>, Vec<String>);
 
 /// The disks with these names, and what is to be confirmed of those that hold something.
-fn members(names: &str, candidates: &[Disk], console: &mut Console) -> Result<Option<Members>, PlainError> {
+fn members(
+    names: &str,
+    candidates: &[Disk],
+    machine: &Machine,
+    console: &mut Console,
+) -> Result<Option<Members>, PlainError> {
     let mut members: Vec<Disk> = Vec::new();
     let mut erase = Vec::new();
     for name in names.split([' ', ',']).filter(|name| !name.is_empty()) {
@@ -214,7 +222,7 @@ fn members(names: &str, candidates: &[Disk], console: &mut Console) -> Result<Op
             if !console.yes(&format!("{name} holds {held}. Lose all of it?"), false)? {
                 return Ok(None);
             }
-            erase.push(disk.confirmation().to_owned());
+            erase.push(identity::confirmation(machine, disk).to_owned());
         }
         members.push(disk.clone());
     }

@@ -42,7 +42,7 @@ pub fn build(
             let pool = answers
                 .pool
                 .as_ref()
-                .and_then(|wanted| pool::plan(wanted, machine, disk, &mut refusals));
+                .and_then(|wanted| pool::plan(wanted, machine, disk, confirmation, &mut refusals));
             let settings = settings::plan(answers, machine, &mut refusals);
             disk.zip(partitions)
                 .zip(settings)

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::answers::{Mode, Network, Secret, User};
+use crate::identity::Named;
 use crate::layout::Layout;
 use crate::machine::{Disk, Source};
 
@@ -85,8 +86,20 @@ pub struct Settings {
 /// Whether the confirmation is checked: the summary shows a plan before it is typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Confirmation {
-    /// `system.confirm` must name the disk.
+    /// `system.confirm` must name the disk, in a file that nobody compares with the disks of this start.
     Required,
-    /// It is asked for later.
+    /// `system.confirm` was typed by a person who sees the disks.
+    Typed,
+    /// It is asked for later, from a person who sees the disks.
     Later,
+}
+
+impl Confirmation {
+    /// When the disks were named.
+    pub(super) const fn named(self) -> Named {
+        match self {
+            Self::Required => Named::Before,
+            Self::Typed | Self::Later => Named::Now,
+        }
+    }
 }

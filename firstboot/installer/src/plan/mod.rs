@@ -2,10 +2,12 @@
 //! machine, shown on the summary, executed, and compared with the result.
 //!
 //! [`build`] makes it, in three parts that know nothing of each other: `system` (disk and encryption), `pool`, and
-//! `settings` (language, `network`, `link`, `user`). [`check`] says what stands against answers on any machine.
+//! `settings` (language, `network`, `link`, `user`). `consent` holds what must have been agreed to before a disk is
+//! erased. [`check`] says what stands against answers on any machine.
 
 mod build;
 mod check;
+mod consent;
 mod install;
 mod link;
 mod network;
@@ -20,4 +22,5 @@ mod user;
 pub use build::build;
 pub use check::check;
 pub use install::{Confirmation, EncryptionPlan, InstallPlan, Partition, PoolPlan, Settings};
+pub use pool::{layouts, proposed};
 pub use refusal::Refusal;

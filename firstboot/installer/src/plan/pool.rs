@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::install::PoolPlan;
+use super::consent;
+use super::install::{Confirmation, PoolPlan};
 use super::refusal::Refusal;
 use crate::answers::Pool;
-use crate::layout::{self, Layout};
+use crate::identity;
+use crate::layout::{self, Kind, Layout};
 use crate::machine::{Contents, Disk, Machine};
 
 /// The smallest disk that ZFS accepts (`SPA_MINDEVSIZE`).
@@ -16,6 +18,7 @@ pub(super) fn plan(
     wanted: &Pool,
     machine: &Machine,
     system: Option<&Disk>,
+    confirmation: Confirmation,
     refusals: &mut Vec<Refusal>,
 ) -> Option<PoolPlan> {
     let before = refusals.len();
@@ -30,13 +33,13 @@ pub(super) fn plan(
     let disks = if !wanted.disks.is_empty() {
         chosen(wanted, &remaining, refusals)
     } else if system.is_some() {
-        left_over(&remaining)
+        proposed(&remaining)
     } else {
         // Which disks are left is unknown until the system disk is chosen.
         return None;
     };
     for disk in &disks {
-        refuse_disk(disk, &wanted.erase, refusals);
+        refuse_disk(disk, machine, &wanted.erase, confirmation, refusals);
     }
     if refusals.len() > before {
         return None;
@@ -45,6 +48,13 @@ pub(super) fn plan(
         refusals.push(Refusal::answer(
             "pool.disks",
             "there is no disk for a pool: apart from the system disk, no disk is empty and built in; name the disks, or leave [pool] out",
+        ));
+        return None;
+    }
+    if let Some(shared) = no_protection(&disks).filter(|_| wanted.layout != Some(Kind::Stripe)) {
+        refusals.push(Refusal::answer(
+            "pool.disks",
+            format!("{shared}; name one of them, or say layout = \"stripe\", which protects nothing"),
         ));
         return None;
     }
@@ -67,6 +77,36 @@ fn lay_out(wanted: &Pool, disks: &[&Disk]) -> Result<Layout, String> {
     }
 }
 
+/// What can be made of these disks, the suggested layout first. Parts of one drive fail together, so that no layout
+/// protects what is on them.
+pub fn layouts(disks: &[&Disk]) -> Vec<Layout> {
+    let sizes: Vec<u64> = disks.iter().map(|disk| disk.bytes).collect();
+    let Some(shared) = no_protection(disks) else {
+        return layout::options(&sizes);
+    };
+    let stripe = layout::make(Kind::Stripe, &sizes).ok().into_iter();
+    stripe
+        .map(|layout| Layout {
+            reason: format!("{shared}."),
+            ..layout
+        })
+        .collect()
+}
+
+/// Why these disks do not protect each other, if they do not.
+fn no_protection(disks: &[&Disk]) -> Option<String> {
+    let (one, other) = identity::sharing(disks)?;
+    let kind = match (&one.subsystem, &one.serial) {
+        (Some(_), Some(serial)) => format!("namespaces of one drive ({serial})"),
+        (Some(_), None) => "namespaces of one drive".to_owned(),
+        (None, serial) => format!("parts of one drive ({})", serial.as_deref().unwrap_or_default()),
+    };
+    Some(format!(
+        "{} and {} are {kind}: when it fails, both do, and neither protects the other",
+        one.name, other.name
+    ))
+}
+
 /// The disks that the selectors name, without duplicates.
 fn chosen<'a>(wanted: &Pool, remaining: &[&'a Disk], refusals: &mut Vec<Refusal>) -> Vec<&'a Disk> {
     let mut seen = BTreeSet::new();
@@ -82,17 +122,24 @@ fn chosen<'a>(wanted: &Pool, remaining: &[&'a Disk], refusals: &mut Vec<Refusal>
     disks
 }
 
-/// The disks used when none are named: empty, unused and built in.
-fn left_over<'a>(remaining: &[&'a Disk]) -> Vec<&'a Disk> {
-    remaining
+/// The disks used when none are named: empty, unused and built in, one of each drive.
+pub fn proposed<'a>(remaining: &[&'a Disk]) -> Vec<&'a Disk> {
+    let free: Vec<&Disk> = remaining
         .iter()
         .copied()
         .filter(|disk| disk.contents == Contents::Empty && disk.in_use.is_none())
         .filter(|disk| !disk.bus.eq_ignore_ascii_case("usb") && disk.bytes >= DISK_MIN)
-        .collect()
+        .collect();
+    identity::one_of_each_drive(&free)
 }
 
-fn refuse_disk(disk: &Disk, erase: &[String], refusals: &mut Vec<Refusal>) {
+fn refuse_disk(
+    disk: &Disk,
+    machine: &Machine,
+    erase: &[String],
+    confirmation: Confirmation,
+    refusals: &mut Vec<Refusal>,
+) {
     if let Some(reason) = &disk.in_use {
         refusals.push(Refusal::InUse {
             disk: disk.describe(),
@@ -114,16 +161,7 @@ fn refuse_disk(disk: &Disk, erase: &[String], refusals: &mut Vec<Refusal>) {
             format!("{state} SigmaVault system{version}")
         }
     };
-    if !erase.iter().any(|serial| serial == disk.confirmation()) {
-        refusals.push(Refusal::HoldsData {
-            disk: disk.describe(),
-            contents,
-            hint: format!(
-                "add \"{}\" to pool.erase if that may be lost",
-                disk.confirmation()
-            ),
-        });
-    }
+    refusals.extend(consent::to_erase(machine, disk, &contents, erase, confirmation));
 }
 
 /// The rules of `zpool create` (zpool-create(8), `pool_namecheck`), without the space and without two names that

@@ -67,6 +67,14 @@ pub enum Refusal {
         /// What is expected.
         expected: String,
     },
+    /// Nothing names it and no other disk, so that a file cannot say that it may be erased.
+    #[error(
+        "{disk} cannot be confirmed in a file: its serial number and WWN are missing or those of another disk too, and it has no place of its own below /dev/disk/by-path\n  try: install without an answer file, which asks for this disk by its name of now"
+    )]
+    Nameless {
+        /// The disk.
+        disk: String,
+    },
     /// Data cannot be kept.
     #[error("{disk}: its data cannot be kept: {reason}")]
     CannotKeep {

@@ -1,5 +1,6 @@
 //! The system disk: its choice, its partitions, and the encryption of its state partition.
 
+use super::consent;
 use super::install::{Confirmation, EncryptionPlan, Partition};
 use super::refusal::{Refusal, apart};
 use crate::answers::{Answers, Encryption, System};
@@ -52,16 +53,12 @@ pub(super) fn choose<'a>(
             ),
         ));
     }
-    if confirmation == Confirmation::Required && wanted.confirm.as_deref() != Some(disk.confirmation()) {
-        refusals.push(Refusal::Unconfirmed {
-            disk: disk.describe(),
-            given: wanted
-                .confirm
-                .as_ref()
-                .map_or_else(|| "missing".to_owned(), |given| format!("\"{given}\"")),
-            expected: disk.confirmation().to_owned(),
-        });
-    }
+    refusals.extend(consent::to_install(
+        machine,
+        disk,
+        wanted.confirm.as_deref(),
+        confirmation,
+    ));
     Some(disk)
 }
 

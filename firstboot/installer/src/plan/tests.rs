@@ -21,6 +21,8 @@ fn disk(name: &str, serial: Option<&str>, bytes: u64, contents: Contents) -> Dis
         model: "TESTDISK".to_owned(),
         serial: serial.map(str::to_owned),
         wwn: None,
+        subsystem: None,
+        paths: Vec::new(),
         bus: "sata".to_owned(),
         bytes,
         rotational: false,
@@ -229,17 +231,4 @@ fn the_confirmation_may_come_later() {
             "the system disk is sda  537 GB  sata  TESTDISK  SYS, but confirm is missing\n  try: system.confirm = \"SYS\" if that is the right one"
         ]
     );
-}
-
-#[test]
-fn a_disk_without_serial_is_confirmed_by_its_name() {
-    let mut machine = machine();
-    machine.disks[0].serial = None;
-    let mut answers = answers();
-    answers.system.disk = Selector {
-        path: Some("/dev/sda".to_owned()),
-        ..Selector::default()
-    };
-    answers.system.confirm = Some("sda".to_owned());
-    assert_eq!(plan(&machine, &answers).disk.name, "sda");
 }

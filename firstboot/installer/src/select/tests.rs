@@ -14,6 +14,8 @@ fn disk(name: &str, model: &str, serial: Option<&str>, bus: &str, bytes: u64) ->
         model: model.to_owned(),
         serial: serial.map(str::to_owned),
         wwn: serial.map(|serial| format!("wwn-{serial}")),
+        subsystem: None,
+        paths: Vec::new(),
         bus: bus.to_owned(),
         bytes,
         rotational: false,

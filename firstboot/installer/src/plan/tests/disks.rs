@@ -307,3 +307,197 @@ fn an_unknown_system_disk_does_not_lend_itself_to_the_pool() {
     let refused = refused(&machine(), &answers);
     assert_eq!(refused.len(), 1, "{refused:?}");
 }
+
+/// A machine whose data disks are two namespaces of one drive and a drive of its own.
+fn with_namespaces() -> Machine {
+    let mut machine = machine();
+    for (at, nqn) in [(1, "nqn.a"), (2, "nqn.a"), (3, "nqn.b")] {
+        let disk = &mut machine.disks[at];
+        disk.subsystem = Some(nqn.to_owned());
+        disk.contents = Contents::Empty;
+        "nvme".clone_into(&mut disk.bus);
+    }
+    machine
+}
+
+#[test]
+fn namespaces_of_one_drive_never_protect_each_other() {
+    let machine = with_namespaces();
+    let mut answers = answers();
+    answers.pool = Some(pool(&["D1", "D2"]));
+    let reason = "pool.disks: sdb and sdc are namespaces of one drive (D1): when it fails, both do, and neither \
+                  protects the other; name one of them, or say layout = \"stripe\", which protects nothing";
+    assert_eq!(refused(&machine, &answers), [reason]);
+    for kind in [Kind::Mirror, Kind::Raidz1] {
+        answers.pool = Some(Pool {
+            layout: Some(kind),
+            ..pool(&["D1", "D2", "OLD"])
+        });
+        assert_eq!(refused(&machine, &answers), [reason], "{kind:?}");
+    }
+    answers.pool = Some(Pool {
+        layout: Some(Kind::Stripe),
+        ..pool(&["D1", "D2"])
+    });
+    let made = plan(&machine, &answers).pool.expect("a pool");
+    assert_eq!((made.layout.kind, made.layout.may_fail), (Kind::Stripe, 0));
+    answers.pool = Some(pool(&["D1", "OLD"]));
+    assert_eq!(
+        plan(&machine, &answers).pool.expect("a pool").layout.kind,
+        Kind::Mirror
+    );
+}
+
+#[test]
+fn a_pool_of_what_is_left_takes_one_namespace_of_a_drive() {
+    let machine = with_namespaces();
+    let mut answers = answers();
+    answers.pool = Some(pool(&[]));
+    let made = plan(&machine, &answers).pool.expect("a pool");
+    let names: Vec<&str> = made.disks.iter().map(|disk| disk.name.as_str()).collect();
+    assert_eq!((names, made.layout.kind), (vec!["sdb", "sdd"], Kind::Mirror));
+}
+
+#[test]
+fn layouts_offered_for_one_drive_promise_nothing() {
+    let machine = with_namespaces();
+    let members: Vec<&Disk> = machine.disks[1..4].iter().collect();
+    let offered = layouts(&members);
+    let kinds: Vec<Kind> = offered.iter().map(|layout| layout.kind).collect();
+    assert_eq!(kinds, [Kind::Stripe]);
+    assert!(
+        offered[0]
+            .reason
+            .starts_with("sdb and sdc are namespaces of one drive"),
+        "{}",
+        offered[0].reason
+    );
+    let kinds: Vec<Kind> = layouts(&[members[0], members[2]])
+        .iter()
+        .map(|layout| layout.kind)
+        .collect();
+    assert_eq!(kinds, [Kind::Mirror, Kind::Stripe]);
+}
+
+/// A machine whose data disks are behind a dock that gives both its own serial number.
+fn with_dock(wwns: [Option<&str>; 2]) -> Machine {
+    let mut machine = machine();
+    for (at, wwn) in [1, 2].into_iter().zip(wwns) {
+        let disk = &mut machine.disks[at];
+        disk.serial = Some("DOCK".to_owned());
+        disk.wwn = wwn.map(str::to_owned);
+        disk.links = vec![format!(
+            "/dev/disk/by-path/pci-0000:00:14.0-usb-0:3:1.0-scsi-0:0:0:{}",
+            at - 1
+        )];
+        disk.contents = Contents::Foreign(format!("\"number {at}\" (ntfs)"));
+        "usb".clone_into(&mut disk.bus);
+    }
+    machine
+}
+
+#[test]
+fn one_serial_number_does_not_give_two_disks_away() {
+    let with = |erase: &[&str]| {
+        let mut answers = answers();
+        answers.pool = Some(Pool {
+            layout: Some(Kind::Stripe),
+            disks: ["/dev/sdb", "/dev/sdc"]
+                .map(|path| Selector {
+                    path: Some(path.to_owned()),
+                    ..Selector::default()
+                })
+                .to_vec(),
+            erase: erase.iter().map(|name| (*name).to_owned()).collect(),
+            ..pool(&[])
+        });
+        answers
+    };
+    let hint = |disk: &str, name: &str| {
+        let (at, other) = if disk == "sdb" { (1, "sdc") } else { (2, "sdb") };
+        format!(
+            "{disk}  4.29 TB  usb  TESTDISK  DOCK holds something: \"number {at}\" (ntfs)\n  try: its serial number is \
+             also that of {other}: add \"{name}\" to pool.erase if that may be lost"
+        )
+    };
+    let machine = with_dock([None, None]);
+    let place = |lun: u32| format!("/dev/disk/by-path/pci-0000:00:14.0-usb-0:3:1.0-scsi-0:0:0:{lun}");
+    assert_eq!(
+        refused(&machine, &with(&["DOCK"])),
+        [hint("sdb", &place(0)), hint("sdc", &place(1))]
+    );
+    assert_eq!(
+        refused(&machine, &with(&[&place(0)])),
+        [hint("sdc", &place(1))],
+        "consent is for each disk"
+    );
+    plan(&machine, &with(&[&place(0), &place(1)]));
+
+    let machine = with_dock([Some("0x5000c500a6d8e2b3"), Some("0x5000c500a6d8f017")]);
+    assert_eq!(
+        refused(&machine, &with(&["5000C500A6D8E2B3"])),
+        [hint("sdc", "0x5000c500a6d8f017")]
+    );
+}
+
+#[test]
+fn the_system_disk_is_confirmed_by_what_it_alone_has() {
+    let machine = with_dock([Some("0x5000c500a6d8e2b3"), None]);
+    let mut answers = answers();
+    answers.system.disk = Selector {
+        path: Some("/dev/sdb".to_owned()),
+        ..Selector::default()
+    };
+    for (given, accepted) in [
+        ("DOCK", false),
+        ("sdb", false),
+        ("/dev/sdb", false),
+        ("0x5000c500a6d8e2b3", true),
+        ("5000C500A6D8E2B3", true),
+        (
+            "/dev/disk/by-path/pci-0000:00:14.0-usb-0:3:1.0-scsi-0:0:0:0",
+            true,
+        ),
+    ] {
+        answers.system.confirm = Some(given.to_owned());
+        let built = build(&machine, &answers, Confirmation::Required);
+        assert_eq!(built.is_ok(), accepted, "{given}");
+        if let Err(refusals) = built {
+            assert!(
+                refusals[0]
+                    .to_string()
+                    .ends_with("try: system.confirm = \"0x5000c500a6d8e2b3\" if that is the right one"),
+                "{refusals:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_name_of_the_kernel_confirms_nothing_in_a_file() {
+    let mut machine = machine();
+    machine.disks[0].serial = None;
+    let mut answers = answers();
+    answers.system.disk = Selector {
+        path: Some("/dev/sda".to_owned()),
+        ..Selector::default()
+    };
+    answers.system.confirm = Some("sda".to_owned());
+    assert_eq!(
+        refused(&machine, &answers),
+        [
+            "sda  537 GB  sata  TESTDISK  no serial number cannot be confirmed in a file: its serial number and WWN are \
+             missing or those of another disk too, and it has no place of its own below /dev/disk/by-path\n  try: install \
+             without an answer file, which asks for this disk by its name of now"
+        ]
+    );
+    machine.disks[0].links = vec!["/dev/disk/by-path/pci-0000:00:17.0-ata-1".to_owned()];
+    assert_eq!(
+        refused(&machine, &answers),
+        [
+            "the system disk is sda  537 GB  sata  TESTDISK  no serial number, but confirm is \"sda\"\n  try: \
+             system.confirm = \"/dev/disk/by-path/pci-0000:00:17.0-ata-1\" if that is the right one"
+        ]
+    );
+    assert!(build(&machine, &answers, Confirmation::Typed).is_ok());
+}

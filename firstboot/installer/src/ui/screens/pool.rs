@@ -12,9 +12,10 @@ use ratatui::widgets::Paragraph;
 use super::intro::intro;
 use crate::answers::Pool;
 use crate::draft::{Draft, selector};
-use crate::layout::{self, Layout};
+use crate::identity;
+use crate::layout::Layout;
 use crate::machine::{Contents, Disk, decimal};
-use crate::plan::Refusal;
+use crate::plan::{self, Refusal};
 use crate::show;
 use crate::ui::fields::{Field, Fields, Reply};
 use crate::ui::look::Look;
@@ -93,8 +94,7 @@ impl PoolScreen {
 
     /// Works the layouts out for the disks that are chosen; the kind that was chosen stays if it is possible.
     fn lay_out(&mut self, draft: &Draft) {
-        let sizes: Vec<u64> = self.members(draft).iter().map(|disk| disk.bytes).collect();
-        self.layouts = layout::options(&sizes);
+        self.layouts = plan::layouts(&self.members(draft));
         self.layout = 0;
         self.problem = None;
     }
@@ -104,10 +104,8 @@ impl PoolScreen {
             return;
         }
         self.proposed = true;
-        self.chosen = draft
-            .pool_candidates()
+        self.chosen = plan::proposed(&draft.pool_candidates())
             .into_iter()
-            .filter(|disk| disk.contents == Contents::Empty && disk.bus != "usb")
             .map(|disk| disk.name.clone())
             .collect();
         self.lay_out(draft);
@@ -179,7 +177,7 @@ impl PoolScreen {
             erase: members
                 .iter()
                 .filter(|disk| self.erased.contains(&disk.name))
-                .map(|disk| disk.confirmation().to_owned())
+                .map(|disk| identity::confirmation(&draft.machine, disk).to_owned())
                 .collect(),
         };
         draft.answers.pool = Some(pool);

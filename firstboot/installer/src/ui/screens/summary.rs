@@ -9,6 +9,7 @@ use ratatui::widgets::Paragraph;
 
 use crate::answers::Mode;
 use crate::draft::{Draft, sentence};
+use crate::identity;
 use crate::plan::{Confirmation, InstallPlan, Refusal};
 use crate::show::{self, Line, Tone};
 use crate::ui::input::Input;
@@ -48,8 +49,8 @@ impl Screen for Summary {
     }
 
     fn help(&self) -> &'static str {
-        "This is all that will be done. The installation begins once the serial number of the system disk (its name, if \
-         it has none) is typed exactly as shown and Enter is pressed. Until then nothing is written. Compare the number \
+        "This is all that will be done. The installation begins once the serial number of the system disk (its \
+         WWN or name, if the number is missing or also that of another disk) is typed and Enter is pressed. Until then nothing is written. Compare the number \
          with the label on the disk."
     }
 
@@ -89,7 +90,7 @@ impl Screen for Summary {
         Turn::Stay
     }
 
-    fn draw(&self, frame: &mut Frame, area: Rect, _: &Draft, look: Look) {
+    fn draw(&self, frame: &mut Frame, area: Rect, draft: &Draft, look: Look) {
         let height = area.height.saturating_sub(7);
         let title = if self.plan.is_some() {
             "This will be done:"
@@ -126,6 +127,7 @@ impl Screen for Summary {
                 frame,
                 Rect::new(area.x, area.y + height + 3, area.width, 4),
                 plan,
+                identity::confirmation(&draft.machine, &plan.disk),
                 look,
             );
         }
@@ -137,10 +139,10 @@ impl Summary {
         let Some(plan) = &self.plan else {
             return Turn::Stay;
         };
-        let expected = plan.disk.confirmation();
+        let expected = identity::confirmation(&draft.machine, &plan.disk);
         let typed = self.typed.text();
         let typed = typed.trim();
-        if typed != expected {
+        if !identity::confirms(typed, &draft.machine, &plan.disk) {
             self.problem = Some(if typed.is_empty() {
                 format!("Nothing is done before {expected} is typed.")
             } else {
@@ -149,7 +151,7 @@ impl Summary {
             return Turn::Stay;
         }
         draft.answers.system.confirm = Some(typed.to_owned());
-        match draft.plan(Confirmation::Required) {
+        match draft.plan(Confirmation::Typed) {
             Ok(plan) => Turn::Install(Box::new(plan)),
             Err(refusals) => {
                 self.problem = refusals.first().map(words);
@@ -158,7 +160,14 @@ impl Summary {
         }
     }
 
-    fn draw_confirmation(&self, frame: &mut Frame, area: Rect, plan: &InstallPlan, look: Look) {
+    fn draw_confirmation(
+        &self,
+        frame: &mut Frame,
+        area: Rect,
+        plan: &InstallPlan,
+        expected: &str,
+        look: Look,
+    ) {
         let what = match plan.mode {
             Mode::Erase => format!("To ERASE {} and install, type", plan.disk.name),
             Mode::KeepData => format!("To rewrite the system on {}, type", plan.disk.name),
@@ -166,7 +175,7 @@ impl Summary {
         frame.render_widget(
             text::Line::from(vec![
                 Span::raw(format!("{what} ")),
-                Span::styled(plan.disk.confirmation().to_owned(), look.chosen()),
+                Span::styled(expected.to_owned(), look.chosen()),
                 Span::raw(" and press Enter:"),
             ]),
             Rect { height: 1, ..area },
