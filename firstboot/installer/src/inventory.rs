@@ -70,6 +70,14 @@ const COLUMNS: [Column; 17] = [
     Column::Pttype,
     Column::Mountpoints,
 ];
+/// What is asked to see whether a device is still the same disk.
+const MARKS: [Column; 5] = [
+    Column::Path,
+    Column::Size,
+    Column::Model,
+    Column::Serial,
+    Column::Wwn,
+];
 /// Seconds that udev is given to look at the disks.
 const SETTLE: u32 = 60;
 
@@ -108,6 +116,48 @@ pub fn read(site: &Site) -> Result<Machine, InventoryError> {
         timezones: timedatectl::parse(&run.text(&timedatectl::list_timezones()).unwrap_or_default()),
         accounts: Accounts::of(files),
     })
+}
+
+/// What tells whether a device is still the same disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Marks {
+    serial: Option<String>,
+    wwn: Option<String>,
+    model: String,
+    bytes: u64,
+}
+
+impl Marks {
+    /// Those of a disk.
+    pub fn of(disk: &Disk) -> Self {
+        Self {
+            serial: disk.serial.clone(),
+            wwn: disk.wwn.clone(),
+            model: disk.model.clone(),
+            bytes: disk.bytes,
+        }
+    }
+}
+
+/// The marks of a device as it is now.
+pub fn marks(site: &Site, path: &str) -> Result<Option<Marks>, InventoryError> {
+    let text = site.run().text(&lsblk::alone(&MARKS, path))?;
+    let devices = lsblk::parse(&text)?;
+    let device = devices.iter().find(|device| device.path == path);
+    Ok(device.map(|device| marks_of(site, device)))
+}
+
+fn marks_of(site: &Site, device: &Device) -> Marks {
+    let trimmed = |text: &Option<String>| text.as_deref().unwrap_or_default().trim().to_owned();
+    let name = device.path.rsplit('/').next().unwrap_or_default();
+    Marks {
+        serial: Some(trimmed(&device.serial)).filter(|serial| !serial.is_empty()),
+        wwn: Some(trimmed(&device.wwn))
+            .filter(|wwn| !wwn.is_empty())
+            .or_else(|| wwid(site.files(), name)),
+        model: trimmed(&device.model),
+        bytes: device.size,
+    }
 }
 
 /// The disks among the block devices; `medium` names those that this system was started from.
@@ -200,24 +250,20 @@ fn disk(site: &Site, device: &Device, medium: bool) -> Disk {
     } else {
         holder(device).or_else(|| claimed(&site.path(&device.path)))
     };
+    let marks = marks_of(site, device);
     Disk {
         name: device.name.clone(),
         path: device.path.clone(),
         links: links(site, &device.path),
-        model: device.model.as_deref().unwrap_or_default().trim().to_owned(),
-        serial: device
-            .serial
-            .as_deref()
-            .map(str::trim)
-            .filter(|text| !text.is_empty())
-            .map(str::to_owned),
-        wwn: device.wwn.clone().or_else(|| wwid(site.files(), &device.name)),
+        model: marks.model,
+        serial: marks.serial,
+        wwn: marks.wwn,
         subsystem: site
             .files()
             .attribute(format!("/sys/class/block/{}/device/subsysnqn", device.name)),
         paths: Vec::new(),
         bus: device.transport.clone().unwrap_or_default(),
-        bytes: device.size,
+        bytes: marks.bytes,
         rotational: device.rotational,
         sector: u32::try_from(device.logical_sector).unwrap_or_default(),
         in_use,

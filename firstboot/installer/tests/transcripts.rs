@@ -171,3 +171,20 @@ fn a_slot_stays_when_the_loader_fails() {
     let answers = [SYSTEM, "mode = 'keep-data'\n"];
     assert_eq!(holds("failed-keep-data", &machine, &answers), None);
 }
+
+#[test]
+fn a_disk_that_was_exchanged_is_not_wiped() {
+    let machine = Machine::new().exchanges("vdc", "systemd-repart");
+    let pool = "[pool]\ndisks = [{ serial = 'S-vdb' }, { serial = 'S-vdc' }]\n";
+    assert_eq!(holds("failed-exchanged", &machine, &[SYSTEM, pool, USER]), None);
+    let path = format!(
+        "{}/tests/transcripts/failed-exchanged.txt",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let text = fs::read_to_string(path).unwrap();
+    assert!(!text.contains("wipefs --all --force /dev/vdc"), "{text}");
+    assert!(
+        text.contains("# [failed] vdc  200 GB  virtio  Fake  S-vdc is no longer there"),
+        "{text}"
+    );
+}

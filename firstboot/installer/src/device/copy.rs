@@ -1,12 +1,14 @@
 //! Copying between block devices past the page cache: reading and writing at the same time.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::mpsc;
 
-use super::direct::{ALIGNMENT, AlignedBuffer, CHUNK, open_direct};
+use nix::libc;
+
+use super::direct::{ALIGNMENT, AlignedBuffer, CHUNK};
 
 /// Chunks on their way from reader to writer.
 const IN_FLIGHT: usize = 4;
@@ -24,7 +26,7 @@ pub enum CopyError {
 /// Copies `len` bytes from one device to the start of another and waits until they are on the medium.
 /// `told` is called with the bytes written so far; `false` stops the copy.
 pub fn copy(from: &Path, to: &Path, len: u64, told: &mut dyn FnMut(u64) -> bool) -> Result<(), CopyError> {
-    let target = open_direct(to, true).map_err(CopyError::Write)?;
+    let target = open_alone(to).map_err(CopyError::Write)?;
     let (full, chunks) = mpsc::sync_channel::<io::Result<(AlignedBuffer, usize)>>(IN_FLIGHT);
     let (give_back, empty) = mpsc::channel::<AlignedBuffer>();
     for _ in 0..IN_FLIGHT {
@@ -51,6 +53,21 @@ pub fn copy(from: &Path, to: &Path, len: u64, told: &mut dyn FnMut(u64) -> bool)
         }
         target.sync_all().map_err(CopyError::Write)
     })
+}
+
+/// Opens a device past the page cache and for nobody else: one that is mounted or part of something is busy.
+fn open_alone(path: &Path) -> io::Result<File> {
+    let open = |flags| {
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .custom_flags(libc::O_EXCL | flags)
+            .open(path)
+    };
+    match open(libc::O_DIRECT) {
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => open(0),
+        result => result,
+    }
 }
 
 fn read_chunks(

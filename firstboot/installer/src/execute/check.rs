@@ -1,7 +1,7 @@
 //! The check before anything is written: minutes may have passed since the plan was made.
 
 use super::error::ExecuteError;
-use crate::inventory;
+use crate::inventory::{self, Marks};
 use crate::machine::Disk;
 use crate::site::Site;
 
@@ -10,9 +10,7 @@ pub fn disks(site: &Site, planned: &[Disk]) -> Result<(), ExecuteError> {
     let machine = inventory::read(site)?;
     for disk in planned {
         let now = machine.disks.iter().find(|now| now.path == disk.path);
-        let same =
-            |now: &&Disk| now.serial == disk.serial && now.bytes == disk.bytes && now.model == disk.model;
-        match now.filter(same) {
+        match now.filter(|now| Marks::of(now) == Marks::of(disk)) {
             None => {
                 return Err(ExecuteError::Gone {
                     disk: disk.describe(),

@@ -1,12 +1,14 @@
 //! Slots: written, then read back.
 
+use std::io::ErrorKind;
+
 use sigmavault_types::slots::Slot;
 
 use super::disk::Parts;
 use super::error::{ExecuteError, io};
 use crate::device::copy::{CopyError, copy};
 use crate::device::verity::{self, Side, VerityError};
-use crate::machine::Source;
+use crate::machine::{InUse, Source};
 use crate::site::Site;
 
 /// Called with the bytes done so far; `false` stops the work.
@@ -30,6 +32,10 @@ pub fn write(
         })
         .map_err(|error| match error {
             CopyError::Read(error) => io("read", from, error),
+            CopyError::Write(error) if error.kind() == ErrorKind::ResourceBusy => ExecuteError::InUse {
+                disk: to.to_owned(),
+                by: InUse::Claimed,
+            },
             CopyError::Write(error) => io("write", to, error),
             CopyError::Stopped => ExecuteError::Stopped,
         })?;

@@ -2,7 +2,7 @@
 //!
 //! - [`real`]: the stages, one after the other; `work`: each of their actions, and what it leaves open for the next
 //! - `check`, `readings`: the disks, and files by the programs that will read them, before anything is written
-//! - `disk`: wiping, partitions, keys, and the look back at the end
+//! - `held`: the disks stay the same ones until the end; `disk`: wiping, partitions, keys, and the look back at the end
 //! - `copies`: a slot is written, then read back against the root hash
 //! - `target`, `users`: the new system, put together to be filled, and its users
 //! - `pool`: the data pool
@@ -16,6 +16,7 @@ mod error;
 mod esp;
 mod executor;
 mod files;
+mod held;
 mod key_file;
 mod pool;
 mod readings;

@@ -5,7 +5,7 @@ use std::path::Path;
 use sigmavault_host::run::Invocation;
 use sigmavault_host::zpool::{self, NewPool};
 
-use super::error::ExecuteError;
+use super::error::{ExecuteError, io};
 use super::files;
 use crate::layout::Kind;
 use crate::plan::PoolPlan;
@@ -19,11 +19,29 @@ pub fn create(site: &Site, plan: &PoolPlan, root: &Path) -> Result<(), ExecuteEr
     let folder = root.join("etc/zfs");
     files::make_folder(site, &folder)?;
     let cache = folder.join("zpool.cache");
+    links_lead_to_disks(site, plan)?;
     site.run().succeed(&creation(plan, &cache))?;
     // Exporting takes the pool out of the cache file, by which the new system finds it.
     let kept = files::read(site, &cache)?;
     site.run().succeed(&zpool::export(&plan.name))?;
     files::restore(site, &cache, &kept)
+}
+
+/// Compares the links by which the pool is made with the disks of the plan.
+fn links_lead_to_disks(site: &Site, plan: &PoolPlan) -> Result<(), ExecuteError> {
+    for disk in &plan.disks {
+        let Some(link) = disk.links.first() else {
+            continue;
+        };
+        let found = site.resolve(link).map_err(|error| io("follow", link, error))?;
+        let is_disk = |path: &String| Path::new(path) == found;
+        if !is_disk(&disk.path) && !disk.paths.iter().any(is_disk) {
+            return Err(ExecuteError::Gone {
+                disk: disk.describe(),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// How the pool is created. Sources of the choices: zpoolprops(7), zfsprops(7), OpenZFS "Workload Tuning".

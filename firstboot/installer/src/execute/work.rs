@@ -9,9 +9,11 @@ use super::copies::{self, Told};
 use super::disk::{self, Parts};
 use super::error::ExecuteError;
 use super::esp::Esp;
+use super::held::Held;
 use super::target::{Mounted, StateDevice};
 use super::{check, files, pool, readings, users};
 use crate::actions::{Action, SlotRef};
+use crate::machine::Disk;
 use crate::progress::Outcome;
 use crate::site::Site;
 
@@ -26,6 +28,9 @@ pub struct Work<'a> {
     target: Option<Mounted>,
     state: Option<StateDevice>,
     parts: Option<Parts>,
+    /// The disk that the partitions are on.
+    system: Option<Disk>,
+    held: Held,
     spare: Option<Slot>,
     outcome: Outcome,
 }
@@ -39,6 +44,8 @@ impl<'a> Work<'a> {
             target: None,
             state: None,
             parts: None,
+            system: None,
+            held: Held::default(),
             spare: None,
             outcome: Outcome::default(),
         }
@@ -84,19 +91,34 @@ impl<'a> Work<'a> {
         let site = self.site;
         site.note(&format!("- {action}"));
         match action {
-            Action::CheckDisks { disks } => check::disks(site, disks),
+            Action::CheckDisks { disks } => {
+                check::disks(site, disks)?;
+                self.held = Held::take(site, disks)?;
+                Ok(())
+            }
             Action::ReadFirst { reading } => readings::read(site, reading),
-            Action::WipeDisk { disk } => disk::wipe(site.run(), disk),
+            Action::WipeDisk { disk } => {
+                self.held.hand_over(site, disk)?;
+                disk::wipe(site.run(), disk)
+            }
             Action::Partition {
                 disk,
                 partitions,
                 passphrase,
-            } => disk::partition(site, disk, partitions, passphrase.as_ref()),
+            } => {
+                self.held.hand_over(site, disk)?;
+                disk::partition(site, disk, partitions, passphrase.as_ref())
+            }
             Action::FindPartitions { disk } => {
+                self.held.hand_over(site, disk)?;
                 self.parts = Some(disk::parts(site.run(), disk)?);
+                self.system = Some(disk.clone());
                 Ok(())
             }
             Action::CopySlot { slot, source } => {
+                let system = self.system.as_ref();
+                self.held
+                    .check(site, system.ok_or(ExecuteError::OutOfOrder("the system disk"))?)?;
                 copies::write(site, self.parts()?, self.slot(*slot)?, source, told)
             }
             Action::VerifySlot { slot, root_hash } => {
@@ -113,7 +135,10 @@ impl<'a> Work<'a> {
                 Ok(())
             }
             Action::CloseState => self.state.take().map_or(Ok(()), StateDevice::close),
-            Action::RenameState { disk } => disk::rename_state(site.run(), disk),
+            Action::RenameState { disk } => {
+                self.held.check(site, disk)?;
+                disk::rename_state(site.run(), disk)
+            }
             Action::Compare { disk, partitions } => disk::compare(site.run(), disk, partitions),
             Action::MountTarget => {
                 let parts = self.parts()?;
@@ -142,7 +167,12 @@ impl<'a> Work<'a> {
                 site.run().succeed(&systemctl::enable_below(self.root()?, unit))?;
                 Ok(())
             }
-            Action::CreatePool { pool } => pool::create(site, pool, self.root()?),
+            Action::CreatePool { pool } => {
+                for disk in &pool.disks {
+                    self.held.hand_over(site, disk)?;
+                }
+                pool::create(site, pool, self.root()?)
+            }
             Action::UnmountTarget => self.target.take().map_or(Ok(()), Mounted::close),
             Action::MountEsp => {
                 self.esp = Some(Esp::mount(site, &self.parts()?.esp)?);

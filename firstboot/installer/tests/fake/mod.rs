@@ -50,6 +50,10 @@ struct Inner {
     disks: Mutex<BTreeMap<String, Vec<Part>>>,
     /// A program that fails when its line holds this.
     fails: Mutex<Option<String>>,
+    /// The program after which another disk has this one's name.
+    exchanged: Mutex<Option<(&'static str, &'static str)>>,
+    /// Names of disks that are other ones by now.
+    others: Mutex<Vec<&'static str>>,
 }
 
 impl Machine {
@@ -68,6 +72,8 @@ impl Machine {
             root,
             disks: disks.into(),
             fails: None.into(),
+            exchanged: None.into(),
+            others: Vec::new().into(),
         }))
     }
 
@@ -80,6 +86,12 @@ impl Machine {
     /// Has a program fail whose line holds this text.
     pub fn fails(self, text: &str) -> Self {
         *self.0.fails.lock().unwrap() = Some(text.to_owned());
+        self
+    }
+
+    /// Puts another disk in the place of this one once a program has run.
+    pub fn exchanges(self, disk: &'static str, after: &'static str) -> Self {
+        *self.0.exchanged.lock().unwrap() = Some((disk, after));
         self
     }
 
@@ -147,7 +159,17 @@ impl Machine {
         {
             return Output::failure(1, "it does not work\n");
         }
-        match (invocation.program().to_str().unwrap(), &words[..]) {
+        let program = invocation.program().to_str().unwrap();
+        if let Some((disk, _)) = self
+            .0
+            .exchanged
+            .lock()
+            .unwrap()
+            .take_if(|(_, after)| *after == program)
+        {
+            self.0.others.lock().unwrap().push(disk);
+        }
+        match (program, &words[..]) {
             ("lsblk", _) => return Output::success(self.lsblk(last)),
             ("systemd-repart", _) => self.repart(&words),
             ("sgdisk", [change, _]) if change.starts_with("--change-name=") => self.rename(change, last),
@@ -225,7 +247,14 @@ impl Machine {
         let devices: Vec<Value> = disks
             .iter()
             .filter(|(name, _)| wanted.is_none_or(|wanted| wanted == name.as_str()))
-            .map(|(name, parts)| device(name, parts))
+            .map(|(name, parts)| {
+                let serial = if self.0.others.lock().unwrap().contains(&name.as_str()) {
+                    "another".to_owned()
+                } else {
+                    format!("S-{name}")
+                };
+                device(name, &serial, parts)
+            })
             .collect();
         json!({ "blockdevices": devices }).to_string()
     }
@@ -242,7 +271,7 @@ pub fn part(label: &'static str, bytes: u64, fstype: &'static str) -> Part {
     Part { label, bytes, fstype }
 }
 
-fn device(name: &str, parts: &[Part]) -> Value {
+fn device(name: &str, serial: &str, parts: &[Part]) -> Value {
     let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     let children: Vec<Value> = (1..)
         .zip(parts)
@@ -256,7 +285,7 @@ fn device(name: &str, parts: &[Part]) -> Value {
         .collect();
     json!({
         "name": name, "path": format!("/dev/{name}"), "type": "disk", "size": 200_000_000_000_u64,
-        "model": "Fake", "serial": format!("S-{name}"), "tran": if name == "vdz" { "usb" } else { "virtio" },
+        "model": "Fake", "serial": serial, "tran": if name == "vdz" { "usb" } else { "virtio" },
         "rota": false, "ro": false, "log-sec": 512, "mountpoints": [null],
         "pttype": if parts.is_empty() { None } else { Some("gpt") }, "children": children,
     })

@@ -68,6 +68,19 @@ pub fn tree(columns: &[Column], device: Option<&str>) -> Invocation {
         .args(device)
 }
 
+/// Lists one device without what is on it.
+pub fn alone(columns: &[Column], device: &str) -> Invocation {
+    let columns: Vec<&str> = columns.iter().map(|column| column.name()).collect();
+    Invocation::new("lsblk").args([
+        "--json",
+        "--bytes",
+        "--nodeps",
+        "--output",
+        &columns.join(","),
+        device,
+    ])
+}
+
 /// A block device. A field is empty when its column was not asked for, or when nothing is known.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
@@ -200,6 +213,10 @@ mod tests {
         ] {
             assert_eq!(tree(&columns, device).quoted(), line);
         }
+        assert_eq!(
+            alone(&columns, "/dev/sda").quoted(),
+            "lsblk --json --bytes --nodeps --output NAME,LOG-SEC /dev/sda"
+        );
     }
 
     #[test]

@@ -1,0 +1,104 @@
+//! The disks of a plan, held from the check before the first write to the end.
+//!
+//! While a disk is open, the kernel gives its name to no other disk, even when it is unplugged. Until a disk is written,
+//! it is also claimed (`O_EXCL`, open(2)): nothing else can mount it or make an array or a pool of it. The claim ends
+//! where programs begin to work on the disk and its partitions, which need it themselves.
+
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::ErrorKind;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+
+use super::error::{ExecuteError, io};
+use crate::inventory::{self, Marks};
+use crate::machine::{Disk, InUse};
+use crate::site::Site;
+
+/// The disks of a plan.
+#[derive(Debug, Default)]
+pub struct Held {
+    disks: Vec<HeldDisk>,
+}
+
+#[derive(Debug)]
+struct HeldDisk {
+    path: String,
+    open: File,
+    claim: Option<File>,
+}
+
+impl Held {
+    /// Opens and claims these disks, and compares each with the plan once it is held.
+    pub fn take(site: &Site, disks: &[Disk]) -> Result<Self, ExecuteError> {
+        let mut held = Self::default();
+        for disk in disks {
+            let open = File::open(site.path(&disk.path)).map_err(|error| io("open", &disk.path, error))?;
+            let claim = OpenOptions::new()
+                .read(true)
+                .custom_flags(nix::libc::O_EXCL)
+                .open(site.path(&disk.path))
+                .map_err(|error| match error.kind() {
+                    ErrorKind::ResourceBusy => ExecuteError::InUse {
+                        disk: disk.name.clone(),
+                        by: InUse::Claimed,
+                    },
+                    _ => io("claim", &disk.path, error),
+                })?;
+            held.disks.push(HeldDisk {
+                path: disk.path.clone(),
+                open,
+                claim: Some(claim),
+            });
+            held.check(site, disk)?;
+        }
+        Ok(held)
+    }
+
+    /// Compares a disk with the plan: it comes before every step that writes to it.
+    pub fn check(&self, site: &Site, disk: &Disk) -> Result<(), ExecuteError> {
+        let gone = || ExecuteError::Gone {
+            disk: disk.describe(),
+        };
+        let held = self.find(disk)?;
+        let about =
+            |result: std::io::Result<Metadata>| result.map_err(|error| io("look at", &disk.path, error));
+        let now = match fs::metadata(site.path(&disk.path)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Err(gone()),
+            result => about(result)?,
+        };
+        if device(&now) != device(&about(held.open.metadata())?) {
+            return Err(gone());
+        }
+        match inventory::marks(site, &disk.path)? {
+            Some(marks) if marks == Marks::of(disk) => Ok(()),
+            _ => Err(gone()),
+        }
+    }
+
+    /// Compares a disk with the plan and ends the claim on it, so that programs can write to it.
+    pub fn hand_over(&mut self, site: &Site, disk: &Disk) -> Result<(), ExecuteError> {
+        self.check(site, disk)?;
+        let held = self.disks.iter_mut().find(|held| held.path == disk.path);
+        if let Some(held) = held {
+            held.claim = None;
+        }
+        Ok(())
+    }
+
+    fn find(&self, disk: &Disk) -> Result<&HeldDisk, ExecuteError> {
+        let held = self.disks.iter().find(|held| held.path == disk.path);
+        held.ok_or(ExecuteError::OutOfOrder("the check of the disks"))
+    }
+}
+
+/// Number of a device; of a file, by which tests stand in for it, its place.
+fn device(about: &Metadata) -> (u64, u64) {
+    if about.file_type().is_block_device() {
+        (about.rdev(), 0)
+    } else {
+        (about.dev(), about.ino())
+    }
+}
+
+#[cfg(test)]
+#[path = "held_tests.rs"]
+mod tests;

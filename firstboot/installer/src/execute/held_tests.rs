@@ -1,0 +1,127 @@
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use sigmavault_facts::Files;
+use sigmavault_host::run::{Invocation, Output, Scripted};
+
+use super::*;
+use crate::machine::Contents;
+
+/// A machine with one disk, whose marks lsblk prints as they are set.
+struct Machine {
+    _folder: tempfile::TempDir,
+    node: PathBuf,
+    printed: Arc<Mutex<String>>,
+    site: Site,
+}
+
+const PRINTED: &str = r#"{"blockdevices": [{"path":"/dev/sdb", "size":4000787030016, "model":"ST4000NM0025    ",
+    "serial":"ZC10A1B2", "wwn":"0x5000c500a6d8e2b3"}]}"#;
+
+impl Machine {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("dev")).unwrap();
+        let node = folder.path().join("dev/sdb");
+        fs::write(&node, "").unwrap();
+        let printed = Arc::new(Mutex::new(PRINTED.to_owned()));
+        let now = Arc::clone(&printed);
+        let run = Scripted(move |_: &Invocation| Output::success(now.lock().unwrap().clone()));
+        Self {
+            site: Site::new(Arc::new(run), Files::new(folder.path()), Arc::new(|_| {})),
+            node,
+            printed,
+            _folder: folder,
+        }
+    }
+
+    fn prints(&self, was: &str, now: &str) {
+        *self.printed.lock().unwrap() = PRINTED.replace(was, now);
+    }
+}
+
+fn disk() -> Disk {
+    Disk {
+        name: "sdb".into(),
+        path: "/dev/sdb".into(),
+        links: Vec::new(),
+        model: "ST4000NM0025".into(),
+        serial: Some("ZC10A1B2".into()),
+        wwn: Some("0x5000c500a6d8e2b3".into()),
+        subsystem: None,
+        paths: Vec::new(),
+        bus: "sas".into(),
+        bytes: 4_000_787_030_016,
+        rotational: true,
+        sector: 512,
+        in_use: None,
+        contents: Contents::Empty,
+    }
+}
+
+#[test]
+fn another_disk_under_the_name_is_not_written() {
+    let machine = Machine::new();
+    let mut held = Held::take(&machine.site, &[disk()]).unwrap();
+    held.check(&machine.site, &disk()).unwrap();
+    for (was, now) in [
+        ("ZC10A1B2", "ZC10A1KP"),
+        ("a6d8e2b3", "a6d8f017"),
+        ("ST4000NM0025", "ST4000NM0035"),
+        ("4000787030016", "4000787030017"),
+        ("\"ZC10A1B2\"", "null"),
+        ("/dev/sdb", "/dev/sdc"),
+    ] {
+        machine.prints(was, now);
+        for result in [
+            held.check(&machine.site, &disk()),
+            held.hand_over(&machine.site, &disk()),
+        ] {
+            assert_eq!(
+                result.unwrap_err().to_string(),
+                "sdb  4.00 TB  sas  ST4000NM0025  ZC10A1B2 is no longer there\n  try: start the installer again and look at the \
+                 disks",
+                "{now}"
+            );
+        }
+        assert!(held.disks[0].claim.is_some(), "{now}");
+    }
+    machine.prints("", "");
+    held.hand_over(&machine.site, &disk()).unwrap();
+    assert!(held.disks[0].claim.is_none());
+}
+
+#[test]
+fn another_device_under_the_name_is_not_written() {
+    let machine = Machine::new();
+    let held = Held::take(&machine.site, &[disk()]).unwrap();
+    fs::remove_file(&machine.node).unwrap();
+    assert!(matches!(
+        held.check(&machine.site, &disk()),
+        Err(ExecuteError::Gone { .. })
+    ));
+    fs::write(&machine.node, "").unwrap();
+    assert!(matches!(
+        held.check(&machine.site, &disk()),
+        Err(ExecuteError::Gone { .. })
+    ));
+}
+
+#[test]
+fn a_disk_that_changed_before_it_was_held_is_refused() {
+    let machine = Machine::new();
+    machine.prints("ZC10A1B2", "ZC10A1KP");
+    assert!(matches!(
+        Held::take(&machine.site, &[disk()]),
+        Err(ExecuteError::Gone { .. })
+    ));
+}
+
+#[test]
+fn nothing_is_written_to_a_disk_that_was_not_checked() {
+    let machine = Machine::new();
+    assert!(matches!(
+        Held::default().hand_over(&machine.site, &disk()),
+        Err(ExecuteError::OutOfOrder(_))
+    ));
+}
