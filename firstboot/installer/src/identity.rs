@@ -5,7 +5,7 @@
 //! - [`merge_paths`]: several ways to one disk become one disk
 //! - [`same_drive`], [`sharing`]: disks that are parts of one drive, which protect nothing of each other
 
-use crate::machine::{Disk, InUse, Machine};
+use crate::machine::{Contents, Disk, InUse, Machine};
 
 #[cfg(test)]
 mod tests;
@@ -125,6 +125,14 @@ pub fn merge_paths(devices: Vec<Disk>) -> Vec<Disk> {
 fn add_path(disk: &mut Disk, path: Disk) {
     if path.in_use == Some(InUse::Medium) || disk.in_use.is_none() {
         disk.in_use = path.in_use.or(disk.in_use.take());
+    }
+    for holder in path.holders {
+        if !disk.holders.contains(&holder) {
+            disk.holders.push(holder);
+        }
+    }
+    if disk.contents == Contents::Empty {
+        disk.contents = path.contents;
     }
     disk.links.extend(path.links);
     disk.paths.push(path.path);

@@ -12,15 +12,14 @@ use sigmavault_host::{ParseError, localectl, timedatectl, udevadm};
 use crate::credentials::accounts::Accounts;
 use crate::device::verity::{self, VerityError};
 use crate::identity;
-use crate::machine::{Contents, Disk, Firmware, InUse, Installed, KeyboardLayout, Machine, Source};
+use crate::machine::{Contents, Disk, Firmware, InUse, KeyboardLayout, Machine, Source};
 use crate::site::Site;
 
-/// GPT names of the partitions of an installed system, the state partition apart.
-const SLOTS: [&str; 4] = ["root-a", "root-a-verity", "root-b", "root-b-verity"];
-/// GPT name of the state partition.
-pub const STATE: &str = "state";
-/// Its GPT name until the installation is complete.
-pub const STATE_UNFINISHED: &str = "state-new";
+mod contents;
+mod holders;
+
+use contents::contents;
+pub use contents::{STATE, STATE_UNFINISHED};
 
 /// Why the machine cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -166,7 +165,7 @@ fn disks(site: &Site, devices: &[Device], medium: &[Option<String>]) -> Vec<Disk
     let mut disks: Vec<Disk> = devices
         .iter()
         .filter(|device| is_disk(device))
-        .map(|device| disk(site, device, is_medium(device)))
+        .map(|device| disk(site, device, devices, is_medium(device)))
         .collect();
     disks.sort_by(|a, b| a.name.cmp(&b.name));
     identity::merge_paths(disks)
@@ -242,13 +241,20 @@ fn interfaces(files: &Files) -> Vec<String> {
         .collect()
 }
 
-fn disk(site: &Site, device: &Device, medium: bool) -> Disk {
+fn disk(site: &Site, device: &Device, all: &[Device], medium: bool) -> Disk {
+    let holders = if medium || device.read_only {
+        None
+    } else {
+        holders::of(device, all)
+    };
     let in_use = if medium {
         Some(InUse::Medium)
     } else if device.read_only {
         Some(InUse::ReadOnly)
+    } else if holders.is_some() {
+        None
     } else {
-        holder(device).or_else(|| claimed(&site.path(&device.path)))
+        holders::in_the_way(device).or_else(|| claimed(&site.path(&device.path)))
     };
     let marks = marks_of(site, device);
     Disk {
@@ -267,25 +273,12 @@ fn disk(site: &Site, device: &Device, medium: bool) -> Disk {
         rotational: device.rotational,
         sector: u32::try_from(device.logical_sector).unwrap_or_default(),
         in_use,
-        contents: contents(device),
+        contents: match (contents(device), holders.as_deref()) {
+            (Contents::Empty, Some([first, ..])) => Contents::Foreign(format!("a part of {}", first.name)),
+            (contents, _) => contents,
+        },
+        holders: holders.unwrap_or_default(),
     }
-}
-
-/// What holds a disk or a part of it.
-fn holder(device: &Device) -> Option<InUse> {
-    if let Some(path) = device.mountpoints.first() {
-        return Some(InUse::Mounted {
-            device: device.name.clone(),
-            at: path.clone(),
-        });
-    }
-    if !matches!(device.kind.as_str(), "disk" | "part") {
-        return Some(InUse::Holder {
-            device: device.name.clone(),
-            kind: device.kind.clone(),
-        });
-    }
-    device.children.iter().find_map(holder)
 }
 
 /// Whether something else has claimed it, such as an imported pool.
@@ -319,54 +312,6 @@ fn links(site: &Site, path: &str) -> Vec<String> {
         links.append(&mut here);
     }
     links
-}
-
-/// What is on a disk, by its partitions and signatures.
-fn contents(device: &Device) -> Contents {
-    let part = |label: &str| {
-        device
-            .children
-            .iter()
-            .find(|part| part.partlabel.as_deref() == Some(label))
-    };
-    let state = part(STATE)
-        .map(|part| (part, true))
-        .or_else(|| Some((part(STATE_UNFINISHED)?, false)));
-    if let (Some((state, complete)), [Some(root), Some(verity), Some(_), Some(_)]) = (state, SLOTS.map(part))
-    {
-        return Contents::SigmaVault(Installed {
-            complete,
-            version: None,
-            slot_bytes: root.size,
-            verity_bytes: verity.size,
-            state_bytes: state.size,
-            encrypted: state.fstype.as_deref() == Some("crypto_LUKS"),
-        });
-    }
-    let signature = |device: &Device| {
-        let label = device.label.as_ref().map(|label| format!("\"{label}\""));
-        let words = [
-            device.parttypename.clone(),
-            label,
-            device.fstype.as_ref().map(|kind| format!("({kind})")),
-        ];
-        words.into_iter().flatten().collect::<Vec<_>>().join(" ")
-    };
-    let partitions: Vec<&Device> = device
-        .children
-        .iter()
-        .filter(|child| child.kind == "part")
-        .collect();
-    match (partitions.len(), &device.fstype, &device.pttype) {
-        (0, None, None) => Contents::Empty,
-        (0, None, Some(table)) => Contents::Foreign(format!("an empty {table} partition table")),
-        (0, Some(_), _) => Contents::Foreign(signature(device)),
-        (1, ..) => Contents::Foreign(format!("1 partition: {}", signature(partitions[0]))),
-        (count, ..) => {
-            let list: Vec<String> = partitions.iter().map(|part| signature(part)).collect();
-            Contents::Foreign(format!("{count} partitions: {}", list.join(", ")))
-        }
-    }
 }
 
 /// Layouts and variants of `base.lst` (xkeyboard-config).

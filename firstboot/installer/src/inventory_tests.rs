@@ -1,6 +1,8 @@
 use proptest::prelude::*;
 
+use super::holders::in_the_way;
 use super::*;
+use crate::machine::{Holder, Installed, StopBy};
 
 fn part(label: &str, size: u64, fstype: Option<&str>) -> String {
     let fstype = fstype.map_or("null".to_owned(), |kind| format!("\"{kind}\""));
@@ -68,15 +70,16 @@ fn other_contents_are_named() {
 fn what_is_mounted_or_built_upon_is_in_use() {
     let mounted = part("x", 1, Some("ext4")).replace("[null]", r#"["/mnt"]"#);
     assert_eq!(
-        holder(&device("", &[mounted])).map(|by| by.to_string()),
+        in_the_way(&device("", &[mounted])).map(|by| by.to_string()),
         Some("sda1 is in use as /mnt".into())
     );
-    let raid = r#"{"name":"md0","path":"/dev/md0","type":"raid1","size":1,"mountpoints":[null]}"#;
+    let paths =
+        r#"{"name":"mpatha","path":"/dev/mapper/mpatha","type":"mpath","size":1,"mountpoints":[null]}"#;
     assert_eq!(
-        holder(&device("", &[raid.to_owned()])).map(|by| by.to_string()),
-        Some("md0 (raid1) is made of it and running".into())
+        in_the_way(&device("", &[paths.to_owned()])).map(|by| by.to_string()),
+        Some("mpatha (mpath) is made of it and running".into())
     );
-    assert_eq!(holder(&device("", &[part("x", 1, None)])), None);
+    assert_eq!(in_the_way(&device("", &[part("x", 1, None)])), None);
 }
 
 #[test]
@@ -192,4 +195,44 @@ fn the_kernel_knows_a_wwn_that_udev_does_not() {
         Some("naa.5000c500a6d8e2b3")
     );
     assert_eq!(wwn("t10.ATA     ST4000NM0025\n"), None);
+}
+
+#[test]
+fn an_array_that_nobody_uses_can_be_stopped() {
+    let disks = disks_of(include_str!("../tests/lsblk/old-arrays.json"), &[]);
+    let array = Holder {
+        name: "md127".into(),
+        path: "/dev/md127".into(),
+        kind: "raid1".into(),
+        stop: StopBy::Mdadm,
+        disks: vec!["sda".into(), "sdb".into()],
+        contents: "\"nas:data\" (LVM2_member)".into(),
+    };
+    let volume = Holder {
+        name: "vg0-data".into(),
+        path: "/dev/mapper/vg0-data".into(),
+        kind: "lvm".into(),
+        stop: StopBy::Dmsetup,
+        disks: vec!["sda".into(), "sdb".into()],
+        contents: "\"photos\" (ext4)".into(),
+    };
+    // The volume is on the array, and the array on both disks.
+    for disk in &disks[..2] {
+        assert_eq!(disk.in_use, None);
+        assert_eq!(disk.holders, [volume.clone(), array.clone()]);
+        assert!(matches!(&disk.contents, Contents::Foreign(text) if text.contains("linux_raid_member")));
+    }
+    assert_eq!(
+        volume.to_string(),
+        "vg0-data (lvm on sda sdb, holds \"photos\" (ext4))"
+    );
+    // An array with a mounted file system, and one that is swapped to.
+    let why: Vec<String> = disks[2..4]
+        .iter()
+        .map(|disk| disk.in_use.as_ref().unwrap().to_string())
+        .collect();
+    assert_eq!(why, ["md126p1 is in use as /mnt", "md125 is in use as [SWAP]"]);
+    assert!(disks[2..4].iter().all(|disk| disk.holders.is_empty()));
+    // A mapping of a whole disk that has no signature.
+    assert_eq!(disks[4].contents, Contents::Foreign("a part of plain".into()));
 }

@@ -107,6 +107,9 @@ pub struct Disk {
     pub sector: u32,
     /// Why it cannot be written.
     pub in_use: Option<InUse>,
+    /// What runs on it and can be stopped so that it can be written, in the order of stopping.
+    #[serde(default)]
+    pub holders: Vec<Holder>,
     /// What is on it.
     pub contents: Contents,
 }
@@ -149,6 +152,62 @@ impl fmt::Display for InUse {
             Self::Pool(name) => write!(f, "it is part of the imported pool \"{name}\""),
             Self::Claimed => f.write_str("another part of this system uses it, such as an imported pool"),
         }
+    }
+}
+
+impl InUse {
+    /// What can be done about it.
+    pub fn way_out(&self) -> String {
+        match self {
+            Self::Medium => "another disk".to_owned(),
+            Self::ReadOnly => "its write-protection switch, or another disk".to_owned(),
+            Self::Mounted { device, at } if at == "[SWAP]" => format!("swapoff /dev/{device}"),
+            Self::Mounted { at, .. } => format!("umount {at}"),
+            Self::Holder { device, .. } => format!("stop {device}, or take another disk"),
+            Self::Pool(name) => format!("zpool export {name}"),
+            Self::Claimed => {
+                "zpool export POOL, if `zpool status` shows it in a pool; `lsblk` shows what else uses it"
+                    .to_owned()
+            }
+        }
+    }
+}
+
+/// Something that runs on a disk and has nothing mounted: an array that was assembled by itself, or a logical volume.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Holder {
+    /// Its kernel name, or the name of its mapping.
+    pub name: String,
+    /// Its device.
+    pub path: String,
+    /// Its kind, as lsblk names it: `raid1`, `lvm`.
+    pub kind: String,
+    /// What stops it.
+    pub stop: StopBy,
+    /// Names of all disks that it is made of.
+    pub disks: Vec<String>,
+    /// What is on it, in words; may be empty.
+    pub contents: String,
+}
+
+/// What stops a [`Holder`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StopBy {
+    /// It is an array of Linux's software RAID.
+    Mdadm,
+    /// It is a mapping of the device mapper.
+    Dmsetup,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({} on {}", self.name, self.kind, self.disks.join(" "))?;
+        if !self.contents.is_empty() {
+            write!(f, ", holds {}", self.contents)?;
+        }
+        f.write_str(")")
     }
 }
 

@@ -142,10 +142,13 @@ fn lost(plan: &InstallPlan) -> Vec<Line> {
             Contents::Empty => (Tone::Plain, "holds nothing".to_owned()),
             _ => (Tone::Loss, format!("LOST: {}", contents(disk))),
         };
-        [
+        let mut lines = vec![
             Line::new(Tone::Plain, format!("  {}", disk.describe())),
             Line::new(tone, format!("    {what}; {held}")),
-        ]
+        ];
+        let stopped = |holder| Line::new(Tone::Loss, format!("    {holder} is stopped first"));
+        lines.extend(disk.holders.iter().map(stopped));
+        lines
     };
     if plan.mode == Mode::KeepData {
         return vec![

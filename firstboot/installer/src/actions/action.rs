@@ -3,7 +3,7 @@
 use sigmavault_types::slots::Slot;
 
 use crate::answers::Secret;
-use crate::machine::{Disk, Source};
+use crate::machine::{Disk, Holder, Source};
 use crate::plan::{Partition, PoolPlan};
 use crate::progress::Step;
 
@@ -87,6 +87,11 @@ pub enum Action {
     CheckDisks {
         /// Those that are written.
         disks: Vec<Disk>,
+    },
+    /// Stops what runs on disks that are written.
+    Stop {
+        /// What is stopped.
+        holder: Holder,
     },
     /// Has a program read what the new system gets for it, while nothing is written yet.
     ReadFirst {

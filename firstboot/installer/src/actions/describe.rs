@@ -21,6 +21,7 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CheckDisks { disks } => write!(f, "check that {} did not change", names(disks)),
+            Self::Stop { holder } => write!(f, "stop {holder}"),
             Self::ReadFirst { reading } => f.write_str(match reading {
                 Reading::Connection { .. } => "have NetworkManager's nmcli read the connection",
                 Reading::User { .. } => "have useradd add the administrator to a copy of the system's users",

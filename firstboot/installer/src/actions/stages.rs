@@ -6,16 +6,19 @@ use sigmavault_types::slots::Slot;
 use super::action::{Action, Heading, SlotRef, Stage};
 use super::settings;
 use crate::answers::Mode;
+use crate::machine::{Disk, Holder};
 use crate::plan::InstallPlan;
 use crate::progress::Step;
 
 /// The stages of a plan, in order.
 pub fn stages(plan: &InstallPlan) -> Vec<Stage> {
     let pool = plan.pool.iter().flat_map(|pool| &pool.disks);
-    let disks = std::iter::once(&plan.disk).chain(pool).cloned().collect();
-    let readings = plan.settings.iter().flat_map(settings::readings);
-    let checks = std::iter::once(Action::CheckDisks { disks }).chain(readings);
-    let mut stages = vec![stage(Step::Check, checks.collect())];
+    let disks: Vec<Disk> = std::iter::once(&plan.disk).chain(pool).cloned().collect();
+    let stops = holders(&disks).into_iter().map(|holder| Action::Stop { holder });
+    let stops: Vec<Action> = stops.collect();
+    let check = Action::CheckDisks { disks };
+    let readings: Vec<Action> = plan.settings.iter().flat_map(settings::readings).collect();
+    let mut stages = vec![stage(Step::Check, [vec![check], readings, stops].concat())];
     stages.extend(match plan.mode {
         Mode::Erase => erase(plan),
         Mode::KeepData => keep_data(plan),
@@ -26,6 +29,17 @@ pub fn stages(plan: &InstallPlan) -> Vec<Stage> {
     };
     stages.push(said(Step::Finish, vec![compare], "the disk is as planned"));
     stages
+}
+
+/// What runs on these disks, each once, in the order of stopping.
+fn holders(disks: &[Disk]) -> Vec<Holder> {
+    let mut found: Vec<Holder> = Vec::new();
+    for holder in disks.iter().flat_map(|disk| &disk.holders) {
+        if !found.iter().any(|known| known.path == holder.path) {
+            found.push(holder.clone());
+        }
+    }
+    found
 }
 
 fn stage(step: Step, actions: Vec<Action>) -> Stage {

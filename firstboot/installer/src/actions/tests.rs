@@ -1,6 +1,7 @@
 use super::*;
 use crate::answers;
 use crate::demo::Scenario;
+use crate::machine::{Contents, Holder, StopBy};
 use crate::plan::{self, Confirmation};
 
 const USER: &str = "[user]\nname = 'anna'\npassword = 'correct horse'\nssh = true\nssh-keys = ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJWcSyyELXhKWB3PzQuVGcJlQnkIoAxVNwQAmlhUDDaJ']\n";
@@ -75,4 +76,51 @@ fn no_action_shows_a_secret() {
         assert!(!shown.contains(secret), "{secret}");
     }
     assert!(shown.contains("let the TPM open the state partition"));
+}
+
+#[test]
+fn what_runs_on_the_disks_is_stopped_once_and_before_anything_is_written() {
+    let mut machine = Scenario::Empty.machine();
+    let holder = |name: &str, stop| Holder {
+        name: name.to_owned(),
+        path: format!("/dev/{name}"),
+        kind: "raid1".to_owned(),
+        stop,
+        disks: vec!["sda".to_owned(), "sdb".to_owned()],
+        contents: "\"photos\" (ext4)".to_owned(),
+    };
+    for disk in &mut machine.disks[1..3] {
+        disk.contents = Contents::Foreign("(linux_raid_member)".to_owned());
+        disk.holders = vec![
+            holder("vg0-data", StopBy::Dmsetup),
+            holder("md127", StopBy::Mdadm),
+        ];
+    }
+    let text = "[system]\ndisk.serial = 'S5GXNX0R401382F'\nconfirm = 'S5GXNX0R401382F'\n[pool]\n\
+                disks = [{ serial = 'WD-WCC7K1AA0001' }, { serial = 'WD-WCC7K1AA0002' }]\n";
+    let build = |erase: &str| {
+        let answers = answers::parse(&[text, erase, USER].concat()).unwrap();
+        plan::build(&machine, &answers, Confirmation::Required)
+    };
+    assert_eq!(build("").unwrap_err().len(), 2, "both disks hold something");
+    let plan = build("erase = ['WD-WCC7K1AA0001', 'WD-WCC7K1AA0002']\n").unwrap();
+    let check = lines(&stages(&plan)[0].actions);
+    assert_eq!(
+        check[0],
+        "check that /dev/nvme0n1, /dev/sda, /dev/sdb did not change"
+    );
+    // Last of the checks: what does not fit is said before anything is stopped.
+    assert_eq!(
+        check[check.len() - 2..],
+        [
+            "stop vg0-data (raid1 on sda sdb, holds \"photos\" (ext4))",
+            "stop md127 (raid1 on sda sdb, holds \"photos\" (ext4))",
+        ]
+    );
+    let shown = crate::show::plan(&machine, &plan);
+    let shown: Vec<&str> = shown.iter().map(|line| line.text.as_str()).collect();
+    assert!(
+        shown.contains(&"    md127 (raid1 on sda sdb, holds \"photos\" (ext4)) is stopped first"),
+        "{shown:#?}"
+    );
 }

@@ -240,6 +240,7 @@ fn disk(name: &str, model: &str, serial: &str, bus: &str, bytes: u64) -> Disk {
         rotational: false,
         sector: 512,
         in_use: None,
+        holders: Vec::new(),
         contents: Contents::Empty,
     }
 }

@@ -22,7 +22,7 @@ pub fn disks(site: &Site, planned: &[Disk]) -> Result<(), ExecuteError> {
                     by: by.clone(),
                 });
             }
-            Some(now) if now.contents != disk.contents => {
+            Some(now) if now.contents != disk.contents || now.holders != disk.holders => {
                 return Err(ExecuteError::OtherContents {
                     disk: disk.name.clone(),
                 });

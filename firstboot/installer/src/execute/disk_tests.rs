@@ -43,6 +43,7 @@ fn disk() -> Disk {
         rotational: false,
         sector: 512,
         in_use: None,
+        holders: Vec::new(),
         contents: Contents::Empty,
     }
 }

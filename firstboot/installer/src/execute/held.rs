@@ -21,36 +21,75 @@ pub struct Held {
 
 #[derive(Debug)]
 struct HeldDisk {
+    name: String,
     path: String,
     open: File,
-    claim: Option<File>,
+    claim: Claim,
+}
+
+#[derive(Debug)]
+enum Claim {
+    /// Something runs on the disk that the plan stops.
+    Waits,
+    /// Nothing else can take the disk while this is open.
+    Holds { _file: File },
+    /// Programs write to the disk.
+    Over,
+}
+
+impl HeldDisk {
+    fn claim(&mut self, site: &Site) -> Result<(), ExecuteError> {
+        let file = OpenOptions::new()
+            .read(true)
+            .custom_flags(nix::libc::O_EXCL)
+            .open(site.path(&self.path))
+            .map_err(|error| match error.kind() {
+                ErrorKind::ResourceBusy => ExecuteError::InUse {
+                    disk: self.name.clone(),
+                    by: InUse::Claimed,
+                },
+                _ => io("claim", &self.path, error),
+            })?;
+        self.claim = Claim::Holds { _file: file };
+        Ok(())
+    }
 }
 
 impl Held {
-    /// Opens and claims these disks, and compares each with the plan once it is held.
+    /// Opens these disks, claims those on which nothing runs, and compares each with the plan once it is held.
     pub fn take(site: &Site, disks: &[Disk]) -> Result<Self, ExecuteError> {
         let mut held = Self::default();
         for disk in disks {
             let open = File::open(site.path(&disk.path)).map_err(|error| io("open", &disk.path, error))?;
-            let claim = OpenOptions::new()
-                .read(true)
-                .custom_flags(nix::libc::O_EXCL)
-                .open(site.path(&disk.path))
-                .map_err(|error| match error.kind() {
-                    ErrorKind::ResourceBusy => ExecuteError::InUse {
-                        disk: disk.name.clone(),
-                        by: InUse::Claimed,
-                    },
-                    _ => io("claim", &disk.path, error),
-                })?;
-            held.disks.push(HeldDisk {
+            let mut taken = HeldDisk {
+                name: disk.name.clone(),
                 path: disk.path.clone(),
                 open,
-                claim: Some(claim),
-            });
+                claim: Claim::Waits,
+            };
+            if disk.holders.is_empty() {
+                taken.claim(site)?;
+            }
+            held.disks.push(taken);
             held.check(site, disk)?;
         }
         Ok(held)
+    }
+
+    /// Claims the disks on which nothing runs any more.
+    pub fn claim_free(&mut self, site: &Site) -> Result<(), ExecuteError> {
+        let waiting = self
+            .disks
+            .iter_mut()
+            .filter(|disk| matches!(disk.claim, Claim::Waits));
+        for disk in waiting {
+            match disk.claim(site) {
+                // Something else runs on it, and is stopped next.
+                Ok(()) | Err(ExecuteError::InUse { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// Compares a disk with the plan: it comes before every step that writes to it.
@@ -79,7 +118,11 @@ impl Held {
         self.check(site, disk)?;
         let held = self.disks.iter_mut().find(|held| held.path == disk.path);
         if let Some(held) = held {
-            held.claim = None;
+            // What was to be stopped has not let go of it.
+            if matches!(held.claim, Claim::Waits) {
+                held.claim(site)?;
+            }
+            held.claim = Claim::Over;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use sigmavault_facts::Files;
 use sigmavault_host::run::{Invocation, Output, Scripted};
 
 use super::*;
-use crate::machine::Contents;
+use crate::machine::{Contents, Holder, StopBy};
 
 /// A machine with one disk, whose marks lsblk prints as they are set.
 struct Machine {
@@ -55,6 +55,7 @@ fn disk() -> Disk {
         rotational: true,
         sector: 512,
         in_use: None,
+        holders: Vec::new(),
         contents: Contents::Empty,
     }
 }
@@ -84,11 +85,11 @@ fn another_disk_under_the_name_is_not_written() {
                 "{now}"
             );
         }
-        assert!(held.disks[0].claim.is_some(), "{now}");
+        assert!(matches!(held.disks[0].claim, Claim::Holds { .. }), "{now}");
     }
     machine.prints("", "");
     held.hand_over(&machine.site, &disk()).unwrap();
-    assert!(held.disks[0].claim.is_none());
+    assert!(matches!(held.disks[0].claim, Claim::Over));
 }
 
 #[test]
@@ -124,4 +125,24 @@ fn nothing_is_written_to_a_disk_that_was_not_checked() {
         Held::default().hand_over(&machine.site, &disk()),
         Err(ExecuteError::OutOfOrder(_))
     ));
+}
+
+#[test]
+fn a_disk_is_claimed_once_nothing_runs_on_it() {
+    let machine = Machine::new();
+    let busy = Disk {
+        holders: vec![Holder {
+            name: "md127".into(),
+            path: "/dev/md127".into(),
+            kind: "raid1".into(),
+            stop: StopBy::Mdadm,
+            disks: vec!["sdb".into()],
+            contents: String::new(),
+        }],
+        ..disk()
+    };
+    let mut held = Held::take(&machine.site, &[busy]).unwrap();
+    assert!(matches!(held.disks[0].claim, Claim::Waits));
+    held.claim_free(&machine.site).unwrap();
+    assert!(matches!(held.disks[0].claim, Claim::Holds { .. }));
 }

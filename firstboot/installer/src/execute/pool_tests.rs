@@ -17,6 +17,7 @@ fn disk(name: &str, rotational: bool) -> Disk {
         rotational,
         sector: 512,
         in_use: None,
+        holders: Vec::new(),
         contents: Contents::Empty,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use sigmavault_host::systemctl;
+use sigmavault_host::{dmsetup, mdadm, systemctl, udevadm};
 use sigmavault_types::slots::Slot;
 
 use super::copies::{self, Told};
@@ -13,7 +13,8 @@ use super::held::Held;
 use super::target::{Mounted, StateDevice};
 use super::{check, files, pool, readings, users};
 use crate::actions::{Action, SlotRef};
-use crate::machine::Disk;
+use crate::machine::{Disk, Holder, StopBy};
+use crate::plan::PoolPlan;
 use crate::progress::Outcome;
 use crate::site::Site;
 
@@ -86,17 +87,51 @@ impl<'a> Work<'a> {
         }
     }
 
+    /// The disk that the partitions are on.
+    fn system(&self) -> Result<&Disk, ExecuteError> {
+        self.system
+            .as_ref()
+            .ok_or(ExecuteError::OutOfOrder("the system disk"))
+    }
+
+    fn check_disks(&mut self, disks: &[Disk]) -> Result<(), ExecuteError> {
+        check::disks(self.site, disks)?;
+        self.held = Held::take(self.site, disks)?;
+        Ok(())
+    }
+
+    fn stop(&mut self, holder: &Holder) -> Result<(), ExecuteError> {
+        let run = self.site.run();
+        run.succeed(&match holder.stop {
+            StopBy::Mdadm => mdadm::stop(&holder.path),
+            StopBy::Dmsetup => dmsetup::remove(&holder.name),
+        })?;
+        run.succeed(&udevadm::settle())?;
+        self.held.claim_free(self.site)
+    }
+
+    fn find_partitions(&mut self, disk: &Disk) -> Result<(), ExecuteError> {
+        self.held.hand_over(self.site, disk)?;
+        self.parts = Some(disk::parts(self.site.run(), disk)?);
+        self.system = Some(disk.clone());
+        Ok(())
+    }
+
+    fn create_pool(&mut self, pool: &PoolPlan) -> Result<(), ExecuteError> {
+        for disk in &pool.disks {
+            self.held.hand_over(self.site, disk)?;
+        }
+        pool::create(self.site, pool, self.root()?)
+    }
+
     /// Executes an action. `told` is called with the bytes done of a long one.
     pub fn perform(&mut self, action: &Action, told: Told<'_>) -> Result<(), ExecuteError> {
         let site = self.site;
         site.note(&format!("- {action}"));
         match action {
-            Action::CheckDisks { disks } => {
-                check::disks(site, disks)?;
-                self.held = Held::take(site, disks)?;
-                Ok(())
-            }
+            Action::CheckDisks { disks } => self.check_disks(disks),
             Action::ReadFirst { reading } => readings::read(site, reading),
+            Action::Stop { holder } => self.stop(holder),
             Action::WipeDisk { disk } => {
                 self.held.hand_over(site, disk)?;
                 disk::wipe(site.run(), disk)
@@ -109,16 +144,9 @@ impl<'a> Work<'a> {
                 self.held.hand_over(site, disk)?;
                 disk::partition(site, disk, partitions, passphrase.as_ref())
             }
-            Action::FindPartitions { disk } => {
-                self.held.hand_over(site, disk)?;
-                self.parts = Some(disk::parts(site.run(), disk)?);
-                self.system = Some(disk.clone());
-                Ok(())
-            }
+            Action::FindPartitions { disk } => self.find_partitions(disk),
             Action::CopySlot { slot, source } => {
-                let system = self.system.as_ref();
-                self.held
-                    .check(site, system.ok_or(ExecuteError::OutOfOrder("the system disk"))?)?;
+                self.held.check(site, self.system()?)?;
                 copies::write(site, self.parts()?, self.slot(*slot)?, source, told)
             }
             Action::VerifySlot { slot, root_hash } => {
@@ -167,12 +195,7 @@ impl<'a> Work<'a> {
                 site.run().succeed(&systemctl::enable_below(self.root()?, unit))?;
                 Ok(())
             }
-            Action::CreatePool { pool } => {
-                for disk in &pool.disks {
-                    self.held.hand_over(site, disk)?;
-                }
-                pool::create(site, pool, self.root()?)
-            }
+            Action::CreatePool { pool } => self.create_pool(pool),
             Action::UnmountTarget => self.target.take().map_or(Ok(()), Mounted::close),
             Action::MountEsp => {
                 self.esp = Some(Esp::mount(site, &self.parts()?.esp)?);

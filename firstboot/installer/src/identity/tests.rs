@@ -19,6 +19,7 @@ fn disk(name: &str, bus: &str, serial: Option<&str>, wwn: Option<&str>) -> Disk 
         rotational: true,
         sector: 512,
         in_use: None,
+        holders: Vec::new(),
         contents: Contents::Empty,
     }
 }

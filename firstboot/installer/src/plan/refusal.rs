@@ -38,7 +38,7 @@ pub enum Refusal {
         needed: String,
     },
     /// In use.
-    #[error("{disk} cannot be used: {reason}")]
+    #[error("{disk} cannot be used: {reason}\n  try: {}", .reason.way_out())]
     InUse {
         /// The disk.
         disk: String,

@@ -28,6 +28,7 @@ fn disk(name: &str, serial: Option<&str>, bytes: u64, contents: Contents) -> Dis
         rotational: false,
         sector: 512,
         in_use: None,
+        holders: Vec::new(),
         contents,
     }
 }
@@ -171,7 +172,7 @@ fn says_everything_that_stands_against_it() {
         [
             "this machine was started by BIOS; the installed system needs UEFI\n  try: switch UEFI on (CSM or legacy boot off) in the firmware setup and start the medium again",
             "this machine has 1024 MiB of memory; the system needs 2 GiB",
-            "sda  537 GB  sata  TESTDISK  SYS cannot be used: sda1 is in use as /mnt",
+            "sda  537 GB  sata  TESTDISK  SYS cannot be used: sda1 is in use as /mnt\n  try: umount /mnt",
             "the system disk is sda  537 GB  sata  TESTDISK  SYS, but confirm is \"D1\"\n  try: system.confirm = \"SYS\" if that is the right one",
             "network.hostname: '-x' is not a host name: use letters, digits and '-', not at the ends, 63 at most, without a domain",
             "user: is missing: the system needs an administrator",

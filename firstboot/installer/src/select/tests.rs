@@ -21,6 +21,7 @@ fn disk(name: &str, model: &str, serial: Option<&str>, bus: &str, bytes: u64) ->
         rotational: false,
         sector: 512,
         in_use: None,
+        holders: Vec::new(),
         contents: Contents::Empty,
     }
 }

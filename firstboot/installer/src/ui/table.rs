@@ -8,7 +8,7 @@ use ratatui::widgets::Paragraph;
 
 use super::look::Look;
 use super::text::fit;
-use crate::machine::{Contents, Disk};
+use crate::machine::{Contents, Disk, Holder};
 
 /// One disk in a table.
 #[derive(Debug)]
@@ -34,8 +34,14 @@ pub(crate) fn holds(disk: &Disk) -> String {
     }
 }
 
-/// What is on a disk, in a sentence.
+/// What is on a disk and what runs on it, in sentences.
 pub(crate) fn describe(disk: &Disk) -> String {
+    let stopped = |holder: &Holder| format!(" {holder} runs on it and would be stopped.");
+    let running: String = disk.holders.iter().map(stopped).collect();
+    format!("{}{running}", held(disk))
+}
+
+fn held(disk: &Disk) -> String {
     match &disk.contents {
         Contents::Empty => "Nothing is on it.".to_owned(),
         Contents::Foreign(text) => format!("On it: {text}."),

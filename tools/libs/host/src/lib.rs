@@ -1,7 +1,8 @@
 //! Running other programs. Each module is one tool: it builds the invocations that this product uses and parses the
 //! tool's output, both without running anything. [`run`] holds the runner, with a recorder and a replayer.
 //!
-//! - disks: [`lsblk`], [`blkid`], [`blockdev`], [`sgdisk`], [`systemd_repart`], [`wipefs`], [`udevadm`], [`mount`]
+//! - disks: [`lsblk`], [`blkid`], [`blockdev`], [`sgdisk`], [`systemd_repart`], [`wipefs`], [`udevadm`], [`mount`],
+//!   [`mdadm`], [`dmsetup`]
 //! - encryption: [`cryptsetup`], [`systemd_cryptenroll`]
 //! - pools: [`zpool`]
 //! - starting: [`bootctl`], [`systemctl`], [`journalctl`]
@@ -13,9 +14,11 @@ pub mod blkid;
 pub mod blockdev;
 pub mod bootctl;
 pub mod cryptsetup;
+pub mod dmsetup;
 pub mod journalctl;
 pub mod localectl;
 pub mod lsblk;
+pub mod mdadm;
 pub mod mount;
 pub mod nmcli;
 mod parse;

@@ -293,7 +293,7 @@ fn a_pool_that_cannot_be() {
     });
     assert_eq!(
         refused(&machine, &with(pool(&["D1"]))),
-        ["sdb  4.29 TB  sata  TESTDISK  D1 cannot be used: sdb1 is in use as /mnt"]
+        ["sdb  4.29 TB  sata  TESTDISK  D1 cannot be used: sdb1 is in use as /mnt\n  try: umount /mnt"]
     );
     machine.disks.truncate(1);
     assert_eq!(keys(&machine, &with(pool(&[]))), ["pool.disks"]);
