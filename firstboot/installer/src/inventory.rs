@@ -4,6 +4,7 @@ use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use sigmavault_facts::counters::is_hardware_disk;
 use sigmavault_facts::{Files, kernel, meminfo};
 use sigmavault_host::lsblk::{self, Column, Device};
 use sigmavault_host::run::RunError;
@@ -208,17 +209,10 @@ fn parent_disk(site: &Site, partition: &str) -> Option<String> {
     Some(path.parent()?.file_name()?.to_string_lossy().into_owned())
 }
 
-/// Whether something can be installed on it: a device with hardware behind it and a medium in it, and no hardware
-/// partition of an eMMC (boot areas, RPMB, general purpose areas), which are a few MiB for firmware.
+/// Whether something can be installed on it: a device with hardware behind it, no area of an eMMC that is meant for
+/// firmware, and with a medium in it.
 fn is_disk(device: &Device) -> bool {
-    let name = device.name.as_str();
-    let of_memory_or_file = ["zram", "ram", "loop", "zd", "nbd", "fd"]
-        .iter()
-        .any(|prefix| name.starts_with(prefix));
-    let of_emmc = name
-        .strip_prefix("mmcblk")
-        .is_some_and(|rest| !rest.bytes().all(|byte| byte.is_ascii_digit()));
-    device.kind == "disk" && device.size > 0 && !of_memory_or_file && !of_emmc
+    device.kind == "disk" && device.size > 0 && is_hardware_disk(&device.name)
 }
 
 /// World-wide name as the kernel knows it (`naa.` or `eui.` and digits), for a disk that udev did not ask.

@@ -44,6 +44,8 @@ fn an_installed_system_is_known_by_its_partitions() {
     assert_eq!(with("state", "crypto_LUKS"), expected(true, true));
     assert_eq!(with("state-new", "ext4"), expected(false, false));
     assert!(matches!(with("home", "ext4"), Contents::Foreign(_)));
+    let twice = [&slots[..], &[part("state", 9, None), part("state", 8, None)]].concat();
+    assert!(matches!(contents(&device("", &twice)), Contents::Foreign(_)));
 }
 
 #[test]

@@ -13,11 +13,13 @@ pub const STATE_UNFINISHED: &str = "state-new";
 
 /// What is on a disk, by its partitions and signatures.
 pub(super) fn contents(device: &Device) -> Contents {
+    // Of two with one name neither is known to be the right one.
     let part = |label: &str| {
-        device
+        let mut named = device
             .children
             .iter()
-            .find(|part| part.partlabel.as_deref() == Some(label))
+            .filter(|part| part.partlabel.as_deref() == Some(label));
+        named.next().filter(|_| named.next().is_none())
     };
     let state = part(STATE)
         .map(|part| (part, true))

@@ -160,7 +160,10 @@ pub fn is_hardware_disk(name: &str) -> bool {
         name.strip_prefix(prefix)
             .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
     });
-    let mmc_area = name.starts_with("mmcblk") && (name.contains("boot") || name.ends_with("rpmb"));
+    // Boot areas, RPMB and general purpose areas of an eMMC.
+    let mmc_area = name
+        .strip_prefix("mmcblk")
+        .is_some_and(|rest| !rest.bytes().all(|byte| byte.is_ascii_digit()));
     !virtual_device && !mmc_area
 }
 
@@ -253,6 +256,7 @@ mod tests {
             "fd0",
             "mmcblk0boot0",
             "mmcblk0rpmb",
+            "mmcblk0gp1",
         ] {
             assert!(!is_hardware_disk(name), "{name}");
         }
