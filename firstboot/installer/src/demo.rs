@@ -25,6 +25,8 @@ pub enum Scenario {
     OneDisk,
     /// Twenty-six disks.
     ManyDisks,
+    /// One disk with two paths, one drive with two namespaces, and a member of an old array.
+    UsedDisks,
     /// None beside the medium.
     NoDisk,
     /// Too little memory.
@@ -37,12 +39,13 @@ pub enum Scenario {
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Empty,
         Self::Reinstall,
         Self::HalfDone,
         Self::OneDisk,
         Self::ManyDisks,
+        Self::UsedDisks,
         Self::NoDisk,
         Self::LowMemory,
         Self::Bios,
@@ -57,6 +60,7 @@ impl Scenario {
             Self::HalfDone => "half-done",
             Self::OneDisk => "one-disk",
             Self::ManyDisks => "many-disks",
+            Self::UsedDisks => "used-disks",
             Self::NoDisk => "no-disk",
             Self::LowMemory => "low-memory",
             Self::Bios => "bios",
@@ -72,6 +76,7 @@ impl Scenario {
             Self::HalfDone => "an installation was begun and not completed",
             Self::OneDisk => "one disk, no pool",
             Self::ManyDisks => "a shelf of 24 disks",
+            Self::UsedDisks => "two paths to a disk, two namespaces of a drive, an old array",
             Self::NoDisk => "no disk but the medium",
             Self::LowMemory => "1 GiB of memory",
             Self::Bios => "started by BIOS, not UEFI",
@@ -97,6 +102,7 @@ impl Scenario {
                 machine.tpm2 = false;
             }
             Self::ManyDisks => machine.disks = machines::shelf(),
+            Self::UsedDisks => machine.disks = machines::used(),
             Self::NoDisk => machine.disks.retain(|disk| disk.name == "sdf"),
             Self::LowMemory => machine.memory = 1 << 30,
             Self::Bios => machine.firmware = Firmware::Bios,

@@ -491,6 +491,7 @@ fn schema_manual_completions_and_scenarios() {
         "half-done",
         "one-disk",
         "many-disks",
+        "used-disks",
         "no-disk",
         "low-memory",
         "bios",

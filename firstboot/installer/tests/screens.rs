@@ -149,6 +149,30 @@ fn pool() {
 }
 
 #[test]
+fn parts_of_one_drive_and_old_arrays_are_said_to_be_such() {
+    let mut screen = Screen::new(Scenario::UsedDisks, RICH);
+    screen.reach_disks().enter().enter().press(KeyCode::Down);
+    // One namespace and the disk with two paths.
+    screen
+        .assert_shows("[x] nvme1n1")
+        .assert_shows("[ ] nvme1n2")
+        .assert_shows("[x] sda")
+        .assert_shows("< mirror,");
+    screen
+        .times(2, KeyCode::Enter)
+        .press(KeyCode::Down)
+        .press(KeyCode::Char(' '))
+        .assert_shows("< stripe,")
+        .assert_shows("nvme1n1 and nvme1n2 are namespaces of one drive (2237396AB1C2)");
+    screen
+        .press(KeyCode::Char(' '))
+        .press(KeyCode::End)
+        .press(KeyCode::Char(' '))
+        .assert_shows("sdb, holds \"photos\" (ext4)) runs on it and would be stopped.");
+    screen.press(KeyCode::Char('y')).assert_shows("< raidz1,");
+}
+
+#[test]
 fn a_pool_of_no_disk_or_of_a_wrong_name_is_refused() {
     let mut screen = Screen::new(Scenario::Empty, RICH);
     screen

@@ -1,7 +1,9 @@
 //! Machines of the demonstration.
 
 use crate::credentials::accounts::Accounts;
-use crate::machine::{Contents, Disk, Firmware, InUse, Installed, KeyboardLayout, Machine, Source};
+use crate::machine::{
+    Contents, Disk, Firmware, Holder, InUse, Installed, KeyboardLayout, Machine, Source, StopBy,
+};
 
 const LOCALES: [&str; 14] = [
     "C.UTF-8",
@@ -201,6 +203,54 @@ pub(super) fn shelf() -> Vec<Disk> {
         ..medium()
     });
     disks
+}
+
+/// A system disk, a drive with two namespaces, a disk with two paths, a member of an array that was assembled by
+/// itself, and the medium.
+pub(super) fn used() -> Vec<Disk> {
+    let namespace = |number: u32| Disk {
+        subsystem: Some(
+            "nqn.2014-08.org.nvmexpress:134413442237396AB1C2        Micron_7450_MTFDKCC3T2TFS".to_owned(),
+        ),
+        ..disk(
+            &format!("nvme1n{number}"),
+            "Micron_7450_MTFDKCC3T2TFS",
+            "2237396AB1C2",
+            "nvme",
+            1_600_321_314_816,
+        )
+    };
+    let array = Holder {
+        name: "md127".to_owned(),
+        path: "/dev/md127".to_owned(),
+        kind: "raid1".to_owned(),
+        stop: StopBy::Mdadm,
+        disks: vec!["sdb".to_owned()],
+        contents: "\"photos\" (ext4)".to_owned(),
+    };
+    vec![
+        disk(
+            "nvme0n1",
+            "Samsung SSD 980 PRO 500GB",
+            "S5GXNX0R401382F",
+            "nvme",
+            500_107_862_016,
+        ),
+        namespace(1),
+        namespace(2),
+        Disk {
+            bus: "sas".to_owned(),
+            wwn: Some("0x5000c500a6d8e2b3".to_owned()),
+            paths: vec!["/dev/sdc".to_owned()],
+            ..spinning("sda", "ST4000NM0025", "ZC10A1B20000C741", 4_000_787_030_016)
+        },
+        Disk {
+            contents: Contents::Foreign("1 partition: Linux RAID \"nas:0\" (linux_raid_member)".to_owned()),
+            holders: vec![array],
+            ..spinning("sdb", "WDC WD20EFRX-68EUZN0", "WD-WMC4N0K1A1", 2_000_398_934_016)
+        },
+        medium(),
+    ]
 }
 
 /// A SigmaVault system.
