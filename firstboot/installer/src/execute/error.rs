@@ -130,14 +130,38 @@ pub enum ExecuteError {
         "{0} is not known at this point of the plan\n  try: report this fault of the installer with its log"
     )]
     OutOfOrder(&'static str),
-    /// The medium has no kernel image.
+    /// The medium has no kernel image that starts its root.
     #[error(
-        "the medium has no kernel image in {folder}\n  try: write the medium again with `sigmavault-image flash`"
+        "the medium has no kernel image in {folder} that starts the root hash {root_hash} of the running system{}\n  try: write the medium again with `sigmavault-image flash`",
+        after(": ", .others)
     )]
     NoKernel {
         /// Where it was looked for.
         folder: &'static str,
+        /// Root hash of the medium.
+        root_hash: String,
+        /// What is there instead; may be empty.
+        others: String,
     },
+    /// The medium has several kernel images that start its root.
+    #[error(
+        "the medium has several different kernel images in {folder} that start the root hash {root_hash}; which of them is the right one cannot be told\n  try: write the medium again with `sigmavault-image flash`"
+    )]
+    TwoKernels {
+        /// Where they are.
+        folder: &'static str,
+        /// Root hash of the medium.
+        root_hash: String,
+    },
+}
+
+/// A text with these letters before it; nothing for an empty one.
+fn after(letters: &str, text: &str) -> String {
+    if text.is_empty() {
+        String::new()
+    } else {
+        format!("{letters}{text}")
+    }
 }
 
 /// An error of reading or writing.

@@ -4,10 +4,12 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
+use sigmavault_facts::kernel;
 use sigmavault_facts::slots::entry::{Entry, FIRST, NEWEST, Name};
 use sigmavault_host::bootctl::{self, Variables};
 use sigmavault_host::mount;
 use sigmavault_types::slots::Slot;
+use sigmavault_verity::kernel_image;
 
 use super::error::{ExecuteError, io};
 use super::files;
@@ -73,30 +75,65 @@ impl Esp {
         Ok(note)
     }
 
-    /// Copies the medium's kernel image to a slot.
+    /// Copies the medium's kernel image to a slot and reads it back.
     pub fn write_kernel(&self, slot: Slot, source: &Source) -> Result<(), ExecuteError> {
         let medium = Path::new(MEDIUM);
         files::make_folder(&self.site, medium)?;
         self.site
             .run()
             .succeed(&mount::device("vfat", Some("ro"), &source.esp, medium))?;
-        let copied = self.copy_kernel(slot, medium);
+        let copied = self.copy_kernel(slot, medium, &source.root_hash);
         self.site.run().succeed(&mount::unmount(medium))?;
         copied
     }
 
-    fn copy_kernel(&self, slot: Slot, medium: &Path) -> Result<(), ExecuteError> {
+    fn copy_kernel(&self, slot: Slot, medium: &Path, root_hash: &str) -> Result<(), ExecuteError> {
+        let bytes = self.kernel_for(medium, root_hash)?;
+        let file = self
+            .folder
+            .join(format!("EFI/sigmavault/slot-{}.efi", slot.name()));
+        files::replace(&self.site, &file, &bytes)?;
+        files::read_back(&self.site, &file, &bytes)
+    }
+
+    /// The medium's kernel image that starts the system with this root hash. Nothing verifies the medium's EFI system
+    /// partition, so that any other file may lie there.
+    fn kernel_for(&self, medium: &Path, root_hash: &str) -> Result<Vec<u8>, ExecuteError> {
         let folder = medium.join(MEDIUM_KERNELS);
         let images = fs::read_dir(self.site.path(&folder)).map_err(|error| io("list", &folder, error))?;
-        let image = images
+        let mut files: Vec<PathBuf> = images
             .flatten()
+            .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))
             .map(|entry| folder.join(entry.file_name()))
-            .find(|path| path.extension().is_some_and(|extension| extension == "efi"))
-            .ok_or(ExecuteError::NoKernel {
-                folder: MEDIUM_KERNELS,
-            })?;
-        let bytes = files::read(&self.site, &image)?;
-        self.put(&format!("EFI/sigmavault/slot-{}.efi", slot.name()), &bytes)
+            .filter(|path| path.extension().is_some_and(|extension| extension == "efi"))
+            .collect();
+        files.sort();
+        let mut fitting: Option<Vec<u8>> = None;
+        let mut others = Vec::new();
+        for file in files {
+            let bytes = files::read(&self.site, &file)?;
+            match root_hash_of(&bytes) {
+                Err(reason) => others.push(format!("{}: {reason}", file.display())),
+                Ok(found) if !found.eq_ignore_ascii_case(root_hash) => {
+                    others.push(format!("{} starts root hash {found}", file.display()));
+                }
+                Ok(_) => match &fitting {
+                    None => fitting = Some(bytes),
+                    Some(first) if *first == bytes => {}
+                    Some(_) => {
+                        return Err(ExecuteError::TwoKernels {
+                            folder: MEDIUM_KERNELS,
+                            root_hash: root_hash.to_owned(),
+                        });
+                    }
+                },
+            }
+        }
+        fitting.ok_or_else(|| ExecuteError::NoKernel {
+            folder: MEDIUM_KERNELS,
+            root_hash: root_hash.to_owned(),
+            others: others.join("; "),
+        })
     }
 
     /// Writes a slot's boot entry, with all its tries.
@@ -187,6 +224,12 @@ impl Drop for Esp {
             let _ = self.site.run().succeed(&mount::unmount(&self.folder));
         }
     }
+}
+
+/// The root hash on the command line that a kernel image carries, or why there is none.
+fn root_hash_of(image: &[u8]) -> Result<String, String> {
+    let line = kernel_image::command_line(image).map_err(|error| error.to_string())?;
+    kernel::argument(&line, "roothash").ok_or_else(|| "its kernel command line names no root hash".to_owned())
 }
 
 #[cfg(test)]

@@ -2,6 +2,10 @@ use sigmavault_facts::slots::entry::SECOND;
 
 use super::*;
 
+#[path = "../../tests/fake/kernel_image.rs"]
+mod fake;
+use fake::kernel_image;
+
 fn esp(folder: &Path) -> Esp {
     Esp {
         site: Site::this_machine(),
@@ -88,17 +92,92 @@ fn the_slot_that_boots_is_written_last() {
     }
 }
 
-#[test]
-fn a_slot_gets_the_mediums_kernel() {
+/// A medium with these files beside each other, and what a slot gets from it when the running root has the hash `ab`.
+fn copied(files: &[(&str, &[u8])]) -> Result<Vec<u8>, String> {
     let (folder, medium) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let esp = esp(folder.path());
-    assert!(esp.copy_kernel(Slot::B, medium.path()).is_err());
     let kernels = medium.path().join(MEDIUM_KERNELS);
+    // The addon of the medium lies in a folder beside its image.
     fs::create_dir_all(kernels.join("sigmavault_0.1.0.efi.extra.d")).unwrap();
-    fs::write(kernels.join("sigmavault_0.1.0.efi"), "kernel").unwrap();
-    esp.copy_kernel(Slot::B, medium.path()).unwrap();
+    for (name, bytes) in files {
+        fs::write(kernels.join(name), bytes).unwrap();
+    }
+    let written = esp(folder.path())
+        .copy_kernel(Slot::B, medium.path(), "ab")
+        .map_err(|error| error.to_string());
+    let file = folder.path().join("EFI/sigmavault/slot-b.efi");
+    assert_eq!(file.exists(), written.is_ok());
+    written.map(|()| fs::read(file).unwrap())
+}
+
+#[test]
+fn a_slot_gets_the_kernel_that_starts_the_running_root() {
+    let right = kernel_image("roothash=ab quiet", b"kernel");
+    let wrong = kernel_image("roothash=cd quiet", b"kernel");
+    let copied_from = |files: &[(&str, &[u8])]| copied(files).unwrap();
+    assert_eq!(copied_from(&[("sigmavault_0.1.0.efi", &right)]), right);
+    // Whatever lies before it in the folder, and twice the same.
     assert_eq!(
-        fs::read_to_string(folder.path().join("EFI/sigmavault/slot-b.efi")).unwrap(),
-        "kernel"
+        copied_from(&[
+            ("a.efi", &wrong),
+            ("b.efi", b"MZ"),
+            ("c.efi", &right),
+            ("d.efi", &right),
+            ("e.txt", b"text")
+        ]),
+        right
     );
+}
+
+#[test]
+fn a_kernel_that_starts_another_root_is_not_installed() {
+    let wrong = kernel_image("roothash=cd quiet", b"kernel");
+    let without = kernel_image("quiet", b"kernel");
+    let text = copied(&[("a.efi", &wrong), ("b.efi", b"text"), ("c.efi", &without)]).unwrap_err();
+    let after =
+        |name: &str, rest: &str| assert!(text.contains(&format!("{MEDIUM_KERNELS}/{name}{rest}")), "{text}");
+    assert!(
+        text.starts_with(
+            "the medium has no kernel image in EFI/Linux that starts the root hash ab of the running system: "
+        ),
+        "{text}"
+    );
+    after("a.efi", " starts root hash cd; ");
+    after("b.efi", ": it is not an EFI program; ");
+    after("c.efi", ": its kernel command line names no root hash\n");
+    let text = copied(&[]).unwrap_err();
+    assert!(text.contains("of the running system\n  try: "), "{text}");
+}
+
+#[test]
+fn of_two_kernels_for_one_root_none_is_installed() {
+    let (one, other) = (
+        kernel_image("roothash=ab", b"one"),
+        kernel_image("roothash=ab", b"other"),
+    );
+    let text = copied(&[("a.efi", &one), ("b.efi", &other)]).unwrap_err();
+    assert!(
+        text.starts_with("the medium has several different kernel images"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_is_read_back_is_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("slot-a.efi");
+    fs::write(&file, b"kernel").unwrap();
+    let site = Site::this_machine();
+    let compared = |written: &[u8]| {
+        files::read_back(&site, &file, written)
+            .map_err(|error| error.to_string().lines().next().unwrap().to_owned())
+    };
+    assert_eq!(compared(b"kernel"), Ok(()));
+    let differs = |what: &str| {
+        Err(format!(
+            "{} does not hold what was written to it: {what}",
+            file.display()
+        ))
+    };
+    assert_eq!(compared(b"kermel"), differs("byte 3 differs"));
+    assert_eq!(compared(b"kernels"), differs("it has 6 bytes instead of 7"));
 }

@@ -4,8 +4,11 @@ use std::fs;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
 use std::path::Path;
 
+use sha2::{Digest as _, Sha256};
+
 use super::error::{ExecuteError, io};
 use crate::answers::Secret;
+use crate::device::read::read as read_from_disk;
 use crate::site::Site;
 
 /// Makes a folder and those above it, if they are missing.
@@ -51,6 +54,31 @@ pub fn replace(site: &Site, file: &Path, bytes: &[u8]) -> Result<(), ExecuteErro
         Err(_) => format!(": {} bytes", bytes.len()),
     };
     site.note(&format!("replace {}{shown}", file.display()));
+    Ok(())
+}
+
+/// Reads a file back from the disk, past the page cache, and compares it with what was written.
+pub fn read_back(site: &Site, file: &Path, written: &[u8]) -> Result<(), ExecuteError> {
+    let differs = |detail: String| ExecuteError::ReadBack {
+        device: file.display().to_string(),
+        detail,
+    };
+    let found = read_from_disk(&site.path(file)).map_err(|error| io("read", file, error))?;
+    if found.len() != written.len() {
+        return Err(differs(format!(
+            "it has {} bytes instead of {}",
+            found.len(),
+            written.len()
+        )));
+    }
+    if let Some(at) = (0..found.len()).find(|at| found[*at] != written[*at]) {
+        return Err(differs(format!("byte {at} differs")));
+    }
+    let hash: String = Sha256::digest(&found)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    site.note(&format!("read {} back: SHA-256 {hash}", file.display()));
     Ok(())
 }
 

@@ -13,6 +13,10 @@ use sigmavault_host::run::{Invocation, Output, Recorder, Run, RunError};
 use sigmavault_installer::site::Site;
 use tempfile::TempDir;
 
+mod kernel_image;
+
+use kernel_image::kernel_image;
+
 /// A hash tree over [`system`], written by `veritysetup format` (cryptsetup).
 const TREE: &[u8] = include_bytes!("../../../../tools/libs/verity/tests/tree-of-300-blocks");
 /// Its root hash.
@@ -188,7 +192,14 @@ impl Machine {
                 .unwrap();
             }
             ("mount", [.., "ro", _, point]) => {
-                self.write(&format!("{point}/EFI/Linux/sigmavault_0.2.0.efi"), "kernel");
+                let folder = self.path(format!("{point}/EFI/Linux"));
+                fs::create_dir_all(&folder).unwrap();
+                let line = format!("roothash={ROOT_HASH} quiet");
+                fs::write(
+                    folder.join("sigmavault_0.2.0.efi"),
+                    kernel_image(&line, b"kernel"),
+                )
+                .unwrap();
             }
             ("zpool", ["create", ..]) => {
                 let cache = words.iter().find_map(|word| word.strip_prefix("cachefile="));
