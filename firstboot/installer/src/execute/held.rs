@@ -8,10 +8,15 @@ use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::ErrorKind;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 
+use sigmavault_host::udevadm;
+
 use super::error::{ExecuteError, io};
 use crate::inventory::{self, Marks};
 use crate::machine::{Disk, InUse};
 use crate::site::Site;
+
+/// How often a disk that looks like another one is looked at.
+const LOOKS: u32 = 3;
 
 /// The disks of a plan.
 #[derive(Debug, Default)]
@@ -107,10 +112,14 @@ impl Held {
         if device(&now) != device(&about(held.open.metadata())?) {
             return Err(gone());
         }
-        match inventory::marks(site, &disk.path)? {
-            Some(marks) if marks == Marks::of(disk) => Ok(()),
-            _ => Err(gone()),
+        for _ in 0..LOOKS {
+            if inventory::marks(site, &disk.path)? == Some(Marks::of(disk)) {
+                return Ok(());
+            }
+            // udev asks a disk again after every write to it, and a busy disk may not have answered yet.
+            site.run().succeed(&udevadm::settle())?;
         }
+        Err(gone())
     }
 
     /// Compares a disk with the plan and ends the claim on it, so that programs can write to it.

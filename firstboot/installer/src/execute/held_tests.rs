@@ -11,7 +11,8 @@ use crate::machine::{Contents, Holder, StopBy};
 struct Machine {
     _folder: tempfile::TempDir,
     node: PathBuf,
-    printed: Arc<Mutex<String>>,
+    /// What lsblk prints, the last of it from then on.
+    printed: Arc<Mutex<Vec<String>>>,
     site: Site,
 }
 
@@ -24,9 +25,16 @@ impl Machine {
         fs::create_dir(folder.path().join("dev")).unwrap();
         let node = folder.path().join("dev/sdb");
         fs::write(&node, "").unwrap();
-        let printed = Arc::new(Mutex::new(PRINTED.to_owned()));
+        let printed = Arc::new(Mutex::new(vec![PRINTED.to_owned()]));
         let now = Arc::clone(&printed);
-        let run = Scripted(move |_: &Invocation| Output::success(now.lock().unwrap().clone()));
+        let run = Scripted(move |invocation: &Invocation| {
+            let mut now = now.lock().unwrap();
+            Output::success(match invocation.program().to_str() {
+                Some("lsblk") if now.len() > 1 => now.remove(0),
+                Some("lsblk") => now[0].clone(),
+                _ => String::new(),
+            })
+        });
         Self {
             site: Site::new(Arc::new(run), Files::new(folder.path()), Arc::new(|_| {})),
             node,
@@ -36,7 +44,7 @@ impl Machine {
     }
 
     fn prints(&self, was: &str, now: &str) {
-        *self.printed.lock().unwrap() = PRINTED.replace(was, now);
+        *self.printed.lock().unwrap() = vec![PRINTED.replace(was, now)];
     }
 }
 
@@ -90,6 +98,15 @@ fn another_disk_under_the_name_is_not_written() {
     machine.prints("", "");
     held.hand_over(&machine.site, &disk()).unwrap();
     assert!(matches!(held.disks[0].claim, Claim::Over));
+}
+
+#[test]
+fn a_disk_that_does_not_answer_for_a_moment_is_looked_at_again() {
+    let machine = Machine::new();
+    let held = Held::take(&machine.site, &[disk()]).unwrap();
+    let silent = PRINTED.replace("\"ZC10A1B2\"", "null");
+    *machine.printed.lock().unwrap() = vec![silent.clone(), silent, PRINTED.to_owned()];
+    held.check(&machine.site, &disk()).unwrap();
 }
 
 #[test]
