@@ -72,7 +72,8 @@ pub(crate) enum Bar {
 impl fmt::Display for Bar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::InUse(reason) => reason.fmt(f),
+            Self::InUse(InUse::Medium) => InUse::Medium.fmt(f),
+            Self::InUse(reason) => write!(f, "{reason} (try: {})", reason.way_out()),
             Self::TooSmall { found, needed } => {
                 write!(f, "too small: it has {found}, the system needs {needed}")
             }
