@@ -52,7 +52,10 @@ pub fn wipe(run: &dyn Run, disk: &Disk) -> Result<(), ExecuteError> {
     }
     // It fails on a damaged table, which is exactly when it is needed.
     let _ = run.succeed(&sgdisk::zap_all(&disk.path));
-    forget_partitions(run, disk)?;
+    // Each path has partitions of its own.
+    for path in std::iter::once(&disk.path).chain(&disk.paths) {
+        forget_partitions(run, path)?;
+    }
     run.succeed(&udevadm::settle())?;
     Ok(())
 }
@@ -62,12 +65,12 @@ const REREADS: u32 = 20;
 
 /// Has the kernel read the empty table. The kernel refuses while a partition is open, and udev opens partitions for a
 /// moment after every write.
-fn forget_partitions(run: &dyn Run, disk: &Disk) -> Result<(), ExecuteError> {
+fn forget_partitions(run: &dyn Run, path: &str) -> Result<(), ExecuteError> {
     let mut tries = 0;
     loop {
         run.succeed(&udevadm::settle())?;
         tries += 1;
-        match run.succeed(&blockdev::reread_partition_table(&disk.path)) {
+        match run.succeed(&blockdev::reread_partition_table(path)) {
             Ok(_) => return Ok(()),
             Err(_) if tries < REREADS => std::thread::sleep(Duration::from_millis(500)),
             Err(error) => return Err(error.into()),

@@ -120,11 +120,33 @@ fn a_partition_that_is_open_for_a_moment_is_waited_for() {
             Output::success("")
         }
     }));
-    forget_partitions(&recorder, &disk()).unwrap();
+    forget_partitions(&recorder, &disk().path).unwrap();
     let transcript = recorder.transcript();
     let calls: Vec<&str> = transcript.calls().map(|call| call.line.as_str()).collect();
     assert_eq!(
         calls,
         ["udevadm settle", "blockdev --rereadpt /dev/sda"].repeat(3)
+    );
+}
+
+#[test]
+fn the_partitions_of_every_path_are_forgotten() {
+    let recorder = Recorder::new(Scripted(|_: &Invocation| {
+        Output::success(r#"{"blockdevices": [{"name":"sda", "path":"/dev/sda"}]}"#)
+    }));
+    let disk = Disk {
+        paths: vec!["/dev/sdd".into()],
+        ..disk()
+    };
+    wipe(&recorder, &disk).unwrap();
+    let transcript = recorder.transcript();
+    let read: Vec<&str> = transcript
+        .calls()
+        .map(|call| call.line.as_str())
+        .filter(|line| line.starts_with("blockdev"))
+        .collect();
+    assert_eq!(
+        read,
+        ["blockdev --rereadpt /dev/sda", "blockdev --rereadpt /dev/sdd"]
     );
 }

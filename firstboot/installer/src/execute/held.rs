@@ -28,6 +28,8 @@ pub struct Held {
 struct HeldDisk {
     name: String,
     path: String,
+    /// Further ways to it.
+    paths: Vec<String>,
     open: File,
     claim: Claim,
 }
@@ -37,25 +39,29 @@ enum Claim {
     /// Something runs on the disk that the plan stops.
     Waits,
     /// Nothing else can take the disk while this is open.
-    Holds { _file: File },
+    Holds { _files: Vec<File> },
     /// Programs write to the disk.
     Over,
 }
 
 impl HeldDisk {
     fn claim(&mut self, site: &Site) -> Result<(), ExecuteError> {
-        let file = OpenOptions::new()
-            .read(true)
-            .custom_flags(nix::libc::O_EXCL)
-            .open(site.path(&self.path))
-            .map_err(|error| match error.kind() {
-                ErrorKind::ResourceBusy => ExecuteError::InUse {
-                    disk: self.name.clone(),
-                    by: InUse::Claimed,
-                },
-                _ => io("claim", &self.path, error),
-            })?;
-        self.claim = Claim::Holds { _file: file };
+        let open = |path: &String| {
+            OpenOptions::new()
+                .read(true)
+                .custom_flags(nix::libc::O_EXCL)
+                .open(site.path(path))
+                .map_err(|error| match error.kind() {
+                    ErrorKind::ResourceBusy => ExecuteError::InUse {
+                        disk: self.name.clone(),
+                        by: InUse::Claimed,
+                    },
+                    _ => io("claim", path, error),
+                })
+        };
+        let files: Result<Vec<File>, ExecuteError> =
+            std::iter::once(&self.path).chain(&self.paths).map(open).collect();
+        self.claim = Claim::Holds { _files: files? };
         Ok(())
     }
 }
@@ -69,6 +75,7 @@ impl Held {
             let mut taken = HeldDisk {
                 name: disk.name.clone(),
                 path: disk.path.clone(),
+                paths: disk.paths.clone(),
                 open,
                 claim: Claim::Waits,
             };

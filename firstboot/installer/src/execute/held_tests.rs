@@ -163,3 +163,20 @@ fn a_disk_is_claimed_once_nothing_runs_on_it() {
     held.claim_free(&machine.site).unwrap();
     assert!(matches!(held.disks[0].claim, Claim::Holds { .. }));
 }
+
+#[test]
+fn every_path_to_a_disk_is_claimed() {
+    let machine = Machine::new();
+    let two = Disk {
+        paths: vec!["/dev/sdd".into()],
+        ..disk()
+    };
+    let gone = Held::take(&machine.site, std::slice::from_ref(&two)).unwrap_err();
+    assert!(gone.to_string().starts_with("cannot claim /dev/sdd: "), "{gone}");
+    fs::write(machine.node.with_file_name("sdd"), "").unwrap();
+    let held = Held::take(&machine.site, &[two]).unwrap();
+    let Claim::Holds { _files: files } = &held.disks[0].claim else {
+        panic!("{held:?}");
+    };
+    assert_eq!(files.len(), 2);
+}
