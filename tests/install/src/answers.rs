@@ -20,6 +20,9 @@ pub const HOSTNAME: &str = "vault-7";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Answers {
+    /// Keyboard.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keyboard: Option<Keyboard>,
     /// Where the system goes.
     pub system: System,
     /// Encryption of the state partition.
@@ -36,6 +39,14 @@ pub struct Answers {
     pub user: Option<User>,
     /// What happens at the end.
     pub finish: Finish,
+}
+
+/// Keyboard.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Keyboard {
+    /// XKB layout.
+    pub layout: String,
 }
 
 /// System disk.
@@ -135,6 +146,7 @@ impl Answers {
     /// An installation on the disk of this serial number, everything on it lost, after which the machine waits.
     pub fn erase(serial: &str) -> Self {
         Self {
+            keyboard: None,
             system: System {
                 disk: Selector::Serial(serial.to_owned()),
                 confirm: Some(serial.to_owned()),
@@ -184,6 +196,20 @@ impl Answers {
         if let Some(encryption) = &mut self.encryption {
             encryption.recovery_key = true;
         }
+        self
+    }
+
+    /// With this passphrase, typed on a keyboard of this layout.
+    #[must_use]
+    pub fn typed(mut self, layout: &str, passphrase: &str) -> Self {
+        self.keyboard = Some(Keyboard {
+            layout: layout.to_owned(),
+        });
+        self.encryption = Some(Encryption {
+            passphrase: passphrase.to_owned(),
+            tpm2: false,
+            recovery_key: false,
+        });
         self
     }
 

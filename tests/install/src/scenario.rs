@@ -27,7 +27,7 @@ pub struct Scenario {
 }
 
 /// All of them.
-pub const ALL: [Scenario; 13] = [
+pub const ALL: [Scenario; 14] = [
     Scenario {
         name: "unattended",
         about: "installs from an answer file on an empty disk, boots twice and checks everything",
@@ -57,6 +57,12 @@ pub const ALL: [Scenario; 13] = [
         about: "opens an encrypted state partition by passphrase and by recovery key",
         limit: Duration::from_hours(1),
         run: encrypted::luks,
+    },
+    Scenario {
+        name: "luks-keyboard",
+        about: "types the passphrase on a German keyboard; the prompt names the layout and says what was wrong",
+        limit: Duration::from_hours(1),
+        run: encrypted::keyboard,
     },
     Scenario {
         name: "tpm",

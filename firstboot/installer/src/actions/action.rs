@@ -2,7 +2,7 @@
 
 use sigmavault_types::slots::Slot;
 
-use crate::answers::Secret;
+use crate::answers::{Keyboard, Secret};
 use crate::machine::{Disk, Holder, Source};
 use crate::plan::{Partition, PoolPlan};
 use crate::progress::Step;
@@ -97,6 +97,13 @@ pub enum Action {
     ReadFirst {
         /// What.
         reading: Reading,
+    },
+    /// Makes the keymap of the prompt for the passphrase, and checks that it types that.
+    MakeKeymap {
+        /// The keyboard.
+        keyboard: Keyboard,
+        /// What is typed at the prompt.
+        passphrase: Secret,
     },
     /// Erases signatures and partition tables.
     WipeDisk {
@@ -212,6 +219,8 @@ pub enum Action {
     },
     /// Installs the boot loader.
     InstallLoader,
+    /// Writes the keymap of the prompt for the passphrase.
+    WriteKeymap,
     /// Copies the kernel image from the medium.
     WriteKernel {
         /// The slot that it starts.

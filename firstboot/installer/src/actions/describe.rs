@@ -28,6 +28,9 @@ impl fmt::Display for Action {
                 Reading::Rules { .. } => "have sudo's visudo read the rule for the administrator",
                 Reading::Keys { .. } => "have OpenSSH's ssh-keygen read the SSH keys",
             }),
+            Self::MakeKeymap { keyboard, .. } => {
+                write!(f, "make the keymap of the unlock prompt: {}", keyboard.layout)
+            }
             Self::WipeDisk { disk } => write!(f, "erase signatures and partition table of {}", disk.path),
             Self::Partition {
                 disk,
@@ -69,6 +72,7 @@ impl fmt::Display for Action {
             Self::ChooseSlots => f.write_str("read the boot entries: which slot boots, which stands by"),
             Self::RemoveEntry { slot } => write!(f, "take {slot} out of the boot menu"),
             Self::InstallLoader => f.write_str("install the boot loader"),
+            Self::WriteKeymap => f.write_str("write the keymap of the unlock prompt"),
             Self::WriteKernel { slot, .. } => write!(f, "write the kernel image of {slot}"),
             Self::RenameState { disk } => write!(f, "mark the state partition of {} as complete", disk.path),
             Self::WriteEntry { slot, sort_key, .. } => {

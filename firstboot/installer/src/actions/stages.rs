@@ -17,7 +17,8 @@ pub fn stages(plan: &InstallPlan) -> Vec<Stage> {
     let stops = holders(&disks).into_iter().map(|holder| Action::Stop { holder });
     let stops: Vec<Action> = stops.collect();
     let check = Action::CheckDisks { disks };
-    let readings: Vec<Action> = plan.settings.iter().flat_map(settings::readings).collect();
+    let readings = plan.settings.iter().flat_map(settings::readings);
+    let readings: Vec<Action> = readings.chain(keymap(plan)).collect();
     let mut stages = vec![stage(Step::Check, [vec![check], readings, stops].concat())];
     stages.extend(match plan.mode {
         Mode::Erase => erase(plan),
@@ -40,6 +41,16 @@ fn holders(disks: &[Disk]) -> Vec<Holder> {
         }
     }
     found
+}
+
+/// The keymap of the prompt for the passphrase, tried before anything is written. Without encryption nothing is typed
+/// before the system has loaded its own.
+fn keymap(plan: &InstallPlan) -> Option<Action> {
+    let (settings, encryption) = (plan.settings.as_ref()?, plan.encryption.as_ref()?);
+    Some(Action::MakeKeymap {
+        keyboard: settings.keyboard.clone(),
+        passphrase: encryption.passphrase.clone(),
+    })
 }
 
 fn stage(step: Step, actions: Vec<Action>) -> Stage {
@@ -125,9 +136,9 @@ fn bootable(plan: &InstallPlan) -> Stage {
         slot: SlotRef::Slot(slot),
         source: plan.source.clone(),
     };
-    let actions = vec![
-        Action::MountEsp,
-        Action::InstallLoader,
+    let mut actions = vec![Action::MountEsp, Action::InstallLoader];
+    actions.extend(keymap(plan).map(|_| Action::WriteKeymap));
+    actions.extend([
         kernel(Slot::A),
         kernel(Slot::B),
         Action::RenameState {
@@ -136,7 +147,7 @@ fn bootable(plan: &InstallPlan) -> Stage {
         entry(plan, SlotRef::Slot(Slot::B), entry::SECOND),
         entry(plan, SlotRef::Slot(Slot::A), entry::FIRST),
         Action::UnmountEsp,
-    ];
+    ]);
     said(Step::Boot, actions, "two entries, three tries each")
 }
 

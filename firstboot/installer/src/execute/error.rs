@@ -125,6 +125,24 @@ pub enum ExecuteError {
         "the medium's root hash is not a SHA-256 value\n  try: write the medium again with `sigmavault-image flash`"
     )]
     RootHash,
+    /// The console has no keymap for the layout.
+    #[error(
+        "the keyboard layout {layout} cannot be used at the prompt for the passphrase: {reason}\n  try: another keyboard.layout or keyboard.variant"
+    )]
+    Keymap {
+        /// The layout.
+        layout: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The passphrase cannot be typed at the prompt. The message does not give its characters away.
+    #[error(
+        "the passphrase has a character that the keyboard layout {layout} gives by no single key, so that it could not be typed at the start\n  try: another passphrase, or another keyboard.layout"
+    )]
+    Untypable {
+        /// The layout.
+        layout: String,
+    },
     /// An action came before the one that it needs.
     #[error(
         "{0} is not known at this point of the plan\n  try: report this fault of the installer with its log"

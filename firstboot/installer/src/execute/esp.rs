@@ -13,6 +13,7 @@ use sigmavault_verity::kernel_image;
 
 use super::error::{ExecuteError, io};
 use super::files;
+use super::keymap::Keymap;
 use crate::machine::Source;
 use crate::site::Site;
 
@@ -24,6 +25,8 @@ const MEDIUM: &str = "/run/sigmavault/medium-esp";
 const MEDIUM_KERNELS: &str = "EFI/Linux";
 /// Where boot entries are.
 const ENTRIES: &str = "loader/entries";
+/// The keymap, for the initrds of both slots (systemd-stub(7)).
+const KEYMAP: &str = "loader/credentials/sigmavault.keymap.cred";
 /// Tries of a new slot.
 const TRIES: u32 = 3;
 /// Settings of the loader. With its editor, whoever sits at the machine could start a shell in the place of the system.
@@ -196,6 +199,11 @@ impl Esp {
         } else {
             Slot::B
         }
+    }
+
+    /// Writes the keymap of the prompt for the passphrase. The kernel image's stub hands every file there to the initrd.
+    pub fn write_keymap(&self, keymap: &Keymap) -> Result<(), ExecuteError> {
+        self.put(KEYMAP, keymap.text().as_bytes())
     }
 
     fn put(&self, name: &str, bytes: &[u8]) -> Result<(), ExecuteError> {

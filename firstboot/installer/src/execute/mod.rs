@@ -6,7 +6,7 @@
 //! - `copies`: a slot is written, then read back against the root hash
 //! - `target`, `users`: the new system, put together to be filled, and its users
 //! - `pool`: the data pool
-//! - `esp`: boot loader, kernel images and boot entries
+//! - `esp`: boot loader, kernel images and boot entries; `keymap`: the keyboard of the prompt for the passphrase
 //! - `files`: changes to files; `key_file`: the passphrase in a file; `error`: why it did not work
 
 mod check;
@@ -18,6 +18,7 @@ mod executor;
 mod files;
 mod held;
 mod key_file;
+mod keymap;
 mod pool;
 mod readings;
 pub mod real;

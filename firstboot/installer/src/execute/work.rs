@@ -10,9 +10,11 @@ use super::disk::{self, Parts};
 use super::error::ExecuteError;
 use super::esp::Esp;
 use super::held::Held;
+use super::keymap::Keymap;
 use super::target::{Mounted, StateDevice};
 use super::{check, files, pool, readings, users};
 use crate::actions::{Action, SlotRef};
+use crate::answers::{Keyboard, Secret};
 use crate::machine::{Disk, Holder, StopBy};
 use crate::plan::PoolPlan;
 use crate::progress::Outcome;
@@ -33,6 +35,7 @@ pub struct Work<'a> {
     system: Option<Disk>,
     held: Held,
     spare: Option<Slot>,
+    keymap: Option<Keymap>,
     outcome: Outcome,
 }
 
@@ -48,6 +51,7 @@ impl<'a> Work<'a> {
             system: None,
             held: Held::default(),
             spare: None,
+            keymap: None,
             outcome: Outcome::default(),
         }
     }
@@ -124,6 +128,17 @@ impl<'a> Work<'a> {
         pool::create(self.site, pool, self.root()?)
     }
 
+    fn make_keymap(&mut self, keyboard: &Keyboard, passphrase: &Secret) -> Result<(), ExecuteError> {
+        self.keymap = Some(Keymap::make(self.site.run(), keyboard, passphrase)?);
+        Ok(())
+    }
+
+    fn write_keymap(&self) -> Result<(), ExecuteError> {
+        let keymap = self.keymap.as_ref();
+        self.esp()?
+            .write_keymap(keymap.ok_or(ExecuteError::OutOfOrder("the keymap"))?)
+    }
+
     /// Executes an action. `told` is called with the bytes done of a long one.
     pub fn perform(&mut self, action: &Action, told: Told<'_>) -> Result<(), ExecuteError> {
         let site = self.site;
@@ -132,6 +147,7 @@ impl<'a> Work<'a> {
             Action::CheckDisks { disks } => self.check_disks(disks),
             Action::ReadFirst { reading } => readings::read(site, reading),
             Action::Stop { holder } => self.stop(holder),
+            Action::MakeKeymap { keyboard, passphrase } => self.make_keymap(keyboard, passphrase),
             Action::WipeDisk { disk } => {
                 self.held.hand_over(site, disk)?;
                 disk::wipe(site.run(), disk)
@@ -211,6 +227,7 @@ impl<'a> Work<'a> {
                 self.outcome.notes.extend(note);
                 Ok(())
             }
+            Action::WriteKeymap => self.write_keymap(),
             Action::WriteKernel { slot, source } => self.esp()?.write_kernel(self.slot(*slot)?, source),
             Action::WriteEntry {
                 slot,

@@ -17,6 +17,8 @@ const OVERHEAD: u64 = 4 * MIB;
 const STATE_MIN: u64 = 2 * GIB;
 /// The default size of the state partition, and the least space that is left free.
 const STATE_USUAL: u64 = 64 * GIB;
+/// The most bytes of a passphrase: what cryptsetup(8) takes from a terminal.
+const PASSPHRASE_MAX: usize = 512;
 /// The least number of characters of a passphrase.
 const PASSPHRASE_MIN: usize = 8;
 
@@ -207,6 +209,12 @@ pub(super) fn check_passphrase(passphrase: &str, refusals: &mut Vec<Refusal>) {
         refusals.push(Refusal::answer(
             "encryption.passphrase",
             format!("is too short: give at least {PASSPHRASE_MIN} characters"),
+        ));
+    }
+    if passphrase.len() > PASSPHRASE_MAX {
+        refusals.push(Refusal::answer(
+            "encryption.passphrase",
+            format!("is too long to be typed: give at most {PASSPHRASE_MAX} bytes"),
         ));
     }
     // It is typed at boot, and read from a file in which a line end would be part of it.

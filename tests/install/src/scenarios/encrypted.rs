@@ -114,6 +114,38 @@ fn key_on(bench: &Bench<'_>, stick: &Image) -> Result<String, Error> {
     Ok(key.unwrap_or_default().trim().to_owned())
 }
 
+/// The passphrase as it is set, and the keys that type it on a German keyboard, by what they give on a US one.
+const GERMAN: (&str, &str) = ("zany-yeti 9", "yanz/zeti 9");
+
+/// By a passphrase that is typed on a keyboard of another layout.
+pub fn keyboard(bench: &mut Bench<'_>) -> Result<(), Error> {
+    let machine = bench.empty_machine()?;
+    let (passphrase, keys) = GERMAN;
+    let answers = Answers::erase(SYSTEM).typed("de", passphrase);
+    bench.install_and_power_off("install", &machine.rig(), &answers)?;
+
+    let mut boot = bench.boot("German keyboard", &machine.rig())?;
+    let asked = ask(&mut boot, 0)?;
+    bench.contains("layout in the prompt", last_prompt(&boot), "keyboard: de)");
+    // What a US keyboard would have to be given is wrong here.
+    boot.type_text(&format!("{passphrase}\n"))?;
+    ask(&mut boot, asked)?;
+    bench.contains("prompt after a wrong try", last_prompt(&boot), "that was wrong");
+    boot.type_text(&format!("{keys}\n"))?;
+    bench.settle("German keyboard", &mut boot, KEY_LIMIT + BOOT_LIMIT)?;
+    opened(bench, &mut boot)?;
+    checks::healthy(bench, &mut boot)?;
+    Ok(boot.power_off()?)
+}
+
+/// The last line that asks for the passphrase.
+fn last_prompt(boot: &Boot<'_>) -> String {
+    let transcript = boot.session().transcript();
+    let unfinished = transcript.unfinished();
+    let mut lines = transcript.lines().iter().chain([&unfinished]).rev();
+    lines.find(|line| is_prompt(line)).cloned().unwrap_or_default()
+}
+
 /// By the TPM of the machine; by the passphrase when the TPM is gone.
 pub fn tpm(bench: &mut Bench<'_>) -> Result<(), Error> {
     let machine = bench.empty_machine()?;

@@ -6,16 +6,18 @@
 //! - encryption: [`cryptsetup`], [`systemd_cryptenroll`]
 //! - pools: [`zpool`]
 //! - starting: [`bootctl`], [`systemctl`], [`journalctl`]
-//! - users, language and time: [`accounts`], [`localectl`], [`setupcon`], [`timedatectl`], [`wall`]
+//! - users, language and time: [`accounts`], [`localectl`], [`setupcon`], [`ckbcomp`], [`loadkeys`], [`timedatectl`], [`wall`]
 //! - readers of files that are written elsewhere: [`nmcli`], [`ssh_keygen`], [`visudo`]
 
 pub mod accounts;
 pub mod blkid;
 pub mod blockdev;
 pub mod bootctl;
+pub mod ckbcomp;
 pub mod cryptsetup;
 pub mod dmsetup;
 pub mod journalctl;
+pub mod loadkeys;
 pub mod localectl;
 pub mod lsblk;
 pub mod mdadm;

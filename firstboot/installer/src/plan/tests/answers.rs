@@ -377,6 +377,8 @@ fn encryption() {
     };
     assert_eq!(with("12345678", false), [""; 0]);
     assert_eq!(with("1234567", false), ["encryption.passphrase"]);
+    assert_eq!(with(&"x".repeat(512), false), [""; 0]);
+    assert_eq!(with(&"x".repeat(513), false), ["encryption.passphrase"]);
     assert_eq!(with("12345678", true), ["encryption.tpm2"]);
     let mut machine = machine();
     machine.tpm2 = true;

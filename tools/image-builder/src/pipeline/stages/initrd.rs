@@ -167,6 +167,9 @@ ln -s usr/lib /work/extra/lib
 depmod --basedir /work/extra "$KERNEL"
 rm /work/extra/lib
 cp -R /src/initramfs-hooks/tree/. /work/extra/
+# Of the package kbd, for the keymap of the unlock prompt.
+mkdir -p /work/extra/usr/bin
+cp "$base/usr/bin/loadkeys" /work/extra/usr/bin/
 find /work/extra -type d -exec chmod 755 {} +
 find /work/extra -type f ! -perm -100 -exec chmod 644 {} + -o -type f -exec chmod 755 {} +
 

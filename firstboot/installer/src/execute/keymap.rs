@@ -1,0 +1,139 @@
+//! The keymap of the prompt that asks for the passphrase at every start: made and checked before anything is written,
+//! put beside the kernel images at the end.
+
+use sigmavault_host::run::Run;
+use sigmavault_host::{ckbcomp, loadkeys};
+
+use super::error::ExecuteError;
+use crate::answers::{Keyboard, Secret};
+
+/// A keymap of the console, with the name of its layout in front.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keymap(String);
+
+impl Keymap {
+    /// The keymap of a layout, once the console's own reader takes it and keys of it type the passphrase.
+    pub fn make(run: &dyn Run, keyboard: &Keyboard, passphrase: &Secret) -> Result<Self, ExecuteError> {
+        let layout = name(keyboard);
+        let variant = keyboard.variant.as_deref().unwrap_or_default();
+        let refused = |reason: String| ExecuteError::Keymap {
+            layout: layout.clone(),
+            reason,
+        };
+        let keymap = run
+            .text(&ckbcomp::keymap(&keyboard.layout, variant, ""))
+            .map_err(|error| refused(error.last_words()))?;
+        let text = format!("# keyboard: {layout}\n{keymap}");
+        run.succeed(&loadkeys::check(&text))
+            .map_err(|error| refused(error.last_words()))?;
+        if types(&keymap, &passphrase.0) {
+            Ok(Self(text))
+        } else {
+            Err(ExecuteError::Untypable { layout })
+        }
+    }
+
+    /// The keymap, as loadkeys(1) reads it.
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The layout, for a person.
+fn name(keyboard: &Keyboard) -> String {
+    match &keyboard.variant {
+        None => keyboard.layout.clone(),
+        Some(variant) => format!("{} ({variant})", keyboard.layout),
+    }
+}
+
+/// Signs that a dead key gives together with the space bar, by the keymap's name of the dead key.
+const DEAD: [(&str, char); 5] = [
+    ("dead_acute", '\''),
+    ("dead_circumflex", '^'),
+    ("dead_diaeresis", '"'),
+    ("dead_grave", '`'),
+    ("dead_tilde", '~'),
+];
+
+/// Whether a text can be typed by keys of a keymap.
+fn types(keymap: &str, text: &str) -> bool {
+    let mut characters = ckbcomp::characters(keymap);
+    let dead = |key: &str| keymap.split_whitespace().any(|word| word == key);
+    characters.extend(
+        DEAD.into_iter()
+            .filter(|(key, _)| dead(key))
+            .map(|(_, sign)| sign),
+    );
+    text.chars().all(|character| characters.contains(&character))
+}
+
+#[cfg(test)]
+mod tests {
+    use sigmavault_host::run::{Invocation, Output, Scripted};
+
+    use super::*;
+
+    /// A keyboard with three keys, of which one is dead.
+    const GERMAN: &str = "keymaps 0-3\nkeycode 21 = +U+007a +U+005a\nkeycode 26 = +U+00fc +U+00dc\nkeycode 41 = dead_circumflex U+00b0\n";
+
+    fn keyboard(variant: Option<&str>) -> Keyboard {
+        Keyboard {
+            layout: "de".into(),
+            variant: variant.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn a_passphrase_is_typed_by_keys_of_the_layout() {
+        for (text, expected) in [
+            ("zZüÜ^°", true),
+            ("zy", false),
+            ("é", false),
+            ("ж", false),
+            ("", true),
+        ] {
+            assert_eq!(types(GERMAN, text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_layout_is_named_in_front() {
+        let run = Scripted(|invocation: &Invocation| {
+            let compile = invocation.program() == "ckbcomp";
+            Output::success(if compile { GERMAN } else { "" })
+        });
+        let make = |variant, text: &str| Keymap::make(&run, &keyboard(variant), &Secret(text.to_owned()));
+        assert_eq!(
+            make(Some("nodeadkeys"), "zz").unwrap().text(),
+            format!("# keyboard: de (nodeadkeys)\n{GERMAN}")
+        );
+        let error = make(None, "zyz").unwrap_err().to_string();
+        assert!(
+            error.starts_with("the passphrase has a character that the keyboard layout de"),
+            "{error}"
+        );
+        // The message must not give parts of it away.
+        assert!(!error.contains("'y'"), "{error}");
+    }
+
+    #[test]
+    fn a_layout_that_the_console_cannot_take() {
+        for program in ["ckbcomp", "loadkeys"] {
+            let run = Scripted(move |invocation: &Invocation| {
+                if invocation.program() == program {
+                    Output::failure(1, "no such symbols\n")
+                } else {
+                    Output::success(GERMAN)
+                }
+            });
+            let error = Keymap::make(&run, &keyboard(None), &Secret("zz".into())).unwrap_err();
+            assert!(
+                error.to_string().starts_with(
+                    "the keyboard layout de cannot be used at the prompt for the passphrase: no such symbols"
+                ),
+                "{error}"
+            );
+        }
+    }
+}
