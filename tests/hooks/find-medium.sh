@@ -12,6 +12,9 @@ medium() {
     adopt() { printf '%s\n' "$@" >adopted; }
     attach() { return 1; }
     has_partitions() { :; }
+    modules=$PWD/modules
+    mkdir -p modules/6.12
+    echo 'kernel/drivers/scsi/hpsa.ko.xz: kernel/drivers/scsi/scsi_mod.ko.xz' >modules/6.12/modules.dep
 }
 
 test_the_medium_is_found_by_its_hash() {
@@ -20,6 +23,7 @@ test_the_medium_is_found_by_its_hash() {
     disk sdb esp=7 root=$ROOT_GUID verity=$TREE_GUID
     (main)
     is "$(tr '\n' ' ' <adopted)" 'root=/dev/sdb2 root-verity=/dev/sdb3 esp=/dev/sdb1 '
+    is "$(<"$run/initrd-modules")" kernel/drivers/scsi/hpsa.ko.xz
 }
 
 test_two_equal_media_are_refused() {

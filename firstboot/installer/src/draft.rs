@@ -192,7 +192,9 @@ impl Draft {
             Refusal::TooSmall { found, needed, .. } => Some(Bar::TooSmall { found, needed }),
             Refusal::InUse { reason, .. } => Some(Bar::InUse(reason)),
             Refusal::CannotKeep { reason, .. } => Some(Bar::CannotKeep(reason)),
-            refusal @ Refusal::Disk { .. } => Some(Bar::NotOne(Box::new(refusal))),
+            refusal @ (Refusal::Disk { .. } | Refusal::Unreadable { .. }) => {
+                Some(Bar::NotOne(Box::new(refusal)))
+            }
             Refusal::NoUefi
             | Refusal::Memory { .. }
             | Refusal::HoldsData { .. }

@@ -1,5 +1,7 @@
 //! Reading the machine: disks by `lsblk`, the medium by the names that the initrd gave it below `/dev/sigmavault`.
 
+mod drivers;
+
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -104,6 +106,11 @@ pub fn read(site: &Site) -> Result<Machine, InventoryError> {
             .attribute("/sys/class/tpm/tpm0/tpm_version_major")
             .as_deref()
             == Some("2"),
+        unreadable: disks
+            .iter()
+            .map(|disk| (disk.name.clone(), drivers::missing(site, &disk.name)))
+            .filter(|(_, missing)| !missing.is_empty())
+            .collect(),
         disks,
         source,
         interfaces: interfaces(files),

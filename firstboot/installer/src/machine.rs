@@ -1,6 +1,7 @@
 //! What the installer knows about the machine it runs on. Plain data, so that plans are made and tested, and
 //! screens shown, without a machine; [`crate::inventory`] reads a real one.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,9 @@ pub struct Machine {
     pub tpm2: bool,
     /// Whole disks, the medium included, sorted by name.
     pub disks: Vec<Disk>,
+    /// Disks that the installed system could not read, by kernel name, with the drivers that its initrd lacks.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unreadable: BTreeMap<String, Vec<String>>,
     /// The system on the medium.
     pub source: Source,
     /// Network interfaces that can be given an address, by name.

@@ -113,6 +113,7 @@ pub(super) fn usual() -> Machine {
         memory: 16 << 30,
         firmware: Firmware::Uefi,
         tpm2: true,
+        unreadable: std::collections::BTreeMap::new(),
         disks: vec![
             disk(
                 "nvme0n1",

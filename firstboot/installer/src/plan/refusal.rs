@@ -45,6 +45,16 @@ pub enum Refusal {
         /// Why.
         reason: InUse,
     },
+    /// The installed system would not find its own disk.
+    #[error(
+        "{disk} cannot be the system disk: the initrd of the installed system has no driver {drivers}\n  try: another disk, or the same one at another controller"
+    )]
+    Unreadable {
+        /// The disk.
+        disk: String,
+        /// Names of the kernel modules, separated by commas.
+        drivers: String,
+    },
     /// Holds something that nobody agreed to lose.
     #[error("{disk} holds something: {contents}\n  try: {hint}")]
     HoldsData {

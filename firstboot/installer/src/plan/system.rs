@@ -45,6 +45,12 @@ pub(super) fn choose<'a>(
             reason: reason.clone(),
         });
     }
+    if let Some(drivers) = machine.unreadable.get(&disk.name) {
+        refusals.push(Refusal::Unreadable {
+            disk: disk.describe(),
+            drivers: drivers.join(", "),
+        });
+    }
     if ![512, 4096].contains(&disk.sector) {
         refusals.push(Refusal::answer(
             "system.disk",

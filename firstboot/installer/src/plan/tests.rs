@@ -47,6 +47,7 @@ fn machine() -> Machine {
         memory: 8 * GIB,
         firmware: Firmware::Uefi,
         tpm2: false,
+        unreadable: std::collections::BTreeMap::new(),
         disks: vec![
             disk("sda", Some("SYS"), 500 * GIB, Contents::Empty),
             disk("sdb", Some("D1"), 4000 * GIB, Contents::Empty),

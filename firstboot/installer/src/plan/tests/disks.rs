@@ -501,3 +501,27 @@ fn a_name_of_the_kernel_confirms_nothing_in_a_file() {
     );
     assert!(build(&machine, &answers, Confirmation::Typed).is_ok());
 }
+
+#[test]
+fn a_disk_that_the_initrd_cannot_read() {
+    let mut machine = machine();
+    machine
+        .unreadable
+        .insert("sda".to_owned(), vec!["hpsa".to_owned()]);
+    let found = refused(&machine, &answers());
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0].contains(
+            "cannot be the system disk: the initrd of the installed system has no driver hpsa\n  try: "
+        ),
+        "{found:?}"
+    );
+    // Its pool is imported by the system itself, which has every driver.
+    let mut machine = self::machine();
+    machine
+        .unreadable
+        .insert("sdb".to_owned(), vec!["hpsa".to_owned()]);
+    let mut answers = answers();
+    answers.pool = Some(pool(&["D1"]));
+    assert_eq!(plan(&machine, &answers).pool.expect("a pool").disks.len(), 1);
+}
