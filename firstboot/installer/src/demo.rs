@@ -7,7 +7,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::execute::{Execute, ExecuteError};
-use crate::machine::{Contents, Firmware, Machine};
+use crate::machine::{Contents, Disk, Firmware, Machine};
+use crate::once::Mark;
 use crate::plan::InstallPlan;
 use crate::progress::{Event, Outcome, Step, Stop};
 use crate::show;
@@ -190,6 +191,10 @@ impl Demo {
 }
 
 impl Execute for Demo {
+    fn mark(&self, _: &Disk) -> Result<Option<Mark>, ExecuteError> {
+        Ok(None)
+    }
+
     fn execute(
         &self,
         plan: &InstallPlan,

@@ -11,7 +11,7 @@
 //! - [`execute`]: executing a plan, with the programs and files of a [`site`]
 //! - [`installation`]: a plan being carried out in a thread of its own; [`lock`]: one at a time
 //! - [`ui`]: the screens; [`plain`]: the same questions line by line; [`unattended`]: without questions, with a [`report`];
-//!   [`recovery`]: where its recovery key goes
+//!   [`recovery`]: where its recovery key goes; [`once`]: answers that have installed a disk already
 //! - [`show`]: plans and progress as lines of text
 //! - [`demo`]: simulated machines, and an installation that writes nothing
 
@@ -30,6 +30,7 @@ pub mod layout;
 pub mod lock;
 pub mod machine;
 mod nearest;
+pub mod once;
 pub mod plain;
 pub mod plan;
 pub mod progress;

@@ -10,6 +10,8 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
 use crate::execute::{Execute, ExecuteError};
+use crate::machine::Disk;
+use crate::once::Mark;
 use crate::plan::InstallPlan;
 use crate::progress::{Event, Outcome, Stop};
 
@@ -73,6 +75,13 @@ impl Locked {
 }
 
 impl Execute for Locked {
+    fn mark(&self, disk: &Disk) -> Result<Option<Mark>, ExecuteError> {
+        let held = self.take()?;
+        let result = self.execute.mark(disk);
+        drop(held);
+        result
+    }
+
     fn execute(
         &self,
         plan: &InstallPlan,

@@ -21,6 +21,7 @@ use sigmavault_installer::execute::real::Real;
 use sigmavault_installer::inventory;
 use sigmavault_installer::lock::{self, Locked};
 use sigmavault_installer::machine::Machine;
+use sigmavault_installer::once::{Fingerprint, Given, Order};
 use sigmavault_installer::plan::{self, Confirmation, Refusal};
 use sigmavault_installer::recovery::{Keeper, live};
 use sigmavault_installer::report::{Report, Verdict};
@@ -169,6 +170,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             world,
             &place,
             &text,
+            Given::Named,
             &*world.keeper_for_a_person(),
             &mut io::stdout(),
         );
@@ -181,7 +183,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
                 let mut out = host::Consoles::open();
                 writeln!(out, "answers: {}", found.place)?;
                 let keeper = live::Left::new(found.volume);
-                install(world, &found.place, &found.text, &keeper, &mut out)
+                install(world, &found.place, &found.text, Given::Left, &keeper, &mut out)
             }
             Err(error) => refuse(&error, &mut host::Consoles::open()),
         };
@@ -244,7 +246,8 @@ fn check(arguments: &Arguments, path: &Path) -> anyhow::Result<ExitCode> {
         None => None,
     };
     let plan = match &machine {
-        Some(machine) => plan::build(machine, &answers, Confirmation::Required).map(Some),
+        Some(machine) => plan::build(machine, &answers, Confirmation::Required)
+            .map(|plan| Some(plan.by(Fingerprint::of(&text)))),
         None => match plan::check(&answers) {
             refusals if refusals.is_empty() => Ok(None),
             refusals => Err(refusals),
@@ -338,6 +341,7 @@ fn install(
     world: World,
     place: &str,
     text: &str,
+    given: Given,
     keeper: &dyn Keeper,
     out: &mut dyn io::Write,
 ) -> anyhow::Result<ExitCode> {
@@ -355,12 +359,15 @@ fn install(
         }
     };
     let stop = host::signals(&Arc::new(AtomicBool::new(true)))?;
-    let (report, action) = unattended::install(&machine, &answers, &execute, &stop, keeper, out)?;
+    let order = Order {
+        given,
+        answers: Fingerprint::of(text),
+    };
+    let (report, action) = unattended::install(&machine, &answers, &order, &execute, &stop, keeper, out)?;
     world.finish(action)?;
-    Ok(if report.result == Verdict::Installed {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
+    Ok(match report.result {
+        Verdict::Installed | Verdict::AlreadyInstalled => ExitCode::SUCCESS,
+        Verdict::Refused | Verdict::Failed | Verdict::Stopped => ExitCode::FAILURE,
     })
 }
 

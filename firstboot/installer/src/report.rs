@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::execute::ExecuteError;
+use crate::machine::Disk;
+use crate::once::Mark;
 use crate::plan::{InstallPlan, Refusal};
 use crate::progress::Outcome;
 
@@ -17,6 +19,8 @@ pub const MARK: &str = "sigmavault-installer-report: ";
 pub enum Verdict {
     /// The system is on the disk and was read back.
     Installed,
+    /// Nothing was written: these answers have installed the disk already.
+    AlreadyInstalled,
     /// Nothing was written.
     Refused,
     /// Something went wrong while writing.
@@ -31,11 +35,11 @@ pub enum Verdict {
 pub struct Report {
     /// How it ended.
     pub result: Verdict,
-    /// Device of the system disk, once there was a plan.
+    /// Device of the system disk, once it is known.
     pub disk: Option<String>,
     /// Its serial number.
     pub serial: Option<String>,
-    /// Version of the system.
+    /// Version of the system, when this installation wrote it.
     pub version: Option<String>,
     /// Its root hash.
     pub root_hash: Option<String>,
@@ -64,6 +68,17 @@ impl Report {
     pub fn refused(refusals: &[Refusal]) -> Self {
         Self {
             refusals: refusals.iter().map(ToString::to_string).collect(),
+            ..Self::nothing()
+        }
+    }
+
+    /// Nothing was written, since these answers have installed the disk already.
+    pub fn already_installed(disk: &Disk, mark: &Mark) -> Self {
+        Self {
+            result: Verdict::AlreadyInstalled,
+            disk: Some(disk.path.clone()),
+            serial: disk.serial.clone(),
+            root_hash: Some(mark.root_hash.clone()),
             ..Self::nothing()
         }
     }

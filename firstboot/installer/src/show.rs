@@ -308,6 +308,18 @@ pub fn contents(disk: &Disk) -> String {
     }
 }
 
+/// That answers have installed a disk already, a heading and indented lines.
+pub fn already_installed(disk: &Disk) -> Vec<String> {
+    vec![
+        format!("These answers have installed {} already", disk.describe()),
+        "  nothing was written: answers that are left for a machine install a disk once".to_owned(),
+        "  take the medium and the answers out and restart: the machine starts from the disk".to_owned(),
+        "  to install it again, change the answers (a comment will do, a password alone will not), or run"
+            .to_owned(),
+        "  sudo sigmavault-installer here".to_owned(),
+    ]
+}
+
 /// A rate in bytes.
 pub fn per_second(rate: f64) -> String {
     let megabytes = rate / 1e6;

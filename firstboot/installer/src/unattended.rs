@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use crate::answers::{Action, Answers};
 use crate::execute::{Execute, ExecuteError};
 use crate::installation::{Installation, Message};
-use crate::machine::Machine;
+use crate::machine::{Disk, Machine};
+use crate::once::{self, Decision, Given, Order};
 use crate::plan::{self, Confirmation, InstallPlan};
 use crate::progress::{Event, Outcome};
 use crate::recovery::{Keeper, NoPlace, Place, Sheet};
@@ -18,16 +19,51 @@ use crate::show;
 /// Time between two lines about the progress of a step.
 const TELL_EVERY: Duration = Duration::from_secs(5);
 
-/// Makes the plan, shows it, carries it out, and prints the report. Returns the report and the action that the answers
-/// want next.
+/// What an installed disk says about its answers cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "a system is on {disk}, and whether these answers have installed it already cannot be told: {}\n  \
+     try: sudo sigmavault-installer on this machine, which asks, or take the answers out",
+    first_line(.error)
+)]
+struct MarkUnread {
+    disk: String,
+    error: ExecuteError,
+}
+
+/// An error without its own advice.
+fn first_line(error: &ExecuteError) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
+}
+
+/// Makes the plan, shows it, carries it out, and prints the report; does nothing when answers that were left for the
+/// machine have installed the disk already. Returns the report and what the machine does next.
 pub fn install(
     machine: &Machine,
     answers: &Answers,
+    order: &Order,
     execute: &Arc<dyn Execute>,
     stop: &AtomicBool,
     keeper: &dyn Keeper,
     out: &mut dyn Write,
 ) -> io::Result<(Report, Action)> {
+    match already_installed(machine, answers, order, execute) {
+        Ok(None) => {}
+        Ok(Some((disk, report))) => {
+            for line in show::already_installed(disk) {
+                writeln!(out, "{line}")?;
+            }
+            print(&report, out)?;
+            // A restart would lead to this medium again.
+            return Ok((report, Action::Wait));
+        }
+        Err(error) => {
+            writeln!(out, "refused: {error}")?;
+            let report = Report::unreadable(&error);
+            print(&report, out)?;
+            return Ok((report, answers.finish.on_failure));
+        }
+    }
     let report = match plan::build(machine, answers, Confirmation::Required) {
         Err(refusals) => {
             for refusal in &refusals {
@@ -36,6 +72,7 @@ pub fn install(
             Report::refused(&refusals)
         }
         Ok(plan) => {
+            let plan = plan.by(order.answers.clone());
             for line in show::plan(machine, &plan) {
                 writeln!(out, "{line}")?;
             }
@@ -56,6 +93,29 @@ pub fn install(
         answers.finish.on_failure
     };
     Ok((report, action))
+}
+
+/// The disk that these answers have installed already, with the report that says so.
+fn already_installed<'a>(
+    machine: &'a Machine,
+    answers: &Answers,
+    order: &Order,
+    execute: &Arc<dyn Execute>,
+) -> Result<Option<(&'a Disk, Report)>, MarkUnread> {
+    if order.given == Given::Named {
+        return Ok(None);
+    }
+    let Some(disk) = once::installed(machine, answers) else {
+        return Ok(None);
+    };
+    let mark = execute.mark(disk).map_err(|error| MarkUnread {
+        disk: disk.describe(),
+        error,
+    })?;
+    Ok(match once::decide(order, mark) {
+        Decision::Install => None,
+        Decision::Done(mark) => Some((disk, Report::already_installed(disk, &mark))),
+    })
 }
 
 /// A place for the recovery key, where one will be made.

@@ -3,6 +3,7 @@ use std::sync::Mutex;
 use super::*;
 use crate::answers;
 use crate::demo::{Demo, Scenario};
+use crate::once::{Fingerprint, Mark};
 use crate::progress::Stop;
 
 const ANSWERS: &str = "[system]\ndisk.serial = 'S5GXNX0R401382F'\nconfirm = 'S5GXNX0R401382F'\n[user]\nname = 'ada'\n\
@@ -39,6 +40,10 @@ impl Keeper for Folder {
 struct Never;
 
 impl Execute for Never {
+    fn mark(&self, _: &Disk) -> Result<Option<Mark>, ExecuteError> {
+        Ok(None)
+    }
+
     fn execute(
         &self,
         _: &InstallPlan,
@@ -51,10 +56,14 @@ impl Execute for Never {
 
 fn run(answers: &str, execute: &Arc<dyn Execute>, keeper: &Folder) -> (Report, String) {
     let mut out = Vec::new();
+    let order = Order {
+        given: Given::Left,
+        answers: Fingerprint::of(answers),
+    };
     let answers = answers::parse(answers).unwrap();
     let machine = Scenario::Empty.machine();
     let stop = AtomicBool::new(false);
-    let (report, _) = install(&machine, &answers, execute, &stop, keeper, &mut out).unwrap();
+    let (report, _) = install(&machine, &answers, &order, execute, &stop, keeper, &mut out).unwrap();
     (report, String::from_utf8(out).unwrap())
 }
 

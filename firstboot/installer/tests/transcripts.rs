@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use fake::{Machine, part};
 use sigmavault_installer::execute::Execute as _;
 use sigmavault_installer::execute::real::Real;
+use sigmavault_installer::once::Fingerprint;
 use sigmavault_installer::plan::{self, Confirmation};
 use sigmavault_installer::progress::{Event, Stop};
 use sigmavault_installer::{answers, inventory};
@@ -20,9 +21,11 @@ const PASSPHRASE: &str = "[encryption]\npassphrase = 'battery staple'\n";
 
 /// Installs by these answers and compares what was done with the transcript of this name; the recovery key.
 fn holds(name: &str, machine: &Machine, answers: &[&str]) -> Option<String> {
-    let answers = answers::parse(&answers.concat()).unwrap();
+    let text = answers.concat();
+    let answers = answers::parse(&text).unwrap();
     let (site, _) = machine.site();
     let plan = plan::build(&inventory::read(&site).unwrap(), &answers, Confirmation::Required).unwrap();
+    let plan = plan.by(Fingerprint::of(&text));
     let (site, recorder) = machine.site();
     let result = Real(site).execute(&plan, &Stop::default(), &|event| match event {
         Event::Began { step, .. } => recorder.note(&format!("[{}]", step.title())),

@@ -4,6 +4,7 @@ use sigmavault_types::slots::Slot;
 
 use crate::answers::{Keyboard, Secret};
 use crate::machine::{Disk, Holder, Source};
+use crate::once::Mark;
 use crate::plan::{Partition, PoolPlan};
 use crate::progress::Step;
 
@@ -241,6 +242,11 @@ pub enum Action {
         version: String,
         /// Its place in the boot menu (Boot Loader Specification, `sort-key`).
         sort_key: &'static str,
+    },
+    /// Notes on the EFI system partition which answers have installed the disk.
+    WriteMark {
+        /// The note.
+        mark: Mark,
     },
     /// Unmounts the EFI system partition.
     UnmountEsp,

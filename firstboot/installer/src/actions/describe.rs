@@ -78,6 +78,7 @@ impl fmt::Display for Action {
             Self::WriteEntry { slot, sort_key, .. } => {
                 write!(f, "write the boot entry of {slot} ({sort_key})")
             }
+            Self::WriteMark { .. } => f.write_str("note which answers have installed the disk"),
             Self::UnmountEsp => f.write_str("unmount the EFI system partition"),
             Self::Compare { disk, .. } => write!(f, "compare the partitions of {} with the plan", disk.path),
         }

@@ -7,6 +7,7 @@ use super::action::{Action, Heading, SlotRef, Stage};
 use super::settings;
 use crate::answers::Mode;
 use crate::machine::{Disk, Holder};
+use crate::once::Mark;
 use crate::plan::InstallPlan;
 use crate::progress::Step;
 
@@ -146,8 +147,9 @@ fn bootable(plan: &InstallPlan) -> Stage {
         },
         entry(plan, SlotRef::Slot(Slot::B), entry::SECOND),
         entry(plan, SlotRef::Slot(Slot::A), entry::FIRST),
-        Action::UnmountEsp,
     ]);
+    actions.extend(mark(plan));
+    actions.push(Action::UnmountEsp);
     said(Step::Boot, actions, "two entries, three tries each")
 }
 
@@ -174,13 +176,20 @@ fn keep_data(plan: &InstallPlan) -> Vec<Stage> {
             entry(plan, slot, rank),
         ]));
     }
-    let last = vec![
-        Action::InstallLoader,
-        entry(plan, SlotRef::Spare, entry::SECOND),
-        Action::UnmountEsp,
-    ];
+    let mut last = vec![Action::InstallLoader, entry(plan, SlotRef::Spare, entry::SECOND)];
+    last.extend(mark(plan));
+    last.push(Action::UnmountEsp);
     stages.push(stage(Step::Boot, last));
     stages
+}
+
+/// The mark of the answers. It comes last: with it the same answers install the disk no more, whatever its state.
+fn mark(plan: &InstallPlan) -> Option<Action> {
+    let answers = plan.answers.clone()?;
+    let root_hash = plan.source.root_hash.clone();
+    Some(Action::WriteMark {
+        mark: Mark { answers, root_hash },
+    })
 }
 
 /// Copies the system to a slot and reads it back.

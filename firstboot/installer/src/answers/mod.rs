@@ -7,6 +7,7 @@ mod model;
 mod parse;
 mod place;
 mod schema;
+mod secrets;
 #[cfg(test)]
 mod tests;
 
@@ -17,3 +18,4 @@ pub use model::{
 pub use parse::{AnswersError, parse, text};
 pub use place::Place;
 pub use schema::schema;
+pub use secrets::without_secrets;

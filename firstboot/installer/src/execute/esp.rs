@@ -2,6 +2,7 @@
 //! Specification, type 1; systemd's Automatic Boot Assessment).
 
 use std::fs::{self, File};
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use sigmavault_facts::kernel;
@@ -15,6 +16,7 @@ use super::error::{ExecuteError, io};
 use super::files;
 use super::keymap::Keymap;
 use crate::machine::Source;
+use crate::once::Mark;
 use crate::site::Site;
 
 /// Where the ESP of the system disk is mounted.
@@ -27,6 +29,10 @@ const MEDIUM_KERNELS: &str = "EFI/Linux";
 const ENTRIES: &str = "loader/entries";
 /// The keymap, for the initrds of both slots (systemd-stub(7)).
 const KEYMAP: &str = "loader/credentials/sigmavault.keymap.cred";
+/// Which answers have installed the disk.
+const ANSWERS: &str = "sigmavault/answers";
+/// Bytes of that file at most.
+const LARGEST: u64 = 4096;
 /// Tries of a new slot.
 const TRIES: u32 = 3;
 /// Settings of the loader. With its editor, whoever sits at the machine could start a shell in the place of the system.
@@ -45,10 +51,18 @@ pub struct Esp {
 impl Esp {
     /// Mounts it.
     pub fn mount(site: &Site, device: &str) -> Result<Self, ExecuteError> {
+        Self::mount_with(site, device, "umask=0077")
+    }
+
+    /// Mounts it to be read only.
+    pub fn mount_to_read(site: &Site, device: &str) -> Result<Self, ExecuteError> {
+        Self::mount_with(site, device, "ro")
+    }
+
+    fn mount_with(site: &Site, device: &str, options: &str) -> Result<Self, ExecuteError> {
         files::make_folder(site, ESP)?;
-        let options = Some("umask=0077");
         site.run()
-            .succeed(&mount::device("vfat", options, device, Path::new(ESP)))?;
+            .succeed(&mount::device("vfat", Some(options), device, Path::new(ESP)))?;
         Ok(Self {
             site: site.clone(),
             folder: PathBuf::from(ESP),
@@ -206,6 +220,26 @@ impl Esp {
         self.put(KEYMAP, keymap.text().as_bytes())
     }
 
+    /// Notes which answers have installed the disk, and reads that back.
+    pub fn write_mark(&self, mark: &Mark) -> Result<(), ExecuteError> {
+        let (file, text) = (self.folder.join(ANSWERS), mark.text());
+        files::replace(&self.site, &file, text.as_bytes())?;
+        files::read_back(&self.site, &file, text.as_bytes())
+    }
+
+    /// Which answers have installed the disk, if any did.
+    pub fn mark(&self) -> Result<Option<Mark>, ExecuteError> {
+        let path = self.folder.join(ANSWERS);
+        let mut bytes = Vec::new();
+        let read =
+            File::open(self.site.path(&path)).and_then(|file| file.take(LARGEST).read_to_end(&mut bytes));
+        match read {
+            Ok(_) => Ok(Mark::parse(&String::from_utf8_lossy(&bytes))),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(io("read", &path, error)),
+        }
+    }
+
     fn put(&self, name: &str, bytes: &[u8]) -> Result<(), ExecuteError> {
         files::replace(&self.site, &self.folder.join(name), bytes)
     }
@@ -213,7 +247,7 @@ impl Esp {
     fn sync(&self, name: &str) -> Result<(), ExecuteError> {
         let path = self.folder.join(name);
         match File::open(self.site.path(&path)).and_then(|folder| folder.sync_all()) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(io("write", &path, error)),
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(io("write", &path, error)),
             _ => Ok(()),
         }
     }

@@ -1,11 +1,16 @@
-//! The interface of everything that carries plans out.
+//! The interface of everything that carries plans out, or tells what an earlier one has left.
 
 use super::error::ExecuteError;
+use crate::machine::Disk;
+use crate::once::Mark;
 use crate::plan::InstallPlan;
 use crate::progress::{Event, Outcome, Stop};
 
 /// Carries a plan out: on the machine, or in the demonstration.
 pub trait Execute: Send + Sync {
+    /// Which answers have installed the system that is on a disk, if any did. Nothing is written to it.
+    fn mark(&self, disk: &Disk) -> Result<Option<Mark>, ExecuteError>;
+
     /// Runs every step and reports progress.
     fn execute(
         &self,

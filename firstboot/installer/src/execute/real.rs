@@ -5,10 +5,14 @@ use std::time::{Duration, Instant};
 
 use sigmavault_types::slots::Slot;
 
+use super::disk;
 use super::error::ExecuteError;
+use super::esp::Esp;
 use super::executor::Execute;
 use super::work::Work;
 use crate::actions::{Heading, Stage, stages};
+use crate::machine::Disk;
+use crate::once::Mark;
 use crate::plan::InstallPlan;
 use crate::progress::{Event, Outcome, Step, Stop};
 use crate::site::Site;
@@ -21,6 +25,14 @@ const TELL_EVERY: Duration = Duration::from_millis(200);
 pub struct Real(pub Site);
 
 impl Execute for Real {
+    fn mark(&self, disk: &Disk) -> Result<Option<Mark>, ExecuteError> {
+        let parts = disk::parts(self.0.run(), disk)?;
+        let esp = Esp::mount_to_read(&self.0, &parts.esp)?;
+        let mark = esp.mark();
+        esp.close()?;
+        mark
+    }
+
     fn execute(
         &self,
         plan: &InstallPlan,

@@ -234,6 +234,7 @@ impl<'a> Work<'a> {
                 version,
                 sort_key,
             } => self.esp()?.write_entry(self.slot(*slot)?, version, sort_key),
+            Action::WriteMark { mark } => self.esp()?.write_mark(mark),
             Action::UnmountEsp => self.esp.take().map_or(Ok(()), Esp::close),
         }
     }

@@ -54,6 +54,7 @@ pub fn build(
                     encryption,
                     pool,
                     settings: Some(settings),
+                    answers: None,
                 })
         }
         Mode::KeepData => {
@@ -67,6 +68,7 @@ pub fn build(
                 encryption: None,
                 pool: None,
                 settings: None,
+                answers: None,
             })
         }
     };

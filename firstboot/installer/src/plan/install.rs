@@ -6,6 +6,7 @@ use crate::answers::{Mode, Network, Secret, User};
 use crate::identity::Named;
 use crate::layout::Layout;
 use crate::machine::{Disk, Source};
+use crate::once::Fingerprint;
 
 /// Everything that an installation does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -25,6 +26,20 @@ pub struct InstallPlan {
     pub pool: Option<PoolPlan>,
     /// Settings written to the state partition; absent when data is kept.
     pub settings: Option<Settings>,
+    /// The answers that it was made from, when they are a file; the disk gets a mark of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answers: Option<Fingerprint>,
+}
+
+impl InstallPlan {
+    /// As made from these answers.
+    #[must_use]
+    pub fn by(self, answers: Fingerprint) -> Self {
+        Self {
+            answers: Some(answers),
+            ..self
+        }
+    }
 }
 
 /// One partition of the system disk.
