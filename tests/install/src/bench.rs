@@ -298,7 +298,9 @@ impl<'a> Bench<'a> {
 pub fn installed(report: Report) -> Result<Report, Error> {
     match report.result {
         Verdict::Installed => Ok(report),
-        Verdict::Refused | Verdict::Failed | Verdict::Stopped => Err(Error::NotInstalled(report)),
+        Verdict::AlreadyInstalled | Verdict::Refused | Verdict::Failed | Verdict::Stopped => {
+            Err(Error::NotInstalled(report))
+        }
     }
 }
 

@@ -13,6 +13,8 @@ const MARK: &str = "sigmavault-installer-report: ";
 pub enum Verdict {
     /// The system is on the disk.
     Installed,
+    /// Nothing was written: these answers have installed the disk already.
+    AlreadyInstalled,
     /// Nothing was written.
     Refused,
     /// Something went wrong on the way.

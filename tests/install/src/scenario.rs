@@ -6,8 +6,8 @@ use crate::bench::Bench;
 use crate::error::Error;
 use crate::options::Options;
 use crate::scenarios::{
-    damaged, disk_removed, encrypted, keep_data, keyboard, model, no_write, pool, power_cuts, refusals,
-    unattended,
+    answers_twice, damaged, disk_removed, encrypted, keep_data, keyboard, model, no_write, pool, power_cuts,
+    refusals, unattended,
 };
 
 /// The one that every change must pass.
@@ -27,12 +27,18 @@ pub struct Scenario {
 }
 
 /// All of them.
-pub const ALL: [Scenario; 14] = [
+pub const ALL: [Scenario; 15] = [
     Scenario {
         name: "unattended",
         about: "installs from an answer file on an empty disk, boots twice and checks everything",
         limit: Duration::from_mins(40),
         run: unattended::run,
+    },
+    Scenario {
+        name: "answers-twice",
+        about: "starts from the medium again with the answers that have installed the disk: nothing is written",
+        limit: Duration::from_hours(1),
+        run: answers_twice::run,
     },
     Scenario {
         name: "no-write-before-confirm",

@@ -1,5 +1,6 @@
 //! The scenarios, and the checks that several of them share.
 
+pub mod answers_twice;
 pub mod checks;
 pub mod closed;
 pub mod damaged;
