@@ -39,8 +39,8 @@ impl EncryptionScreen {
                 Field::switch(RECOVERY, "Recovery key", true)
                     .hint("A second, random key, shown once at the end."),
                 Field::switch(TPM, "Open by TPM 2.0", false).hint(
-                    "This machine starts without the passphrase as long as its firmware, Secure Boot \
-                           settings and keys stay the same. The disk alone stays closed.",
+                    "This machine starts without the passphrase. A disk taken out of it stays closed; \
+                     whoever has the machine itself can start it, or another system on it, and read the state.",
                 ),
             ]),
             tpm2: draft.machine.tpm2,
@@ -93,7 +93,8 @@ impl Screen for EncryptionScreen {
 
     fn help(&self) -> &'static str {
         "The partition with settings, users, /home and /var is encrypted (LUKS2). The system itself is the same on \
-         every machine, is not secret, and is protected against changes by its root hash. The passphrase is asked at \
+         every machine and is not secret; its root hash reveals damage, not the work of somebody who has the disk, because \
+         nothing is signed yet. The passphrase is asked at \
          every start unless the TPM opens the partition. Without passphrase and recovery key nobody can open it. \
          Data pools are not encrypted by this; datasets can be encrypted later."
     }
