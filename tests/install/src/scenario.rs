@@ -27,7 +27,7 @@ pub struct Scenario {
 }
 
 /// All of them.
-pub const ALL: [Scenario; 15] = [
+pub const ALL: [Scenario; 16] = [
     Scenario {
         name: "unattended",
         about: "installs from an answer file on an empty disk, boots twice and checks everything",
@@ -51,6 +51,12 @@ pub const ALL: [Scenario; 15] = [
         about: "one wrong byte in slot A: slot B starts and says why",
         limit: Duration::from_hours(1),
         run: damaged::flipped_bit,
+    },
+    Scenario {
+        name: "other-slot",
+        about: "a damaged slot A gives no shell: a key starts slot B",
+        limit: Duration::from_hours(1),
+        run: damaged::other_slot,
     },
     Scenario {
         name: "lost-hash-tree",

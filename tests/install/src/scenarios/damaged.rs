@@ -33,6 +33,34 @@ pub fn flipped_bit(bench: &mut Bench<'_>) -> Result<(), Error> {
     Ok(())
 }
 
+/// One byte of the root is flipped, and somebody at the console asks for the other slot. There is no shell.
+pub fn other_slot(bench: &mut Bench<'_>) -> Result<(), Error> {
+    let machine = bench.installed_machine()?;
+    let root = machine.partition("root-a")?;
+    machine.system.flip(root.offset + FLIPPED)?;
+    let rig = machine.rig().restarting();
+    let mut boot = bench.boot("other slot", &rig)?.patient();
+    let line = boot.wait_for_line("o to start the other slot", FALL_BACK_LIMIT)?;
+    bench.contains("what is offered", line, "p to switch the machine off");
+    // The terminal is set up for input just after the last line.
+    std::thread::sleep(Duration::from_secs(3));
+    // On the keyboard: /dev/console is the screen.
+    boot.type_text("o")?;
+    boot.wait_for_system(FALL_BACK_LIMIT)?;
+    boot.wait_for_target(crate::bench::TARGET_LIMIT)?;
+    let resets = boot.session().resets();
+    bench.equal("starts of slot A", &resets, &1);
+    let lines = boot.session().transcript().lines().join("\n");
+    bench.check(
+        "no shell in the initrd",
+        !lines.contains("emergency mode") && !lines.contains("Press Enter for maintenance"),
+        "",
+        "the console does not offer one",
+    );
+    checks::slot(bench, &mut boot, Slot::B)?;
+    Ok(boot.power_off()?)
+}
+
 /// The hash tree of slot A is gone.
 pub fn lost_hash_tree(bench: &mut Bench<'_>) -> Result<(), Error> {
     let machine = bench.installed_machine()?;
