@@ -5,6 +5,8 @@ use std::io;
 
 use sigmavault_verity::source::ReadAt;
 
+use crate::bytes::bytes_at;
+
 /// Largest allocation table that is read: that of 8 GiB in clusters of 512 bytes.
 const TABLE_MAX: u64 = 64 << 20;
 /// Largest folder that is read.
@@ -320,18 +322,12 @@ fn failed(at: u64) -> impl FnOnce(io::Error) -> FatError {
     move |source| FatError::Read { at, source }
 }
 
-fn u16_at(bytes: &[u8], at: usize) -> u16 {
-    bytes
-        .get(at..)
-        .and_then(|rest| rest.first_chunk())
-        .map_or(0, |bytes| u16::from_le_bytes(*bytes))
+fn u16_at(from: &[u8], at: usize) -> u16 {
+    u16::from_le_bytes(bytes_at(from, at))
 }
 
-fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    bytes
-        .get(at..)
-        .and_then(|rest| rest.first_chunk())
-        .map_or(0, |bytes| u32::from_le_bytes(*bytes))
+fn u32_at(from: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(bytes_at(from, at))
 }
 
 #[cfg(test)]

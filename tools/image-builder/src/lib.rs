@@ -1,5 +1,6 @@
 //! Builds, boots, flashes and inspects SigmaVault images. The program `sigmavault-image` is a thin shell over this.
 
+mod bytes;
 pub mod check;
 pub mod cli;
 pub mod doctor;

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::error::{Access, Field, Flaw, GptError};
 use super::table::{Copy, Partition, PartitionEdit, SECTOR, Table};
+use crate::bytes::bytes_at;
 
 const SIGNATURE: &[u8; 8] = b"EFI PART";
 const REVISION: u32 = 0x0001_0000;
@@ -23,11 +24,11 @@ pub(super) struct Header {
 
 impl Header {
     fn u32(&self, at: usize) -> u32 {
-        u32::from_le_bytes(bytes(&self.sector, at))
+        u32::from_le_bytes(bytes_at(&self.sector, at))
     }
 
     fn u64(&self, at: usize) -> u64 {
-        u64::from_le_bytes(bytes(&self.sector, at))
+        u64::from_le_bytes(bytes_at(&self.sector, at))
     }
 
     fn size(&self) -> usize {
@@ -43,7 +44,7 @@ impl Header {
     }
 
     fn disk_guid(&self) -> Uuid {
-        Uuid::from_bytes_le(bytes(&self.sector, 56))
+        Uuid::from_bytes_le(bytes_at(&self.sector, 56))
     }
 
     fn entries_lba(&self) -> u64 {
@@ -275,23 +276,23 @@ fn write_at(disk: &mut (impl Write + Seek), lba: u64, data: &[u8]) -> std::io::R
 }
 
 fn decode(index: u32, entry: &[u8]) -> Option<Partition> {
-    let type_guid = Uuid::from_bytes_le(bytes(entry, 0));
+    let type_guid = Uuid::from_bytes_le(bytes_at(entry, 0));
     if type_guid.is_nil() {
         return None;
     }
     let units: Vec<u16> = entry
         .get(56..128)?
         .chunks_exact(2)
-        .map(|unit| u16::from_le_bytes(bytes(unit, 0)))
+        .map(|unit| u16::from_le_bytes(bytes_at(unit, 0)))
         .collect();
     let name = units.split(|unit| *unit == 0).next().unwrap_or_default();
     Some(Partition {
         index,
         type_guid,
-        guid: Uuid::from_bytes_le(bytes(entry, 16)),
-        first: u64::from_le_bytes(bytes(entry, 32)),
-        last: u64::from_le_bytes(bytes(entry, 40)),
-        attributes: u64::from_le_bytes(bytes(entry, 48)),
+        guid: Uuid::from_bytes_le(bytes_at(entry, 16)),
+        first: u64::from_le_bytes(bytes_at(entry, 32)),
+        last: u64::from_le_bytes(bytes_at(entry, 40)),
+        attributes: u64::from_le_bytes(bytes_at(entry, 48)),
         name: String::from_utf16_lossy(name),
     })
 }
@@ -316,14 +317,6 @@ fn encode(entry: &mut [u8], part: &PartitionEdit) -> Result<(), GptError> {
         &units.into_iter().flat_map(u16::to_le_bytes).collect::<Vec<_>>(),
     );
     Ok(())
-}
-
-/// `N` bytes at `at`; zeros where the slice is too short, which callers have ruled out by its length.
-fn bytes<const N: usize>(from: &[u8], at: usize) -> [u8; N] {
-    from.get(at..)
-        .and_then(|rest| rest.first_chunk())
-        .copied()
-        .unwrap_or([0; N])
 }
 
 fn put(into: &mut [u8], at: usize, value: &[u8]) {
