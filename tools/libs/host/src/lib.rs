@@ -6,7 +6,8 @@
 //! - encryption: [`cryptsetup`], [`systemd_cryptenroll`]
 //! - pools: [`zpool`]
 //! - starting: [`bootctl`], [`systemctl`], [`journalctl`]
-//! - users, language and time: [`accounts`], [`localectl`], [`setupcon`], [`ckbcomp`], [`loadkeys`], [`timedatectl`], [`wall`]
+//! - users, language and time: [`accounts`], [`localectl`], [`timedatectl`], [`wall`]
+//! - keyboards: [`ckbcomp`], [`loadkeys`], [`setupcon`], [`gsettings`]
 //! - readers of files that are written elsewhere: [`nmcli`], [`ssh_keygen`], [`visudo`]
 
 pub mod accounts;
@@ -16,6 +17,7 @@ pub mod bootctl;
 pub mod ckbcomp;
 pub mod cryptsetup;
 pub mod dmsetup;
+pub mod gsettings;
 pub mod journalctl;
 pub mod loadkeys;
 pub mod localectl;
