@@ -46,6 +46,13 @@ test_the_keymap_of_the_installation_is_loaded() {
     has "$(<asked)" '(keyboard: de (nodeadkeys))'
 }
 
+test_the_key_that_switches_to_the_second_layout_is_named() {
+    locked right
+    printf '# keyboard: us; Alt+Shift switches to ru (phonetic)\nkeymaps 0\n' >"$left/sigmavault.keymap.cred"
+    unlock "$device"
+    has "$(<asked)" '(keyboard: us; Alt+Shift switches to ru (phonetic)):'
+}
+
 test_a_name_that_somebody_else_wrote() {
     locked
     printf '# keyboard: d\033[2Je$(id)\nkeymaps 0\n' >"$left/sigmavault.keymap.cred"

@@ -6,7 +6,9 @@ use std::str::FromStr;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::answers::{Keyboard, XkbLayout};
 use crate::execute::{Execute, ExecuteError};
+use crate::keyboard::{self, KnownLetters, Letters};
 use crate::machine::{Contents, Disk, Firmware, Machine};
 use crate::once::Mark;
 use crate::plan::InstallPlan;
@@ -134,6 +136,21 @@ impl FromStr for Scenario {
                 )
             })
     }
+}
+
+/// Which letters a keyboard of the machines gives.
+pub fn letters(keyboard: &Keyboard) -> KnownLetters {
+    let letters = |layout: &XkbLayout| {
+        let name = layout.layout.as_str();
+        let latin = layout.variant.as_deref() == Some("latin");
+        if machines::NOT_LATIN.contains(&name) && !latin {
+            Letters::Other
+        } else {
+            Letters::Latin
+        }
+    };
+    let all = keyboard::layouts(keyboard).into_iter();
+    all.map(|layout| (layout.clone(), letters(&layout))).collect()
 }
 
 /// Goes through the steps of a plan, sends the events of an installation, and writes nothing.

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::answers::{Answers, Keyboard, Mode, Network, System};
+use crate::answers::{Answers, Keyboard, Mode, Network, System, XkbLayout};
+use crate::keyboard;
 use crate::machine::{Contents, Disk, InUse, Installed, Machine};
 use crate::plan::{self, Confirmation, InstallPlan, Refusal};
 use crate::select::Selector;
@@ -220,17 +221,9 @@ impl Draft {
     }
 
     /// The keyboard layout that goes with the language, or the one answered so far.
-    pub(crate) fn proposed_layout(&self) -> String {
-        let tag = self.answers.language.split(['.', '@']).next();
-        tag.and_then(|tag| tag.split_once('_'))
-            .map(|(_, country)| country.to_lowercase())
-            .filter(|country| {
-                self.machine
-                    .keyboards
-                    .iter()
-                    .any(|layout| layout.name == *country)
-            })
-            .unwrap_or_else(|| self.answers.keyboard.layout.clone())
+    pub(crate) fn proposed_layout(&self) -> XkbLayout {
+        keyboard::propose(&self.answers.language, &self.machine.keyboards)
+            .unwrap_or_else(|| keyboard::national(&self.answers.keyboard))
     }
 
     /// Reasons against an installation that no answer can change.

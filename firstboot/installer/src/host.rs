@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IsTerminal as _, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -10,13 +10,16 @@ use std::thread;
 use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
 use nix::unistd::{geteuid, ttyname};
 use sigmavault_host::run::{Invocation, Local, Run as _};
-use sigmavault_host::{setupcon, systemctl};
+use sigmavault_host::{gsettings, setupcon, systemctl};
 use sigmavault_installer::answers::{Action, Keyboard};
+use sigmavault_installer::keyboard::{self, Xkb};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 /// The log of an installation.
 const LOG: &str = "/run/sigmavault/installer.log";
+/// There where the image has a desktop.
+const GNOME: &str = "/usr/bin/gnome-shell";
 /// Word on the kernel command line of a live medium.
 const LIVE: &str = "sigmavault.live";
 
@@ -36,24 +39,59 @@ pub fn is_root() -> bool {
     geteuid().is_root()
 }
 
-/// Sets the keys of a virtual console; on other terminals the keyboard belongs to the other side.
+/// Sets the keys of a virtual console, or of the live session's desktop; on other terminals the keyboard belongs to the
+/// other side.
 pub fn keyboard(keyboard: &Keyboard) {
     let console = ttyname(io::stdin()).is_ok_and(|path| is_virtual_console(&path));
-    if !console {
-        return;
-    }
-    let text = format!(
-        "XKBMODEL=\"pc105\"\nXKBLAYOUT=\"{}\"\nXKBVARIANT=\"{}\"\nXKBOPTIONS=\"\"\nBACKSPACE=\"guess\"\n",
-        keyboard.layout,
-        keyboard.variant.as_deref().unwrap_or_default()
-    );
-    let set = || -> io::Result<()> {
-        fs::write("/etc/default/keyboard", text)?;
-        Local.succeed(&setupcon::keyboard()).map_err(io::Error::other)?;
+    let set = if console {
+        console_keyboard(keyboard)
+    } else if let Some(desktop) = Desktop::of_environment(|name| std::env::var(name).ok()) {
+        desktop.set(keyboard)
+    } else {
         Ok(())
     };
-    if let Err(error) = set() {
-        log(&format!("the console's keyboard was not changed: {error}"));
+    if let Err(error) = set {
+        log(&format!("the keyboard was not changed: {error}"));
+    }
+}
+
+fn console_keyboard(keyboard: &Keyboard) -> io::Result<()> {
+    fs::write("/etc/default/keyboard", Xkb::of(keyboard).file())?;
+    Local.succeed(&setupcon::keyboard()).map_err(io::Error::other)?;
+    Ok(())
+}
+
+/// The session of whoever called sudo, on a live medium with a desktop.
+#[derive(Debug, PartialEq, Eq)]
+struct Desktop {
+    person: String,
+    bus: PathBuf,
+}
+
+impl Desktop {
+    fn of_environment(variable: impl Fn(&str) -> Option<String>) -> Option<Self> {
+        let (person, id) = (variable("SUDO_USER")?, variable("SUDO_UID")?);
+        let id: u32 = id.parse().ok()?;
+        let bus = PathBuf::from(format!("/run/user/{id}/bus"));
+        Some(Self { person, bus })
+    }
+
+    /// Does nothing without a desktop.
+    fn set(&self, keyboard: &Keyboard) -> io::Result<()> {
+        if !is_live() || !self.bus.exists() || !Path::new(GNOME).exists() {
+            return Ok(());
+        }
+        let layouts = keyboard::layouts(keyboard);
+        let layouts: Vec<(&str, &str)> = layouts
+            .iter()
+            .map(|one| (one.layout.as_str(), one.variant.as_deref().unwrap_or_default()))
+            .collect();
+        let options = Xkb::of(keyboard).options;
+        let options = Some(options).filter(|options| !options.is_empty());
+        for ask in gsettings::keyboard(&self.person, &self.bus, &layouts, options.as_slice()) {
+            Local.succeed(&ask).map_err(io::Error::other)?;
+        }
+        Ok(())
     }
 }
 
@@ -184,6 +222,25 @@ mod tests {
         ] {
             assert_eq!(says_live(line), live, "{line}");
         }
+    }
+
+    #[test]
+    fn the_desktop_of_whoever_called_sudo() {
+        let of = |person: Option<&'static str>, id: Option<&'static str>| {
+            Desktop::of_environment(|name| match name {
+                "SUDO_USER" => person.map(str::to_owned),
+                "SUDO_UID" => id.map(str::to_owned),
+                _ => None,
+            })
+        };
+        let live = Desktop {
+            person: "live".to_owned(),
+            bus: PathBuf::from("/run/user/1000/bus"),
+        };
+        assert_eq!(of(Some("live"), Some("1000")), Some(live));
+        assert_eq!(of(Some("live"), None), None);
+        assert_eq!(of(None, Some("1000")), None);
+        assert_eq!(of(Some("live"), Some("../1000")), None);
     }
 
     #[test]

@@ -15,6 +15,7 @@ use sigmavault_host::{ParseError, localectl, timedatectl, udevadm};
 use crate::credentials::accounts::Accounts;
 use crate::device::verity::{self, VerityError};
 use crate::identity;
+use crate::keyboard::KnownLetters;
 use crate::machine::{Contents, Disk, Firmware, InUse, KeyboardLayout, Machine, Source};
 use crate::site::Site;
 
@@ -120,6 +121,7 @@ pub fn read(site: &Site) -> Result<Machine, InventoryError> {
                 .text("/usr/share/X11/xkb/rules/base.lst")
                 .unwrap_or_default(),
         ),
+        letters: KnownLetters::default(),
         timezones: timedatectl::parse(&run.text(&timedatectl::list_timezones()).unwrap_or_default()),
         accounts: Accounts::of(files),
     })

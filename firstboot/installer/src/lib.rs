@@ -4,6 +4,7 @@
 //! - [`credentials`], [`address`]: whether names, passwords, keys and addresses can work; pure
 //! - [`machine`], [`inventory`]: what it knows about the machine, and how that is read; [`identity`]: which disk is
 //!   which; [`device`]: block devices
+//! - [`keyboard`]: which letters a keyboard layout types, and which one goes with a language
 //! - [`layout`]: which ZFS layout suits which disks
 //! - [`sources`]: where answers come from when nobody types them
 //! - [`plan`]: what will be done, or why it is refused; [`actions`]: every action of it, in order; both pure
@@ -26,6 +27,7 @@ pub mod execute;
 pub mod identity;
 pub mod installation;
 pub mod inventory;
+pub mod keyboard;
 pub mod layout;
 pub mod lock;
 pub mod machine;

@@ -7,6 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::credentials::accounts::Accounts;
+use crate::keyboard::KnownLetters;
 
 /// The machine and the medium it was started from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +32,9 @@ pub struct Machine {
     pub locales: Vec<String>,
     /// XKB layouts with their descriptions.
     pub keyboards: Vec<KeyboardLayout>,
+    /// Which letters those layouts type that were asked about.
+    #[serde(default, skip_serializing_if = "KnownLetters::is_empty")]
+    pub letters: KnownLetters,
     /// Time zones.
     pub timezones: Vec<String>,
     /// Users and groups that the image has.

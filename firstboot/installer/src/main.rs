@@ -14,11 +14,13 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow, bail};
 use clap::{CommandFactory as _, Parser as _};
 use serde_json::json;
+use sigmavault_host::run::Local;
 use sigmavault_installer::answers::{self, Action, Answers, Keyboard};
-use sigmavault_installer::demo::{Demo, Scenario};
+use sigmavault_installer::demo::{self, Demo, Scenario};
 use sigmavault_installer::execute::Execute;
 use sigmavault_installer::execute::real::Real;
 use sigmavault_installer::inventory;
+use sigmavault_installer::keyboard::KnownLetters;
 use sigmavault_installer::lock::{self, Locked};
 use sigmavault_installer::machine::Machine;
 use sigmavault_installer::once::{Fingerprint, Given, Order};
@@ -113,11 +115,33 @@ impl World {
         }
     }
 
-    fn keyboard(self, keyboard: &Keyboard) {
+    /// Which letters a keyboard gives.
+    fn letters(self, keyboard: &Keyboard) -> KnownLetters {
+        match self {
+            Self::Demo(..) => demo::letters(keyboard),
+            Self::Live => {
+                let mut letters = KnownLetters::default();
+                letters.learn(&Local, keyboard);
+                letters
+            }
+        }
+    }
+
+    /// Sets the console's keys; the letters that they give.
+    fn keyboard(self, keyboard: &Keyboard) -> KnownLetters {
+        let letters = self.letters(keyboard);
         match self {
             Self::Demo(..) => {}
-            Self::Live => host::keyboard(keyboard),
+            Self::Live => host::keyboard(&letters.completed(keyboard)),
         }
+        letters
+    }
+
+    /// The machine, with the letters of the keyboard in these answers.
+    fn machine_for(self, answers: &Answers) -> anyhow::Result<Machine> {
+        let mut machine = self.machine()?;
+        machine.letters.add(self.letters(&answers.keyboard));
+        Ok(machine)
     }
 
     fn log(self, line: &str) {
@@ -242,7 +266,7 @@ fn check(arguments: &Arguments, path: &Path) -> anyhow::Result<ExitCode> {
     let here = arguments.dry_run || arguments.demo.is_some() || host::is_live();
     let machine = match &arguments.machine {
         Some(file) => Some(machine_in(file)?),
-        None if here => Some(World::of(arguments)?.machine()?),
+        None if here => Some(World::of(arguments)?.machine_for(&answers)?),
         None => None,
     };
     let plan = match &machine {
@@ -349,7 +373,9 @@ fn install(
         Ok(answers) => answers,
         Err(error) => return refuse(&anyhow!("{place}: {error}"), out),
     };
-    let ready = world.machine().map(|machine| (machine, world.execute()));
+    let ready = world
+        .machine_for(&answers)
+        .map(|machine| (machine, world.execute()));
     let (machine, execute) = match ready {
         Ok(ready) => ready,
         Err(error) => {

@@ -2,6 +2,7 @@
 
 mod console;
 mod error;
+mod keyboard;
 mod questions;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use crate::answers::{Action, Keyboard, Mode};
 use crate::draft::{Draft, Place};
 use crate::execute::Execute;
 use crate::identity;
+use crate::keyboard::KnownLetters;
 use crate::machine::Machine;
 use crate::plan::{Confirmation, InstallPlan};
 use crate::show;
@@ -32,7 +34,7 @@ pub struct Left {
 pub fn run(
     machine: Machine,
     execute: &Arc<dyn Execute>,
-    keyboard: &dyn Fn(&Keyboard),
+    keyboard: &dyn Fn(&Keyboard) -> KnownLetters,
     stop: &AtomicBool,
     console: &mut Console,
 ) -> Result<Left, PlainError> {
@@ -49,10 +51,7 @@ pub fn run(
     loop {
         for place in Place::ALL {
             if place.applies(&draft) {
-                questions::ask(place, &mut draft, console)?;
-            }
-            if place == Place::Keyboard {
-                keyboard(&draft.answers.keyboard);
+                questions::ask(place, &mut draft, keyboard, console)?;
             }
         }
         let Some(plan) = summary(&mut draft, console)? else {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::actions::stages;
 use crate::answers::{Link, LinkKind, Mode};
+use crate::keyboard;
 use crate::layout::{Kind, Layout};
 use crate::machine::{Contents, Disk, Machine, decimal};
 use crate::plan::{InstallPlan, PoolPlan, Settings};
@@ -206,11 +207,6 @@ fn pool(pool: &PoolPlan) -> Vec<String> {
 }
 
 fn settings(settings: &Settings) -> Vec<String> {
-    let keyboard = &settings.keyboard;
-    let variant = keyboard
-        .variant
-        .as_ref()
-        .map_or_else(String::new, |variant| format!(" ({variant})"));
     let address = settings.network.address.as_ref().map_or_else(
         || "address by DHCP".to_owned(),
         |fixed| {
@@ -248,15 +244,26 @@ fn settings(settings: &Settings) -> Vec<String> {
     } else {
         ""
     };
-    vec![
+    let mut lines = vec![
         "Settings".to_owned(),
         format!(
-            "  language {}, keyboard {}{variant}, time zone {}",
-            settings.language, keyboard.layout, settings.timezone
+            "  language {}, keyboard {}, time zone {}",
+            settings.language,
+            keyboard::names(&settings.keyboard),
+            settings.timezone
         ),
+    ];
+    if settings.keyboard.latin.is_some() {
+        lines.push(format!(
+            "  keyboard at first {}",
+            keyboard::named(&settings.keyboard)
+        ));
+    }
+    lines.extend([
         format!("  host name {}, {address}{link}", settings.network.hostname),
         format!("  administrator {}{full_name}; {ssh}{sudo}", user.name),
-    ]
+    ]);
+    lines
 }
 
 /// A bond, bridge or VLAN, behind what has its address.

@@ -50,6 +50,7 @@ fn keyboard_and_time_zone_follow_the_language() {
         Request::Keyboard(Keyboard {
             layout: "de".to_owned(),
             variant: variant.map(str::to_owned),
+            latin: None,
         })
     };
     assert_eq!(screen.requests, [keyboard(None), keyboard(Some("nodeadkeys"))]);

@@ -24,7 +24,9 @@ fn holds(name: &str, machine: &Machine, answers: &[&str]) -> Option<String> {
     let text = answers.concat();
     let answers = answers::parse(&text).unwrap();
     let (site, _) = machine.site();
-    let plan = plan::build(&inventory::read(&site).unwrap(), &answers, Confirmation::Required).unwrap();
+    let mut found = inventory::read(&site).unwrap();
+    found.letters.learn(site.run(), &answers.keyboard);
+    let plan = plan::build(&found, &answers, Confirmation::Required).unwrap();
     let plan = plan.by(Fingerprint::of(&text));
     let (site, recorder) = machine.site();
     let result = Real(site).execute(&plan, &Stop::default(), &|event| match event {
@@ -131,6 +133,13 @@ fn keep_data() {
 fn luks() {
     let answers = [SYSTEM, PASSPHRASE, "recovery-key = false\n", USER];
     assert_eq!(holds("luks", &Machine::new(), &answers), None);
+}
+
+#[test]
+fn a_keyboard_without_latin_letters() {
+    let keyboard = "keyboard.layout = 'ru'\n";
+    let answers = [keyboard, SYSTEM, PASSPHRASE, "recovery-key = false\n", USER];
+    assert_eq!(holds("keyboard-ru", &Machine::new(), &answers), None);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::action::{Action, Reading, SlotRef};
+use crate::keyboard;
 use crate::machine::{Disk, decimal};
 use crate::plan::Partition;
 use crate::size::binary;
@@ -29,7 +30,11 @@ impl fmt::Display for Action {
                 Reading::Keys { .. } => "have OpenSSH's ssh-keygen read the SSH keys",
             }),
             Self::MakeKeymap { keyboard, .. } => {
-                write!(f, "make the keymap of the unlock prompt: {}", keyboard.layout)
+                write!(
+                    f,
+                    "make the keymap of the unlock prompt: {}",
+                    keyboard::named(keyboard)
+                )
             }
             Self::WipeDisk { disk } => write!(f, "erase signatures and partition table of {}", disk.path),
             Self::Partition {

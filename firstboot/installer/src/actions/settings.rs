@@ -2,7 +2,8 @@
 
 use super::action::{Action, Password, Reading};
 use super::connections;
-use crate::answers::{Keyboard, User};
+use crate::answers::User;
+use crate::keyboard::Xkb;
 use crate::plan::Settings;
 
 /// The SSH server's settings for an administrator with keys: passwords can be guessed from outside.
@@ -43,7 +44,7 @@ pub fn actions(settings: &Settings) -> Vec<Action> {
             format!("127.0.0.1 localhost\n127.0.1.1 {host}\n::1 localhost ip6-localhost ip6-loopback\n"),
         ),
         file("etc/locale.conf", format!("LANG={}\n", settings.language)),
-        file("etc/default/keyboard", keyboard(&settings.keyboard)),
+        file("etc/default/keyboard", Xkb::of(&settings.keyboard).file()),
         Action::Link {
             path: "etc/localtime",
             target: format!("/usr/share/zoneinfo/{}", settings.timezone),
@@ -59,15 +60,6 @@ pub fn actions(settings: &Settings) -> Vec<Action> {
     }));
     actions.extend(administrator(&settings.user));
     actions
-}
-
-/// keyboard(5), read by the console and by GNOME.
-fn keyboard(keyboard: &Keyboard) -> String {
-    format!(
-        "XKBMODEL=\"pc105\"\nXKBLAYOUT=\"{}\"\nXKBVARIANT=\"{}\"\nXKBOPTIONS=\"\"\nBACKSPACE=\"guess\"\n",
-        keyboard.layout,
-        keyboard.variant.as_deref().unwrap_or_default()
-    )
 }
 
 /// Lets the administrator become root without a password (sudoers(5)), where the answers ask for that.

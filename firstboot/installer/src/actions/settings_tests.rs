@@ -1,18 +1,5 @@
 use super::*;
 
-#[test]
-fn a_keyboard_file() {
-    let german = Keyboard {
-        layout: "de".into(),
-        variant: Some("nodeadkeys".into()),
-    };
-    let text = super::keyboard(&german);
-    assert!(
-        text.contains("XKBLAYOUT=\"de\"\nXKBVARIANT=\"nodeadkeys\"\n"),
-        "{text}"
-    );
-}
-
 fn user() -> User {
     User {
         name: "anna".into(),

@@ -11,6 +11,7 @@ mod secrets;
 #[cfg(test)]
 mod tests;
 
+pub use crate::keyboard::XkbLayout;
 pub use model::{
     Action, Address, Answers, BondMode, Encryption, Finish, Keyboard, Link, LinkKind, Mode, Network, Pool,
     Secret, System, User,

@@ -5,6 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::keyboard::XkbLayout;
 use crate::select::Selector;
 use crate::size::Size;
 
@@ -40,7 +41,7 @@ pub struct Answers {
     pub finish: Finish,
 }
 
-/// XKB layout and variant.
+/// One XKB layout, or two of which one is switched to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Keyboard {
@@ -49,6 +50,10 @@ pub struct Keyboard {
     /// Variant, such as `nodeadkeys`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub variant: Option<String>,
+    /// A second layout for user names, passwords and commands, which need the letters a to z. It is in use at first, and
+    /// Alt+Shift switches between both. Absent: `us` when the layout lacks these letters, none otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latin: Option<XkbLayout>,
 }
 
 impl Default for Keyboard {
@@ -56,6 +61,7 @@ impl Default for Keyboard {
         Self {
             layout: "us".to_owned(),
             variant: None,
+            latin: None,
         }
     }
 }

@@ -299,6 +299,7 @@ prop_compose! {
 prop_compose! {
     fn all_answers()(
         (language, timezone, layout, variant) in (any::<String>(), any::<String>(), any::<String>(), option::of(any::<String>())),
+        latin in option::of((any::<String>(), option::of(any::<String>())).prop_map(|(layout, variant)| XkbLayout { layout, variant })),
         system in system(),
         encryption in option::of((secret(), any::<bool>(), any::<bool>())),
         pool in option::of(pool()),
@@ -309,7 +310,7 @@ prop_compose! {
     ) -> Answers {
         Answers {
             language,
-            keyboard: Keyboard { layout, variant },
+            keyboard: Keyboard { layout, variant, latin },
             timezone,
             system,
             encryption: encryption.map(|(passphrase, recovery_key, tpm2)| Encryption { passphrase, recovery_key, tpm2 }),

@@ -1,11 +1,12 @@
 //! Machines of the demonstration.
 
 use crate::credentials::accounts::Accounts;
+use crate::keyboard::KnownLetters;
 use crate::machine::{
     Contents, Disk, Firmware, Holder, InUse, Installed, KeyboardLayout, Machine, Source, StopBy,
 };
 
-const LOCALES: [&str; 14] = [
+const LOCALES: [&str; 16] = [
     "C.UTF-8",
     "cs_CZ.UTF-8",
     "da_DK.UTF-8",
@@ -19,6 +20,8 @@ const LOCALES: [&str; 14] = [
     "it_IT.UTF-8",
     "ja_JP.UTF-8",
     "pl_PL.UTF-8",
+    "ru_RU.UTF-8",
+    "sr_RS",
     "sv_SE.UTF-8",
 ];
 
@@ -68,7 +71,7 @@ const GROUPS: [&str; 5] = ["sudo", "users", "scanner", "render", "netdev"];
 
 type Variants = &'static [(&'static str, &'static str)];
 
-const KEYBOARDS: [(&str, &str, Variants); 12] = [
+const KEYBOARDS: [(&str, &str, Variants); 14] = [
     ("at", "German (Austria)", &[("nodeadkeys", "no dead keys")]),
     (
         "ch",
@@ -95,6 +98,8 @@ const KEYBOARDS: [(&str, &str, Variants); 12] = [
     ),
     ("it", "Italian", &[]),
     ("jp", "Japanese", &[]),
+    ("ru", "Russian", &[("phonetic", "phonetic")]),
+    ("rs", "Serbian", &[("latin", "Latin")]),
     ("se", "Swedish", &[("dvorak", "Dvorak")]),
     (
         "us",
@@ -106,6 +111,9 @@ const KEYBOARDS: [(&str, &str, Variants); 12] = [
         ],
     ),
 ];
+
+/// Layouts without the letters a to z.
+pub(super) const NOT_LATIN: [&str; 2] = ["rs", "ru"];
 
 /// A system disk, four data disks, one of them in use before, and the medium.
 pub(super) fn usual() -> Machine {
@@ -168,6 +176,7 @@ pub(super) fn usual() -> Machine {
                     .collect(),
             })
             .collect(),
+        letters: KnownLetters::default(),
         timezones: TIMEZONES.map(str::to_owned).to_vec(),
         accounts: Accounts {
             users: ACCOUNTS.map(str::to_owned).to_vec(),

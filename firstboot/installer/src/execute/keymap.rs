@@ -6,24 +6,26 @@ use sigmavault_host::{ckbcomp, loadkeys};
 
 use super::error::ExecuteError;
 use crate::answers::{Keyboard, Secret};
+use crate::keyboard::{self, Xkb};
 
 /// A keymap of the console, with the name of its layout in front.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keymap(String);
 
 impl Keymap {
-    /// The keymap of a layout, once the console's own reader takes it and keys of it type the passphrase.
+    /// The keymap of a keyboard, once the console's own reader takes it and keys of it type the passphrase, on any of
+    /// its layouts.
     pub fn make(run: &dyn Run, keyboard: &Keyboard, passphrase: &Secret) -> Result<Self, ExecuteError> {
-        let layout = name(keyboard);
-        let variant = keyboard.variant.as_deref().unwrap_or_default();
+        let layout = keyboard::names(keyboard);
+        let xkb = Xkb::of(keyboard);
         let refused = |reason: String| ExecuteError::Keymap {
             layout: layout.clone(),
             reason,
         };
         let keymap = run
-            .text(&ckbcomp::keymap(&keyboard.layout, variant, ""))
+            .text(&ckbcomp::keymap(&xkb.layouts, &xkb.variants, xkb.options))
             .map_err(|error| refused(error.last_words()))?;
-        let text = format!("# keyboard: {layout}\n{keymap}");
+        let text = format!("# keyboard: {}\n{keymap}", keyboard::named(keyboard));
         run.succeed(&loadkeys::check(&text))
             .map_err(|error| refused(error.last_words()))?;
         if types(&keymap, &passphrase.0) {
@@ -36,14 +38,6 @@ impl Keymap {
     /// The keymap, as loadkeys(1) reads it.
     pub fn text(&self) -> &str {
         &self.0
-    }
-}
-
-/// The layout, for a person.
-fn name(keyboard: &Keyboard) -> String {
-    match &keyboard.variant {
-        None => keyboard.layout.clone(),
-        Some(variant) => format!("{} ({variant})", keyboard.layout),
     }
 }
 
@@ -73,6 +67,7 @@ mod tests {
     use sigmavault_host::run::{Invocation, Output, Scripted};
 
     use super::*;
+    use crate::answers::XkbLayout;
 
     /// A keyboard with three keys, of which one is dead.
     const GERMAN: &str = "keymaps 0-3\nkeycode 21 = +U+007a +U+005a\nkeycode 26 = +U+00fc +U+00dc\nkeycode 41 = dead_circumflex U+00b0\n";
@@ -81,6 +76,7 @@ mod tests {
         Keyboard {
             layout: "de".into(),
             variant: variant.map(str::to_owned),
+            latin: None,
         }
     }
 
@@ -115,6 +111,34 @@ mod tests {
         );
         // The message must not give parts of it away.
         assert!(!error.contains("'y'"), "{error}");
+    }
+
+    #[test]
+    fn both_layouts_type_the_passphrase() {
+        let run = Scripted(|invocation: &Invocation| match invocation.to_string().as_str() {
+            // Of two layouts, what the keys of the second one give stands behind what those of the first one give.
+            "ckbcomp -model pc105 us,ru , grp:alt_shift_toggle" => {
+                Output::success("keymaps 0-127\nkeycode 16 = +U+0071 +U+0051 +U+0439 +U+0419\n")
+            }
+            line if line.starts_with("loadkeys") => Output::success(""),
+            line => Output::failure(1, format!("{line}?\n")),
+        });
+        let russian = Keyboard {
+            layout: "ru".into(),
+            variant: None,
+            latin: Some(XkbLayout::new("us", None)),
+        };
+        let make = |text: &str| Keymap::make(&run, &russian, &Secret(text.to_owned()));
+        let keymap = make("qQйЙ").unwrap();
+        assert!(
+            keymap
+                .text()
+                .starts_with("# keyboard: us; Alt+Shift switches to ru\nkeymaps 0-127\n"),
+            "{}",
+            keymap.text()
+        );
+        let error = make("qz").unwrap_err().to_string();
+        assert!(error.contains("the keyboard layout us with ru gives"), "{error}");
     }
 
     #[test]

@@ -4,15 +4,22 @@ use std::net::IpAddr;
 
 use super::console::Console;
 use super::error::PlainError;
-use crate::answers::{Address, Encryption, Link, LinkKind, Mode, Network, Pool, Secret, User};
+use super::keyboard;
+use crate::answers::{Address, Encryption, Keyboard, Link, LinkKind, Mode, Network, Pool, Secret, User};
 use crate::draft::{Draft, Place, selector};
 use crate::identity;
+use crate::keyboard::KnownLetters;
 use crate::machine::{Contents, Disk, Machine};
 use crate::plan;
 use crate::show;
 
 /// Asks what this step is about.
-pub(super) fn ask(place: Place, draft: &mut Draft, console: &mut Console) -> Result<(), PlainError> {
+pub(super) fn ask(
+    place: Place,
+    draft: &mut Draft,
+    set: &dyn Fn(&Keyboard) -> KnownLetters,
+    console: &mut Console,
+) -> Result<(), PlainError> {
     match place {
         Place::Welcome => {
             let locales = draft.machine.locales.clone();
@@ -22,7 +29,7 @@ pub(super) fn ask(place: Place, draft: &mut Draft, console: &mut Console) -> Res
                 &draft.answers.language,
             )?;
         }
-        Place::Keyboard => keyboard(draft, console)?,
+        Place::Keyboard => keyboard::ask(draft, set, console)?,
         Place::TimeZone => {
             let zones = draft.machine.timezones.clone();
             draft.answers.timezone = console.pick("Time zone", &zones, &draft.answers.timezone)?;
@@ -46,30 +53,6 @@ fn refused(keys: &[&str], draft: &Draft, console: &mut Console) -> Result<bool, 
         console.say(&format!("{name}: {reason}"))?;
     }
     Ok(!reasons.is_empty())
-}
-
-fn keyboard(draft: &mut Draft, console: &mut Console) -> Result<(), PlainError> {
-    let names: Vec<String> = draft
-        .machine
-        .keyboards
-        .iter()
-        .map(|layout| layout.name.clone())
-        .collect();
-    let layout = console.pick("Keyboard layout", &names, &draft.proposed_layout())?;
-    let found = draft.machine.keyboards.iter().find(|known| known.name == layout);
-    let mut variants: Vec<String> = found
-        .iter()
-        .flat_map(|layout| &layout.variants)
-        .map(|(name, _)| name.clone())
-        .collect();
-    draft.answers.keyboard.variant = None;
-    if !variants.is_empty() {
-        variants.insert(0, "none".to_owned());
-        let variant = console.pick("Keyboard variant", &variants, "none")?;
-        draft.answers.keyboard.variant = (variant != "none").then_some(variant);
-    }
-    draft.answers.keyboard.layout = layout;
-    Ok(())
 }
 
 fn about(disk: &Disk) -> String {

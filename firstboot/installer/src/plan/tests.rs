@@ -1,6 +1,7 @@
 use super::*;
 use crate::answers::*;
 use crate::credentials::accounts::Accounts;
+use crate::keyboard::KnownLetters;
 use crate::layout::Kind;
 use crate::machine::{Contents, Disk, Firmware, InUse, Installed, KeyboardLayout, Machine, Source};
 use crate::select::Selector;
@@ -9,6 +10,7 @@ use crate::size::Size;
 mod answers;
 mod anywhere;
 mod disks;
+mod keyboard;
 
 const GIB: u64 = 1 << 30;
 const MIB: u64 = 1 << 20;
@@ -76,6 +78,7 @@ fn machine() -> Machine {
             description: "English (US)".to_owned(),
             variants: vec![("intl".to_owned(), "international".to_owned())],
         }],
+        letters: KnownLetters::default(),
         timezones: vec!["Europe/Berlin".to_owned(), "Europe/Dublin".to_owned()],
         accounts: Accounts::parse(
             "root:x:0:0::/root:/bin/bash\nsaned:x:110:112::/var/lib/saned:/usr/sbin/nologin\n",

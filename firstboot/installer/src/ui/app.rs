@@ -19,6 +19,7 @@ use super::text::wrap;
 use crate::answers::Mode;
 use crate::draft::{Draft, Place};
 use crate::execute::ExecuteError;
+use crate::keyboard::KnownLetters;
 use crate::machine::Machine;
 use crate::progress::{Event, Outcome};
 
@@ -101,13 +102,24 @@ impl App {
 
     /// The machine, read again; what was typed stays.
     pub fn look_at(&mut self, machine: Machine) {
-        self.draft.machine = machine;
+        let before = std::mem::replace(&mut self.draft.machine, machine);
+        self.draft.machine.letters.add(before.letters);
         self.phase = first_phase(&self.draft);
         if matches!(self.phase, Phase::Asking(_)) && self.draft.disk.is_some() {
             let gone = self.draft.disk().is_none_or(|disk| disk.in_use.is_some());
             self.phase = Phase::Asking(if gone { Place::Disk } else { Place::Summary });
         }
         self.enter();
+    }
+
+    /// The letters of the keyboard that was asked for.
+    pub fn learn(&mut self, letters: KnownLetters) {
+        self.draft.machine.letters.add(letters);
+        if let Phase::Asking(place) = self.phase
+            && self.screens[place as usize].learned(&mut self.draft)
+        {
+            self.go(true);
+        }
     }
 
     /// Shows that a request failed.
@@ -216,10 +228,6 @@ impl App {
             Turn::Stay => {}
             Turn::Next => self.go(true),
             Turn::Keyboard(keyboard) => return Some(Request::Keyboard(keyboard)),
-            Turn::KeyboardNext(keyboard) => {
-                self.go(true);
-                return Some(Request::Keyboard(keyboard));
-            }
             Turn::Install(plan) => {
                 self.phase = Phase::Installing(Box::new(Progress::new((*plan).clone(), self.now)));
                 return Some(Request::Install(plan));

@@ -8,7 +8,8 @@ use crate::plan::InstallPlan;
 pub enum Request {
     /// Ends the installer.
     Leave,
-    /// Makes the console's keys those of this keyboard.
+    /// Makes the console's keys those of this keyboard, and tells by [`App::learn`](super::App::learn) which letters
+    /// they give.
     Keyboard(Keyboard),
     /// Begins the installation.
     Install(Box<InstallPlan>),

@@ -23,8 +23,6 @@ pub(crate) enum Turn {
     Unused,
     /// Used it; the keyboard layout changes.
     Keyboard(Keyboard),
-    /// Is complete, and the keyboard layout changes.
-    KeyboardNext(Keyboard),
     /// The summary was confirmed.
     Install(Box<InstallPlan>),
 }
@@ -40,6 +38,11 @@ pub(crate) trait Screen: fmt::Debug + Send {
     /// Called when it comes up, from either side.
     fn enter(&mut self, draft: &mut Draft) {
         let _ = draft;
+    }
+    /// Called when it is known which letters the keyboard gives that it asked for; whether it is complete now.
+    fn learned(&mut self, draft: &mut Draft) -> bool {
+        let _ = draft;
+        false
     }
     /// A key.
     fn handle(&mut self, key: KeyEvent, draft: &mut Draft) -> Turn;

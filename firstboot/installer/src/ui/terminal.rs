@@ -20,6 +20,7 @@ use super::request::Request;
 use crate::answers::{Action, Keyboard};
 use crate::execute::Execute;
 use crate::installation::{Installation, Message};
+use crate::keyboard::KnownLetters;
 use crate::machine::Machine;
 
 /// What the screens need from their surroundings.
@@ -28,8 +29,8 @@ pub struct Surroundings<'a> {
     pub execute: Arc<dyn Execute>,
     /// Reads the machine again, or says why it cannot be read.
     pub machine: &'a dyn Fn() -> Result<Machine, String>,
-    /// Sets the console's keys.
-    pub keyboard: &'a dyn Fn(&Keyboard),
+    /// Sets the console's keys, and tells which letters they give.
+    pub keyboard: &'a dyn Fn(&Keyboard) -> KnownLetters,
     /// Runs a shell on the terminal until it is left.
     pub shell: &'a dyn Fn(),
     /// Receives every line of an installation's log.
@@ -106,7 +107,7 @@ fn turn(
                         running.stop();
                     }
                 }
-                Some(Request::Keyboard(keyboard)) => (surroundings.keyboard)(&keyboard),
+                Some(Request::Keyboard(keyboard)) => app.learn((surroundings.keyboard)(&keyboard)),
                 Some(Request::Look) => match (surroundings.machine)() {
                     Ok(machine) => app.look_at(machine),
                     Err(error) => app.say(error),

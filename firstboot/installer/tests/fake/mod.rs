@@ -212,13 +212,7 @@ impl Machine {
                 fs::remove_file(self.path("/run/sigmavault/target/etc/zfs/zpool.cache")).unwrap();
             }
             ("nmcli", _) => return Output::success(invocation.standard_input().bytes()),
-            ("ckbcomp", _) => {
-                let letters: Vec<String> = (' '..='!')
-                    .chain('a'..='z')
-                    .map(|letter| format!("U+{:04x}", u32::from(letter)))
-                    .collect();
-                return Output::success(format!("keymaps 0\nkeycode 2 = {}\n", letters.join(" ")));
-            }
+            ("ckbcomp", [.., layouts, _, _]) => return Output::success(keymap(layouts)),
             ("localectl", _) => return Output::success("C.UTF-8\nde_DE.UTF-8\n"),
             ("timedatectl", _) => return Output::success("Etc/UTC\nEurope/Berlin\n"),
             _ => {}
@@ -287,6 +281,21 @@ impl Run for Machine {
     }
 }
 
+/// A keymap in which every layout has its letters, and the space bar.
+fn keymap(layouts: &str) -> String {
+    let mut lines = vec!["keymaps 0-3".to_owned(), "keycode 57 = U+0020".to_owned()];
+    // A key gives its letter of each layout.
+    for key in 0..26 {
+        let letter = |layout| u32::from(if layout == "ru" { 'а' } else { 'a' }) + key;
+        let letters: Vec<String> = layouts
+            .split(',')
+            .map(|layout| format!("+U+{:04x}", letter(layout)))
+            .collect();
+        lines.push(format!("keycode {} = {}", 16 + key, letters.join(" ")));
+    }
+    lines.join("\n") + "\n"
+}
+
 /// A partition.
 pub fn part(label: &'static str, bytes: u64, fstype: &'static str) -> Part {
     Part { label, bytes, fstype }
@@ -346,7 +355,7 @@ fn fill(root: &Path) {
         ("usr/lib/sigmavault/image.json", br#"{"version": "0.2.0"}"#),
         (
             "usr/share/X11/xkb/rules/base.lst",
-            b"! layout\n  us English\n  de German\n",
+            b"! layout\n  us English\n  de German\n  ru Russian\n",
         ),
         ("dev/dm-0", &system()),
         ("dev/vdz1", b""),

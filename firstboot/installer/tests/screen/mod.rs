@@ -10,7 +10,7 @@ use std::time::Duration;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
-use sigmavault_installer::demo::{Demo, Scenario};
+use sigmavault_installer::demo::{self, Demo, Scenario};
 use sigmavault_installer::execute::Execute as _;
 use sigmavault_installer::machine::Machine;
 use sigmavault_installer::plan::InstallPlan;
@@ -55,7 +55,11 @@ impl Screen {
     }
 
     pub fn key(&mut self, key: KeyEvent) -> &mut Self {
-        self.requests.extend(self.app.handle(key));
+        let request = self.app.handle(key);
+        if let Some(Request::Keyboard(keyboard)) = &request {
+            self.app.learn(demo::letters(keyboard));
+        }
+        self.requests.extend(request);
         self
     }
 
