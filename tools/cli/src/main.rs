@@ -4,7 +4,8 @@
 //! - [`systemctl`]: the service manager, when the REST interface is down
 //! - [`ask`]: the local language model
 //! - [`durable`]: files that survive a power cut
-//! - [`status`], [`hardware`], [`slots`], [`model`], [`boot_check`], [`factory_reset`]: one module per subcommand
+//! - [`status`], [`hardware`], [`slots`], [`model`], [`boot_check`], [`unlock_pools`], [`factory_reset`]: one module per
+//!   subcommand
 //! - [`local`], [`output`]: options and output that commands share
 //! - [`generate`]: completions and manual pages
 
@@ -21,6 +22,7 @@ mod output;
 mod slots;
 mod status;
 mod systemctl;
+mod unlock_pools;
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
@@ -86,6 +88,12 @@ enum Command {
         #[arg(long, value_name = "DIR", default_value = "/", hide = true)]
         root: PathBuf,
     },
+    /// Load the keys of encrypted pools, as sigmavault-pool-keys.service does on every boot
+    ///
+    /// Loads every key that lies in a file on this machine, for pools and datasets that are imported and still locked. The
+    /// installer keeps the key of its pool in /etc/sigmavault/keys. Keys that somebody types are left alone. Afterwards
+    /// `zfs mount -a` mounts what was locked.
+    UnlockPools(LocalOptions),
     /// Reset the machine to its state after installation, in three levels
     ///
     /// Shows what is removed and what stays, asks for the name of the machine, and restarts it. The reset takes place
@@ -241,6 +249,7 @@ fn run(command: Command) -> anyhow::Result<Vec<u8>> {
             deadline,
             root,
         } => boot_check_command(&Files::new(root), at_shutdown, deadline),
+        Command::UnlockPools(local) => unlock_pools_command(&local),
         Command::FactoryReset(arguments) => factory_reset_command(&arguments),
         Command::Completions { shell } => Ok(generate::completions(&mut Arguments::command(), shell)),
         Command::Man { folder } => {
@@ -317,6 +326,17 @@ fn boot_check_command(files: &Files, at_shutdown: bool, deadline: bool) -> anyho
         _ => boot_check::check(&machine)?,
     };
     Ok(text.into_bytes())
+}
+
+fn unlock_pools_command(local: &LocalOptions) -> anyhow::Result<Vec<u8>> {
+    let files = Files::new(&local.root);
+    needs_root(&files, "keys are readable for root only")?;
+    let unlocked = unlock_pools::run(&files, &Local)?;
+    if local.json {
+        json(&unlocked)
+    } else {
+        Ok(unlock_pools::show(&unlocked).into_bytes())
+    }
 }
 
 fn factory_reset_command(arguments: &ResetArguments) -> anyhow::Result<Vec<u8>> {

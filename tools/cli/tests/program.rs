@@ -236,6 +236,7 @@ fn the_committed_manual_is_that_of_the_command_line() {
             "sigmavault-slots-switch.8",
             "sigmavault-slots.8",
             "sigmavault-status.8",
+            "sigmavault-unlock-pools.8",
             "sigmavault.8"
         ]
     );

@@ -9,6 +9,7 @@ use sigmavault_host::{systemctl, zpool};
 
 use super::settings::Settings;
 use crate::durable;
+use crate::unlock_pools;
 
 /// Where the initrd mounts the state partition.
 const STATE: &str = "/run/initramfs/state";
@@ -89,14 +90,28 @@ fn pools(files: &Files, settings: &Settings, run: &dyn Run) -> Vec<String> {
         return Vec::new();
     }
     match imported(run) {
-        Ok(imported) => wanted
-            .iter()
-            .filter(|name| !imported.contains(name))
-            .map(|name| format!("pool {name} is not imported"))
-            .collect(),
+        Ok(imported) => {
+            let missing = wanted.iter().filter(|name| !imported.contains(name));
+            let missing = missing.map(|name| format!("pool {name} is not imported"));
+            missing.chain(locked(files, settings, run)).collect()
+        }
         Err(error) => {
             let names: Vec<&str> = wanted.iter().map(String::as_str).collect();
             vec![format!("ZFS does not answer for {}: {error}", names.join(", "))]
         }
+    }
+}
+
+/// Pools and datasets whose key lies in a file of this machine and is not loaded. Keys that somebody types do not count.
+fn locked(files: &Files, settings: &Settings, run: &dyn Run) -> Vec<String> {
+    match unlock_pools::locked(run) {
+        Ok(locked) => locked
+            .iter()
+            .filter(|locked| !settings.ignore_pools.contains(&locked.pool().to_owned()))
+            .map(|locked| locked.reason(files))
+            .collect(),
+        Err(error) => vec![format!(
+            "ZFS does not say whether the pools are unlocked: {error}"
+        )],
     }
 }

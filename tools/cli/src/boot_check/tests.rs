@@ -17,6 +17,7 @@ struct Fake {
     /// `ActiveState` of every unit, by the look at which it is asked for.
     unit: Box<dyn Fn(u32) -> &'static str + Send + Sync>,
     pools: &'static str,
+    keys: &'static str,
     state: &'static str,
     looks: Mutex<u32>,
     asked: Mutex<Vec<String>>,
@@ -33,6 +34,7 @@ impl Fake {
             files,
             unit: Box::new(|_| "active"),
             pools: "tank\n",
+            keys: "tank\t-\tnone\t-\n",
             state: "running",
             looks: Mutex::default(),
             asked: Mutex::default(),
@@ -108,6 +110,7 @@ impl Fake {
                 "7 zfs-import.target start waiting\n9 zfs-import-cache.service start running\n".into()
             }
             ["zpool", "list", ..] => self.pools.to_owned(),
+            ["zfs", "list", ..] => self.keys.to_owned(),
             ["journalctl", ..] => "kernel panic ahead\nsmbd: no\n".into(),
             _ => String::new(),
         };
@@ -266,6 +269,35 @@ fn everything_that_is_wrong_is_named() {
     );
     fake.write("/proc/self/mountinfo", "");
     assert_eq!(problems(&|| Ok(()))[1], "the state file system is not mounted");
+}
+
+#[test]
+fn a_pool_without_its_key_is_a_fault() {
+    const KEYS: &str = "tank\ttank\tfile:///etc/sigmavault/keys/tank.key\tunavailable\n\
+        tank/a\ttank\tnone\tunavailable\n\
+        spare\tspare\tfile:///etc/sigmavault/keys/spare.key\tunavailable\n\
+        tank/typed\ttank/typed\tprompt\tunavailable\n";
+    let mut fake = Fake::new();
+    fake.keep("pools", "tank\n");
+    let settings = Settings {
+        ignore_pools: vec!["spare".into()],
+        ..Settings::default()
+    };
+    let problems = |fake: &Fake| {
+        let run = Scripted(|invocation: &Invocation| fake.answer(invocation));
+        health::problems(&fake.files, &settings, &run, &|| Ok(()))
+    };
+    assert_eq!(problems(&fake), [""; 0]);
+    fake.keys = KEYS;
+    assert_eq!(
+        problems(&fake),
+        ["pool tank is locked: its key /etc/sigmavault/keys/tank.key is missing"]
+    );
+    fake.write("/etc/sigmavault/keys/tank.key", "0000");
+    assert_eq!(
+        problems(&fake),
+        ["pool tank is locked: the key in /etc/sigmavault/keys/tank.key was not loaded"]
+    );
 }
 
 #[test]

@@ -8,6 +8,9 @@ use sigmavault_facts::{Files, slots};
 
 use super::pools::Pool;
 
+/// The folder of the keys of encrypted pools. The initrd keeps it in resets that keep pools.
+const KEYS: &str = "/etc/sigmavault/keys";
+
 /// How much is reset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -105,6 +108,26 @@ impl Plan {
             .push("the encryption of the state partition, with its keys".into());
     }
 
+    /// The keys of encrypted pools on the state partition: those of pools that are not imported too.
+    fn lose_keys(&mut self, files: &Files) {
+        let names = files.names(KEYS).unwrap_or_default();
+        let pools: Vec<&str> = names
+            .iter()
+            .filter_map(|name| name.strip_suffix(".key"))
+            .collect();
+        if pools.is_empty() {
+            return;
+        }
+        let pools = pools.join(", ");
+        self.goes.push(format!(
+            "the keys of encrypted pools in {KEYS}: {pools}; whatever disks hold of these pools can be read only with their \
+             recovery sheet, and by nobody without it"
+        ));
+        self.afterwards.push(format!(
+            "destroy the recovery sheets of {pools} too, if nobody shall read these pools again"
+        ));
+    }
+
     fn everything(&mut self, files: &Files, pools: Vec<Pool>) {
         let disk = slots::boot_info(files).and_then(|info| info.disk);
         let disk = disk.map_or_else(
@@ -112,8 +135,9 @@ impl Plan {
             |disk| format!("the system disk {disk}"),
         );
         for pool in &pools {
+            let encrypted = if pool.encrypted { ", encrypted" } else { "" };
             self.goes.push(format!(
-                "pool {}: {} of data on {}",
+                "pool {}: {} of data on {}{encrypted}",
                 pool.name,
                 size(pool.allocated_bytes),
                 pool.members.join(", ")
@@ -129,12 +153,18 @@ impl Plan {
              erase it with the manufacturer's tool or nvme format too: it may keep copies"
                 .into(),
         );
-        if !pools.is_empty() {
-            self.afterwards.push(
-                "the disks of the pools are free, but not overwritten: before giving them away, erase each with the \
-                 manufacturer's tool, nvme format or blkdiscard"
-                    .into(),
-            );
+        self.lose_keys(files);
+        let open: Vec<&str> = pools
+            .iter()
+            .filter(|pool| !pool.encrypted)
+            .map(|pool| pool.name.as_str())
+            .collect();
+        if !open.is_empty() {
+            self.afterwards.push(format!(
+                "the disks of {} are free, but not overwritten: before giving them away, erase each with the \
+                 manufacturer's tool, nvme format or blkdiscard",
+                open.join(", ")
+            ));
         }
         self.destroyed = pools;
     }
@@ -146,6 +176,9 @@ impl Plan {
         let names: Vec<&str> = pools.iter().map(|pool| pool.name.as_str()).collect();
         self.stays
             .push(format!("every pool, with its data: {}", names.join(", ")));
+        if pools.iter().any(|pool| pool.encrypted) {
+            self.stays.push(format!("the keys of encrypted pools, in {KEYS}"));
+        }
     }
 
     /// The plan for a person.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use sigmavault_host::run::{Run, RunError};
-use sigmavault_host::zpool;
+use sigmavault_host::{zfs, zpool};
 
 /// An imported pool.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -13,6 +13,8 @@ pub struct Pool {
     pub size_bytes: u64,
     /// Bytes in use, redundancy included.
     pub allocated_bytes: u64,
+    /// Whether all of it is encrypted.
+    pub encrypted: bool,
     /// Disks, partitions or files that it is made of, hot spares, caches and logs included.
     pub members: Vec<String>,
 }
@@ -59,13 +61,20 @@ fn joined(errors: &[RunError]) -> String {
 /// Every imported pool.
 pub fn list(run: &dyn Run) -> Result<Vec<Pool>, PoolsError> {
     let sizes = run.text(&zpool::list_sizes()).map_err(PoolsError::Unknown)?;
-    zpool::parse_sizes(&sizes)
+    let sizes = zpool::parse_sizes(&sizes);
+    let keys = if sizes.is_empty() {
+        Vec::new()
+    } else {
+        zfs::parse_keys(&run.text(&zfs::list_keys()).map_err(PoolsError::Unknown)?)
+    };
+    sizes
         .into_iter()
         .map(|pool| {
             let vdevs = run
                 .text(&zpool::list_vdevs(&pool.name))
                 .map_err(PoolsError::Unknown)?;
             Ok(Pool {
+                encrypted: keys.iter().any(|root| root.name == pool.name),
                 name: pool.name,
                 size_bytes: pool.size,
                 allocated_bytes: pool.allocated,
@@ -122,6 +131,8 @@ mod tests {
         let run = Scripted(|invocation: &Invocation| {
             Output::success(if invocation.arguments().contains(&"-v".into()) {
                 VDEVS
+            } else if invocation.program() == "zfs" {
+                "tank\ttank\tprompt\tavailable\n"
             } else {
                 "tank\t996432412672\t1073741824\n"
             })
@@ -130,6 +141,7 @@ mod tests {
             name: "tank".into(),
             size_bytes: 996_432_412_672,
             allocated_bytes: 1 << 30,
+            encrypted: true,
             members: ["/dev/sda1", "/dev/sdb1", "/dev/sdc1"]
                 .map(str::to_owned)
                 .to_vec(),
@@ -151,6 +163,7 @@ mod tests {
             name: name.into(),
             size_bytes: 0,
             allocated_bytes: 0,
+            encrypted: false,
             members: vec![member.into()],
         }
     }

@@ -12,6 +12,7 @@ use super::reset::{Outcome, ResetError, ask, cancel, carry_out, plan};
 struct Machine {
     _folder: TempDir,
     files: Files,
+    encrypted: bool,
     asked: Mutex<Vec<String>>,
 }
 
@@ -35,6 +36,7 @@ impl Machine {
         Self {
             _folder: folder,
             files,
+            encrypted: false,
             asked: Mutex::default(),
         }
     }
@@ -49,6 +51,10 @@ impl Machine {
         let text = match words.as_slice() {
             ["zpool", "list", "-v", ..] => "tank\t1G\n\t/dev/vdb1\t1G\n\t/dev/vdc1\t1G\n",
             ["zpool", "list", ..] => "tank\t1073741824\t104857600\n",
+            ["zfs", "list", ..] if self.encrypted => {
+                "tank\ttank\tfile:///etc/sigmavault/keys/tank.key\tavailable\n"
+            }
+            ["zfs", "list", ..] => "tank\t-\tnone\t-\n",
             _ => "",
         };
         self.asked.lock().unwrap().push(line);
@@ -91,6 +97,45 @@ fn everything_names_pools_and_disks() {
     );
     assert_eq!(plan.stays, ["disks that hold no imported pool"]);
     assert_eq!(plan.destroyed[0].members, ["/dev/vdb1", "/dev/vdc1"]);
+    assert!(
+        plan.afterwards
+            .last()
+            .unwrap()
+            .starts_with("the disks of tank are free, but not overwritten: ")
+    );
+}
+
+#[test]
+fn the_keys_of_pools_stay_with_the_pools_and_go_with_everything() {
+    let mut machine = Machine::new();
+    machine.encrypted = true;
+    let keys = machine.files.path("/etc/sigmavault/keys");
+    fs::create_dir_all(&keys).unwrap();
+    // A key of a pool that is not imported, too.
+    for name in ["tank.key", "backup.key"] {
+        fs::write(keys.join(name), "").unwrap();
+    }
+    let kept = "the keys of encrypted pools, in /etc/sigmavault/keys";
+    for level in [Level::Configuration, Level::System] {
+        assert!(machine.plan(level).stays.iter().any(|line| line == kept));
+    }
+    let text = machine.plan(Level::Everything).show();
+    let expected = "Factory reset of vault: everything\n\
+        Goes        pool tank: 100 MiB of data on /dev/vdb1, /dev/vdc1, encrypted\n            \
+        the system disk vda: settings, state, users' files and every slot; it no longer starts\n            \
+        the keys of encrypted pools in /etc/sigmavault/keys: backup, tank; whatever disks hold of these pools can be read \
+        only with their recovery sheet, and by nobody without it\n\
+        Stays       disks that hold no imported pool\n";
+    assert!(text.starts_with(expected), "{text}");
+    assert!(
+        text.ends_with(
+            "Afterwards  install again from the stick\n            \
+             an encrypted state loses its keys, any other is overwritten once; before giving a solid-state disk away, erase it \
+             with the manufacturer's tool or nvme format too: it may keep copies\n            \
+             destroy the recovery sheets of backup, tank too, if nobody shall read these pools again\n"
+        ),
+        "{text}"
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! - disks: [`lsblk`], [`blkid`], [`blockdev`], [`sgdisk`], [`systemd_repart`], [`wipefs`], [`udevadm`], [`mount`],
 //!   [`mdadm`], [`dmsetup`]
 //! - encryption: [`cryptsetup`], [`systemd_cryptenroll`]
-//! - pools: [`zpool`]
+//! - pools: [`zpool`], [`zfs`]
 //! - starting: [`bootctl`], [`systemctl`], [`journalctl`]
 //! - users, language and time: [`accounts`], [`localectl`], [`timedatectl`], [`wall`]
 //! - keyboards: [`ckbcomp`], [`loadkeys`], [`setupcon`], [`gsettings`]
@@ -38,6 +38,7 @@ pub mod udevadm;
 pub mod visudo;
 pub mod wall;
 pub mod wipefs;
+pub mod zfs;
 pub mod zpool;
 
 pub use parse::ParseError;
