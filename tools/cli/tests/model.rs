@@ -293,11 +293,17 @@ fn removed(machine: &Machine) {
         "{message}"
     );
     assert_eq!(served.join().unwrap(), "GET /v1/models HTTP/1.1");
+    // What was said to it lies apart from it.
+    let said = machine.root.path().join("var/cache/sigmavault-ryzan");
+    for model in ["m", "other"] {
+        fs::create_dir_all(said.join(model).join("prefixes-1")).unwrap();
+    }
     let served = service(machine.root.path(), false);
     let gone = parsed(&machine.run(&["remove", "bitnet-7b", "--yes", "--json"]));
     served.join().unwrap();
     assert_eq!(gone["id"], "m");
     assert!(!machine.folder().join("m").exists());
+    assert!(!said.join("m").exists() && said.join("other").exists());
 }
 
 /// A service that has the model loaded, or not, and answers once.

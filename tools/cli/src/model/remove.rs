@@ -3,6 +3,7 @@
 use std::io;
 
 use serde::Serialize;
+use sigmavault_catalogue::Store;
 use sigmavault_facts::show::size;
 
 use super::error::ModelError;
@@ -41,7 +42,7 @@ pub struct Removed {
     bytes: u64,
 }
 
-/// Removes a model with everything the engine and downloads keep beside it.
+/// Removes a model with everything the engine and downloads keep for it, conversations included.
 pub fn run(place: &Place, name: &str, yes: bool) -> Result<Removed, RemoveError> {
     let store = &place.store;
     if store.names().map_err(ModelError::from)?.is_empty() {
@@ -64,6 +65,8 @@ pub fn run(place: &Place, name: &str, yes: bool) -> Result<Removed, RemoveError>
     if !confirmed {
         return Err(RemoveError::NotConfirmed { model: id });
     }
+    // What was said to it first: the rest is of no use to anybody.
+    Store::remove_prefixes(&place.files, &id).map_err(ModelError::from)?;
     match store.remove(&id).map_err(ModelError::from)? {
         Some(bytes) => Ok(Removed { id, bytes }),
         None => Err(ModelError::NotHere(id).into()),

@@ -75,7 +75,7 @@ pub struct EngineConfig {
     pub waiting_requests: usize,
     /// Maximum size of the prefix cache, in MiB.
     pub cache_mebibytes: usize,
-    /// Maximum size of the prefix cache on disk beside a model, in MiB; 0 for none.
+    /// Maximum size of a model's prefix cache on disk, in MiB; 0 for none.
     pub disk_cache_mebibytes: u64,
     /// Maximum length of prompt and answer together, in tokens; 0 for the model's own.
     pub context: usize,

@@ -5,7 +5,7 @@
 mod common;
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -175,6 +175,20 @@ fn a_load_without_room_unloads_nothing() {
     );
 }
 
+fn prefixes_in(folder: &Path) -> Vec<PathBuf> {
+    let paths = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    paths
+        .filter(|path| {
+            path.file_name()
+                .unwrap()
+                .to_string_lossy()
+                .starts_with("prefixes-")
+        })
+        .collect()
+}
+
 #[test]
 fn a_conversation_goes_on_after_a_restart() {
     let question = "word ".repeat(60);
@@ -189,23 +203,24 @@ fn a_conversation_goes_on_after_a_restart() {
     assert_eq!(status, 200, "{first}");
     let (code, root) = daemon.stop_keeping();
     assert_eq!(code, Some(0));
-    let prefixes: Vec<_> = std::fs::read_dir(root.path().join("models/one"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| {
-            path.file_name()
-                .unwrap()
-                .to_string_lossy()
-                .starts_with("prefixes-")
-        })
-        .collect();
+    // On the state partition, and not beside the model, which may be on a pool.
+    let prefixes = prefixes_in(&root.path().join("var/cache/sigmavault-ryzan/one"));
     assert_eq!(prefixes.len(), 1);
+    assert_eq!(
+        prefixes_in(&root.path().join("models/one")),
+        [""; 0].map(PathBuf::from)
+    );
     let rights = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(rights(&prefixes[0]), 0o700);
     for file in std::fs::read_dir(&prefixes[0]).unwrap() {
         assert_eq!(rights(&file.unwrap().path()), 0o600);
     }
+    // What an earlier version left beside the model goes.
+    let old = root.path().join("models/one/prefixes-0.0.9-1-1-scalar");
+    std::fs::create_dir(&old).unwrap();
+    std::fs::write(old.join("1.prefix"), "a conversation").unwrap();
     let daemon = Daemon::start_in(root, Some("one"), "", "unix:path=/nonexistent");
+    assert!(!old.exists());
     let (_, again) = daemon.tcp("POST", "/v1/chat/completions", Some(&body));
     let count = |path: &str| again.pointer(path).and_then(Value::as_u64).unwrap();
     assert_eq!(

@@ -20,4 +20,4 @@ pub use catalogue::{Catalogue, CatalogueError, Origin, SITE_FOLDER, UnknownModel
 pub use chunks::{CHUNK_BYTES, ChunkList, Hasher};
 pub use digest::Digest;
 pub use model::{Licence, Model, ModelFile, OPEN_LICENCES, Use};
-pub use store::{DATA_FOLDER, Installed, STATE_FOLDER, Store, StoreError};
+pub use store::{DATA_FOLDER, Installed, PREFIX_FOLDER, STATE_FOLDER, Store, StoreError};

@@ -21,6 +21,10 @@ pub const DATA_FOLDER: &str = "/srv/sigmavault/models";
 /// The folder of models without a data pool.
 pub const STATE_FOLDER: &str = "/var/lib/sigmavault/models";
 
+/// The folder of the language model's cached prefixes, a folder a model. They hold conversations and stay on the state
+/// partition, wherever models are.
+pub const PREFIX_FOLDER: &str = "/var/cache/sigmavault-ryzan";
+
 /// An operation on the folder of models failed.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {action} {}: {source}", path.display())]
@@ -176,6 +180,17 @@ impl Store {
         let text = fs::read(chunks_path(&self.path_of(model, file))).ok()?;
         let list: ChunkList = serde_json::from_slice(&text).ok()?;
         list.fits(file.bytes).then_some(list)
+    }
+
+    /// Removes the cached prefixes of a model.
+    pub fn remove_prefixes(files: &Files, id: &str) -> Result<(), StoreError> {
+        let folder = files.path(PREFIX_FOLDER).join(id);
+        match fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(StoreError::on("remove", &folder)(error))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Removes the folder of a model with everything in it. Returns the bytes freed, `None` if it did not exist.

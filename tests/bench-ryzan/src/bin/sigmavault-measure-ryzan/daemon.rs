@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr};
@@ -112,15 +112,10 @@ impl Machine {
 
     /// Removes cached prefixes: they take hundreds of megabytes, and each measurement starts without them.
     pub fn forget_prefixes(&self) -> anyhow::Result<()> {
-        for model in &self.models {
-            for entry in fs::read_dir(self.folder.join("models").join(&model.id))? {
-                let entry = entry?;
-                if entry.file_name().to_string_lossy().starts_with("prefixes-") {
-                    fs::remove_dir_all(entry.path())?;
-                }
-            }
+        match fs::remove_dir_all(self.folder.join("var/cache/sigmavault-ryzan")) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -1,9 +1,11 @@
 //! A model in memory.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
+use sigmavault_catalogue::PREFIX_FOLDER;
 use sigmavault_facts::Files;
 use sigmavault_llm::constraint::Constraint;
 use sigmavault_llm::engine::{
@@ -87,7 +89,7 @@ impl Resident {
         let options = EngineOptions {
             state_bytes: prefix_bytes.max(longest.min(usize::try_from(left).unwrap_or(usize::MAX))),
             prefix_bytes,
-            spill: spill(&found, config),
+            spill: spill(&found, &files, config),
             parallel: config.parallel_requests,
             queue: config.waiting_requests,
             threads,
@@ -236,10 +238,12 @@ impl Resident {
     }
 }
 
-/// The folder for cached prefixes, beside the packed weights. Its name identifies the weights and the program's version; folders of
-/// other weights or versions are removed.
-fn spill(found: &Found, config: &EngineConfig) -> Option<SpillOptions> {
-    let home = found.panels.as_ref()?.parent()?;
+/// The folder for cached prefixes: on the state partition, which may be encrypted, wherever the model is. Its name identifies the
+/// weights and the program's version; folders of other weights or versions are removed.
+fn spill(found: &Found, files: &Files, config: &EngineConfig) -> Option<SpillOptions> {
+    let beside = found.panels.as_ref()?.parent()?;
+    // Where earlier versions kept them.
+    forget(beside, None);
     if config.disk_cache_mebibytes == 0 {
         return None;
     }
@@ -252,20 +256,29 @@ fn spill(found: &Found, config: &EngineConfig) -> Option<SpillOptions> {
         changed.as_nanos(),
         Isa::active().name()
     );
-    for entry in std::fs::read_dir(home).ok()?.flatten() {
+    let home = files.path(PREFIX_FOLDER).join(&found.id);
+    forget(&home, Some(&own));
+    Some(SpillOptions {
+        folder: home.join(own),
+        bytes: config.disk_cache_mebibytes << 20,
+    })
+}
+
+/// Removes the folders of cached prefixes from this folder, apart from this one.
+fn forget(home: &Path, own: Option<&str>) {
+    let Ok(entries) = std::fs::read_dir(home) else {
+        return;
+    };
+    for entry in entries.flatten() {
         let name = entry.file_name();
         let name = name.to_string_lossy();
         if name.starts_with("prefixes-")
-            && name != own.as_str()
+            && Some(&*name) != own
             && let Err(error) = std::fs::remove_dir_all(entry.path())
         {
             log::warn!("cannot remove {}: {error}", entry.path().display());
         }
     }
-    Some(SpillOptions {
-        folder: home.join(own),
-        bytes: config.disk_cache_mebibytes << 20,
-    })
 }
 
 fn tokenizer(source: Source<'_>) -> Result<Tokenizer, TokenizerError> {
