@@ -8,7 +8,7 @@
 //! - starting: [`bootctl`], [`systemctl`], [`journalctl`]
 //! - users, language and time: [`accounts`], [`localectl`], [`timedatectl`], [`wall`]
 //! - keyboards: [`ckbcomp`], [`loadkeys`], [`setupcon`], [`gsettings`]
-//! - readers of files that are written elsewhere: [`nmcli`], [`ssh_keygen`], [`visudo`]
+//! - readers of files that are written elsewhere: [`nmcli`], [`ssh_keygen`], [`sshd`], [`visudo`]
 
 pub mod accounts;
 pub mod blkid;
@@ -30,6 +30,7 @@ pub mod run;
 pub mod setupcon;
 pub mod sgdisk;
 pub mod ssh_keygen;
+pub mod sshd;
 pub mod systemctl;
 pub mod systemd_cryptenroll;
 pub mod systemd_repart;
