@@ -117,6 +117,31 @@ fn encryption() {
 }
 
 #[test]
+fn a_tpm_asks_for_a_pin() {
+    let mut screen = Screen::new(Scenario::Empty, RICH);
+    screen.reach_disks().enter();
+    screen
+        .press(KeyCode::Down)
+        .enter()
+        .write("correct horse battery")
+        .enter()
+        .write("correct horse battery")
+        .times(2, KeyCode::Enter)
+        .press(KeyCode::Char(' '))
+        .assert_lacks("Recovery key")
+        .enter();
+    assert_snapshot!("encryption_tpm", screen.text());
+    screen.write("123456").assert_shows("Weak: among the first");
+    screen.control('u').write("2718").enter().write("2718").enter();
+    screen.assert_shows("! PIN is too short: give at least 6 characters");
+    screen.control('u').write("271828").times(2, KeyCode::Enter);
+    screen.assert_shows("! The two PINs differ.");
+    screen.control('u').write("271828").enter();
+    screen.assert_shows("Data pool").press(KeyCode::Esc);
+    screen.assert_shows("Fair, since the TPM limits guesses.").enter();
+}
+
+#[test]
 fn a_machine_without_tpm_is_not_asked_about_it() {
     let mut screen = Screen::new(Scenario::OneDisk, RICH);
     screen.reach_disks().enter().press(KeyCode::Down);
