@@ -9,6 +9,7 @@ use crate::layout::{Kind, Layout};
 use crate::machine::{Contents, Disk, Machine, decimal};
 use crate::plan::{EncryptionPlan, InstallPlan, PoolPlan, Settings};
 use crate::progress::{Event, Step, rate};
+use crate::report::{Report, Verdict};
 use crate::size::binary;
 
 /// The steps that a plan will need, in their order.
@@ -342,6 +343,38 @@ pub fn already_installed(disk: &Disk) -> Vec<String> {
             .to_owned(),
         "  sudo sigmavault-installer here".to_owned(),
     ]
+}
+
+/// How an installation by answers ended, for the screens that come after it.
+pub fn ending(report: &Report) -> String {
+    let disk = report.disk.as_deref().unwrap_or("the disk");
+    match report.result {
+        Verdict::AlreadyInstalled => format!(
+            "The answers that were left for this machine have installed {disk} already, and nothing was written now.\n\n\
+             Take the medium and the answers out and restart: the machine starts from the disk. To install it again, go on here."
+        ),
+        Verdict::Installed => {
+            let key = report.recovery_key_kept.as_ref();
+            let key = key.map_or_else(String::new, |kept| format!("\n\nRecovery key: {kept}"));
+            format!(
+                "The answers that were left for this machine have installed {disk}.{key}\n\n\
+                 Take the medium out and restart: the machine starts from the disk."
+            )
+        }
+        Verdict::Refused => format!(
+            "Nothing was written: the answers that were left for this machine cannot be used.\n\n{}",
+            reasons(report)
+        ),
+        Verdict::Failed | Verdict::Stopped => format!(
+            "The installation by answers on {disk} did not finish.\n\n{}",
+            reasons(report)
+        ),
+    }
+}
+
+fn reasons(report: &Report) -> String {
+    let reasons = report.refusals.iter().chain(&report.error);
+    reasons.map(String::as_str).collect::<Vec<_>>().join("\n")
 }
 
 /// A rate in bytes.
