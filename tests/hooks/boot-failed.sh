@@ -16,6 +16,8 @@ broken() { # ENTRY...: an installed system with these boot entries, slot a of it
     shell() { echo "shell $1" >>left; }
     sleep() { :; }
     chattr() { :; }
+    initrd_release=$PWD/initrd-release
+    : >"$initrd_release"
 }
 
 entries() {
@@ -66,6 +68,31 @@ test_the_other_slot_is_offered() {
     is "$(written LoaderEntryOneShot)" "07000000${pattern}0000"
 }
 
+test_keys_of_every_console_count() {
+    broken sigmavault-a+0-3.conf sigmavault-b+0-3.conf
+    mkfifo silent serial
+    consoles() { printf '%s\n' "$PWD/nowhere" "$PWD/silent" "$PWD/serial"; }
+    exec {held}<>silent {typed}<>serial
+    printf 'xo' >&$typed
+    main emergency </dev/null
+    is "$(<left)" reboot
+    [ -e "$efi_variables/LoaderEntryOneShot-$loader_guid" ] || fail "the key on the serial line did nothing"
+}
+
+test_the_system_says_what_failed() {
+    broken sigmavault-a+0-3.conf sigmavault-b+0-3.conf
+    rm "$initrd_release" "$run/boot-failure"
+    systemctl() { printf '%s\n' 'srv-data.mount loaded failed failed Data' 'zfs-mount.service loaded failed failed ZFS'; }
+    main emergency <<<p
+    is "$(head -n 1 said)" 'SigmaVault: slot a did not start: failed: srv-data.mount, zfs-mount.service'
+    is "$(cut -f 2- "$esp/sigmavault/failures.tsv")" $'a\tfailed: srv-data.mount, zfs-mount.service'
+    has "$(<said)" 'o to start the other slot (b) once'
+    systemctl() { :; }
+    is "$(reason rescue)" 'no unit failed; rescue mode was asked for, or a device did not appear in time'
+    : >"$initrd_release"
+    is "$(reason rescue)" 'did not get past the initrd; failed: no unit, a device did not appear in time'
+}
+
 test_a_slot_that_is_not_there_is_not_offered() {
     broken sigmavault-a+0-3.conf
     main emergency <<<or
@@ -92,12 +119,17 @@ test_a_damaged_state_is_no_slots_fault() {
     has "$(<said)" 'the other one would not start either'
 }
 
-test_the_units_of_the_initrd_start_no_other_shell() {
+test_the_units_of_initrd_and_system_start_no_other_shell() {
     units=$top/initramfs-hooks/tree/usr/lib/systemd/system
     for unit in emergency rescue; do
         text=$(cat "$units/$unit".service.d/*.conf)
         is "$(grep -h '^ExecStart=' <<<"$text" | tr '\n' ' ')" "ExecStart= ExecStart=-/usr/lib/sigmavault/boot-failed $unit "
         hasnt "$text" 'Environment=SYSTEMD_SULOGIN_FORCE'
+    done
+    # The system has the same files.
+    for file in sigmavault/boot-failed sigmavault/functions systemd/system/emergency.service.d/10-sigmavault.conf \
+        systemd/system/rescue.service.d/10-sigmavault.conf; do
+        has "$(<"$top/tools/cli/Cargo.toml")" "[\"../../initramfs-hooks/tree/usr/lib/$file\", \"usr/lib/${file%/*}/\","
     done
     grep -qx 'ConditionKernelCommandLine=sigmavault.live' "$units"/debug-shell.service.d/*.conf
 }

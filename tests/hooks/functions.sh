@@ -20,6 +20,20 @@ test_numbers_are_digits_only() {
     is "$(seconds sigmavault.wait 60)" 60
 }
 
+test_every_console_is_spoken_to_once() {
+    . "$hooks/functions"
+    sys=$PWD/sys
+    mkdir -p "$sys/class/tty/console"
+    # The last one is /dev/console.
+    echo 'ttyS0 ttyS1 tty0' >"$sys/class/tty/console/active"
+    is "$(consoles | tr '\n' ' ')" '/dev/ttyS0 /dev/ttyS1 '
+    echo tty0 >"$sys/class/tty/console/active"
+    is "$(consoles)" ''
+    consoles() { printf '%s\n' "$PWD/one" "$PWD/two"; }
+    is "$(say hello)" hello
+    is "$(cat one two)" $'hello\r\nhello\r'
+}
+
 test_words_are_not_expanded() {
     shared
     touch one two

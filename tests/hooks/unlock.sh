@@ -70,9 +70,9 @@ test_a_keymap_that_does_not_load() {
     is "$(keyboard)" us
 }
 
-test_the_tpm_comes_first() {
+test_a_tpm_without_a_pin_comes_first() {
     locked right
-    echo '{"type":"systemd-tpm2"}' >>"$device"
+    echo '{"type":"systemd-tpm2","tpm2-pin":false}' >>"$device"
     : >tpm
     unlock "$device"
     is "$(<attached)" 'none tpm2-device=auto'
@@ -81,6 +81,84 @@ test_the_tpm_comes_first() {
     unlock "$device"
     is "$(tr '\n' ' ' <attached)" "none tpm2-device=auto $run/passphrase "
     has "$(<said)" 'the TPM did not open'
+}
+
+# sealed MESSAGE TYPED...: a locked disk that a TPM opens with the PIN 271828; for others the TPM's answer is MESSAGE.
+sealed() {
+    local message=$1
+    locked "${@:2}"
+    printf '{"type":"systemd-tpm2","tpm2-pin":true}' >>"$device"
+    mkdir -p "$sys/class/tpm/tpm0"
+    printf '%s\n' "$message" >tpm-says
+    : >journal
+    systemd-cat() { "${@:2}" >>journal; }
+    attach() {
+        printf '%s\n' "${*:2}" >>attached
+        if [ "$2" != none ]; then
+            [ "$(<"$2")" = right ]
+        elif [ "$PIN" = 271828 ]; then
+            cat tpm-says >&2
+        else
+            cat tpm-says >&2
+            return 1
+        fi
+    }
+}
+
+# Messages of systemd-cryptsetup 257, as the scenario `tpm` has them from a software TPM.
+wrong_pin='Failed to unseal HMAC key in TPM: tpm:session(2):the authorization HMAC check failed and DA counter incremented'
+locked_out='Failed to unseal HMAC key in TPM: tpm:warn(2.0): authorizations for objects subject to DA protection are not allowed at this time because the TPM is in DA lockout mode'
+pin_prompt='Enter the PIN of this system, or nothing to enter the passphrase or the recovery key (keyboard: us):'
+passphrase_prompt='Enter the passphrase or the recovery key of this system (keyboard: us):'
+
+test_the_pin_of_the_tpm_is_asked_for_until_it_is_right() {
+    sealed "$wrong_pin" 123456 111111 271828
+    unlock "$device"
+    is "$(<asked)" "$pin_prompt
+That was wrong. $pin_prompt
+That was wrong. $pin_prompt"
+    is "$(sort -u attached)" 'none tpm2-device=auto headless=1'
+    is "$(ls "$run")" '' 'what is left of the PIN'
+}
+
+test_an_empty_pin_leads_to_the_passphrase() {
+    sealed "$wrong_pin" '' right
+    unlock "$device"
+    is "$(<asked)" "$pin_prompt
+$passphrase_prompt"
+    is "$(<attached)" "$run/passphrase" 'what the TPM was not asked'
+    is "$(<said)" ''
+}
+
+test_a_locked_tpm_leads_to_the_passphrase() {
+    for message in "$locked_out" 'TPM2 device is in dictionary attack lockout mode.'; do
+        sealed "$message" 123456 right
+        : >said
+        unlock "$device"
+        is "$(<asked)" "$pin_prompt
+$passphrase_prompt"
+        has "$(<said)" 'too many wrong PINs'
+        rm attached
+        rm -r left
+    done
+}
+
+test_a_changed_tpm_leads_to_the_recovery_key() {
+    sealed 'Failed to load key into TPM: tpm:parameter(1):integrity check failed' 123456 right
+    unlock "$device"
+    is "$(<asked)" "$pin_prompt
+$passphrase_prompt"
+    has "$(<said)" 'whatever the PIN'
+    has "$(<journal)" 'integrity check failed'
+    is "$(ls "$run")" '' 'what is left of the PIN'
+}
+
+test_without_a_tpm_no_pin_is_asked_for() {
+    sealed "$wrong_pin" right
+    rmdir "$sys/class/tpm/tpm0"
+    unlock "$device"
+    is "$(<asked)" "$passphrase_prompt"
+    has "$(<said)" 'this machine shows no TPM'
 }
 
 test_a_prompt_that_nobody_can_answer_ends() {

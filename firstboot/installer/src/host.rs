@@ -20,6 +20,8 @@ use signal_hook::iterator::Signals;
 const LOG: &str = "/run/sigmavault/installer.log";
 /// There where the image has a desktop.
 const GNOME: &str = "/usr/bin/gnome-shell";
+/// How the installation by answers ended, for the screens that cover its messages.
+const ENDING: &str = "/run/sigmavault/unattended-ending";
 /// Word on the kernel command line of a live medium.
 const LIVE: &str = "sigmavault.live";
 
@@ -141,6 +143,20 @@ pub fn log(line: &str) {
         writeln!(OpenOptions::new().append(true).create(true).open(LOG)?, "{line}")
     };
     drop(write());
+}
+
+/// Leaves how the installation by answers ended. Without it the screens come without a message.
+pub fn leave_ending(text: &str) {
+    if let Err(error) = fs::write(ENDING, text) {
+        log(&format!("{ENDING} cannot be written: {error}"));
+    }
+}
+
+/// How the installation by answers ended, told once.
+pub fn take_ending() -> Option<String> {
+    let text = fs::read_to_string(ENDING).ok()?;
+    let _ = fs::remove_file(ENDING);
+    Some(text)
 }
 
 /// Switches the echo of typed text off or on; does nothing without a terminal.

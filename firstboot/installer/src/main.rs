@@ -151,6 +151,14 @@ impl World {
         }
     }
 
+    /// How the installation by answers ended that came before this.
+    fn ending(self) -> Option<String> {
+        match self {
+            Self::Demo(..) => None,
+            Self::Live => host::take_ending(),
+        }
+    }
+
     fn finish(self, action: Action) -> anyhow::Result<()> {
         match self {
             Self::Demo(..) => host::say_finish(action),
@@ -209,7 +217,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
                 let keeper = live::Left::new(found.volume);
                 install(world, &found.place, &found.text, Given::Left, &keeper, &mut out)
             }
-            Err(error) => refuse(&error, &mut host::Consoles::open()),
+            Err(error) => refuse(&error, Given::Left, &mut host::Consoles::open()),
         };
     }
     let world = World::of(arguments)?;
@@ -354,10 +362,19 @@ fn said(arguments: &Arguments, good: bool, json: &serde_json::Value, text: &str)
 }
 
 /// Reports that nothing was done.
-fn refuse(error: &anyhow::Error, out: &mut dyn io::Write) -> anyhow::Result<ExitCode> {
+fn refuse(error: &anyhow::Error, given: Given, out: &mut dyn io::Write) -> anyhow::Result<ExitCode> {
     writeln!(out, "refused: {error:#}")?;
-    unattended::print(&Report::unreadable(&format!("{error:#}")), out)?;
+    let report = Report::unreadable(&format!("{error:#}"));
+    unattended::print(&report, out)?;
+    leave_ending(&report, given);
     Ok(ExitCode::FAILURE)
+}
+
+/// Leaves how an installation by answers that were left ended, for the screens that come next.
+fn leave_ending(report: &Report, given: Given) {
+    if given == Given::Left {
+        host::leave_ending(&show::ending(report));
+    }
 }
 
 /// Installs as answers say.
@@ -371,7 +388,7 @@ fn install(
 ) -> anyhow::Result<ExitCode> {
     let answers: Answers = match answers::parse(text) {
         Ok(answers) => answers,
-        Err(error) => return refuse(&anyhow!("{place}: {error}"), out),
+        Err(error) => return refuse(&anyhow!("{place}: {error}"), given, out),
     };
     let ready = world
         .machine_for(&answers)
@@ -379,7 +396,7 @@ fn install(
     let (machine, execute) = match ready {
         Ok(ready) => ready,
         Err(error) => {
-            let code = refuse(&error, out)?;
+            let code = refuse(&error, given, out)?;
             world.finish(answers.finish.on_failure)?;
             return Ok(code);
         }
@@ -390,6 +407,7 @@ fn install(
         answers: Fingerprint::of(text),
     };
     let (report, action) = unattended::install(&machine, &answers, &order, &execute, &stop, keeper, out)?;
+    leave_ending(&report, given);
     world.finish(action)?;
     Ok(match report.result {
         Verdict::Installed | Verdict::AlreadyInstalled => ExitCode::SUCCESS,
@@ -401,6 +419,9 @@ fn install(
 fn ask_plainly(world: World) -> anyhow::Result<ExitCode> {
     let busy = Arc::new(AtomicBool::new(false));
     let stop = host::signals(&busy)?;
+    if let Some(ending) = world.ending() {
+        println!("{ending}\n");
+    }
     let left = plain::run(
         world.machine()?,
         &world.execute(),
@@ -427,6 +448,9 @@ fn ask_on_screens(world: World) -> anyhow::Result<ExitCode> {
         bail!("the screens need a terminal\n  try: --plain asks line by line, --answers FILE asks nothing");
     }
     let mut app = App::new(world.machine()?, Look::of_environment());
+    if let Some(ending) = world.ending() {
+        app.say_before(ending);
+    }
     let left = ui::terminal::run(
         &mut app,
         &ui::terminal::Surroundings {

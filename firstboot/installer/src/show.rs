@@ -7,8 +7,9 @@ use crate::answers::{Link, LinkKind, Mode};
 use crate::keyboard;
 use crate::layout::{Kind, Layout};
 use crate::machine::{Contents, Disk, Machine, decimal};
-use crate::plan::{InstallPlan, PoolPlan, Settings};
+use crate::plan::{EncryptionPlan, InstallPlan, PoolPlan, Settings};
 use crate::progress::{Event, Step, rate};
+use crate::report::{Report, Verdict};
 use crate::size::binary;
 
 /// The steps that a plan will need, in their order.
@@ -96,15 +97,10 @@ fn parts(plan: &InstallPlan) -> Vec<String> {
     }
     if plan.mode == Mode::Erase {
         lines.push("Encryption".to_owned());
-        lines.push(match &plan.encryption {
-            None => "  none".to_owned(),
-            Some(wanted) => {
-                let mut ways = vec!["passphrase"];
-                ways.extend(wanted.recovery_key.then_some("recovery key"));
-                ways.extend(wanted.tpm2.then_some("this machine's TPM 2.0"));
-                format!("  of settings and users' files; opened by {}", ways.join(", "))
-            }
-        });
+        match &plan.encryption {
+            None => lines.push("  none".to_owned()),
+            Some(wanted) => lines.extend(encryption(wanted)),
+        }
         lines.push("Data pool".to_owned());
         match &plan.pool {
             None => lines.push("  none".to_owned()),
@@ -116,6 +112,28 @@ fn parts(plan: &InstallPlan) -> Vec<String> {
     }
     lines
 }
+
+fn encryption(wanted: &EncryptionPlan) -> Vec<String> {
+    let tpm = wanted.tpm_pin.is_some();
+    let mut ways = vec!["passphrase"];
+    ways.extend(wanted.recovery_key.then_some("recovery key"));
+    ways.extend(tpm.then_some("this machine's TPM 2.0 with a PIN"));
+    let mut lines = vec![format!(
+        "  of settings and users' files; opened by {}",
+        ways.join(", ")
+    )];
+    if tpm {
+        lines.extend(TPM.map(|line| format!("    {line}")));
+    }
+    lines
+}
+
+/// What a TPM with a PIN protects against, and what not.
+const TPM: [&str; 3] = [
+    "the PIN opens it on this machine only, and the TPM limits how often it can be guessed",
+    "passphrase and recovery key open it without the TPM",
+    "a changed boot medium or system could record the PIN, because nothing is signed yet",
+];
 
 /// The actions of a plan, in order: a heading and a numbered line for each.
 pub fn actions(plan: &InstallPlan) -> Vec<String> {
@@ -337,6 +355,38 @@ pub fn already_installed(disk: &Disk) -> Vec<String> {
             .to_owned(),
         "  sudo sigmavault-installer here".to_owned(),
     ]
+}
+
+/// How an installation by answers ended, for the screens that come after it.
+pub fn ending(report: &Report) -> String {
+    let disk = report.disk.as_deref().unwrap_or("the disk");
+    match report.result {
+        Verdict::AlreadyInstalled => format!(
+            "The answers that were left for this machine have installed {disk} already, and nothing was written now.\n\n\
+             Take the medium and the answers out and restart: the machine starts from the disk. To install it again, go on here."
+        ),
+        Verdict::Installed => {
+            let key = report.recovery_key_kept.as_ref();
+            let key = key.map_or_else(String::new, |kept| format!("\n\nRecovery key: {kept}"));
+            format!(
+                "The answers that were left for this machine have installed {disk}.{key}\n\n\
+                 Take the medium out and restart: the machine starts from the disk."
+            )
+        }
+        Verdict::Refused => format!(
+            "Nothing was written: the answers that were left for this machine cannot be used.\n\n{}",
+            reasons(report)
+        ),
+        Verdict::Failed | Verdict::Stopped => format!(
+            "The installation by answers on {disk} did not finish.\n\n{}",
+            reasons(report)
+        ),
+    }
+}
+
+fn reasons(report: &Report) -> String {
+    let reasons = report.refusals.iter().chain(&report.error);
+    reasons.map(String::as_str).collect::<Vec<_>>().join("\n")
 }
 
 /// A rate in bytes.

@@ -14,6 +14,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_PAD_INDIFFERENT;
 use sigmavault_facts::kernel;
 
+use crate::answers;
 use crate::machine::Source;
 
 pub use door::{Device, Door};
@@ -45,6 +46,17 @@ pub enum SourceError {
         "sigmavault.answers= on the kernel command line {0}\n  try: base64:TEXT, LABEL:/path/of/file or /dev/DEVICE:/path/of/file"
     )]
     Argument(String),
+    /// The kernel command line holds secrets.
+    #[error(
+        "the answers on the kernel command line hold {}, which every program of the live system and its journal can \
+         read\n  try: a stick with these answers, labelled SVANSWERS, or user.password-hash for the password; use other \
+         secrets from now on",
+        .keys.join(" and ")
+    )]
+    Exposed {
+        /// Keys of the secrets.
+        keys: Vec<String>,
+    },
     /// The device is not there.
     #[error(
         "{place}: there is no such device\n  try: look at the label with `lsblk -f`, or plug it in before the start"
@@ -126,11 +138,16 @@ pub struct Found {
 
 /// The answers that somebody left, and where they were.
 pub fn find(door: &dyn Door, medium: &Medium) -> Result<Option<Found>, SourceError> {
-    if let Some(found) = on_command_line(door)? {
+    let cmdline = door.text(Path::new("/proc/cmdline")).map_err(unread(CMDLINE))?;
+    let cmdline = cmdline.unwrap_or_default();
+    if let Some(found) = on_command_line(door, &cmdline)? {
         return Ok(Some(found));
     }
     let place = "the system credential sigmavault.answers".to_owned();
     if let Some(text) = door.text(Path::new(CREDENTIAL)).map_err(unread(&place))? {
+        if sets_credential(&cmdline) {
+            refuse_secrets(&text)?;
+        }
         return Ok(Some(Found {
             place,
             text,
@@ -154,26 +171,47 @@ pub fn find(door: &dyn Door, medium: &Medium) -> Result<Option<Found>, SourceErr
     on_tree(door, &medium.tree)
 }
 
-fn on_command_line(door: &dyn Door) -> Result<Option<Found>, SourceError> {
-    const PLACE: &str = "the kernel command line";
-    let cmdline = door.text(Path::new("/proc/cmdline")).map_err(unread(PLACE))?;
-    let Some(value) = cmdline.and_then(|text| kernel::argument(&text, ARGUMENT)) else {
+/// The place of answers that stand there themselves.
+const CMDLINE: &str = "the kernel command line";
+
+fn on_command_line(door: &dyn Door, cmdline: &str) -> Result<Option<Found>, SourceError> {
+    let Some(value) = kernel::argument(cmdline, ARGUMENT) else {
         return Ok(None);
     };
     match argument(&value).map_err(SourceError::Argument)? {
-        Argument::Inline(text) => Ok(Some(Found {
-            place: PLACE.to_owned(),
-            text,
-            volume: None,
-        })),
+        Argument::Inline(text) => {
+            refuse_secrets(&text)?;
+            Ok(Some(Found {
+                place: CMDLINE.to_owned(),
+                text,
+                volume: None,
+            }))
+        }
         Argument::File { device, path } => {
-            let place = format!("{value} ({PLACE})");
+            let place = format!("{value} ({CMDLINE})");
             match self::device(door, &device, PATIENCE, &place)? {
                 Some(node) => read(door, &node, &path, place).map(Some),
                 None => Err(SourceError::NoDevice { place }),
             }
         }
     }
+}
+
+/// Refuses answers that everybody can read.
+fn refuse_secrets(text: &str) -> Result<(), SourceError> {
+    let keys = answers::typed_secrets(text);
+    if keys.is_empty() {
+        Ok(())
+    } else {
+        Err(SourceError::Exposed { keys })
+    }
+}
+
+/// Whether the credential stands on the kernel command line (systemd(1), "Kernel Command Line").
+fn sets_credential(cmdline: &str) -> bool {
+    ["systemd.set_credential=", "systemd.set_credential_binary="]
+        .iter()
+        .any(|word| cmdline.contains(&format!("{word}sigmavault.answers:")))
 }
 
 /// The one device that is meant, if it has appeared in this time.

@@ -357,6 +357,49 @@ fn wrong_usage_exits_with_2() {
 }
 
 #[test]
+fn the_pin_of_the_tpm_is_asked_for_line_by_line() {
+    let input = [
+        "de_DE.UTF-8",
+        "",
+        "nodead",
+        "berlin",
+        "nvme0n1",
+        "yes", // encryption
+        "correct horse battery",
+        "correct horse battery",
+        "yes", // by the TPM
+        "2718",
+        "2718",
+        "271828",
+        "314159",
+        "123456",
+        "123456",
+    ];
+    let output = installer(&["--demo", "--plain"], &(input.join("\n") + "\n"));
+    let out = text(&output.stdout);
+    let mut rest = out.as_str();
+    for said in [
+        "Passphrase (not shown)",
+        "Good.",
+        "open it with a PIN instead of the passphrase? (yes or no) [no]",
+        "there is always a recovery key",
+        "tpm-pin: is too short: give at least 6 characters",
+        "The two differ.",
+        "Weak: among the first that anybody tries.",
+        "Make a ZFS pool",
+    ] {
+        let Some((_, after)) = rest.split_once(said) else {
+            panic!("'{said}' is missing or not in its place:\n{out}");
+        };
+        rest = after;
+    }
+    assert!(
+        !out.contains("Make a recovery key") && !out.contains("271828"),
+        "{out}"
+    );
+}
+
+#[test]
 fn plain_questions() {
     let input = [
         "german",

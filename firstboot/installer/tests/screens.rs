@@ -12,7 +12,10 @@ use sigmavault_installer::answers::{Action, Keyboard, Mode};
 use sigmavault_installer::demo::Scenario;
 use sigmavault_installer::execute::ExecuteError;
 use sigmavault_installer::layout::Kind;
+use sigmavault_installer::once::{Fingerprint, Mark};
 use sigmavault_installer::progress::{Event, Outcome, Step};
+use sigmavault_installer::report::Report;
+use sigmavault_installer::show;
 use sigmavault_installer::ui::Request;
 
 const SERIAL: &str = "S5GXNX0R401382F";
@@ -114,6 +117,52 @@ fn encryption() {
         .times(3, KeyCode::Enter);
     screen.assert_shows("Data pool").press(KeyCode::Esc);
     assert_snapshot!("encryption_kept", screen.text());
+}
+
+#[test]
+fn a_tpm_asks_for_a_pin() {
+    let mut screen = Screen::new(Scenario::Empty, RICH);
+    screen.reach_disks().enter();
+    screen
+        .press(KeyCode::Down)
+        .enter()
+        .write("correct horse battery")
+        .enter()
+        .write("correct horse battery")
+        .times(2, KeyCode::Enter)
+        .press(KeyCode::Char(' '))
+        .assert_lacks("Recovery key")
+        .enter();
+    assert_snapshot!("encryption_tpm", screen.text());
+    screen.write("123456").assert_shows("Weak: among the first");
+    screen.control('u').write("2718").enter().write("2718").enter();
+    screen.assert_shows("! PIN is too short: give at least 6 characters");
+    screen.control('u').write("271828").times(2, KeyCode::Enter);
+    screen.assert_shows("! The two PINs differ.");
+    screen.control('u').write("271828").enter();
+    screen.assert_shows("Data pool").press(KeyCode::Esc);
+    screen.assert_shows("Fair, since the TPM limits guesses.").enter();
+}
+
+#[test]
+fn what_happened_before_the_screens_is_shown_first() {
+    let disk = Scenario::Reinstall.machine().disks[0].clone();
+    let mark = Mark {
+        answers: Fingerprint::of("a = 1"),
+        root_hash: "0a".repeat(32),
+    };
+    let mut screen = Screen::new(Scenario::Reinstall, RICH);
+    screen
+        .app
+        .say_before(show::ending(&Report::already_installed(&disk, &mark)));
+    assert_snapshot!("before", screen.text());
+    screen.enter().assert_shows(" Welcome ").assert_lacks("answers");
+    let exposed = Report::unreadable(&"the answers hold user.password\n  try: a stick");
+    screen.app.say_before(show::ending(&exposed));
+    screen
+        .assert_shows("Nothing was written: the answers")
+        .assert_shows("the answers hold user.password")
+        .assert_shows("try: a stick");
 }
 
 #[test]

@@ -13,6 +13,8 @@ pub const USER: &str = "ada";
 pub const PASSWORD: &str = "correct horse 7";
 /// Passphrase of encrypted state partitions.
 pub const PASSPHRASE: &str = "battery staple 9";
+/// PIN of the TPM that opens them.
+pub const PIN: &str = "271828";
 /// Name on the network.
 pub const HOSTNAME: &str = "vault-7";
 
@@ -90,6 +92,9 @@ pub struct Encryption {
     pub passphrase: String,
     /// Let the TPM open it.
     pub tpm2: bool,
+    /// With this PIN.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tpm_pin: Option<String>,
     /// Make a recovery key.
     pub recovery_key: bool,
 }
@@ -181,12 +186,23 @@ impl Answers {
 
     /// With an encrypted state partition.
     #[must_use]
-    pub fn encrypted(mut self, tpm2: bool) -> Self {
+    pub fn encrypted(mut self) -> Self {
         self.encryption = Some(Encryption {
             passphrase: PASSPHRASE.to_owned(),
-            tpm2,
+            tpm2: false,
+            tpm_pin: None,
             recovery_key: false,
         });
+        self
+    }
+
+    /// With a PIN for the TPM that opens the encrypted state partition.
+    #[must_use]
+    pub fn with_pin(mut self) -> Self {
+        if let Some(encryption) = &mut self.encryption {
+            encryption.tpm2 = true;
+            encryption.tpm_pin = Some(PIN.to_owned());
+        }
         self
     }
 
@@ -208,6 +224,7 @@ impl Answers {
         self.encryption = Some(Encryption {
             passphrase: passphrase.to_owned(),
             tpm2: false,
+            tpm_pin: None,
             recovery_key: false,
         });
         self
@@ -247,7 +264,10 @@ mod tests {
 
     #[test]
     fn an_answer_file() {
-        let answers = Answers::erase("SV-1").encrypted(true).then(Action::Poweroff);
+        let answers = Answers::erase("SV-1")
+            .encrypted()
+            .with_pin()
+            .then(Action::Poweroff);
         let credential = answers.credential().unwrap();
         assert_eq!(credential.name, "sigmavault.answers");
         let expected = r#"[system]
@@ -260,6 +280,7 @@ serial = "SV-1"
 [encryption]
 passphrase = "battery staple 9"
 tpm2 = true
+tpm-pin = "271828"
 recovery-key = false
 
 [network]
@@ -288,7 +309,7 @@ on-failure = "wait"
 
     #[test]
     fn everything_that_is_typed_can_be() {
-        for text in [USER, PASSWORD, PASSPHRASE, HOSTNAME] {
+        for text in [USER, PASSWORD, PASSPHRASE, PIN, HOSTNAME] {
             let typed = |character| sigmavault_vm::keyboard::keys(character).is_some();
             assert!(text.chars().all(typed), "{text}");
         }

@@ -27,7 +27,7 @@ pub struct Scenario {
 }
 
 /// All of them.
-pub const ALL: [Scenario; 16] = [
+pub const ALL: [Scenario; 17] = [
     Scenario {
         name: "unattended",
         about: "installs from an answer file on an empty disk, boots twice and checks everything",
@@ -59,6 +59,12 @@ pub const ALL: [Scenario; 16] = [
         run: damaged::other_slot,
     },
     Scenario {
+        name: "emergency",
+        about: "a file system that the system needs is not mounted: it says which, gives no shell, and takes keys",
+        limit: Duration::from_hours(1),
+        run: damaged::emergency,
+    },
+    Scenario {
         name: "lost-hash-tree",
         about: "slot A without its hash tree: slot B starts and says why",
         limit: Duration::from_hours(1),
@@ -78,7 +84,7 @@ pub const ALL: [Scenario; 16] = [
     },
     Scenario {
         name: "tpm",
-        about: "opens an encrypted state partition by the TPM, and by passphrase without it",
+        about: "opens an encrypted state partition by the TPM and a PIN, and without them when the TPM is locked or cleared",
         limit: Duration::from_hours(1),
         run: encrypted::tpm,
     },

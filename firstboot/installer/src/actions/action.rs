@@ -110,6 +110,8 @@ pub enum Action {
         keyboard: Keyboard,
         /// What is typed at the prompt.
         passphrase: Secret,
+        /// What is typed there with a TPM.
+        tpm_pin: Option<Secret>,
     },
     /// Erases signatures and partition tables.
     WipeDisk {
@@ -144,10 +146,12 @@ pub enum Action {
         /// The root hash, 64 hexadecimal digits.
         root_hash: String,
     },
-    /// Has the TPM open the state partition.
+    /// Has the TPM open the state partition with a PIN.
     EnrolTpm {
         /// Opens it until then.
         passphrase: Secret,
+        /// Opens it together with the TPM.
+        pin: Secret,
     },
     /// Makes a recovery key for the state partition.
     MakeRecoveryKey {

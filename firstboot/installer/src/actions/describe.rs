@@ -58,7 +58,7 @@ impl fmt::Display for Action {
             Self::VerifySlot { slot, root_hash } => {
                 write!(f, "read {slot} back against root hash {root_hash}")
             }
-            Self::EnrolTpm { .. } => f.write_str("let the TPM open the state partition"),
+            Self::EnrolTpm { .. } => f.write_str("let the TPM open the state partition with a PIN"),
             Self::MakeRecoveryKey { .. } => f.write_str("make a recovery key for the state partition"),
             Self::OpenState { .. } => f.write_str("unlock the state partition"),
             Self::MountTarget => f.write_str("mount the new system"),

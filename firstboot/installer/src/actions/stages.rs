@@ -51,6 +51,7 @@ fn keymap(plan: &InstallPlan) -> Option<Action> {
     Some(Action::MakeKeymap {
         keyboard: settings.keyboard.clone(),
         passphrase: encryption.passphrase.clone(),
+        tpm_pin: encryption.tpm_pin.clone(),
     })
 }
 
@@ -99,8 +100,9 @@ fn erase(plan: &InstallPlan) -> Vec<Stage> {
     );
     if let Some(encryption) = &plan.encryption {
         let passphrase = || encryption.passphrase.clone();
-        let tpm = encryption.tpm2.then(|| Action::EnrolTpm {
+        let tpm = encryption.tpm_pin.clone().map(|pin| Action::EnrolTpm {
             passphrase: passphrase(),
+            pin,
         });
         let recovery_key = encryption.recovery_key.then(|| Action::MakeRecoveryKey {
             passphrase: passphrase(),

@@ -69,10 +69,10 @@ fn the_disks_are_checked_first_and_the_entries_come_last() {
 
 #[test]
 fn no_action_shows_a_secret() {
-    let encryption = "[encryption]\npassphrase = 'battery staple'\ntpm2 = true\n";
+    let encryption = "[encryption]\npassphrase = 'battery staple'\ntpm2 = true\ntpm-pin = '271828'\n";
     let actions = actions(Scenario::Empty, &[USER, encryption].concat());
     let shown = format!("{actions:?} {}", lines(&actions).join(" "));
-    for secret in ["correct horse", "battery staple"] {
+    for secret in ["correct horse", "battery staple", "271828"] {
         assert!(!shown.contains(secret), "{secret}");
     }
     assert!(shown.contains("let the TPM open the state partition"));

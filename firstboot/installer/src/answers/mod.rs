@@ -19,4 +19,4 @@ pub use model::{
 pub use parse::{AnswersError, parse, text};
 pub use place::Place;
 pub use schema::schema;
-pub use secrets::without_secrets;
+pub use secrets::{typed_secrets, without_secrets};

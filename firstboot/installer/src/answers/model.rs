@@ -105,9 +105,13 @@ pub struct Encryption {
     /// Make a recovery key: written to the volume that the answers are on, or to memory if the machine stays on.
     #[serde(default = "yes")]
     pub recovery_key: bool,
-    /// Let this machine's TPM 2.0 open it without the passphrase while the boot path (PCR 7) is the same.
+    /// Let this machine's TPM 2.0 open it with a PIN instead of the passphrase, as long as the firmware's Secure Boot
+    /// settings (PCR 7) are the same. It needs `tpm-pin` and `recovery-key`.
     #[serde(default)]
     pub tpm2: bool,
+    /// The PIN for the TPM: at least 6 characters, digits or others, asked for at every start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tpm_pin: Option<Secret>,
 }
 
 /// A ZFS pool for data.

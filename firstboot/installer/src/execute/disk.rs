@@ -183,11 +183,11 @@ fn look(run: &dyn Run, disk: &Disk, columns: &[Column]) -> Result<Device, Execut
         })
 }
 
-/// Has the TPM open the state partition.
-pub fn enrol_tpm(site: &Site, state: &str, passphrase: &Secret) -> Result<(), ExecuteError> {
+/// Has the TPM open the state partition with a PIN.
+pub fn enrol_tpm(site: &Site, state: &str, passphrase: &Secret, pin: &Secret) -> Result<(), ExecuteError> {
     let key = KeyFile::new(site, passphrase)?;
     site.run()
-        .succeed(&systemd_cryptenroll::tpm2(state, key.path()))?;
+        .succeed(&systemd_cryptenroll::tpm2(state, key.path(), &pin.0))?;
     Ok(())
 }
 

@@ -143,6 +143,14 @@ pub enum ExecuteError {
         /// The layout.
         layout: String,
     },
+    /// The PIN of the TPM cannot be typed at the prompt.
+    #[error(
+        "the PIN of the TPM has a character that the keyboard layout {layout} gives by no single key, so that it could not be typed at the start\n  try: digits, or another keyboard.layout"
+    )]
+    UntypablePin {
+        /// The layout.
+        layout: String,
+    },
     /// An action came before the one that it needs.
     #[error(
         "{0} is not known at this point of the plan\n  try: report this fault of the installer with its log"

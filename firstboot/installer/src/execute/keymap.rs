@@ -35,6 +35,17 @@ impl Keymap {
         }
     }
 
+    /// Whether keys of it type the PIN of the TPM too.
+    pub fn check_pin(&self, keyboard: &Keyboard, pin: &Secret) -> Result<(), ExecuteError> {
+        if types(&self.0, &pin.0) {
+            Ok(())
+        } else {
+            Err(ExecuteError::UntypablePin {
+                layout: keyboard::names(keyboard),
+            })
+        }
+    }
+
     /// The keymap, as loadkeys(1) reads it.
     pub fn text(&self) -> &str {
         &self.0
@@ -103,6 +114,16 @@ mod tests {
         assert_eq!(
             make(Some("nodeadkeys"), "zz").unwrap().text(),
             format!("# keyboard: de (nodeadkeys)\n{GERMAN}")
+        );
+        let keymap = make(None, "zz").unwrap();
+        keymap.check_pin(&keyboard(None), &Secret("ZüZ".into())).unwrap();
+        let error = keymap
+            .check_pin(&keyboard(None), &Secret("zyz".into()))
+            .unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("the PIN of the TPM has a character that the keyboard layout de")
         );
         let error = make(None, "zyz").unwrap_err().to_string();
         assert!(

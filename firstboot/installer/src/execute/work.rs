@@ -128,8 +128,17 @@ impl<'a> Work<'a> {
         pool::create(self.site, pool, self.root()?)
     }
 
-    fn make_keymap(&mut self, keyboard: &Keyboard, passphrase: &Secret) -> Result<(), ExecuteError> {
-        self.keymap = Some(Keymap::make(self.site.run(), keyboard, passphrase)?);
+    fn make_keymap(
+        &mut self,
+        keyboard: &Keyboard,
+        passphrase: &Secret,
+        tpm_pin: Option<&Secret>,
+    ) -> Result<(), ExecuteError> {
+        let keymap = Keymap::make(self.site.run(), keyboard, passphrase)?;
+        if let Some(pin) = tpm_pin {
+            keymap.check_pin(keyboard, pin)?;
+        }
+        self.keymap = Some(keymap);
         Ok(())
     }
 
@@ -147,7 +156,11 @@ impl<'a> Work<'a> {
             Action::CheckDisks { disks } => self.check_disks(disks),
             Action::ReadFirst { reading } => readings::read(site, reading),
             Action::Stop { holder } => self.stop(holder),
-            Action::MakeKeymap { keyboard, passphrase } => self.make_keymap(keyboard, passphrase),
+            Action::MakeKeymap {
+                keyboard,
+                passphrase,
+                tpm_pin,
+            } => self.make_keymap(keyboard, passphrase, tpm_pin.as_ref()),
             Action::WipeDisk { disk } => {
                 self.held.hand_over(site, disk)?;
                 disk::wipe(site.run(), disk)
@@ -168,7 +181,9 @@ impl<'a> Work<'a> {
             Action::VerifySlot { slot, root_hash } => {
                 copies::verify(site, self.parts()?, self.slot(*slot)?, root_hash, told)
             }
-            Action::EnrolTpm { passphrase } => disk::enrol_tpm(site, &self.parts()?.state, passphrase),
+            Action::EnrolTpm { passphrase, pin } => {
+                disk::enrol_tpm(site, &self.parts()?.state, passphrase, pin)
+            }
             Action::MakeRecoveryKey { passphrase } => {
                 let key = disk::make_recovery_key(site, &self.parts()?.state, passphrase)?;
                 self.outcome.recovery_key = Some(key);

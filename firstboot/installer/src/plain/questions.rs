@@ -12,6 +12,7 @@ use crate::keyboard::KnownLetters;
 use crate::machine::{Contents, Disk, Machine};
 use crate::plan;
 use crate::show;
+use crate::ui::strength;
 
 /// Asks what this step is about.
 pub(super) fn ask(
@@ -117,26 +118,46 @@ fn encryption(draft: &mut Draft, console: &mut Console) -> Result<(), PlainError
     }
     loop {
         let passphrase = Secret(console.secret("Passphrase (not shown)")?);
+        let hint = strength::hint(&passphrase.0);
         draft.answers.encryption = Some(Encryption {
             passphrase,
             recovery_key: true,
             tpm2: false,
+            tpm_pin: None,
         });
         if !refused(&["encryption.passphrase"], draft, console)? {
+            console.say(&hint)?;
             break;
         }
     }
-    let recovery_key = console.yes("Make a recovery key, shown once at the end?", true)?;
-    let tpm2 = draft.machine.tpm2
+    if draft.machine.tpm2
         && console.yes(
-            "Let this machine's TPM 2.0 open it without the passphrase?",
+            "Let this machine's TPM 2.0 open it with a PIN instead of the passphrase?",
             false,
-        )?;
+        )?
+    {
+        console.say("With the TPM there is always a recovery key, shown once at the end.")?;
+        return pin(draft, console);
+    }
+    let recovery_key = console.yes("Make a recovery key, shown once at the end?", true)?;
     if let Some(encryption) = &mut draft.answers.encryption {
         encryption.recovery_key = recovery_key;
-        encryption.tpm2 = tpm2;
     }
     Ok(())
+}
+
+fn pin(draft: &mut Draft, console: &mut Console) -> Result<(), PlainError> {
+    loop {
+        let pin = Secret(console.secret("PIN for the TPM, digits or others (not shown)")?);
+        let hint = strength::pin_hint(&pin.0);
+        if let Some(encryption) = &mut draft.answers.encryption {
+            encryption.tpm2 = true;
+            encryption.tpm_pin = Some(pin);
+        }
+        if !refused(&["encryption.tpm-pin"], draft, console)? {
+            return console.say(&hint);
+        }
+    }
 }
 
 fn pool(draft: &mut Draft, console: &mut Console) -> Result<(), PlainError> {

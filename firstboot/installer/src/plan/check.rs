@@ -18,7 +18,7 @@ pub fn check(answers: &Answers) -> Vec<Refusal> {
         Mode::KeepData => system::refuse_what_stays(answers, &mut refusals),
         Mode::Erase => {
             if let Some(wanted) = &answers.encryption {
-                system::check_passphrase(&wanted.passphrase.0, &mut refusals);
+                system::check_keys(wanted, &mut refusals);
             }
             if let Some(wanted) = &answers.pool {
                 data_pool(wanted, &answers.system.disk, &mut refusals);

@@ -63,8 +63,14 @@ pub struct EncryptionPlan {
     pub passphrase: Secret,
     /// Make a recovery key.
     pub recovery_key: bool,
-    /// Enrol the TPM.
-    pub tpm2: bool,
+    /// Enrol the TPM, with this PIN.
+    #[serde(rename = "tpm2", serialize_with = "whether")]
+    pub tpm_pin: Option<Secret>,
+}
+
+/// Of a secret only whether there is one.
+fn whether<S: serde::Serializer>(secret: &Option<Secret>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bool(secret.is_some())
 }
 
 /// The data pool.

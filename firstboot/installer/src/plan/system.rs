@@ -21,6 +21,8 @@ const STATE_USUAL: u64 = 64 * GIB;
 const PASSPHRASE_MAX: usize = 512;
 /// The least number of characters of a passphrase.
 const PASSPHRASE_MIN: usize = 8;
+/// The least number of characters of a PIN, whose guesses the TPM limits.
+const PIN_MIN: usize = 6;
 
 /// The system disk, if the selector names one. Refusals are added to the list.
 pub(super) fn choose<'a>(
@@ -195,7 +197,7 @@ pub(super) fn encryption(
     machine: &Machine,
     refusals: &mut Vec<Refusal>,
 ) -> EncryptionPlan {
-    check_passphrase(&wanted.passphrase.0, refusals);
+    check_keys(wanted, refusals);
     if wanted.tpm2 && !machine.tpm2 {
         refusals.push(Refusal::answer(
             "encryption.tpm2",
@@ -205,30 +207,68 @@ pub(super) fn encryption(
     EncryptionPlan {
         passphrase: wanted.passphrase.clone(),
         recovery_key: wanted.recovery_key,
-        tpm2: wanted.tpm2,
+        tpm_pin: wanted.tpm_pin.clone().filter(|_| wanted.tpm2),
     }
 }
 
-/// What stands against a passphrase on any machine.
-pub(super) fn check_passphrase(passphrase: &str, refusals: &mut Vec<Refusal>) {
-    if passphrase.chars().count() < PASSPHRASE_MIN {
+/// What stands against the keys of the state partition on any machine.
+pub(super) fn check_keys(wanted: &Encryption, refusals: &mut Vec<Refusal>) {
+    check_typed(
+        "encryption.passphrase",
+        &wanted.passphrase.0,
+        PASSPHRASE_MIN,
+        refusals,
+    );
+    let pin = wanted.tpm_pin.as_ref();
+    if let Some(pin) = pin {
+        check_typed("encryption.tpm-pin", &pin.0, PIN_MIN, refusals);
+    }
+    if pin == Some(&wanted.passphrase) {
         refusals.push(Refusal::answer(
-            "encryption.passphrase",
-            format!("is too short: give at least {PASSPHRASE_MIN} characters"),
+            "encryption.tpm-pin",
+            "is the passphrase, so that the TPM would protect nothing: give another one",
         ));
     }
-    if passphrase.len() > PASSPHRASE_MAX {
+    match (wanted.tpm2, pin) {
+        (true, None) => refusals.push(Refusal::answer(
+            "encryption.tpm-pin",
+            format!(
+                "is missing: a TPM without a PIN would open the state partition for anyone who starts the machine: \
+                 give at least {PIN_MIN} characters, or set tpm2 = false"
+            ),
+        )),
+        (false, Some(_)) => refusals.push(Refusal::answer(
+            "encryption.tpm-pin",
+            "has no use without the TPM: set tpm2 = true, or leave it out",
+        )),
+        (true, Some(_)) | (false, None) => {}
+    }
+    if wanted.tpm2 && !wanted.recovery_key {
         refusals.push(Refusal::answer(
-            "encryption.passphrase",
+            "encryption.recovery-key",
+            "cannot be false with the TPM: a passphrase that is hardly ever typed is soon forgotten, and a TPM is lost with \
+             its main board: set recovery-key = true",
+        ));
+    }
+}
+
+/// What stands against something that is typed at every start.
+fn check_typed(key: &str, text: &str, least: usize, refusals: &mut Vec<Refusal>) {
+    if text.chars().count() < least {
+        refusals.push(Refusal::answer(
+            key,
+            format!("is too short: give at least {least} characters"),
+        ));
+    }
+    if text.len() > PASSPHRASE_MAX {
+        refusals.push(Refusal::answer(
+            key,
             format!("is too long to be typed: give at most {PASSPHRASE_MAX} bytes"),
         ));
     }
     // It is typed at boot, and read from a file in which a line end would be part of it.
-    if passphrase.contains(char::is_control) {
-        refusals.push(Refusal::answer(
-            "encryption.passphrase",
-            "has a line end or control character",
-        ));
+    if text.contains(char::is_control) {
+        refusals.push(Refusal::answer(key, "has a line end or control character"));
     }
 }
 

@@ -217,12 +217,18 @@ fn a_plan_shown_or_logged_holds_no_secret() {
     wanted.encryption = Some(Encryption {
         passphrase: Secret("open sesame".to_owned()),
         recovery_key: true,
-        tpm2: false,
+        tpm2: true,
+        tpm_pin: Some(Secret("271828".to_owned())),
     });
-    let plan = plan(&machine(), &wanted);
+    let mut machine = machine();
+    machine.tpm2 = true;
+    let plan = plan(&machine, &wanted);
     let text = format!("{plan:?} {}", serde_json::to_string(&plan).expect("JSON"));
-    assert!(text.contains("recovery-key"));
-    assert!(!text.contains("sesame") && !text.contains("horse"), "{text}");
+    assert!(text.contains("recovery-key") && text.contains("\"tpm2\":true"));
+    assert!(
+        !text.contains("sesame") && !text.contains("271828") && !text.contains("horse"),
+        "{text}"
+    );
 }
 
 #[test]

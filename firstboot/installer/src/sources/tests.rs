@@ -180,6 +180,45 @@ fn the_first_source_wins() {
     );
 }
 
+/// A kernel command line with these answers.
+fn inline(answers: &str) -> Fake {
+    let coded = STANDARD_PAD_INDIFFERENT.encode(answers);
+    Fake::cmdline(format!("quiet sigmavault.answers=base64:{coded}").leak())
+}
+
+#[test]
+fn secrets_that_everybody_can_read_are_refused() {
+    let password = "[user]\nname = 'ada'\npassword = 'correct horse'\n";
+    let hash = "[user]\nname = 'ada'\npassword-hash = '$y$'\n";
+    let encryption = "[encryption]\npassphrase = 'battery staple'\ntpm-pin = '271828'\n";
+    assert_eq!(
+        found(&inline(hash)),
+        Ok(Some(answers("the kernel command line", hash)))
+    );
+    for (text, expected) in [
+        (password, "user.password"),
+        (encryption, "encryption.passphrase and encryption.tpm-pin"),
+    ] {
+        let error = found(&inline(text)).unwrap_err();
+        let start = format!("the answers on the kernel command line hold {expected}, which every program");
+        assert!(error.starts_with(&start), "{error}");
+        for secret in ["horse", "staple", "271828"] {
+            assert!(!error.contains(secret), "{error}");
+        }
+    }
+    // A credential that the firmware or the hypervisor gives is read by root alone.
+    for (cmdline, good) in [
+        ("quiet", true),
+        ("systemd.set_credential=other:x", true),
+        ("systemd.set_credential=sigmavault.answers:x", false),
+        ("\"systemd.set_credential_binary=sigmavault.answers:eA==\"", false),
+    ] {
+        let mut fake = Fake::cmdline(cmdline);
+        fake.files.insert(CREDENTIAL, password);
+        assert_eq!(found(&fake).is_ok(), good, "{cmdline}");
+    }
+}
+
 #[test]
 fn the_volume_is_that_of_the_answers() {
     let mut fake = Fake::cmdline("quiet");

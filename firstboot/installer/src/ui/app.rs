@@ -44,6 +44,7 @@ enum Over {
     Leave,
     Stop,
     Said(String),
+    Before(String),
 }
 
 /// The installer's state.
@@ -125,6 +126,11 @@ impl App {
     /// Shows that a request failed.
     pub fn say(&mut self, text: String) {
         self.over = Some(Over::Said(text));
+    }
+
+    /// Shows what happened before the screens, which cover it.
+    pub fn say_before(&mut self, text: String) {
+        self.over = Some(Over::Before(text));
     }
 
     /// An event of the installation.
@@ -245,7 +251,7 @@ impl App {
         let yes = matches!(key.code, KeyCode::Char('y' | 'Y'));
         let no = matches!(key.code, KeyCode::Char('n' | 'N') | KeyCode::Esc | KeyCode::Enter);
         match over {
-            Over::Help | Over::Said(_) => {
+            Over::Help | Over::Said(_) | Over::Before(_) => {
                 self.over = None;
                 None
             }
@@ -334,6 +340,13 @@ impl App {
         self.draw_keys(frame, Rect::new(area.x, area.bottom() - 1, area.width, 1), keys);
         match &self.over {
             Some(Over::Said(text)) => self.draw_over(frame, body, "It did not work", text, "any key closes"),
+            Some(Over::Before(text)) => self.draw_over(
+                frame,
+                body,
+                "Installation by answers",
+                text,
+                "any key goes on to the installer",
+            ),
             Some(Over::Help) => self.draw_over(
                 frame,
                 body,

@@ -19,7 +19,7 @@ mod progress;
 mod request;
 mod screen;
 mod screens;
-mod strength;
+pub(crate) mod strength;
 mod table;
 pub mod terminal;
 pub(crate) mod text;

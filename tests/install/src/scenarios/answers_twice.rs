@@ -38,6 +38,8 @@ pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
         stays.output,
         "no job that restarts it",
     );
+    // The screens on the first console come after the messages, and would cover them.
+    boot.wait_for_screen("Installation by answers", TARGET_LIMIT)?;
     bench.unwritten(name, &mut boot)?;
     boot.cut();
     bench.same(format!("{name}: disks"), digests(&machine.rig())?, before);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use sigmavault_types::slots::Slot;
-use sigmavault_vm::Boot;
+use sigmavault_vm::{Boot, Halt};
 
 use crate::bench::Bench;
 use crate::error::Error;
@@ -59,6 +59,38 @@ pub fn other_slot(bench: &mut Bench<'_>) -> Result<(), Error> {
     );
     checks::slot(bench, &mut boot, Slot::B)?;
     Ok(boot.power_off()?)
+}
+
+/// A line of /etc/fstab that no system can mount.
+const UNMOUNTABLE: &str = "tmpfs /mnt/lost tmpfs size=wrong 0 0";
+
+/// The system itself does not start, in whichever slot: it says why, and keys on the serial line count too.
+pub fn emergency(bench: &mut Bench<'_>) -> Result<(), Error> {
+    let machine = bench.installed_machine()?;
+    let mut boot = bench.start("before", &machine.rig())?;
+    boot.run(&format!("echo '{UNMOUNTABLE}' >>/etc/fstab"))?;
+    boot.power_off()?;
+
+    let rig = machine.rig().restarting();
+    let mut boot = bench.boot("emergency", &rig)?.patient();
+    let mut seen = 0;
+    for (slot, key) in [("a", "o"), ("b", "p")] {
+        let said = format!("slot {slot} did not start");
+        let line = boot.wait_for_line_after(seen, &said, FALL_BACK_LIMIT)?;
+        bench.contains("the reason", line, "failed: mnt-lost.mount");
+        boot.wait_for_line_after(seen, "its live session has a shell", FALL_BACK_LIMIT)?;
+        seen = boot.line_count();
+        boot.type_on_serial(key)?;
+    }
+    boot.wait_for_end(Halt::PoweredOff, FALL_BACK_LIMIT)?;
+    let lines = boot.session().transcript().lines().join("\n");
+    bench.check(
+        "no shell",
+        !lines.contains("root account is locked") && !lines.contains("Press Enter for maintenance"),
+        "",
+        "the console does not offer one",
+    );
+    Ok(())
 }
 
 /// The hash tree of slot A is gone.

@@ -7,14 +7,21 @@ use std::time::Duration;
 
 use sigmavault_vm::{Boot, Bus, Halt, Image, Rig, Share, Tpm};
 
-use crate::answers::{Action, Answers, PASSPHRASE};
+use crate::answers::{Action, Answers, PASSPHRASE, PIN};
 use crate::bench::{BOOT_LIMIT, Bench, INSTALL_LIMIT, Installed, installed};
 use crate::disk::SYSTEM;
 use crate::error::Error;
+use crate::installer::Report;
 use crate::scenarios::checks;
 
 /// A word that every prompt for the passphrase contains.
 const PROMPT: &str = "passphrase";
+/// What is said of a TPM that takes no more PINs.
+const LOCKED: &str = "too many wrong PINs";
+/// What is said of a TPM that does not know the key.
+const CHANGED: &str = "cleared or exchanged";
+/// More wrong PINs than the TPM of a test takes.
+const MOST_PINS: u32 = 8;
 /// First bytes of a LUKS header.
 const LUKS: [u8; 6] = *b"LUKS\xba\xbe";
 /// Longest the check of a key may take: its derivation is slow on purpose.
@@ -31,18 +38,11 @@ const KEY_FILE: &str = "::/recovery-key-SV-SYSTEM.txt";
 pub fn luks(bench: &mut Bench<'_>) -> Result<(), Error> {
     let machine = bench.empty_machine()?;
     let answers = Answers::erase(SYSTEM)
-        .encrypted(false)
+        .encrypted()
         .with_recovery_key()
         .then(Action::Poweroff);
-    let stick = stick_with(bench, &answers)?;
-    let rig = machine.rig().drive(&stick, STICK, Bus::Usb).iso(&bench.lab.iso);
-    let mut boot = bench.boot("install", &rig)?;
-    let report = installed(bench.installers_report(&mut boot)?)?;
-    boot.wait_for_end(Halt::PoweredOff, INSTALL_LIMIT)?;
-    let console = boot.session().transcript().lines().join("\n");
-    drop(boot);
+    let (report, console, key) = install(bench, &answers, &machine.rig())?;
     encrypted(bench, &machine)?;
-    let key = key_on(bench, &stick)?;
     bench.check(
         "recovery key on the stick",
         key.len() >= 40,
@@ -84,6 +84,19 @@ pub fn luks(bench: &mut Bench<'_>) -> Result<(), Error> {
     let kept = boot.run(checks::MARKS)?.text();
     bench.same("files after a restart", kept, marks.text());
     Ok(boot.power_off()?)
+}
+
+/// Installs by answers on a stick: the report, what the console showed, and the recovery key.
+fn install(bench: &mut Bench<'_>, answers: &Answers, rig: &Rig) -> Result<(Report, String, String), Error> {
+    let stick = stick_with(bench, answers)?;
+    let rig = rig.clone().drive(&stick, STICK, Bus::Usb).iso(&bench.lab.iso);
+    let mut boot = bench.boot("install", &rig)?;
+    let report = installed(bench.installers_report(&mut boot)?)?;
+    boot.wait_for_end(Halt::PoweredOff, INSTALL_LIMIT)?;
+    let console = boot.session().transcript().lines().join("\n");
+    drop(boot);
+    let key = key_on(bench, &stick)?;
+    Ok((report, console, key))
 }
 
 /// A FAT stick that holds these answers.
@@ -140,57 +153,116 @@ pub fn keyboard(bench: &mut Bench<'_>) -> Result<(), Error> {
 
 /// The last line that asks for the passphrase.
 fn last_prompt(boot: &Boot<'_>) -> String {
+    last(boot, is_prompt)
+}
+
+/// The last such line.
+fn last(boot: &Boot<'_>, is_meant: impl Fn(&str) -> bool) -> String {
     let transcript = boot.session().transcript();
     let unfinished = transcript.unfinished();
     let mut lines = transcript.lines().iter().chain([&unfinished]).rev();
-    lines.find(|line| is_prompt(line)).cloned().unwrap_or_default()
+    lines.find(|line| is_meant(line)).cloned().unwrap_or_default()
 }
 
-/// By the TPM of the machine; by the passphrase when the TPM is gone.
+/// By the TPM of the machine and a PIN; without them when the TPM takes no more PINs, or was cleared.
 pub fn tpm(bench: &mut Bench<'_>) -> Result<(), Error> {
     let machine = bench.empty_machine()?;
-    let folder = bench.path("tpm");
     let with_tpm = |tpm: &Tpm| Rig {
         tpm: Some(tpm.socket.clone()),
         ..machine.rig()
     };
-    let answers = Answers::erase(SYSTEM).encrypted(true).then(Action::Poweroff);
+    let answers = Answers::erase(SYSTEM)
+        .encrypted()
+        .with_pin()
+        .with_recovery_key()
+        .then(Action::Poweroff);
+    let folder = bench.path("tpm");
     let device = Tpm::start(&bench.lab.tools, &folder)?;
-    let (report, mut boot) = bench.install("install", &with_tpm(&device), &answers)?;
-    installed(report)?;
-    boot.wait_for_end(Halt::PoweredOff, INSTALL_LIMIT)?;
-    drop((boot, device));
+    let (_, console, key) = install(bench, &answers, &with_tpm(&device))?;
+    bench.check(
+        "PIN on the console",
+        !console.contains(PIN),
+        "",
+        "the console does not show it",
+    );
+    drop(device);
     encrypted(bench, &machine)?;
 
     let device = Tpm::start(&bench.lab.tools, &folder)?;
-    let mut boot = bench.start("with the TPM", &with_tpm(&device))?;
-    let lines = boot.session().transcript().lines().join("\n").to_lowercase();
-    bench.check(
-        "no passphrase prompt",
-        !lines.contains(PROMPT),
-        "",
-        "the console does not mention a passphrase",
+    let mut boot = bench.boot("with the TPM", &with_tpm(&device))?;
+    let asked = ask_for(&mut boot, 0, "the PIN prompt", is_pin_prompt)?;
+    boot.type_on_serial("314159\r")?;
+    ask_for(&mut boot, asked, "the PIN prompt", is_pin_prompt)?;
+    bench.contains(
+        "prompt after a wrong PIN",
+        last(&boot, is_pin_prompt),
+        "that was wrong",
     );
+    boot.type_on_serial(&format!("{PIN}\r"))?;
+    bench.settle("with the TPM", &mut boot, KEY_LIMIT + BOOT_LIMIT)?;
     opened(bench, &mut boot)?;
     checks::healthy(bench, &mut boot)?;
     boot.power_off()?;
     drop(device);
 
-    let mut boot = bench.boot("without the TPM", &machine.rig())?;
-    ask(&mut boot, 0)?;
+    // Some TPMs take a few wrong PINs, some take more.
+    let device = Tpm::start(&bench.lab.tools, &folder)?;
+    let mut boot = bench.boot("locked TPM", &with_tpm(&device))?;
+    let mut asked = ask_for(&mut boot, 0, "the PIN prompt", is_pin_prompt)?;
+    for _ in 0..MOST_PINS {
+        if !last(&boot, |line| line.contains(LOCKED)).is_empty() {
+            break;
+        }
+        boot.type_on_serial("314159\r")?;
+        asked = ask_for(&mut boot, asked, "the next prompt", |line| {
+            is_pin_prompt(line) || is_prompt(line)
+        })?;
+    }
+    bench.contains(
+        "what is said of the TPM",
+        last(&boot, |line| line.contains(LOCKED)),
+        LOCKED,
+    );
     boot.type_on_serial(&format!("{PASSPHRASE}\r"))?;
-    bench.settle("without the TPM", &mut boot, KEY_LIMIT + BOOT_LIMIT)?;
+    bench.settle("locked TPM", &mut boot, KEY_LIMIT + BOOT_LIMIT)?;
+    opened(bench, &mut boot)?;
+    boot.power_off()?;
+    drop(device);
+
+    let cleared = bench.path("cleared-tpm");
+    let device = Tpm::start(&bench.lab.tools, &cleared)?;
+    let mut boot = bench.boot("cleared TPM", &with_tpm(&device))?;
+    let asked = ask_for(&mut boot, 0, "the PIN prompt", is_pin_prompt)?;
+    boot.type_on_serial(&format!("{PIN}\r"))?;
+    ask_for(&mut boot, asked, "the passphrase prompt", is_prompt)?;
+    bench.contains(
+        "what is said of the TPM",
+        last(&boot, |line| line.contains(CHANGED)),
+        CHANGED,
+    );
+    boot.type_on_serial(&format!("{key}\r"))?;
+    bench.settle("cleared TPM", &mut boot, KEY_LIMIT + BOOT_LIMIT)?;
     opened(bench, &mut boot)?;
     Ok(boot.power_off()?)
 }
 
-/// Waits for a prompt after the first `skip` lines; returns how many lines there are then.
+/// Waits for the prompt for the passphrase after the first `skip` lines; returns how many lines there are then.
 fn ask(boot: &mut Boot<'_>, skip: usize) -> Result<usize, Error> {
-    boot.wait("the passphrase prompt", KEY_LIMIT + BOOT_LIMIT, |session| {
+    ask_for(boot, skip, "the passphrase prompt", is_prompt)
+}
+
+/// Waits for a prompt after the first `skip` lines; returns how many lines there are then.
+fn ask_for(
+    boot: &mut Boot<'_>,
+    skip: usize,
+    what: &str,
+    is_meant: impl Fn(&str) -> bool,
+) -> Result<usize, Error> {
+    boot.wait(what, KEY_LIMIT + BOOT_LIMIT, |session| {
         let transcript = session.transcript();
         let unfinished = transcript.unfinished();
         let mut lines = transcript.lines().iter().chain([&unfinished]).skip(skip);
-        lines.any(|line| is_prompt(line))
+        lines.any(|line| is_meant(line))
     })?;
     // The terminal is set up for input just after the prompt.
     std::thread::sleep(Duration::from_secs(2));
@@ -198,9 +270,13 @@ fn ask(boot: &mut Boot<'_>, skip: usize) -> Result<usize, Error> {
     Ok(boot.line_count() + 1)
 }
 
+fn is_pin_prompt(line: &str) -> bool {
+    line.to_lowercase().contains("enter the pin")
+}
+
 fn is_prompt(line: &str) -> bool {
     let line = line.to_lowercase();
-    line.contains(PROMPT) && (line.contains("enter") || line.ends_with(':'))
+    !is_pin_prompt(&line) && line.contains(PROMPT) && (line.contains("enter") || line.ends_with(':'))
 }
 
 /// The state partition starts with a LUKS header.
@@ -237,6 +313,10 @@ mod tests {
                 true,
             ),
             ("Passphrase:", true),
+            (
+                "That was wrong. Enter the PIN of this system, or nothing to enter the passphrase (keyboard: us):",
+                false,
+            ),
             ("Please enter LUKS passphrase:", true),
             ("systemd[1]: Started Forward Password Requests", false),
             (

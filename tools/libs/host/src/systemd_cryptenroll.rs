@@ -9,9 +9,16 @@ fn unlocked_by(key_file: &Path) -> Invocation {
     Invocation::new("systemd-cryptenroll").arg(format!("--unlock-key-file={}", key_file.display()))
 }
 
-/// Binds a volume to the TPM of this machine and to its Secure Boot state (PCR 7).
-pub fn tpm2(volume: &str, key_file: &Path) -> Invocation {
-    unlocked_by(key_file).args(["--tpm2-device=auto", "--tpm2-pcrs=7", volume])
+/// Binds a volume to the TPM of this machine, to its Secure Boot state (PCR 7) and to a PIN.
+pub fn tpm2(volume: &str, key_file: &Path, pin: &str) -> Invocation {
+    unlocked_by(key_file)
+        .args([
+            "--tpm2-device=auto",
+            "--tpm2-pcrs=7",
+            "--tpm2-with-pin=yes",
+            volume,
+        ])
+        .secret_env("NEWPIN", pin)
 }
 
 /// Adds a recovery key to a volume and prints it.
@@ -57,8 +64,9 @@ mod tests {
     fn invocations() {
         let file = Path::new("/run/key");
         assert_eq!(
-            tpm2("/dev/sda6", file).quoted(),
-            "systemd-cryptenroll --unlock-key-file=/run/key --tpm2-device=auto --tpm2-pcrs=7 /dev/sda6"
+            tpm2("/dev/sda6", file, "271828").quoted(),
+            "NEWPIN=<secret> systemd-cryptenroll --unlock-key-file=/run/key --tpm2-device=auto --tpm2-pcrs=7 \
+             --tpm2-with-pin=yes /dev/sda6"
         );
         assert_eq!(
             recovery_key("/dev/sda6", file).quoted(),

@@ -368,30 +368,73 @@ fn what_every_image_has_needs_no_list() {
     );
 }
 
+/// The refusals of an encryption, on a machine with or without a TPM.
+fn encrypted(
+    passphrase: &str,
+    pin: Option<&str>,
+    edit: impl FnOnce(&mut Encryption, &mut Machine),
+) -> Vec<String> {
+    let (mut machine, mut answers) = (machine(), answers());
+    let mut wanted = Encryption {
+        passphrase: Secret(passphrase.to_owned()),
+        recovery_key: true,
+        tpm2: pin.is_some(),
+        tpm_pin: pin.map(|pin| Secret(pin.to_owned())),
+    };
+    machine.tpm2 = true;
+    edit(&mut wanted, &mut machine);
+    answers.encryption = Some(wanted);
+    keys(&machine, &answers)
+}
+
 #[test]
 fn encryption() {
-    let with = |passphrase: &str, tpm2: bool| {
-        change(|answers| {
-            answers.encryption = Some(Encryption {
-                passphrase: Secret(passphrase.to_owned()),
-                recovery_key: false,
-                tpm2,
-            });
-        })
-    };
-    assert_eq!(with("12345678", false), [""; 0]);
-    assert_eq!(with("1234567", false), ["encryption.passphrase"]);
-    assert_eq!(with(&"x".repeat(512), false), [""; 0]);
-    assert_eq!(with(&"x".repeat(513), false), ["encryption.passphrase"]);
-    assert_eq!(with("12345678", true), ["encryption.tpm2"]);
-    let mut machine = machine();
+    let with = |passphrase: &str| encrypted(passphrase, None, |wanted, _| wanted.recovery_key = false);
+    assert_eq!(with("12345678"), [""; 0]);
+    assert_eq!(with("1234567"), ["encryption.passphrase"]);
+    assert_eq!(with(&"x".repeat(512)), [""; 0]);
+    assert_eq!(with(&"x".repeat(513)), ["encryption.passphrase"]);
+    assert_eq!(with("1234567\n8"), ["encryption.passphrase"]);
+}
+
+#[test]
+fn a_tpm_needs_a_pin_and_a_recovery_key() {
+    let with = |pin: &str| encrypted("12345678", Some(pin), |_, _| ());
+    assert_eq!(with("271828"), [""; 0]);
+    assert_eq!(with("27182"), ["encryption.tpm-pin"]);
+    assert_eq!(with("27182\t8"), ["encryption.tpm-pin"]);
+    assert_eq!(with(&"7".repeat(513)), ["encryption.tpm-pin"]);
+    // What opens the disk without the TPM too.
+    assert_eq!(with("12345678"), ["encryption.tpm-pin"]);
+    let pin = Some("271828");
+    for (refused, expected) in [
+        (
+            encrypted("12345678", pin, |wanted, _| wanted.tpm_pin = None),
+            "encryption.tpm-pin",
+        ),
+        (
+            encrypted("12345678", pin, |wanted, _| wanted.tpm2 = false),
+            "encryption.tpm-pin",
+        ),
+        (
+            encrypted("12345678", pin, |wanted, _| wanted.recovery_key = false),
+            "encryption.recovery-key",
+        ),
+        (
+            encrypted("12345678", pin, |_, machine| machine.tpm2 = false),
+            "encryption.tpm2",
+        ),
+    ] {
+        assert_eq!(refused, [expected]);
+    }
+    let (mut machine, mut answers) = (machine(), answers());
     machine.tpm2 = true;
-    let mut answers = answers();
     answers.encryption = Some(Encryption {
         passphrase: Secret("12345678".to_owned()),
-        recovery_key: false,
+        recovery_key: true,
         tpm2: true,
+        tpm_pin: Some(Secret("271828".to_owned())),
     });
     let made = plan(&machine, &answers).encryption.expect("encryption");
-    assert_eq!((made.tpm2, made.recovery_key), (true, false));
+    assert_eq!(made.tpm_pin, Some(Secret("271828".to_owned())));
 }

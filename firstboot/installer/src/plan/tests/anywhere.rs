@@ -36,6 +36,7 @@ fn everything_that_needs_no_machine_is_checked() {
             passphrase: Secret("short".to_owned()),
             recovery_key: false,
             tpm2: true,
+            tpm_pin: None,
         });
         let user = answers.user.as_mut().expect("a user");
         user.name = "root".to_owned();
@@ -48,6 +49,8 @@ fn everything_that_needs_no_machine_is_checked() {
             "system.confirm",
             "system.state-size",
             "encryption.passphrase",
+            "encryption.tpm-pin",
+            "encryption.recovery-key",
             "pool.name",
             "pool.layout",
             "network.hostname",

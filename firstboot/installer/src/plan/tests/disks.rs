@@ -202,6 +202,7 @@ fn kept_data_refuses_what_would_not_be_done() {
         passphrase: Secret("12345678".to_owned()),
         recovery_key: true,
         tpm2: false,
+        tpm_pin: None,
     });
     assert_eq!(
         keys(&machine, &answers),

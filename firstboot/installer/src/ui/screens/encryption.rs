@@ -17,6 +17,8 @@ const PASSPHRASE: &str = "encryption.passphrase";
 const AGAIN: &str = "encryption.again";
 const RECOVERY: &str = "encryption.recovery-key";
 const TPM: &str = "encryption.tpm2";
+const PIN: &str = "encryption.tpm-pin";
+const PIN_AGAIN: &str = "encryption.tpm-pin-again";
 
 /// Encryption of the state partition.
 #[derive(Debug)]
@@ -39,9 +41,11 @@ impl EncryptionScreen {
                 Field::switch(RECOVERY, "Recovery key", true)
                     .hint("A second, random key, shown once at the end."),
                 Field::switch(TPM, "Open by TPM 2.0", false).hint(
-                    "This machine starts without the passphrase. A disk taken out of it stays closed; \
-                     whoever has the machine itself can start it, or another system on it, and read the state.",
+                    "The start asks for a PIN instead of the passphrase: it opens the disk in this machine only, and \
+                     the TPM limits guesses. Passphrase and recovery key open it without the TPM.",
                 ),
+                Field::secret(PIN, "PIN"),
+                Field::secret(PIN_AGAIN, "Repeat"),
             ]),
             tpm2: draft.machine.tpm2,
         };
@@ -52,12 +56,26 @@ impl EncryptionScreen {
     /// Shows what the choice asks for.
     fn adapt(&mut self) {
         let wanted = self.wanted();
-        for key in [PASSPHRASE, AGAIN, RECOVERY] {
-            self.fields.show(key, wanted);
+        let by_tpm = self.by_tpm();
+        for (key, shown) in [
+            (PASSPHRASE, wanted),
+            (AGAIN, wanted),
+            // With a TPM there is always one.
+            (RECOVERY, wanted && !by_tpm),
+            (TPM, wanted && self.tpm2),
+            (PIN, by_tpm),
+            (PIN_AGAIN, by_tpm),
+        ] {
+            self.fields.show(key, shown);
         }
-        self.fields.show(TPM, wanted && self.tpm2);
         let hint = strength::hint(&self.fields.text(PASSPHRASE));
         self.fields.change(PASSPHRASE, |field| field.hint = hint);
+        let hint = strength::pin_hint(&self.fields.text(PIN));
+        self.fields.change(PIN, |field| field.hint = hint);
+    }
+
+    fn by_tpm(&self) -> bool {
+        self.wanted() && self.tpm2 && self.fields.on(TPM)
     }
 
     fn wanted(&self) -> bool {
@@ -66,16 +84,23 @@ impl EncryptionScreen {
 
     fn leave(&mut self, draft: &mut Draft) -> Turn {
         self.fields.clear_problems();
+        let by_tpm = self.by_tpm();
         draft.answers.encryption = self.wanted().then(|| Encryption {
             passphrase: Secret(self.fields.text(PASSPHRASE)),
-            recovery_key: self.fields.on(RECOVERY),
-            tpm2: self.tpm2 && self.fields.on(TPM),
+            recovery_key: by_tpm || self.fields.on(RECOVERY),
+            tpm2: by_tpm,
+            tpm_pin: by_tpm.then(|| Secret(self.fields.text(PIN))),
         });
         if !check(&mut self.fields, draft) {
             return Turn::Stay;
         }
         if self.wanted() && self.fields.text(PASSPHRASE) != self.fields.text(AGAIN) {
             self.fields.problem(AGAIN, "The two passphrases differ.");
+        }
+        if by_tpm && self.fields.text(PIN) != self.fields.text(PIN_AGAIN) {
+            self.fields.problem(PIN_AGAIN, "The two PINs differ.");
+        }
+        if self.fields.has_problem() {
             return Turn::Stay;
         }
         Turn::Next
@@ -95,7 +120,9 @@ impl Screen for EncryptionScreen {
         "The partition with settings, users, /home and /var is encrypted (LUKS2). The system itself is the same on \
          every machine and is not secret; its root hash reveals damage, not the work of somebody who has the disk, because \
          nothing is signed yet. The passphrase is asked at \
-         every start unless the TPM opens the partition. Without passphrase and recovery key nobody can open it. \
+         every start, or a PIN that opens the partition together with this machine's TPM. The TPM takes a few wrong PINs \
+         and then none for a while. A changed boot medium could record what is typed. Without passphrase and recovery \
+         key nobody can open it on another machine. \
          Data pools are not encrypted by this; datasets can be encrypted later."
     }
 

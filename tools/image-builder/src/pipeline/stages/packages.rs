@@ -17,9 +17,10 @@ use crate::pipeline::sandbox::{Sandbox, inside};
 use crate::profile::Desktop;
 
 /// What goes into our packages besides the crates.
-const SOURCES: [&str; 5] = [
+const SOURCES: [&str; 6] = [
     "Cargo.toml",
     "Cargo.lock",
+    "initramfs-hooks/tree",
     "units",
     "image/overlay",
     "image/overlay-gnome",

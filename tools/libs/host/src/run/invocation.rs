@@ -49,6 +49,16 @@ impl fmt::Debug for Input {
     }
 }
 
+/// A value that is never shown, logged or recorded.
+#[derive(Clone, PartialEq, Eq)]
+struct Hidden(OsString);
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(SECRET)
+    }
+}
+
 /// A program with its arguments and surroundings.
 ///
 /// `Display` gives program and arguments separated by spaces, for messages; [`Invocation::quoted`] gives a line that a
@@ -58,6 +68,7 @@ pub struct Invocation {
     program: OsString,
     arguments: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
+    secrets: Vec<(OsString, Hidden)>,
     input: Input,
     folder: Option<PathBuf>,
 }
@@ -69,6 +80,7 @@ impl Invocation {
             program: program.into(),
             arguments: Vec::new(),
             environment: Vec::new(),
+            secrets: Vec::new(),
             input: Input::Empty,
             folder: None,
         }
@@ -92,6 +104,14 @@ impl Invocation {
     #[must_use]
     pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sets an environment variable whose value is never shown, logged or recorded. Root alone reads the environment of
+    /// root's programs.
+    #[must_use]
+    pub fn secret_env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.secrets.push((name.into(), Hidden(value.into())));
         self
     }
 
@@ -131,6 +151,13 @@ impl Invocation {
         &self.environment
     }
 
+    /// Variables added to the environment that are never shown.
+    pub fn secret_environment(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+        self.secrets
+            .iter()
+            .map(|(name, value)| (name.as_os_str(), value.0.as_os_str()))
+    }
+
     /// Its standard input.
     pub fn standard_input(&self) -> &Input {
         &self.input
@@ -141,7 +168,7 @@ impl Invocation {
         self.folder.as_deref()
     }
 
-    /// The invocation as a line for a shell, without its input.
+    /// The invocation as a line for a shell, without its input and secrets.
     pub fn quoted(&self) -> String {
         let mut words = Vec::new();
         if let Some(folder) = &self.folder {
@@ -149,6 +176,8 @@ impl Invocation {
         }
         let variables = self.environment.iter();
         words.extend(variables.map(|(name, value)| format!("{}={}", name.to_string_lossy(), shown(value))));
+        let secrets = self.secrets.iter();
+        words.extend(secrets.map(|(name, _)| format!("{}={SECRET}", name.to_string_lossy())));
         let command = std::iter::once(&self.program).chain(&self.arguments);
         words.extend(command.map(|word| shown(word)));
         words.join(" ")
@@ -212,5 +241,12 @@ mod tests {
         assert_eq!(invocation.standard_input().shown().as_deref(), Some("<secret>"));
         assert_eq!(invocation.standard_input().bytes(), b"ada:correct horse");
         assert!(!format!("{invocation:?}").contains("horse"));
+
+        let invocation = Invocation::new("systemd-cryptenroll").secret_env("NEWPIN", "271828");
+        assert_eq!(invocation.quoted(), "NEWPIN=<secret> systemd-cryptenroll");
+        let given: Vec<_> = invocation.secret_environment().collect();
+        assert_eq!(given, [(OsStr::new("NEWPIN"), OsStr::new("271828"))]);
+        let shown = format!("{invocation:?} {invocation}");
+        assert!(shown.contains("NEWPIN") && !shown.contains("271828"), "{shown}");
     }
 }

@@ -64,6 +64,7 @@ fn surround(command: &mut Command, invocation: &Invocation) {
     command.args(invocation.arguments());
     let variables = invocation.environment().iter();
     command.envs(variables.map(|(name, value)| (name, value)));
+    command.envs(invocation.secret_environment());
     if let Some(folder) = invocation.working_folder() {
         command.current_dir(folder);
     }
@@ -100,11 +101,12 @@ mod tests {
     #[test]
     fn input_environment_and_folder_arrive() {
         let shell = Invocation::new("sh")
-            .args(["-c", "cat; echo $LC_ALL $WORD; pwd"])
+            .args(["-c", "cat; echo $LC_ALL $WORD $PIN; pwd"])
             .env("WORD", "yes")
+            .secret_env("PIN", "271828")
             .folder("/")
             .input("in\n");
-        assert_eq!(Local.text(&shell).unwrap(), "in\nC.UTF-8 yes\n/\n");
+        assert_eq!(Local.text(&shell).unwrap(), "in\nC.UTF-8 yes 271828\n/\n");
     }
 
     #[test]
