@@ -96,7 +96,7 @@ impl Screen for EncryptionScreen {
          every machine and is not secret; its root hash reveals damage, not the work of somebody who has the disk, because \
          nothing is signed yet. The passphrase is asked at \
          every start unless the TPM opens the partition. Without passphrase and recovery key nobody can open it. \
-         Data pools are not encrypted by this; datasets can be encrypted later."
+         A data pool made now is encrypted too, with a key that lies there and is shown once at the end."
     }
 
     fn enter(&mut self, draft: &mut Draft) {
