@@ -12,6 +12,7 @@ use crate::keyboard::{self, KnownLetters, Letters};
 use crate::machine::{Contents, Disk, Firmware, Machine};
 use crate::once::Mark;
 use crate::plan::InstallPlan;
+use crate::pool_key::PoolKey;
 use crate::progress::{Event, Outcome, Step, Stop};
 use crate::show;
 
@@ -162,6 +163,8 @@ pub struct Demo {
 
 /// A key as systemd-cryptenroll makes them.
 const RECOVERY_KEY: &str = "cbdefghi-jklnrtuv-vutrnlkj-ihgfedbc-cdcdefef-ghghijij-klklnrnr-tutuvcvc";
+/// A key of a pool that opens nothing.
+const POOL_KEY: [u8; 32] = *b"demonstration: it opens nothing!";
 /// Time between two reports.
 const BEAT: Duration = Duration::from_millis(50);
 
@@ -242,8 +245,10 @@ impl Execute for Demo {
             .encryption
             .as_ref()
             .is_some_and(|encryption| encryption.recovery_key);
+        let encrypted = plan.pool.as_ref().filter(|pool| pool.encrypted);
         Ok(Outcome {
             recovery_key: wanted.then(|| RECOVERY_KEY.to_owned()),
+            pool_key: encrypted.map(|pool| PoolKey::of(&pool.name, POOL_KEY)),
             notes: vec!["this was a demonstration: nothing was written".to_owned()],
         })
     }

@@ -5,7 +5,7 @@
 //! - [`machine`], [`inventory`]: what it knows about the machine, and how that is read; [`identity`]: which disk is
 //!   which; [`device`]: block devices
 //! - [`keyboard`]: which letters a keyboard layout types, and which one goes with a language
-//! - [`layout`]: which ZFS layout suits which disks
+//! - [`layout`]: which ZFS layout suits which disks; [`pool_key`]: the key of an encrypted pool
 //! - [`sources`]: where answers come from when nobody types them
 //! - [`plan`]: what will be done, or why it is refused; [`actions`]: every action of it, in order; both pure
 //! - [`progress`]: the events of a running installation
@@ -35,6 +35,7 @@ mod nearest;
 pub mod once;
 pub mod plain;
 pub mod plan;
+pub mod pool_key;
 pub mod progress;
 pub mod recovery;
 pub mod report;

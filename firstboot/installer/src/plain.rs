@@ -18,6 +18,7 @@ use crate::identity;
 use crate::keyboard::KnownLetters;
 use crate::machine::Machine;
 use crate::plan::{Confirmation, InstallPlan};
+use crate::recovery;
 use crate::show;
 use crate::unattended::carry_out;
 
@@ -136,6 +137,10 @@ fn finish(
                     "Recovery key: {key}\nIt opens the encrypted part of the disk when the passphrase is lost. \
                      Write it down now: it is shown only here and kept nowhere else."
                 ))?;
+            }
+            if let Some(key) = outcome.pool_key {
+                console.say(&recovery::about_pool(&key))?;
+                console.say("Write it down now: it is shown only here.")?;
             }
         }
     }

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::pool_key::PoolKey;
+
 /// The steps, in the order in which they run. A plan skips those it does not need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -96,6 +98,8 @@ pub enum Event {
 pub struct Outcome {
     /// The recovery key, to be shown once.
     pub recovery_key: Option<String>,
+    /// The key of the data pool, to be shown once.
+    pub pool_key: Option<PoolKey>,
     /// Failures that do not matter for the result, such as a firmware that does not accept a boot entry.
     pub notes: Vec<String>,
 }

@@ -1,4 +1,4 @@
-//! Where the recovery key goes that an installation without questions makes. It goes to no console and into no journal,
+//! Where the keys go that an installation without questions makes: the recovery key and the key of the data pool. They go to no console and into no journal,
 //! where whoever comes later would read it.
 //!
 //! [`Keeper`] is what [`crate::unattended`] needs; a [`Place`] is chosen, and tried, before anything is written.
@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 
 use crate::answers::Action;
 use crate::plan::InstallPlan;
+use crate::pool_key::{self, PoolKey};
+use crate::progress::Outcome;
 
 pub mod live;
 
@@ -48,7 +50,7 @@ pub enum NoPlace {
 
 /// What to do without a place.
 const TRY: &str = "give the answers on a FAT volume labelled SVANSWERS that can be written to, or set finish.action = \"wait\", \
-                   or encryption.recovery-key = false";
+                   or encryption.recovery-key = false, with a pool pool.encrypt = false too";
 
 /// Keeps the recovery key of an installation without questions.
 pub trait Keeper {
@@ -59,7 +61,7 @@ pub trait Keeper {
     fn keep(&self, place: &Place, sheet: &Sheet) -> io::Result<String>;
 }
 
-/// A recovery key, and what it belongs to. `Debug` does not show it.
+/// A recovery key, the key of a pool, or both, and what they belong to. `Debug` does not show them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sheet {
     name: String,
@@ -75,8 +77,19 @@ impl fmt::Debug for Sheet {
 }
 
 impl Sheet {
-    /// The sheet of an installation.
-    pub fn new(plan: &InstallPlan, key: &str) -> Self {
+    /// The sheet of an installation that made keys.
+    pub fn of(plan: &InstallPlan, outcome: &Outcome) -> Option<Self> {
+        let keys: Vec<String> = [
+            outcome.recovery_key.as_deref().map(about_state),
+            outcome.pool_key.as_ref().map(about_pool),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        (!keys.is_empty()).then(|| Self::new(plan, &keys.join("\n")))
+    }
+
+    fn new(plan: &InstallPlan, keys: &str) -> Self {
         let letter = |letter: char| {
             if letter.is_ascii_alphanumeric() || letter == '-' {
                 letter
@@ -91,8 +104,7 @@ impl Sheet {
         Self {
             name: disk.chars().take(40).map(letter).collect(),
             text: format!(
-                "SigmaVault NAS OS: recovery key\n\n{host}System disk: {}\n\n{key}\n\n\
-                 It opens the encrypted part of this disk when the passphrase is lost. Keep it apart from the machine.\n",
+                "SigmaVault NAS OS: recovery key\n\n{host}System disk: {}\n\n{keys}\nKeep this sheet apart from the machine.\n",
                 plan.disk.describe()
             ),
         }
@@ -125,6 +137,38 @@ impl Sheet {
         }
         Err(io::ErrorKind::AlreadyExists.into())
     }
+}
+
+/// The part of a sheet about the state partition.
+fn about_state(key: &str) -> String {
+    format!("{key}\n\nIt opens the encrypted part of this disk when the passphrase is lost.\n")
+}
+
+/// The part of a sheet about a pool: its key twice, to be copied and to be typed, and the commands that use it.
+pub(crate) fn about_pool(key: &PoolKey) -> String {
+    let (pool, digits) = (&key.pool, &key.digits().0);
+    let lines: String = key
+        .lines()
+        .iter()
+        .map(|(groups, check)| format!("  {groups}   {check}\n"))
+        .collect();
+    let file = pool_key::file(pool);
+    format!(
+        "Key of the data pool {pool}\n\n{digits}\n\n\
+         The same in lines. The last word of a line is its check: how the SHA-256 of its 16 digits begins, which\n\
+         `printf DIGITS | sha256sum` shows.\n\n{lines}\n\
+         The machine has this key in /{file}. When the system disk is lost, it opens the pool\n\
+         on another system, such as the installation medium's live session, as root:\n\n  \
+         zpool import -f -N {pool}\n  \
+         zfs load-key -L prompt {pool}\n  \
+         zfs mount -a\n\n\
+         The second asks for the 64 digits, without spaces. With this sheet as a file, instead:\n\n  \
+         grep -xE '[0-9a-f]{{64}}' SHEET >/run/{pool}.key\n  \
+         zfs load-key -L file:///run/{pool}.key {pool}\n\n\
+         An installed system, which must be encrypted then, loads the key at each start from a file that it gets by:\n\n  \
+         install -D -m 400 /run/{pool}.key /{file}\n",
+        file = file.display()
+    )
 }
 
 /// Makes sure that a file can be written into a folder, and leaves nothing there.

@@ -45,7 +45,7 @@ pub struct Report {
     pub root_hash: Option<String>,
     /// Seconds that the installation took.
     pub seconds: u64,
-    /// Where the recovery key is kept, when the answers asked for one.
+    /// Where the sheet with the recovery key and the pool's key is kept, when there is one of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recovery_key_kept: Option<String>,
     /// Why no plan could be made.

@@ -8,6 +8,7 @@ use crate::keyboard;
 use crate::layout::{Kind, Layout};
 use crate::machine::{Contents, Disk, Machine, decimal};
 use crate::plan::{EncryptionPlan, InstallPlan, PoolPlan, Settings};
+use crate::pool_key;
 use crate::progress::{Event, Step, rate};
 use crate::report::{Report, Verdict};
 use crate::size::binary;
@@ -165,6 +166,12 @@ fn lost(plan: &InstallPlan) -> Vec<Line> {
             Line::new(Tone::Plain, format!("  {}", disk.describe())),
             Line::new(tone, format!("    {what}; {held}")),
         ];
+        if matches!(&disk.contents, Contents::SigmaVault(found) if found.encrypted) {
+            lines.push(Line::new(
+                Tone::Loss,
+                "    with the keys of its encrypted pools, which only their recovery sheets open then",
+            ));
+        }
         lines.extend(no_failover(disk));
         let stopped = |holder| Line::new(Tone::Loss, format!("    {holder} is stopped first"));
         lines.extend(disk.holders.iter().map(stopped));
@@ -224,6 +231,19 @@ fn pool(pool: &PoolPlan) -> Vec<String> {
         format!("  {} at {}", pool.name, pool.mountpoint),
         format!("  {}", layout(&pool.layout)),
     ];
+    if pool.encrypted {
+        lines.push(format!(
+            "  encrypted (aes-256-gcm) by a key in /{}, shown once at the end",
+            pool_key::file(&pool.name).display()
+        ));
+        lines.push(
+            "  protects disks that are stolen or thrown away alone; who opens the system disk opens it too"
+                .to_owned(),
+        );
+        lines.push("  names of pool, datasets and snapshots stay readable".to_owned());
+    } else {
+        lines.push("  not encrypted: whoever has its disks can read it".to_owned());
+    }
     for (index, members) in pool.layout.vdevs.iter().enumerate() {
         lines.push(format!("  group {}: {}", index + 1, names(members)));
     }

@@ -11,6 +11,7 @@ use crate::installation::{Installation, Message};
 use crate::machine::{Disk, Machine};
 use crate::once::{self, Decision, Given, Order};
 use crate::plan::{self, Confirmation, InstallPlan};
+use crate::pool_key;
 use crate::progress::{Event, Outcome};
 use crate::recovery::{Keeper, NoPlace, Place, Sheet};
 use crate::report::{Report, Verdict};
@@ -118,13 +119,16 @@ fn already_installed<'a>(
     })
 }
 
-/// A place for the recovery key, where one will be made.
+/// A place for the keys, where some will be made.
 fn place(plan: &InstallPlan, after: Action, keeper: &dyn Keeper) -> Result<Option<Place>, NoPlace> {
-    let wanted = plan.encryption.as_ref().is_some_and(|wanted| wanted.recovery_key);
-    wanted.then(|| keeper.choose(after)).transpose()
+    let recovery_key = plan.encryption.as_ref().is_some_and(|wanted| wanted.recovery_key);
+    let pool_key = plan.pool.as_ref().is_some_and(|pool| pool.encrypted);
+    (recovery_key || pool_key)
+        .then(|| keeper.choose(after))
+        .transpose()
 }
 
-/// Carries a plan out, keeps the recovery key, and tells how it went.
+/// Carries a plan out, keeps its keys, and tells how it went.
 fn carried_out(
     execute: &Arc<dyn Execute>,
     plan: &InstallPlan,
@@ -142,23 +146,40 @@ fn carried_out(
             for note in &outcome.notes {
                 writeln!(out, "note: {note}")?;
             }
-            if let (Some(place), Some(key)) = (place, &outcome.recovery_key) {
-                match keeper.keep(place, &Sheet::new(plan, key)) {
+            if let (Some(place), Some(sheet)) = (place, Sheet::of(plan, outcome)) {
+                match keeper.keep(place, &sheet) {
                     Ok(kept) => {
                         writeln!(out, "recovery key: {kept}")?;
                         report.recovery_key_kept = Some(kept);
                     }
-                    // The passphrase opens the disk; the key was never seen by anybody.
-                    Err(error) => writeln!(
-                        out,
-                        "note: the recovery key could not be kept ({error}) and is lost\n  \
-                         try: make another one on the installed system with `systemd-cryptenroll --recovery-key`"
-                    )?,
+                    Err(error) => not_kept(outcome, &error, out)?,
                 }
             }
         }
     }
     Ok(report)
+}
+
+/// Says how to come by the keys of a sheet that could not be written. The passphrase opens the disk, and nobody has seen
+/// the recovery key; that of the pool is on the disk.
+fn not_kept(outcome: &Outcome, error: &io::Error, out: &mut dyn Write) -> io::Result<()> {
+    if outcome.recovery_key.is_some() {
+        writeln!(
+            out,
+            "note: the recovery key could not be kept ({error}) and is lost\n  \
+             try: make another one on the installed system with `systemd-cryptenroll --recovery-key`"
+        )?;
+    }
+    if let Some(key) = &outcome.pool_key {
+        writeln!(
+            out,
+            "note: the key of the pool {} could not be kept ({error}) and is on the system disk only\n  \
+             try: write down what `sudo cat /{}` shows on the installed system",
+            key.pool,
+            pool_key::file(&key.pool).display()
+        )?;
+    }
+    Ok(())
 }
 
 /// Prints the report's line.

@@ -92,10 +92,50 @@ fn the_recovery_key_goes_to_its_place_and_nowhere_else() {
     assert!(sheets[0].contains("Machine: sigmavault\n") && sheets[0].contains("S5GXNX0R401382F"));
     assert!(!out.contains(&key[..8]), "{out}");
 
+    let without = format!("{ANSWERS}recovery-key = false\n");
     let keeper = Folder::new(None);
-    let (report, _) = run(&format!("{ANSWERS}recovery-key = false\n"), &demo, &keeper);
+    let (report, _) = run(&without, &demo, &keeper);
     assert_eq!(
         (report.result, report.recovery_key_kept),
         (Verdict::Installed, None)
+    );
+}
+
+#[test]
+fn the_key_of_the_pool_is_on_the_sheet() {
+    const DIGITS: &str = "64656d6f6e7374726174696f6e3a206974206f70656e73206e6f7468696e6721";
+    const POOL: &str = "[pool]\ndisks = [{ serial = 'WD-WCC7K1AA0001' }]\n";
+    let demo: Arc<dyn Execute> = Arc::new(Demo::new(Scenario::Empty, Duration::ZERO));
+    for (recovery_key, keys) in [(true, 2), (false, 1)] {
+        let answers = format!("{ANSWERS}recovery-key = {recovery_key}\n{POOL}");
+        let keeper = Folder::new(Some(Place::Volume));
+        let (report, out) = run(&answers, &demo, &keeper);
+        assert_eq!(report.recovery_key_kept.as_deref(), Some("the folder"));
+        assert!(!out.contains(&DIGITS[..8]), "{out}");
+        let sheet = keeper.sheets.into_inner().unwrap().concat();
+        let whole = |line: &&str| line.len() == 71 || *line == DIGITS;
+        assert_eq!(sheet.lines().filter(whole).count(), keys, "{sheet}");
+        for line in [
+            // printf 64656d6f6e737472 | sha256sum
+            "  6465 6d6f 6e73 7472   082b",
+            "  zpool import -f -N tank",
+            "  zfs load-key -L prompt tank",
+            "  zfs load-key -L file:///run/tank.key tank",
+        ] {
+            assert!(
+                sheet.lines().any(|found| found == line),
+                "no '{line}' in\n{sheet}"
+            );
+        }
+        // Without a place for the key, the pool could be lost with the system disk.
+        let (report, _) = run(&answers, &demo, &Folder::new(None));
+        assert_eq!(report.result, Verdict::Refused);
+    }
+    let answers = format!("{ANSWERS}recovery-key = false\n{POOL}encrypt = false\n");
+    let (report, out) = run(&answers, &demo, &Folder::new(None));
+    assert_eq!(report.result, Verdict::Installed);
+    assert!(
+        out.contains("  not encrypted: whoever has its disks can read it\n"),
+        "{out}"
     );
 }

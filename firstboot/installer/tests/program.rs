@@ -426,9 +426,11 @@ fn plain_questions() {
         "yes",
         "2",
         "mirror",
+        "",
         "sda sdb",
         "1",
-        "tank", // pool
+        "tank",
+        "", // pool
         "my nas",
         "vault",
         "no",
@@ -466,13 +468,15 @@ fn plain_questions() {
         "hostname: 'my nas' is not a host name",
         "'x' is no address.",
         "name: 'Ada' is not a user name",
-        "  tank at /srv/sigmavault/tank\n  mirror, 3.88 TB usable, any 1 disk may fail\n  group 1: sda sdb\n",
+        "  tank at /srv/sigmavault/tank\n  mirror, 3.88 TB usable, any 1 disk may fail\n  encrypted (aes-256-gcm) by a key in ",
         "  language de_DE.UTF-8, keyboard de (nodeadkeys), time zone Europe/Berlin\n",
         "  host name vault, 10.0.0.5/24 on enp1s0, router 10.0.0.1; IPv6 by autoconfiguration\n",
         "  administrator ada (Ada Lovelace); SSH on\n",
         "That is not S5GXNX0R401382F. Nothing was done.",
         "SigmaVault NAS OS 0.1.0 is installed on nvme0n1.",
         "Recovery key: cbdefghi-",
+        "Key of the data pool tank\n\n64656d6f6e7374726174696f6e3a206974206f70656e73206e6f7468696e6721\n",
+        "  zfs load-key -L prompt tank\n",
     ] {
         assert!(out.contains(said), "no '{said}' in\n{out}");
     }

@@ -494,6 +494,7 @@ fn done() {
     screen.app.clock(Duration::from_secs(95));
     screen.app.ended(Ok(Outcome {
         recovery_key: None,
+        pool_key: None,
         notes: vec![
             "the firmware did not accept a boot entry; it starts the disk by its default path".to_owned(),
         ],

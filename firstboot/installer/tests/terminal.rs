@@ -172,6 +172,7 @@ fn every_screen_to_the_end() {
     terminal
         .press(TAB)
         .press(TAB)
+        .press(TAB)
         .press(END)
         .press(" ")
         .shows("All of this will be LOST")
@@ -196,8 +197,9 @@ fn every_screen_to_the_end() {
     terminal
         .shows(" Summary ")
         .shows("LOST: 2 partitions")
-        .shows("-- 13 more lines: Down --");
+        .shows("-- 18 more lines: Down --");
     terminal
+        .press("\x1b[6~")
         .press("\x1b[6~")
         .shows("language de_DE.UTF-8, keyboard de, time zone Europe/Berlin");
     terminal
@@ -214,6 +216,11 @@ fn every_screen_to_the_end() {
     terminal
         .shows(" Recovery key ")
         .shows("cbdefghi-jklnrtuv-vutrnlkj-ihgfedbc-")
+        .press(ENTER);
+    terminal.shows("Is it in a safe place?").press("y");
+    terminal
+        .shows("This key opens the data pool tank")
+        .shows("6465 6d6f 6e73 7472")
         .press(ENTER);
     terminal.shows("Is it in a safe place?").press("y");
     terminal

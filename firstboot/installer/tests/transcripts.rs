@@ -159,6 +159,23 @@ fn pool() {
 }
 
 #[test]
+fn an_encrypted_pool() {
+    let pool = "[pool]\ndisks = [{ serial = 'S-vdb' }, { serial = 'S-vdc' }]\n";
+    let machine = Machine::new();
+    let answers = [SYSTEM, PASSPHRASE, "recovery-key = false\n", pool, USER];
+    assert_eq!(holds("pool-encrypted", &machine, &answers), None);
+    let (digits, mode, folder) = machine.pool_key("tank");
+    assert_eq!((mode, folder), (0o400, 0o700));
+    assert!(digits.len() == 64 && digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
+    // Nothing but the file itself holds it.
+    let path = format!(
+        "{}/tests/transcripts/pool-encrypted.txt",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    assert!(!fs::read_to_string(path).unwrap().contains(&digits));
+}
+
+#[test]
 fn a_firmware_that_takes_no_boot_entry() {
     let machine = Machine::new().fails("bootctl --esp-path");
     assert_eq!(holds("no-boot-entry", &machine, &[SYSTEM, USER]), None);

@@ -37,6 +37,27 @@ pub fn digest(path: &Path) -> Result<String, Error> {
     Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
+/// Whether these bytes stand anywhere in a file.
+pub fn holds(path: &Path, wanted: &[u8]) -> Result<bool, Error> {
+    let failed = |error| Error::io("read", path)(error);
+    let mut file = File::open(path).map_err(failed)?;
+    let mut bytes = vec![0; 1 << 20];
+    // What the last read left that may be the beginning of it.
+    let mut kept = 0;
+    loop {
+        let count = file.read(&mut bytes[kept..]).map_err(failed)?;
+        if count == 0 {
+            return Ok(false);
+        }
+        let end = kept + count;
+        if bytes[..end].windows(wanted.len()).any(|window| window == wanted) {
+            return Ok(true);
+        }
+        kept = end.min(wanted.len().saturating_sub(1));
+        bytes.copy_within(end - kept..end, 0);
+    }
+}
+
 /// GPT names of the partitions of a disk, in order; none without a partition table.
 pub fn labels(image: &Image) -> Vec<String> {
     gpt::read(&image.path).map_or_else(
@@ -68,6 +89,16 @@ pub fn partition(image: &Image, label: &str) -> Result<Extent, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bytes_across_two_reads() {
+        let folder = tempfile::tempdir().unwrap();
+        let image = Image::create(folder.path().join("a"), 3 << 20).unwrap();
+        assert!(!holds(&image.path, b"marker").unwrap());
+        image.write_at((1 << 20) - 3, b"marker").unwrap();
+        assert!(holds(&image.path, b"marker").unwrap());
+        assert!(!holds(&image.path, b"markers").unwrap());
+    }
 
     #[test]
     fn compared_and_without_partitions() {

@@ -6,8 +6,8 @@ use crate::bench::Bench;
 use crate::error::Error;
 use crate::options::Options;
 use crate::scenarios::{
-    answers_twice, damaged, disk_removed, encrypted, keep_data, keyboard, model, no_write, pool, power_cuts,
-    refusals, unattended,
+    answers_twice, damaged, disk_removed, encrypted, keep_data, keyboard, model, no_write, pool,
+    pool_encrypted, power_cuts, refusals, unattended,
 };
 
 /// The one that every change must pass.
@@ -99,6 +99,12 @@ pub const ALL: [Scenario; 17] = [
         about: "creates a data pool of three disks and finds it again after a restart",
         limit: Duration::from_hours(1),
         run: pool::run,
+    },
+    Scenario {
+        name: "pool-encrypted",
+        about: "unlocks an encrypted pool at each start, keeps its key in a reset, and opens it by the sheet alone",
+        limit: Duration::from_hours(1),
+        run: pool_encrypted::run,
     },
     Scenario {
         name: "keep-data",

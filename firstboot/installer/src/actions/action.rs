@@ -209,6 +209,11 @@ pub enum Action {
         /// Its name.
         unit: &'static str,
     },
+    /// Makes the key of an encrypted pool and keeps it on the state partition.
+    MakePoolKey {
+        /// Name of the pool.
+        pool: String,
+    },
     /// Makes the data pool and leaves it exported.
     CreatePool {
         /// The pool.

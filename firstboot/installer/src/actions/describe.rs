@@ -6,6 +6,7 @@ use super::action::{Action, Reading, SlotRef};
 use crate::keyboard;
 use crate::machine::{Disk, decimal};
 use crate::plan::Partition;
+use crate::pool_key;
 use crate::size::binary;
 
 impl fmt::Display for SlotRef {
@@ -71,7 +72,19 @@ impl fmt::Display for Action {
                 write!(f, "let {} SSH keys log in as {user}", keys.len())
             }
             Self::EnableUnit { unit } => write!(f, "enable {unit}"),
-            Self::CreatePool { pool } => write!(f, "create the pool {} on {}", pool.name, names(&pool.disks)),
+            Self::MakePoolKey { pool } => {
+                let file = pool_key::file(pool);
+                write!(f, "make a key of the pool {pool}: /{} (mode 400)", file.display())
+            }
+            Self::CreatePool { pool } => {
+                let encrypted = if pool.encrypted { ", encrypted" } else { "" };
+                write!(
+                    f,
+                    "create the pool {} on {}{encrypted}",
+                    pool.name,
+                    names(&pool.disks)
+                )
+            }
             Self::UnmountTarget => f.write_str("unmount the new system"),
             Self::CloseState => f.write_str("lock the state partition"),
             Self::MountEsp => f.write_str("mount the EFI system partition"),

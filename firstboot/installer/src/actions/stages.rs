@@ -119,11 +119,12 @@ fn erase(plan: &InstallPlan) -> Vec<Stage> {
         stages.push(said(Step::Settings, actions, settings.network.hostname.clone()));
     }
     if let Some(pool) = &plan.pool {
-        let mut actions: Vec<Action> = pool
-            .disks
-            .iter()
-            .map(|disk| Action::WipeDisk { disk: disk.clone() })
-            .collect();
+        let key = pool.encrypted.then(|| Action::MakePoolKey {
+            pool: pool.name.clone(),
+        });
+        let wipe = |disk: &Disk| Action::WipeDisk { disk: disk.clone() };
+        let wipes = pool.disks.iter().map(wipe);
+        let mut actions: Vec<Action> = key.into_iter().chain(wipes).collect();
         actions.push(Action::CreatePool { pool: pool.clone() });
         let made = format!("{} on {} disks", pool.name, pool.disks.len());
         stages.push(said(Step::Pool, actions, made));

@@ -124,3 +124,20 @@ fn what_runs_on_the_disks_is_stopped_once_and_before_anything_is_written() {
         "{shown:#?}"
     );
 }
+
+#[test]
+fn with_an_encrypted_system_the_keys_of_its_pools_are_lost() {
+    const LOST: &str = "    with the keys of its encrypted pools, which only their recovery sheets open then";
+    for encrypted in [false, true] {
+        let mut machine = Scenario::Reinstall.machine();
+        let Contents::SigmaVault(found) = &mut machine.disks[0].contents else {
+            panic!("{:?}", machine.disks[0]);
+        };
+        found.encrypted = encrypted;
+        let text = "[system]\ndisk.serial = 'S5GXNX0R401382F'\nconfirm = 'S5GXNX0R401382F'\n";
+        let answers = answers::parse(&[text, USER].concat()).unwrap();
+        let plan = plan::build(&machine, &answers, Confirmation::Required).unwrap();
+        let shown = crate::show::plan(&machine, &plan);
+        assert_eq!(shown.iter().any(|line| line.text == LOST), encrypted);
+    }
+}

@@ -124,6 +124,9 @@ pub struct Pool {
     /// Layout; absent: the one suggested for these disks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layout: Option<crate::layout::Kind>,
+    /// Encrypt it, with a key on the encrypted state partition and on the recovery sheet; absent: when `[encryption]` is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encrypt: Option<bool>,
     /// Its disks; absent: all other disks that are empty, unused and not on USB.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub disks: Vec<Selector>,

@@ -252,10 +252,11 @@ prop_compose! {
     fn pool()(
         name in any::<String>(),
         layout in option::of(prop::sample::select(&Kind::ALL[..])),
+        encrypt in option::of(any::<bool>()),
         disks in prop::collection::vec(selector(), 0..4),
         erase in prop::collection::vec(any::<String>(), 0..4),
     ) -> Pool {
-        Pool { name, layout, disks, erase }
+        Pool { name, layout, encrypt, disks, erase }
     }
 }
 

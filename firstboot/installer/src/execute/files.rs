@@ -82,20 +82,22 @@ pub fn read_back(site: &Site, file: &Path, written: &[u8]) -> Result<(), Execute
     Ok(())
 }
 
-/// Writes a secret to a new file that only root reads.
-pub fn write_secret(site: &Site, file: &Path, secret: &Secret) -> Result<(), ExecuteError> {
+/// Writes a secret to a new file with this mode, which lets only root read it; on the disk when this returns.
+pub fn write_secret(site: &Site, file: &Path, secret: &Secret, mode: u32) -> Result<(), ExecuteError> {
     let path = site.path(file);
     let write = || {
         let _ = fs::remove_file(&path);
         let mut file = fs::OpenOptions::new()
             .write(true)
             .create_new(true)
-            .mode(0o600)
+            .mode(mode)
             .open(&path)?;
-        std::io::Write::write_all(&mut file, secret.0.as_bytes())
+        std::io::Write::write_all(&mut file, secret.0.as_bytes())?;
+        file.sync_all()?;
+        sigmavault_durable::sync_folder_of(&path)
     };
     write().map_err(|error| io("write", file, error))?;
-    site.note(&format!("write {} (mode 600): <secret>", file.display()));
+    site.note(&format!("write {} (mode {mode:o}): <secret>", file.display()));
     Ok(())
 }
 

@@ -19,7 +19,7 @@ impl KeyFile {
     /// Writes it.
     pub fn new(site: &Site, secret: &Secret) -> Result<Self, ExecuteError> {
         let path = PathBuf::from(format!("/run/sigmavault/key-{}", std::process::id()));
-        files::write_secret(site, &path, secret)?;
+        files::write_secret(site, &path, secret, 0o600)?;
         Ok(Self {
             site: site.clone(),
             path,

@@ -28,10 +28,11 @@ fn told(kind: Kind, count: usize) -> String {
     let plan = PoolPlan {
         name: "tank".into(),
         mountpoint: "/srv/sigmavault/tank".into(),
+        encrypted: false,
         layout: layout::make(kind, &sizes).unwrap(),
         disks,
     };
-    let line = creation(&plan, Path::new("/t/etc/zfs/zpool.cache")).to_string();
+    let line = creation(&plan, Path::new("/t")).to_string();
     let at = line.find(" tank ").unwrap();
     line[at + 1..].replace("/dev/disk/by-id/ata-", "")
 }
@@ -51,11 +52,20 @@ fn the_pool_is_found_again() {
     let plan = PoolPlan {
         name: "tank".into(),
         mountpoint: "/srv/sigmavault/tank".into(),
+        encrypted: false,
         layout: layout::make(Kind::Single, &[4_000_000_000_000]).unwrap(),
         disks: vec![disk("d0", false)],
     };
-    let args = creation(&plan, Path::new("/t/etc/zfs/zpool.cache")).to_string();
+    let args = creation(&plan, Path::new("/t")).to_string();
     assert!(args.contains("-o cachefile=/t/etc/zfs/zpool.cache"), "{args}");
     assert!(args.contains("-O mountpoint=/srv/sigmavault/tank"), "{args}");
     assert!(args.contains("-o autotrim=on"), "{args}");
+    assert!(!args.contains("encryption"), "{args}");
+    let encrypted = PoolPlan {
+        encrypted: true,
+        ..plan
+    };
+    let args = creation(&encrypted, Path::new("/t")).to_string();
+    let key = "-O encryption=aes-256-gcm -O keyformat=hex -O keylocation=file:///t/etc/sigmavault/keys/tank.key tank ";
+    assert!(args.contains(key), "{args}");
 }

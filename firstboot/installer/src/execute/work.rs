@@ -226,6 +226,10 @@ impl<'a> Work<'a> {
                 site.run().succeed(&systemctl::enable_below(self.root()?, unit))?;
                 Ok(())
             }
+            Action::MakePoolKey { pool } => {
+                self.outcome.pool_key = Some(pool::make_key(site, pool, self.root()?)?);
+                Ok(())
+            }
             Action::CreatePool { pool } => self.create_pool(pool),
             Action::UnmountTarget => self.target.take().map_or(Ok(()), Mounted::close),
             Action::MountEsp => {

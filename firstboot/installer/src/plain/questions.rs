@@ -189,9 +189,15 @@ fn pool(draft: &mut Draft, console: &mut Console) -> Result<(), PlainError> {
         let texts: Vec<String> = layouts.iter().map(show::layout).collect();
         let layout = console.choose("Layout; the first is suggested:", &texts, 0)?;
         let name = console.ask("Name of the pool", "tank")?;
+        let encrypt = draft.answers.encryption.is_none()
+            || console.yes(
+                "Encrypt it, with a key on the encrypted system disk that is shown once at the end?",
+                true,
+            )?;
         draft.answers.pool = Some(Pool {
             name,
             layout: layouts.get(layout).map(|layout| layout.kind),
+            encrypt: (!encrypt).then_some(false),
             disks: members.iter().map(selector).collect(),
             erase,
         });

@@ -39,10 +39,10 @@ pub fn build(
                 .encryption
                 .as_ref()
                 .map(|wanted| system::encryption(wanted, machine, &mut refusals));
-            let pool = answers
-                .pool
-                .as_ref()
-                .and_then(|wanted| pool::plan(wanted, machine, disk, confirmation, &mut refusals));
+            let pool = answers.pool.as_ref().and_then(|wanted| {
+                let encrypted = answers.encryption.is_some();
+                pool::plan(wanted, machine, disk, encrypted, confirmation, &mut refusals)
+            });
             let settings = settings::plan(answers, machine, &mut refusals);
             disk.zip(partitions)
                 .zip(settings)

@@ -22,6 +22,7 @@ pub fn check(answers: &Answers) -> Vec<Refusal> {
             }
             if let Some(wanted) = &answers.pool {
                 data_pool(wanted, &answers.system.disk, &mut refusals);
+                refusals.extend(pool::key_in_the_open(wanted, answers.encryption.is_some()));
             }
             settings::check(answers, None, &mut refusals);
         }

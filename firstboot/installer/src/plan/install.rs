@@ -81,6 +81,8 @@ pub struct PoolPlan {
     pub name: String,
     /// Where it is mounted.
     pub mountpoint: String,
+    /// Whether it is encrypted, with a key on the state partition, which is encrypted then too.
+    pub encrypted: bool,
     /// Its disks; the layout's indices count in them.
     pub disks: Vec<Disk>,
     /// How they are arranged.

@@ -18,6 +18,7 @@ pub(super) fn plan(
     wanted: &Pool,
     machine: &Machine,
     system: Option<&Disk>,
+    state_encrypted: bool,
     confirmation: Confirmation,
     refusals: &mut Vec<Refusal>,
 ) -> Option<PoolPlan> {
@@ -25,6 +26,7 @@ pub(super) fn plan(
     if let Err(reason) = name(&wanted.name) {
         refusals.push(Refusal::answer("pool.name", reason));
     }
+    refusals.extend(key_in_the_open(wanted, state_encrypted));
     let remaining: Vec<&Disk> = machine
         .candidates()
         .into_iter()
@@ -64,8 +66,20 @@ pub(super) fn plan(
     Some(PoolPlan {
         name: wanted.name.clone(),
         mountpoint: format!("/srv/sigmavault/{}", wanted.name),
+        encrypted: wanted.encrypt.unwrap_or(state_encrypted),
         disks: disks.into_iter().cloned().collect(),
         layout,
+    })
+}
+
+/// Why the pool cannot be encrypted, if that is asked for: its key would lie where everybody can read it.
+pub(super) fn key_in_the_open(wanted: &Pool, state_encrypted: bool) -> Option<Refusal> {
+    (wanted.encrypt == Some(true) && !state_encrypted).then(|| {
+        Refusal::answer(
+            "pool.encrypt",
+            "cannot be true without [encryption]: the pool's key lies on the state partition, where whoever has the machine \
+             would read it; give [encryption], or leave pool.encrypt out",
+        )
     })
 }
 

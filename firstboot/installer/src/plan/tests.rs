@@ -126,6 +126,7 @@ fn pool(disks: &[&str]) -> Pool {
     Pool {
         name: "tank".to_owned(),
         layout: None,
+        encrypt: None,
         disks: disks.iter().map(|serial| by_serial(serial)).collect(),
         erase: Vec::new(),
     }

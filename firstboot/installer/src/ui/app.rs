@@ -9,7 +9,8 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Padding, Paragraph};
 
-use super::ending::{Done, Failed, KeyShown, Refused};
+use super::ending::{Done, Failed, Refused};
+use super::key_shown::KeyShown;
 use super::look::Look;
 use super::progress::Progress;
 use super::request::Request;
@@ -153,8 +154,8 @@ impl App {
             Ok(outcome) => {
                 self.installed = true;
                 let done = Done::new(progress.plan(), took, &outcome);
-                self.phase = match outcome.recovery_key {
-                    Some(key) => Phase::Key(KeyShown::new(key, done)),
+                self.phase = match KeyShown::of(&outcome) {
+                    Some(keys) => Phase::Key(keys.before(done)),
                     None => Phase::Done(done),
                 };
             }
@@ -379,7 +380,7 @@ impl App {
 
     fn leaving(&self) -> &'static str {
         match self.phase {
-            Phase::Key(_) => "The system is installed. The recovery key will not be shown again.",
+            Phase::Key(_) => "The system is installed. Its keys will not be shown again.",
             Phase::Done(_) => "The system is installed.",
             Phase::Failed(_) => "The system is not completely installed; the installation can be run again.",
             Phase::Refused(_) | Phase::Asking(_) | Phase::Installing(_) => {

@@ -1,12 +1,11 @@
-//! The screens that are not steps: nothing can be installed, the recovery key, done, failed.
+//! The screens that are not steps: nothing can be installed, done, failed.
 
 use std::time::Duration;
 
 use crossterm::event::{KeyCode, KeyEvent};
-use qrcode::{Color as Module, EcLevel, QrCode};
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::style::{Color, Style};
+use ratatui::style::Style;
 use ratatui::text::Line;
 use ratatui::widgets::Paragraph;
 
@@ -87,148 +86,6 @@ fn split(area: Rect, menu: u16) -> [Rect; 2] {
         ..area
     };
     [above, Rect::new(area.x, area.bottom() - menu, area.width, menu)]
-}
-
-/// The recovery key, shown once.
-#[derive(Debug)]
-pub(crate) struct KeyShown {
-    key: String,
-    done: Option<Done>,
-    sure: bool,
-}
-
-impl KeyShown {
-    pub(crate) const TITLE: &'static str = "Recovery key";
-    pub(crate) const KEYS: Keys = &[("Enter", "I have it")];
-    pub(crate) const HELP: &'static str = "The recovery key opens the encrypted part of the system disk when the \
-        passphrase is forgotten or the TPM does not open it. It is kept nowhere else. Write it down or photograph it, \
-        and keep it away from this machine.";
-
-    pub(crate) fn new(key: String, done: Done) -> Self {
-        Self {
-            key,
-            done: Some(done),
-            sure: false,
-        }
-    }
-
-    /// The final screen, once the person has the key.
-    pub(crate) fn handle(&mut self, key: KeyEvent) -> Option<Done> {
-        match key.code {
-            KeyCode::Enter if !self.sure => self.sure = true,
-            KeyCode::Char('y' | 'Y') if self.sure => return self.done.take(),
-            _ => self.sure = false,
-        }
-        None
-    }
-
-    pub(crate) fn draw(&self, frame: &mut Frame, area: Rect, look: Look) {
-        let code = QrCode::with_error_correction_level(self.key.as_bytes(), EcLevel::L).ok();
-        let picture = code.map(|code| picture(&code, look)).filter(|lines| {
-            let width = lines.first().map_or(0, Line::width);
-            lines.len() <= usize::from(area.height) && width + 38 <= usize::from(area.width)
-        });
-        let mut texts = wrap(
-            "This key opens the encrypted part of the disk when the passphrase is lost.",
-            36,
-        );
-        texts.push(String::new());
-        let key_at = texts.len();
-        texts.extend(groups(&self.key));
-        let key_end = texts.len();
-        texts.push(String::new());
-        texts.extend(wrap(
-            "Write it down or take a picture of it, and keep it away from this machine.",
-            36,
-        ));
-        texts.push(String::new());
-        texts.extend(wrap("It is shown only now and kept nowhere else.", 36));
-        if picture.is_none() {
-            texts.push(String::new());
-            texts.extend(wrap(
-                "A larger terminal with UTF-8 shows it as a QR code too.",
-                36,
-            ));
-        }
-        texts.push(String::new());
-        let ask_at = texts.len();
-        if self.sure {
-            texts.extend(wrap(
-                "Is it in a safe place? y goes on and the key is gone from here.",
-                36,
-            ));
-        }
-        let lines: Vec<Line> = texts
-            .into_iter()
-            .enumerate()
-            .map(|(index, text)| match index {
-                _ if (key_at..key_end).contains(&index) => Line::styled(text, look.chosen()),
-                _ if index >= ask_at => Line::styled(text, look.warning()),
-                _ => Line::raw(text),
-            })
-            .collect();
-        frame.render_widget(Paragraph::new(lines), Rect { width: 37, ..area });
-        if let Some(picture) = picture {
-            let width = picture.first().map_or(0, Line::width);
-            let width = u16::try_from(width).unwrap_or(area.width);
-            let place = Rect::new(area.right() - width, area.y, width, area.height);
-            frame.render_widget(Paragraph::new(picture), place);
-        }
-    }
-}
-
-/// A recovery key in lines of four groups.
-fn groups(key: &str) -> Vec<String> {
-    let parts: Vec<&str> = key.split('-').collect();
-    let count = parts.chunks(4).len();
-    parts
-        .chunks(4)
-        .enumerate()
-        .map(|(index, four)| format!("{}{}", four.join("-"), if index + 1 < count { "-" } else { "" }))
-        .collect()
-}
-
-/// A QR code, light on dark as scanners want it: two modules a character, or two characters a module in ASCII.
-fn picture(code: &QrCode, look: Look) -> Vec<Line<'static>> {
-    const QUIET: usize = 2;
-    let width = code.width();
-    let colours = code.to_colors();
-    let dark = |x: usize, y: usize| {
-        (QUIET..width + QUIET).contains(&x)
-            && (QUIET..width + QUIET).contains(&y)
-            && colours[(y - QUIET) * width + x - QUIET] == Module::Dark
-    };
-    let side = width + 2 * QUIET;
-    if look.unicode {
-        let style = if look.colour {
-            Style::new().fg(Color::White).bg(Color::Black)
-        } else {
-            Style::new()
-        };
-        let line = |y: usize| -> String {
-            (0..side)
-                .map(|x| match (dark(x, y), dark(x, y + 1) || y + 1 >= side) {
-                    (false, false) => '█',
-                    (false, true) => '▀',
-                    (true, false) => '▄',
-                    (true, true) => ' ',
-                })
-                .collect()
-        };
-        return (0..side)
-            .step_by(2)
-            .map(|y| Line::styled(line(y), style))
-            .collect();
-    }
-    (0..side)
-        .map(|y| {
-            let spans = (0..side).map(|x| {
-                let style = if dark(x, y) { Style::new() } else { look.focus() };
-                ratatui::text::Span::styled("  ", style)
-            });
-            Line::from(spans.collect::<Vec<_>>())
-        })
-        .collect()
 }
 
 /// It is installed.
@@ -438,35 +295,5 @@ impl Failed {
         let [above, below] = split(area, self.menu.height());
         frame.render_widget(Paragraph::new(lines), above);
         self.menu.draw(frame, below, look);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_recovery_key_stands_in_lines_of_four_groups() {
-        let key = "cccccccc-dddddddd-eeeeeeee-ffffffff-gggggggg-hhhhhhhh-iiiiiiii-jjjjjjjj";
-        assert_eq!(
-            groups(key),
-            [
-                "cccccccc-dddddddd-eeeeeeee-ffffffff-",
-                "gggggggg-hhhhhhhh-iiiiiiii-jjjjjjjj"
-            ]
-        );
-    }
-
-    #[test]
-    fn the_qr_code_of_a_recovery_key_fits_beside_its_text() {
-        let code = QrCode::with_error_correction_level([b'c'; 71], EcLevel::L).unwrap();
-        let lines = picture(
-            &code,
-            Look {
-                unicode: true,
-                colour: false,
-            },
-        );
-        assert_eq!((lines[0].width(), lines.len()), (37, 19));
     }
 }

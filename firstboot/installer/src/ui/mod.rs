@@ -5,13 +5,14 @@
 //! - [`terminal`]: the loop that joins an [`App`] with a terminal and an installation
 //! - `screen`, `screens`: one screen a step
 //! - `fields`, `field`, `input`, `picker`, `table`, `menu`, `text`: what screens are made of
-//! - `progress`, `ending`: what is shown from the moment the installation begins
+//! - `progress`, `key_shown`, `ending`: what is shown from the moment the installation begins
 
 mod app;
 mod ending;
 mod field;
 mod fields;
 mod input;
+mod key_shown;
 mod look;
 mod menu;
 mod picker;

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -115,6 +115,15 @@ impl Machine {
         self.holds("vda", &parts)
     }
 
+    /// The key that an installation has left for a pool, the mode of its file and of its folder.
+    pub fn pool_key(&self, pool: &str) -> (String, u32, u32) {
+        let folder = self.path("/run/sigmavault/target/etc/sigmavault/keys");
+        let file = folder.join(format!("{pool}.key"));
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+        let modes = (mode(&file), mode(&folder));
+        (fs::read_to_string(file).unwrap(), modes.0, modes.1)
+    }
+
     /// Where its files and programs are; what is done to them is kept by the recorder.
     pub fn site(&self) -> (Site, Recorder<Self>) {
         let recorder = Recorder::new(self.clone());
@@ -205,6 +214,12 @@ impl Machine {
                 .unwrap();
             }
             ("zpool", ["create", ..]) => {
+                let key = words
+                    .iter()
+                    .find_map(|word| word.strip_prefix("keylocation=file://"));
+                if key.is_some_and(|file| !self.path(file).is_file()) {
+                    return Output::failure(1, "Key load error: no such file\n");
+                }
                 let cache = words.iter().find_map(|word| word.strip_prefix("cachefile="));
                 self.write(cache.unwrap(), "cache\n");
             }

@@ -25,10 +25,10 @@ const MOST_PINS: u32 = 8;
 /// First bytes of a LUKS header.
 const LUKS: [u8; 6] = *b"LUKS\xba\xbe";
 /// Longest the check of a key may take: its derivation is slow on purpose.
-const KEY_LIMIT: Duration = Duration::from_mins(3);
+pub(super) const KEY_LIMIT: Duration = Duration::from_mins(3);
 
 /// Label of the stick with the answers, and its serial number.
-const STICK: &str = "SVANSWERS";
+pub(super) const STICK: &str = "SVANSWERS";
 /// Its bytes.
 const STICK_BYTES: u64 = 64 << 20;
 /// The file with the recovery key of the system disk.
@@ -100,7 +100,7 @@ fn install(bench: &mut Bench<'_>, answers: &Answers, rig: &Rig) -> Result<(Repor
 }
 
 /// A FAT stick that holds these answers.
-fn stick_with(bench: &mut Bench<'_>, answers: &Answers) -> Result<Image, Error> {
+pub(super) fn stick_with(bench: &mut Bench<'_>, answers: &Answers) -> Result<Image, Error> {
     let file = bench.path("answers.toml");
     fs::write(&file, answers.text()?).map_err(Error::io("write", &file))?;
     let stick = bench.blank(STICK_BYTES)?;
@@ -116,13 +116,19 @@ fn stick_with(bench: &mut Bench<'_>, answers: &Answers) -> Result<Image, Error> 
     Ok(stick)
 }
 
-/// The recovery key that the installer left on a stick.
-fn key_on(bench: &Bench<'_>, stick: &Image) -> Result<String, Error> {
+/// The sheet that the installer left on a stick.
+pub(super) fn sheet_on(bench: &Bench<'_>, stick: &Image) -> Result<String, Error> {
     let arguments = [OsStr::new("-i"), stick.path.as_os_str(), OsStr::new(KEY_FILE)];
     let text = bench
         .lab
         .tools
         .read("mtype", &[Share::Read(&stick.path)], &arguments)?;
+    Ok(text)
+}
+
+/// The recovery key that the installer left on a stick.
+fn key_on(bench: &Bench<'_>, stick: &Image) -> Result<String, Error> {
+    let text = sheet_on(bench, stick)?;
     let key = text.lines().find(|line| line.split('-').count() == 8);
     Ok(key.unwrap_or_default().trim().to_owned())
 }
@@ -247,7 +253,7 @@ pub fn tpm(bench: &mut Bench<'_>) -> Result<(), Error> {
 }
 
 /// Waits for the prompt for the passphrase after the first `skip` lines; returns how many lines there are then.
-fn ask(boot: &mut Boot<'_>, skip: usize) -> Result<usize, Error> {
+pub(super) fn ask(boot: &mut Boot<'_>, skip: usize) -> Result<usize, Error> {
     ask_for(boot, skip, "the passphrase prompt", is_prompt)
 }
 

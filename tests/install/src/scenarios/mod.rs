@@ -11,6 +11,7 @@ pub mod keyboard;
 pub mod model;
 pub mod no_write;
 pub mod pool;
+pub mod pool_encrypted;
 pub mod power_cuts;
 pub mod refusals;
 pub mod unattended;

@@ -4,7 +4,7 @@ use sigmavault_vm::{Boot, Bus, GIB};
 
 use crate::answers::{Answers, Pool};
 use crate::bench::Bench;
-use crate::disk::SYSTEM;
+use crate::disk::{self, SYSTEM};
 use crate::error::Error;
 use crate::scenarios::checks;
 
@@ -17,14 +17,19 @@ const DISKS: [(&str, Bus); 3] = [
 /// Size of each.
 const BYTES: u64 = 4 * GIB;
 /// Name of the pool.
-const POOL: &str = "tank";
+pub(super) const POOL: &str = "tank";
+/// A text in a file of the pool. Longer than what is kept in a directory entry, and too random to be compressed.
+pub(super) const MARKER: &str = "vq7Xz1PkE9wRtY4uLm2Nc8BhJ6sGd3Fa5KoTiQeWxSvZyUbCnMrHpDfAgVjLl0O";
 
 /// Runs the scenario.
 pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     let machine = bench.empty_machine()?;
     let mut rig = machine.rig();
+    let mut data = Vec::new();
     for (serial, bus) in DISKS {
-        rig = rig.drive(&bench.blank(BYTES)?, serial, bus);
+        let image = bench.blank(BYTES)?;
+        rig = rig.drive(&image, serial, bus);
+        data.push(image.path);
     }
     let answers = Answers {
         pool: Some(Pool {
@@ -37,7 +42,9 @@ pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     let mut boot = bench.start("first start", &rig)?;
     checks::healthy(bench, &mut boot)?;
     imported(bench, &mut boot)?;
-    let write = "dir=$(zfs get -H -o value mountpoint tank) && echo kept >$dir/mark && sync && echo written";
+    let write = &format!(
+        "dir=$(zfs get -H -o value mountpoint tank) && echo kept >$dir/mark && echo {MARKER} >$dir/marker && sync && echo written"
+    );
     bench.same("file written", boot.run(write)?.text(), "written");
     boot.reboot()?;
 
@@ -46,7 +53,15 @@ pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     imported(bench, &mut boot)?;
     let read = boot.run("cat $(zfs get -H -o value mountpoint tank)/mark")?;
     bench.same("file after a restart", read.text(), "kept");
-    Ok(boot.power_off()?)
+    boot.power_off()?;
+    let found = data.iter().map(|path| disk::holds(path, MARKER.as_bytes()));
+    let found: Vec<bool> = found.collect::<Result<_, Error>>()?;
+    bench.equal(
+        "text on the disks of a pool that is not encrypted",
+        &found.contains(&true),
+        &true,
+    );
+    Ok(())
 }
 
 /// The pool is imported and mounted, with the layout that is suggested for three equal disks.

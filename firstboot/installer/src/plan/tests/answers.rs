@@ -438,3 +438,32 @@ fn a_tpm_needs_a_pin_and_a_recovery_key() {
     let made = plan(&machine, &answers).encryption.expect("encryption");
     assert_eq!(made.tpm_pin, Some(Secret("271828".to_owned())));
 }
+
+#[test]
+fn a_pool_is_encrypted_with_the_state() {
+    let encrypted = |state: bool, encrypt: Option<bool>| {
+        let mut answers = answers();
+        answers.encryption = state.then(|| Encryption {
+            passphrase: Secret("correct horse".to_owned()),
+            recovery_key: false,
+            tpm2: false,
+            tpm_pin: None,
+        });
+        answers.pool = Some(Pool {
+            encrypt,
+            ..pool(&["D1"])
+        });
+        build(&machine(), &answers, Confirmation::Required).map(|plan| plan.pool.expect("a pool").encrypted)
+    };
+    for (state, encrypt, expected) in [
+        (true, None, true),
+        (true, Some(true), true),
+        (true, Some(false), false),
+        (false, None, false),
+        (false, Some(false), false),
+    ] {
+        assert_eq!(encrypted(state, encrypt), Ok(expected), "{state} {encrypt:?}");
+    }
+    let refusals = encrypted(false, Some(true)).expect_err("the key would lie in the open");
+    assert_eq!(refusals[0].key(), Some("pool.encrypt"));
+}

@@ -29,6 +29,7 @@ fn everything_that_needs_no_machine_is_checked() {
         answers.pool = Some(Pool {
             name: "mirror 1".to_owned(),
             layout: Some(Kind::Mirror),
+            encrypt: None,
             disks: vec![by_serial("D1")],
             erase: Vec::new(),
         });
@@ -93,4 +94,21 @@ fn what_keeping_data_leaves_alone_is_refused_anywhere() {
     });
     assert_eq!(said.len(), 1);
     assert!(said[0].starts_with("pool: cannot be given"), "{said:?}");
+}
+
+#[test]
+fn a_pools_key_does_not_lie_in_the_open() {
+    let refused = said(|answers| {
+        answers.pool = Some(Pool {
+            encrypt: Some(true),
+            ..pool(&["D1"])
+        });
+    });
+    assert_eq!(
+        refused,
+        [
+            "pool.encrypt: cannot be true without [encryption]: the pool's key lies on the state partition, where whoever has the \
+             machine would read it; give [encryption], or leave pool.encrypt out"
+        ]
+    );
 }

@@ -123,7 +123,7 @@ impl Screen for EncryptionScreen {
          every start, or a PIN that opens the partition together with this machine's TPM. The TPM takes a few wrong PINs \
          and then none for a while. A changed boot medium could record what is typed. Without passphrase and recovery \
          key nobody can open it on another machine. \
-         Data pools are not encrypted by this; datasets can be encrypted later."
+         A data pool made now is encrypted too, with a key that lies there and is shown once at the end."
     }
 
     fn enter(&mut self, draft: &mut Draft) {

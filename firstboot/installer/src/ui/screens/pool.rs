@@ -25,6 +25,7 @@ use crate::ui::text::wrap;
 
 const WHETHER: &str = "pool";
 const NAME: &str = "pool.name";
+const ENCRYPT: &str = "pool.encrypt";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Focus {
@@ -65,6 +66,7 @@ impl PoolScreen {
                     ],
                 ),
                 Field::text(NAME, "Name", "tank"),
+                Field::switch(ENCRYPT, "Encrypted", true).hint("Its key lies on the encrypted system disk."),
             ]),
             focus: Focus::Fields,
             chosen: BTreeSet::new(),
@@ -77,11 +79,20 @@ impl PoolScreen {
             problem: None,
         };
         screen.fields.show(NAME, false);
+        screen.fields.show(ENCRYPT, false);
         screen
     }
 
     fn wanted(&self) -> bool {
         self.fields.chosen(WHETHER) == 1
+    }
+
+    /// Shows what the choice asks for. Without an encrypted state partition there is no place for a key.
+    fn adapt(&mut self, draft: &Draft) {
+        let wanted = self.wanted();
+        self.fields.show(NAME, wanted);
+        let place_for_key = draft.answers.encryption.is_some();
+        self.fields.show(ENCRYPT, wanted && place_for_key);
     }
 
     fn members<'a>(&self, draft: &'a Draft) -> Vec<&'a Disk> {
@@ -173,6 +184,7 @@ impl PoolScreen {
         let pool = Pool {
             name: self.fields.text(NAME).trim().to_owned(),
             layout: self.layouts.get(self.layout).map(|layout| layout.kind),
+            encrypt: (!self.fields.on(ENCRYPT)).then_some(false),
             disks: members.iter().map(|disk| selector(disk)).collect(),
             erase: members
                 .iter()
@@ -226,12 +238,14 @@ impl Screen for PoolScreen {
         "A ZFS pool holds the data of the NAS, on disks of its own. Space adds or removes a disk. The \
          contents of these disks are lost; each one that holds something has to be confirmed. The layout decides how \
          many disks may fail without loss, and how much space is left for data; Left and Right show the other layouts \
-         that these disks allow. A pool can also be made or enlarged later."
+         that these disks allow. With an encrypted system disk the pool is encrypted too, unless that is switched off. A pool \
+         can also be made or enlarged later."
     }
 
     fn enter(&mut self, draft: &mut Draft) {
         self.focus = Focus::Fields;
         self.fields.focus(WHETHER);
+        self.adapt(draft);
         let candidates: BTreeSet<String> = draft
             .pool_candidates()
             .into_iter()
@@ -254,7 +268,7 @@ impl Screen for PoolScreen {
         }
         match self.focus {
             Focus::Fields => {
-                let at_end = !self.wanted() || self.fields.focused() == NAME;
+                let at_end = self.fields.keys().last() == Some(&self.fields.focused());
                 if self.wanted()
                     && at_end
                     && matches!(key.code, KeyCode::Tab | KeyCode::Down | KeyCode::Enter)
@@ -267,7 +281,7 @@ impl Screen for PoolScreen {
                     return Turn::Stay;
                 }
                 let reply = self.fields.handle(key);
-                self.fields.show(NAME, self.wanted());
+                self.adapt(draft);
                 self.propose(draft);
                 match reply {
                     Reply::Used => Turn::Stay,
