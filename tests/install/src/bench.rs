@@ -159,6 +159,19 @@ impl<'a> Bench<'a> {
         self.work.path().join(name)
     }
 
+    /// An empty file that lasts as long as the scenario.
+    pub fn empty_file(&self, name: &str) -> Result<PathBuf, Error> {
+        let path = self.path(name);
+        fs::File::create(&path).map_err(Error::io("create", &path))?;
+        Ok(path)
+    }
+
+    /// Keeps a text among the logs.
+    pub fn keep(&self, name: &str, text: &str) -> Result<(), Error> {
+        let path = self.artifacts.join(name);
+        fs::write(&path, text).map_err(Error::io("write", &path))
+    }
+
     /// Switches a machine on; its logs go to a folder of this name.
     pub fn boot(&mut self, name: &str, rig: &Rig) -> Result<Boot<'a>, Error> {
         self.boots += 1;

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::ops::Range;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
@@ -20,6 +21,13 @@ pub struct Extent {
     pub offset: u64,
     /// Length.
     pub bytes: u64,
+}
+
+impl Extent {
+    /// From its first byte to the one behind its last.
+    pub const fn range(self) -> Range<u64> {
+        self.offset..self.offset + self.bytes
+    }
 }
 
 /// SHA-256 of all bytes of a file, in hexadecimal.

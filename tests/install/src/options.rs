@@ -38,8 +38,8 @@ pub struct Options {
     /// How the processor is virtualised; `auto` takes KVM when the image really boots under it
     #[arg(long, value_enum, default_value_t = Accel::Auto)]
     pub accel: Accel,
-    /// How often `power-cuts` cuts the power; half of the cuts hit installations that keep data
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    /// How often `power-cuts`, `kept-cuts` and `switch-cuts` cut the power
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub cuts: u32,
     /// Seed of the random numbers [default: taken from the clock, and printed]
     #[arg(long)]
@@ -101,7 +101,7 @@ mod tests {
         );
         assert_eq!(
             (options.cuts, options.seed, options.accel),
-            (4, None, Accel::Auto)
+            (20, None, Accel::Auto)
         );
     }
 }

@@ -6,8 +6,7 @@ use crate::bench::Bench;
 use crate::error::Error;
 use crate::options::Options;
 use crate::scenarios::{
-    answers_twice, damaged, disk_removed, encrypted, keep_data, keyboard, model, no_write, pool,
-    pool_encrypted, power_cuts, refusals, unattended,
+    answers_twice, damaged, disk_removed, encrypted, keep_data, kept_cuts, keyboard, model, no_write, pool, pool_encrypted, power_cuts, refusals, switch_cuts, unattended,
 };
 
 /// The one that every change must pass.
@@ -27,7 +26,7 @@ pub struct Scenario {
 }
 
 /// All of them.
-pub const ALL: [Scenario; 17] = [
+pub const ALL: [Scenario; 20] = [
     Scenario {
         name: "unattended",
         about: "installs from an answer file on an empty disk, boots twice and checks everything",
@@ -126,9 +125,21 @@ pub const ALL: [Scenario; 17] = [
     },
     Scenario {
         name: "power-cuts",
-        about: "cuts the power at random points: installing again works, and old systems still start",
-        limit: Duration::from_hours(10),
+        about: "cuts the power of a recorded installation: the disk starts, or installing again works",
+        limit: Duration::from_hours(4),
         run: power_cuts::run,
+    },
+    Scenario {
+        name: "kept-cuts",
+        about: "cuts the power of a recorded installation that keeps data: the machine always starts, with its data",
+        limit: Duration::from_hours(4),
+        run: kept_cuts::run,
+    },
+    Scenario {
+        name: "switch-cuts",
+        about: "cuts the power of a recorded `sigmavault slots switch`: the old slot starts, or the new one",
+        limit: Duration::from_hours(4),
+        run: switch_cuts::run,
     },
     Scenario {
         name: "keyboard",

@@ -35,6 +35,8 @@ const ANSWERS: &str = "sigmavault/answers";
 const LARGEST: u64 = 4096;
 /// Tries of a new slot.
 const TRIES: u32 = 3;
+/// Where the loader is: the place that the firmware's list names, and the one where firmware looks without it.
+const LOADERS: [&str; 2] = ["EFI/systemd", "EFI/BOOT"];
 /// Settings of the loader. With its editor, whoever sits at the machine could start a shell in the place of the system.
 const LOADER: &[u8] = b"timeout 3\neditor no\n";
 /// What the firmware's list of boot options calls the loader.
@@ -78,6 +80,7 @@ impl Esp {
                 .run()
                 .succeed(&bootctl::install(&self.folder, DESCRIPTION, variables))
         };
+        let old = self.loaders();
         let note = match install(Variables::Write) {
             Ok(_) => None,
             Err(error) => {
@@ -88,8 +91,23 @@ impl Esp {
                 ))
             }
         };
+        LOADERS.iter().try_for_each(|folder| self.sync(folder))?;
+        drop(old);
         self.put("loader/loader.conf", LOADER)?;
         Ok(note)
+    }
+
+    /// The loaders that are there, held open. FAT frees the bytes of a replaced file when nobody holds it any more; of
+    /// both loaders, that must not reach the disk before the entries of the new ones do.
+    fn loaders(&self) -> Vec<File> {
+        let folders = LOADERS
+            .iter()
+            .map(|folder| self.site.path(self.folder.join(folder)));
+        let files = folders
+            .filter_map(|folder| fs::read_dir(folder).ok())
+            .flatten()
+            .flatten();
+        files.filter_map(|file| File::open(file.path()).ok()).collect()
     }
 
     /// Copies the medium's kernel image to a slot and reads it back.
