@@ -6,7 +6,8 @@ use crate::bench::Bench;
 use crate::error::Error;
 use crate::options::Options;
 use crate::scenarios::{
-    answers_twice, damaged, disk_removed, encrypted, keep_data, kept_cuts, keyboard, model, no_write, pool, pool_encrypted, power_cuts, refusals, switch_cuts, unattended,
+    answers_twice, damaged, disk_removed, encrypted, keep_data, kept_cuts, keyboard, model, no_write, pool,
+    pool_encrypted, power_cuts, refusals, switch_cuts, two_layouts, unattended,
 };
 
 /// The one that every change must pass.
@@ -26,7 +27,7 @@ pub struct Scenario {
 }
 
 /// All of them.
-pub const ALL: [Scenario; 20] = [
+pub const ALL: [Scenario; 21] = [
     Scenario {
         name: "unattended",
         about: "installs from an answer file on an empty disk, boots twice and checks everything",
@@ -80,6 +81,12 @@ pub const ALL: [Scenario; 20] = [
         about: "types the passphrase on a German keyboard; the prompt names the layout and says what was wrong",
         limit: Duration::from_hours(1),
         run: encrypted::keyboard,
+    },
+    Scenario {
+        name: "luks-keyboard-ru",
+        about: "types passphrase, name, password and commands on a Russian keyboard, and switches its layouts",
+        limit: Duration::from_hours(1),
+        run: two_layouts::run,
     },
     Scenario {
         name: "tpm",

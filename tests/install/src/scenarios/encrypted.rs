@@ -158,7 +158,7 @@ pub fn keyboard(bench: &mut Bench<'_>) -> Result<(), Error> {
 }
 
 /// The last line that asks for the passphrase.
-fn last_prompt(boot: &Boot<'_>) -> String {
+pub(super) fn last_prompt(boot: &Boot<'_>) -> String {
     last(boot, is_prompt)
 }
 
@@ -299,7 +299,7 @@ fn encrypted(bench: &mut Bench<'_>, machine: &Installed) -> Result<(), Error> {
 }
 
 /// /var is on the opened state partition.
-fn opened(bench: &mut Bench<'_>, boot: &mut Boot<'_>) -> Result<(), Error> {
+pub fn opened(bench: &mut Bench<'_>, boot: &mut Boot<'_>) -> Result<(), Error> {
     let places = boot.run(
         "source=$(findmnt -nvro SOURCE /var); lsblk -snro TYPE,PARTLABEL $source | head -n 2 | tr -s ' ' | sed 's/ $//'",
     )?;

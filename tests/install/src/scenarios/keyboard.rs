@@ -20,6 +20,9 @@ const DATA: &str = "SV-DATA";
 /// Backspaces that empty the field for the host name.
 const ERASE: usize = 16;
 
+/// The keys that switch between two layouts.
+const SWITCH: [&str; 2] = ["alt", "shift"];
+
 /// One input on a screen.
 enum Stroke {
     /// Types a text.
@@ -33,7 +36,7 @@ enum Stroke {
 /// A text on each screen up to the summary, and the input there. For an empty disk there is no question about old data.
 const SCREENS: [(&str, &[Stroke]); 8] = [
     ("Language of the installed system", &[Stroke::Enter]),
-    ("What is printed on the keys", &[Stroke::Enter]),
+    ("What is printed on the keys", &[]),
     ("Which city with the same time", &[Stroke::Enter]),
     ("Which disk shall the system", &[Stroke::Enter]),
     ("Shall settings, users", &[Stroke::Enter]),
@@ -77,6 +80,9 @@ pub fn to_summary(bench: &Bench<'_>, boot: &mut Boot<'_>) -> Result<String, Erro
         boot.wait_for_screen(text, limit)?;
         bench.say(&format!("screen: {text}"));
         limit = SCREEN_LIMIT;
+        if strokes.is_empty() {
+            layouts(boot)?;
+        }
         for stroke in strokes {
             match stroke {
                 Stroke::Text(text) => boot.type_text(text)?,
@@ -86,6 +92,26 @@ pub fn to_summary(bench: &Bench<'_>, boot: &mut Boot<'_>) -> Result<String, Erro
         }
     }
     Ok(boot.wait_for_screen("This will be done", SCREEN_LIMIT)?)
+}
+
+/// Chooses the Russian layout, switches to it and leaves it so, then chooses the Albanian one and at last the US one: the
+/// keys of the console must go on to give something. Goes on to the next screen.
+fn layouts(boot: &mut Boot<'_>) -> Result<(), Error> {
+    boot.type_text("russian\n")?;
+    boot.wait_for_screen("Letters a-z", SCREEN_LIMIT)?;
+    // To the line for trying keys, and back to the layouts.
+    boot.press(&["tab"])?;
+    boot.press(&SWITCH)?;
+    // Behind the first layout, which is for people to define, comes the Albanian one.
+    for key in ["tab", "esc", "home", "down", "ret"] {
+        boot.press(&[key])?;
+    }
+    boot.wait_for_screen("Which city with the same time", SCREEN_LIMIT)?;
+    boot.press(&["esc"])?;
+    boot.wait_for_screen("What is printed on the keys", SCREEN_LIMIT)?;
+    boot.type_text("english")?;
+    boot.press(&["end"])?;
+    Ok(boot.press(&["ret"])?)
 }
 
 /// Runs the scenario.

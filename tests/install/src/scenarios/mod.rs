@@ -16,4 +16,5 @@ pub mod pool_encrypted;
 pub mod power_cuts;
 pub mod refusals;
 pub mod switch_cuts;
+pub mod two_layouts;
 pub mod unattended;
