@@ -159,6 +159,12 @@ impl<'a> Bench<'a> {
         self.work.path().join(name)
     }
 
+    /// Keeps a text beside the logs of the machine that was switched on last.
+    pub fn keep(&self, name: &str, text: &str) -> Result<(), Error> {
+        let path = self.artifacts.join(format!("{:02}-{name}", self.boots));
+        fs::write(&path, text).map_err(Error::io("write", &path))
+    }
+
     /// Switches a machine on; its logs go to a folder of this name.
     pub fn boot(&mut self, name: &str, rig: &Rig) -> Result<Boot<'a>, Error> {
         self.boots += 1;

@@ -10,6 +10,8 @@ pub mod keep_data;
 pub mod keyboard;
 pub mod model;
 pub mod no_write;
+pub mod odd_disks;
+pub mod old_arrays;
 pub mod pool;
 pub mod power_cuts;
 pub mod refusals;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use crate::accel::Accelerator;
-use crate::drive::{Drive, LiveMedium};
+use crate::drive::{Drive, LiveMedium, controllers};
 use crate::firmware::FirmwareFiles;
 use crate::guest::{JOURNAL_PORT, REPORT_PORT};
 use crate::logs::Logs;
@@ -147,10 +147,15 @@ impl Machine {
             line.file("medium", &medium.iso, true);
             line.pair("-device", medium.device());
         }
+        for controller in controllers(&self.drives) {
+            line.pair("-device", &controller);
+        }
         for (index, drive) in self.drives.iter().enumerate() {
             let node = format!("disk{index}");
             line.file(&node, &drive.path, drive.read_only);
-            line.pair("-device", &drive.device(index, &node));
+            for device in drive.devices(index, &node) {
+                line.pair("-device", &device);
+            }
         }
     }
 
