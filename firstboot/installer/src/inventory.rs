@@ -89,7 +89,7 @@ pub fn read(site: &Site) -> Result<Machine, InventoryError> {
     // Serial numbers and contents come from udev, which may still be probing. A timeout is not an error.
     let _ = run.succeed(&udevadm::settle_within(SETTLE));
     let source = source(site)?;
-    let text = run.text(&lsblk::tree(&COLUMNS, None))?;
+    let text = run.text(&lsblk::whole_tree(&COLUMNS))?;
     let medium = [&source.esp, &source.verity].map(|device| parent_disk(site, device));
     let disks = disks(site, &lsblk::parse(&text)?, &medium);
     let memory = files

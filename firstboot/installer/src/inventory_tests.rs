@@ -200,6 +200,23 @@ fn the_kernel_knows_a_wwn_that_udev_does_not() {
 }
 
 #[test]
+fn an_array_that_waits_for_its_other_disks_can_be_stopped() {
+    for kind in ["raid5", "md", ""] {
+        let list = format!(
+            r#"{{"blockdevices":[{{"name":"sda","path":"/dev/sda","type":"disk","size":1000,"fstype":"linux_raid_member",
+            "mountpoints":[null],"children":[{{"name":"md127","path":"/dev/md127","type":"{kind}","size":0,"mountpoints":[null]}}]}}]}}"#
+        );
+        let disk = &disks_of(&list, &[])[0];
+        let said: Vec<String> = disk.holders.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            (said, &disk.in_use),
+            (vec!["md127 (incomplete array on sda)".to_owned()], &None)
+        );
+        assert_eq!(disk.holders[0].stop, StopBy::Mdadm);
+    }
+}
+
+#[test]
 fn an_array_that_nobody_uses_can_be_stopped() {
     let disks = disks_of(include_str!("../tests/lsblk/old-arrays.json"), &[]);
     let array = Holder {

@@ -146,16 +146,19 @@ fn lost(plan: &InstallPlan) -> Vec<Line> {
             Line::new(Tone::Plain, format!("  {}", disk.describe())),
             Line::new(tone, format!("    {what}; {held}")),
         ];
+        lines.extend(no_failover(disk));
         let stopped = |holder| Line::new(Tone::Loss, format!("    {holder} is stopped first"));
         lines.extend(disk.holders.iter().map(stopped));
         lines
     };
     if plan.mode == Mode::KeepData {
-        return vec![
+        let mut lines = vec![
             Line::new(Tone::Heading, "Disk that gets a new system"),
             Line::new(Tone::Plain, format!("  {}", plan.disk.describe())),
             Line::new(Tone::Plain, "    settings, users and data on it stay"),
         ];
+        lines.extend(no_failover(&plan.disk));
+        return lines;
     }
     let mut lines = vec![Line::new(Tone::Loss, "Disks that are ERASED")];
     lines.extend(disk(&plan.disk, "for the system"));
@@ -163,6 +166,12 @@ fn lost(plan: &InstallPlan) -> Vec<Line> {
         lines.extend(disk(member, "for the data pool"));
     }
     lines
+}
+
+/// What several paths to a disk do not give: the image has no multipath daemon.
+fn no_failover(disk: &Disk) -> Option<Line> {
+    let said = "    one path is used at a time; when it fails, no other path takes over";
+    (!disk.paths.is_empty()).then(|| Line::new(Tone::Plain, said))
 }
 
 /// The disks that a plan leaves as they are, the medium apart; nothing when there is none.

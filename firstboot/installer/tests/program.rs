@@ -462,6 +462,18 @@ fn plain_questions_of_a_reinstallation_and_an_end_before_time() {
 }
 
 #[test]
+fn a_plan_says_that_no_path_takes_over() {
+    let pool = ANSWERS.to_owned() + "[pool]\ndisks = [{ serial = \"ZC10A1B20000C741\" }]\n";
+    let answers = Answers::new(&pool);
+    let path = answers.path.to_str().unwrap();
+    let shown = text(&installer(&["--check-answers", path, "--demo", "used-disks"], "").stdout);
+    let disk = "ZC10A1B20000C741  (one disk with 2 paths, also /dev/sdc)\n    for the data pool; holds nothing\n    \
+                one path is used at a time; when it fails, no other path takes over\n";
+    assert!(shown.contains(disk), "{shown}");
+    assert_eq!(shown.matches("takes over").count(), 1, "{shown}");
+}
+
+#[test]
 fn schema_manual_completions_and_scenarios() {
     let schema = text(&installer(&["--print-schema"], "").stdout);
     assert!(

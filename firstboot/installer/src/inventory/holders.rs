@@ -49,12 +49,21 @@ fn collect(device: &Device, all: &[Device], found: &mut Vec<Holder>) -> Option<(
     found.push(Holder {
         name: device.name.clone(),
         path: device.path.clone(),
-        kind: device.kind.clone(),
-        stop: stopped_by(&device.kind)?,
+        kind: kind(device),
+        stop: stopped_by(device)?,
         disks: all.iter().filter(is_on).map(|disk| disk.name.clone()).collect(),
         contents: signature(device),
     });
     Some(())
+}
+
+/// What a device is. An array that waits for its other disks has no size, and perhaps no level either.
+fn kind(device: &Device) -> String {
+    if device.size == 0 && is_array(&device.name) {
+        "incomplete array".to_owned()
+    } else {
+        device.kind.clone()
+    }
 }
 
 /// Whether a device is a disk or a partition, of an array too: it needs no stopping of its own.
@@ -67,15 +76,20 @@ fn is_part(device: &Device) -> bool {
     matches!(device.kind.as_str(), "disk" | "part") || of_array
 }
 
+/// Whether this is the name of an array in the kernel.
+fn is_array(name: &str) -> bool {
+    name.strip_prefix("md").is_some_and(is_number)
+}
+
 fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// What stops a device of this kind; several paths to a disk are not stopped, since they are the disk.
-fn stopped_by(kind: &str) -> Option<StopBy> {
-    match kind {
+/// What stops a device; several paths to a disk are not stopped, since they are the disk.
+fn stopped_by(device: &Device) -> Option<StopBy> {
+    match device.kind.as_str() {
         "linear" | "md" | "container" => Some(StopBy::Mdadm),
         "lvm" | "crypt" => Some(StopBy::Dmsetup),
-        kind => kind.starts_with("raid").then_some(StopBy::Mdadm),
+        kind => (kind.starts_with("raid") || is_array(&device.name)).then_some(StopBy::Mdadm),
     }
 }

@@ -68,6 +68,19 @@ pub fn tree(columns: &[Column], device: Option<&str>) -> Invocation {
         .args(device)
 }
 
+/// Lists all devices, those without any size too, such as an array that waits for its other disks.
+pub fn whole_tree(columns: &[Column]) -> Invocation {
+    let columns: Vec<&str> = columns.iter().map(|column| column.name()).collect();
+    Invocation::new("lsblk").args([
+        "--json",
+        "--bytes",
+        "--tree",
+        "--all",
+        "--output",
+        &columns.join(","),
+    ])
+}
+
 /// Lists one device without what is on it.
 pub fn alone(columns: &[Column], device: &str) -> Invocation {
     let columns: Vec<&str> = columns.iter().map(|column| column.name()).collect();
@@ -213,6 +226,10 @@ mod tests {
         ] {
             assert_eq!(tree(&columns, device).quoted(), line);
         }
+        assert_eq!(
+            whole_tree(&columns).quoted(),
+            "lsblk --json --bytes --tree --all --output NAME,LOG-SEC"
+        );
         assert_eq!(
             alone(&columns, "/dev/sda").quoted(),
             "lsblk --json --bytes --nodeps --output NAME,LOG-SEC /dev/sda"
