@@ -74,6 +74,11 @@ pub enum Reading {
         /// Name in full; may be empty.
         full_name: String,
     },
+    /// Settings of the SSH server, by itself.
+    Server {
+        /// Their text, a name and a value a line.
+        text: String,
+    },
     /// Public keys, by OpenSSH.
     Keys {
         /// The keys, one a line.

@@ -26,6 +26,7 @@ impl fmt::Display for Action {
                 Reading::Connection { .. } => "have NetworkManager's nmcli read the connection",
                 Reading::User { .. } => "have useradd add the administrator to a copy of the system's users",
                 Reading::Rules { .. } => "have sudo's visudo read the rule for the administrator",
+                Reading::Server { .. } => "have OpenSSH's sshd read the settings of the SSH server",
                 Reading::Keys { .. } => "have OpenSSH's ssh-keygen read the SSH keys",
             }),
             Self::MakeKeymap { keyboard, .. } => {

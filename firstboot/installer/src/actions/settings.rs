@@ -23,8 +23,9 @@ pub fn readings(settings: &Settings) -> Vec<Action> {
         full_name: user.full_name.clone(),
     };
     let rules = rules(user).map(|text| Reading::Rules { text });
+    let server = server(user).map(|text| Reading::Server { text });
     let keys = (!user.ssh_keys.is_empty()).then(|| Reading::Keys { keys: keys(user) });
-    let all = connections.chain([added]).chain(rules).chain(keys);
+    let all = connections.chain([added]).chain(rules).chain(server).chain(keys);
     all.map(|reading| Action::ReadFirst { reading }).collect()
 }
 
@@ -80,6 +81,11 @@ fn rules(user: &User) -> Option<String> {
     })
 }
 
+/// Settings of the SSH server for this administrator, where it needs any.
+fn server(user: &User) -> Option<String> {
+    (user.ssh && !user.ssh_keys.is_empty()).then(|| KEYS_ONLY.to_owned())
+}
+
 /// Keys, each as one line.
 fn keys(user: &User) -> Vec<String> {
     user.ssh_keys.iter().map(|key| key.trim().to_owned()).collect()
@@ -107,13 +113,11 @@ fn administrator(user: &User) -> Vec<Action> {
         mode: 0o440,
         text,
     }));
-    if user.ssh && !user.ssh_keys.is_empty() {
-        actions.push(Action::WriteFile {
-            path: "etc/ssh/sshd_config.d/50-sigmavault.conf",
-            mode: 0o644,
-            text: KEYS_ONLY.to_owned(),
-        });
-    }
+    actions.extend(server(user).map(|text| Action::WriteFile {
+        path: "etc/ssh/sshd_config.d/50-sigmavault.conf",
+        mode: 0o644,
+        text,
+    }));
     if user.ssh {
         actions.push(Action::EnableUnit { unit: "ssh.service" });
     }

@@ -65,6 +65,10 @@ fn a_server_with_keys_refuses_passwords() {
         })
     };
     assert!(refused(&user(true, &["ssh-ed25519 AAAA"])));
+    assert_eq!(
+        server(&user(true, &["ssh-ed25519 AAAA"])).as_deref(),
+        Some(KEYS_ONLY)
+    );
     assert!(!refused(&user(true, &[])));
     assert!(!refused(&user(false, &["ssh-ed25519 AAAA"])));
 }

@@ -4,7 +4,7 @@
 use std::io;
 
 use sigmavault_host::run::{Invocation, RunError};
-use sigmavault_host::{nmcli, ssh_keygen, visudo};
+use sigmavault_host::{nmcli, ssh_keygen, sshd, visudo};
 
 use super::error::ExecuteError;
 use super::users;
@@ -39,6 +39,10 @@ pub fn read(site: &Site, reading: &Reading) -> Result<(), ExecuteError> {
             output(site, &visudo::check(text), "the rule for sudo")?;
             Ok(())
         }
+        Reading::Server { text } => match output(site, &sshd::read(text), SERVER)? {
+            Some(said) => server_takes(text, &said),
+            None => Ok(()),
+        },
         Reading::Keys { keys } => {
             // One at a time: it passes over a key that it cannot read when there is another one.
             for key in keys {
@@ -47,6 +51,22 @@ pub fn read(site: &Site, reading: &Reading) -> Result<(), ExecuteError> {
             Ok(())
         }
     }
+}
+
+/// What the SSH server reads, in messages.
+const SERVER: &str = "the settings of the SSH server";
+
+/// Whether what the server would use is what it is told.
+fn server_takes(text: &str, said: &str) -> Result<(), ExecuteError> {
+    let mut told = text.lines().filter_map(|line| line.split_once(' '));
+    let other = told.find(|(name, value)| sshd::setting(said, name) != Some(*value));
+    other.map_or(Ok(()), |(name, value)| {
+        Err(ExecuteError::NotTaken {
+            program: "sshd".to_owned(),
+            what: SERVER,
+            said: format!("it does not read {name} {value}"),
+        })
+    })
 }
 
 /// What a program says to its input; nothing when the image has no such program.

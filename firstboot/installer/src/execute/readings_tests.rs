@@ -33,6 +33,9 @@ fn what_a_program_takes() {
     let echo = site(|ask| Ok(Output::success(ask.standard_input().bytes())));
     for reading in [
         connection(),
+        Reading::Server {
+            text: "PasswordAuthentication no\n".to_owned(),
+        },
         Reading::Rules {
             text: "anna ALL=(ALL:ALL) NOPASSWD: ALL\n".to_owned(),
         },
@@ -62,6 +65,15 @@ fn what_a_program_does_not_take() {
     assert!(
         error.contains("it reads another address than 192.0.2.10/24"),
         "{error}"
+    );
+    let server = Reading::Server {
+        text: "PasswordAuthentication no\n".to_owned(),
+    };
+    let passwords = site(|_| Ok(Output::success("port 22\npasswordauthentication yes\n")));
+    assert_eq!(
+        read(&passwords, &server).unwrap_err().to_string(),
+        "sshd does not take the settings of the SSH server: it does not read PasswordAuthentication no\n  \
+         try: change that answer; nothing was written"
     );
     let keys = Reading::Keys {
         keys: vec!["good".to_owned(), "bad".to_owned()],

@@ -7,7 +7,7 @@
 //! - pools: [`zpool`]
 //! - starting: [`bootctl`], [`systemctl`], [`journalctl`]
 //! - users, language and time: [`accounts`], [`localectl`], [`setupcon`], [`ckbcomp`], [`loadkeys`], [`timedatectl`], [`wall`]
-//! - readers of files that are written elsewhere: [`nmcli`], [`ssh_keygen`], [`visudo`]
+//! - readers of files that are written elsewhere: [`nmcli`], [`ssh_keygen`], [`sshd`], [`visudo`]
 
 pub mod accounts;
 pub mod blkid;
@@ -28,6 +28,7 @@ pub mod run;
 pub mod setupcon;
 pub mod sgdisk;
 pub mod ssh_keygen;
+pub mod sshd;
 pub mod systemctl;
 pub mod systemd_cryptenroll;
 pub mod systemd_repart;
