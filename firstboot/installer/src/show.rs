@@ -270,12 +270,15 @@ fn settings(settings: &Settings) -> Vec<String> {
 
 /// A bond, bridge or VLAN, behind what has its address.
 fn link(link: &Link) -> String {
-    let mode = match link.kind {
-        LinkKind::Bond => format!(" ({})", link.mode.unwrap_or_default().name()),
-        LinkKind::Bridge | LinkKind::Vlan => String::new(),
+    let mode = link
+        .bond()
+        .map_or_else(String::new, |mode| format!(" ({})", mode.name()));
+    let bond = match link.kind {
+        LinkKind::Vlan if link.bond().is_some() => " on a bond",
+        LinkKind::Bond | LinkKind::Bridge | LinkKind::Vlan => "",
     };
     let (kind, name, of) = (link.kind.name(), link.name(), link.interfaces.join(" "));
-    format!("; {kind} {name} of {of}{mode}")
+    format!("; {kind} {name}{bond} of {of}{mode}")
 }
 
 /// A layout in one line.

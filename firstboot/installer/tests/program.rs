@@ -279,7 +279,7 @@ fn answers_are_checked_away_from_the_machine() {
 
 #[test]
 fn a_vlan_is_asked_for_line_by_line() {
-    let input = "de_DE.UTF-8\n\nnodead\nberlin\nnvme0n1\nno\nno\nvault\nno\nyes\n3\nenp9s9\n10\n3\nenp1s0\nten\n10\nyes\n\
+    let input = "de_DE.UTF-8\n\nnodead\nberlin\nnvme0n1\nno\nno\nvault\nno\nyes\n3\nenp9s9\n10\n3\nenp1s0 enp2s0\nten\n10\nyes\n\
                  ada\n\nlong enough\nlong enough\nno\nS5GXNX0R401382F\n1\n";
     let output = installer(&["--demo", "--plain", "--demo-milliseconds", "200"], input);
     let out = text(&output.stdout);
@@ -287,7 +287,7 @@ fn a_vlan_is_asked_for_line_by_line() {
     for said in [
         "interfaces: there is no interface 'enp9s9'",
         "Type a number.",
-        "host name vault, address by DHCP; vlan vlan10 of enp1s0\n",
+        "host name vault, address by DHCP; vlan vlan10 on a bond of enp1s0 enp2s0 (active-backup)\n",
     ] {
         assert!(out.contains(said), "no '{said}' in\n{out}");
     }

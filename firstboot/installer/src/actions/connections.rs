@@ -1,10 +1,16 @@
 //! Connections of `NetworkManager`, as key files (nm-settings-keyfile(5)).
 
 use crate::address::Interface;
-use crate::answers::{Address, Link, LinkKind, Network};
+use crate::answers::{Address, BondMode, Link, LinkKind, Network};
 
 /// Where the connection with the address is.
 const MAIN: &str = "etc/NetworkManager/system-connections/sigmavault.nmconnection";
+/// Where that of the bond below a VLAN is.
+const BOND: &str = "etc/NetworkManager/system-connections/sigmavault-bond.nmconnection";
+/// Name of every bond.
+const BOND_NAME: &str = "bond0";
+/// Sections of a connection that has no address of its own, since what is on it has one.
+const NO_ADDRESS: &str = "\n[ipv4]\nmethod=disabled\n\n[ipv6]\nmethod=disabled\n";
 /// Where those of the interfaces are that a link is made of.
 const PORTS: [&str; Link::MOST] = [
     "etc/NetworkManager/system-connections/sigmavault-port-1.nmconnection",
@@ -45,8 +51,9 @@ pub fn of(network: &Network) -> Vec<Connection> {
         text,
         address: address.as_ref().map(own),
     };
+    let bond = link.iter().filter_map(bond_below);
     let ports = link.iter().flat_map(ports);
-    std::iter::once(main).chain(ports).collect()
+    std::iter::once(main).chain(bond).chain(ports).collect()
 }
 
 fn ethernet(id: &str, interface: &str) -> String {
@@ -55,37 +62,58 @@ fn ethernet(id: &str, interface: &str) -> String {
 
 /// The first sections of a link's connection.
 fn linked(link: &Link) -> String {
-    let head = format!(
-        "[connection]\nid=sigmavault\ntype={}\ninterface-name={}\n",
-        link.kind.name(),
-        link.name()
-    );
-    let rest = match link.kind {
-        LinkKind::Bond => {
-            let mode = link.mode.unwrap_or_default().name();
-            format!("autoconnect-ports=1\n\n[bond]\nmiimon=100\nmode={mode}\n")
+    match link.kind {
+        LinkKind::Bond => bond("sigmavault", link.mode.unwrap_or_default()),
+        LinkKind::Bridge => {
+            let name = link.name();
+            format!(
+                "[connection]\nid=sigmavault\ntype=bridge\ninterface-name={name}\nautoconnect-ports=1\n\n[bridge]\nstp=false\n"
+            )
         }
-        LinkKind::Bridge => "autoconnect-ports=1\n\n[bridge]\nstp=false\n".to_owned(),
-        LinkKind::Vlan => format!(
-            "\n[vlan]\nid={}\nparent={}\n",
-            link.id.unwrap_or_default(),
-            link.interfaces.first().map_or("", String::as_str)
-        ),
-    };
-    head + &rest
+        LinkKind::Vlan => {
+            let first = || link.interfaces.first().map_or("", String::as_str);
+            format!(
+                "[connection]\nid=sigmavault\ntype=vlan\ninterface-name={}\n\n[vlan]\nid={}\nparent={}\n",
+                link.name(),
+                link.id.unwrap_or_default(),
+                link.bond().map_or_else(first, |_| BOND_NAME),
+            )
+        }
+    }
 }
 
-/// The connections of the interfaces that a link is made of. The one below a VLAN has no address of its own.
+/// The first sections of a bond's connection.
+fn bond(id: &str, mode: BondMode) -> String {
+    let mode = mode.name();
+    format!(
+        "[connection]\nid={id}\ntype=bond\ninterface-name={BOND_NAME}\nautoconnect-ports=1\n\n[bond]\nmiimon=100\nmode={mode}\n"
+    )
+}
+
+/// The connection of the bond that a VLAN is on.
+fn bond_below(link: &Link) -> Option<Connection> {
+    let mode = link.bond().filter(|_| link.kind == LinkKind::Vlan)?;
+    Some(Connection {
+        path: BOND,
+        text: bond("sigmavault-bond", mode) + NO_ADDRESS,
+        address: None,
+    })
+}
+
+/// The connections of the interfaces that a link is made of.
 fn ports(link: &Link) -> Vec<Connection> {
     let text = |name: &String| {
         let head = ethernet(&format!("sigmavault-port-{name}"), name);
         match link.kind {
-            LinkKind::Bond | LinkKind::Bridge => format!(
-                "{head}controller={}\nport-type={}\n",
-                link.name(),
-                link.kind.name()
-            ),
-            LinkKind::Vlan => format!("{head}\n[ipv4]\nmethod=disabled\n\n[ipv6]\nmethod=disabled\n"),
+            _ if link.bond().is_some() => format!("{head}controller={BOND_NAME}\nport-type=bond\n"),
+            LinkKind::Bond | LinkKind::Bridge => {
+                format!(
+                    "{head}controller={}\nport-type={}\n",
+                    link.name(),
+                    link.kind.name()
+                )
+            }
+            LinkKind::Vlan => head + NO_ADDRESS,
         }
     };
     PORTS

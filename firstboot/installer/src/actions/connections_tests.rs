@@ -113,6 +113,31 @@ fn a_bridge_with_a_fixed_address() {
 }
 
 #[test]
+fn a_vlan_on_a_bond() {
+    let mut network = link(LinkKind::Vlan, &["enp1s0", "enp2s0"]);
+    if let Some(link) = &mut network.link {
+        link.id = Some(10);
+        link.mode = Some(BondMode::Lacp);
+    }
+    let made = of(&network);
+    assert_eq!(
+        made.iter().map(|connection| connection.path).collect::<Vec<_>>(),
+        [MAIN, BOND, PORTS[0], PORTS[1]]
+    );
+    assert_eq!(
+        texts(&network),
+        [
+            "[connection]\nid=sigmavault\ntype=vlan\ninterface-name=vlan10\n\n[vlan]\nid=10\nparent=bond0\n\n[ipv4]\n\
+             method=auto\n\n[ipv6]\nmethod=auto\n",
+            "[connection]\nid=sigmavault-bond\ntype=bond\ninterface-name=bond0\nautoconnect-ports=1\n\n[bond]\nmiimon=100\n\
+             mode=802.3ad\n\n[ipv4]\nmethod=disabled\n\n[ipv6]\nmethod=disabled\n",
+            "[connection]\nid=sigmavault-port-enp1s0\ntype=ethernet\ninterface-name=enp1s0\ncontroller=bond0\nport-type=bond\n",
+            "[connection]\nid=sigmavault-port-enp2s0\ntype=ethernet\ninterface-name=enp2s0\ncontroller=bond0\nport-type=bond\n",
+        ]
+    );
+}
+
+#[test]
 fn a_vlan_leaves_its_interface_without_address() {
     let mut network = link(LinkKind::Vlan, &["enp1s0"]);
     if let Some(link) = &mut network.link {

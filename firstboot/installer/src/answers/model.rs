@@ -154,9 +154,9 @@ impl Default for Network {
 pub struct Link {
     /// What it is. Its name is `bond0`, `br0`, or `vlan` and the number of the VLAN.
     pub kind: LinkKind,
-    /// The interfaces that it is made of, such as `enp1s0`; one for a VLAN.
+    /// The interfaces that it is made of, such as `enp1s0`; a VLAN of several is on a bond of them.
     pub interfaces: Vec<String>,
-    /// How a bond uses its interfaces.
+    /// How a bond uses its interfaces, that of a VLAN too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<BondMode>,
     /// Number of the VLAN, from 1 to 4094.
@@ -202,6 +202,16 @@ impl Link {
             LinkKind::Bridge => "br0".to_owned(),
             LinkKind::Vlan => format!("vlan{}", self.id.unwrap_or_default()),
         }
+    }
+
+    /// How the bond uses the interfaces, when they form one: the link itself, or what a VLAN of several is on.
+    pub fn bond(&self) -> Option<BondMode> {
+        let bonded = match self.kind {
+            LinkKind::Bond => true,
+            LinkKind::Vlan => self.interfaces.len() > 1,
+            LinkKind::Bridge => false,
+        };
+        bonded.then(|| self.mode.unwrap_or_default())
     }
 }
 

@@ -26,8 +26,7 @@ fn interfaces(link: &Link, machine: Option<&Machine>) -> Result<(), String> {
     let count = link.interfaces.len();
     let (good, needed) = match link.kind {
         LinkKind::Bond => ((2..=Link::MOST).contains(&count), "two to eight interfaces"),
-        LinkKind::Bridge => ((1..=Link::MOST).contains(&count), "one to eight interfaces"),
-        LinkKind::Vlan => (count == 1, "one interface"),
+        LinkKind::Bridge | LinkKind::Vlan => ((1..=Link::MOST).contains(&count), "one to eight interfaces"),
     };
     if !good {
         return Err(format!(
@@ -62,10 +61,8 @@ pub(super) fn interface(name: &str, machine: &Machine) -> Result<(), String> {
 }
 
 fn mode(link: &Link) -> Result<(), String> {
-    match (link.kind, link.mode) {
-        (LinkKind::Bridge | LinkKind::Vlan, Some(mode)) => {
-            Err(format!("'{}' is for a bond only: leave it out", mode.name()))
-        }
+    match (link.bond(), link.mode) {
+        (None, Some(mode)) => Err(format!("'{}' is for a bond only: leave it out", mode.name())),
         _ => Ok(()),
     }
 }

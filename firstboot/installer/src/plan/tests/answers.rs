@@ -158,12 +158,14 @@ fn links() {
     assert_eq!(with(LinkKind::Bond, both, None, Some(BondMode::Lacp)), [""; 0]);
     assert_eq!(with(LinkKind::Bridge, &both[..1], None, None), [""; 0]);
     assert_eq!(with(LinkKind::Vlan, &both[..1], Some(4094), None), [""; 0]);
+    // On a bond.
+    assert_eq!(with(LinkKind::Vlan, both, Some(1), Some(BondMode::Lacp)), [""; 0]);
     for wrong in [
         with(LinkKind::Bond, &both[..1], None, None),
         with(LinkKind::Bond, &["enp1s0", "enp1s0"], None, None),
         with(LinkKind::Bond, &["enp1s0", "enp3s0"], None, None),
         with(LinkKind::Bridge, &[], None, None),
-        with(LinkKind::Vlan, both, Some(1), None),
+        with(LinkKind::Vlan, &[], Some(1), None),
     ] {
         assert_eq!(wrong, ["network.link.interfaces"]);
     }
@@ -176,10 +178,12 @@ fn links() {
         assert_eq!(wrong, ["network.link.id"]);
     }
     let mode = Some(BondMode::ActiveBackup);
-    assert_eq!(
+    for wrong in [
         with(LinkKind::Bridge, &both[..1], None, mode),
-        ["network.link.mode"]
-    );
+        with(LinkKind::Vlan, &both[..1], Some(1), mode),
+    ] {
+        assert_eq!(wrong, ["network.link.mode"]);
+    }
     let of = |interface: &str| {
         change(|answers| {
             answers.network.link = Some(Link {

@@ -204,7 +204,8 @@ impl Screen for NetworkScreen {
         "With an address from the network, every interface is tried; most routers assign one by DHCP. A fixed address \
          belongs to one interface; it is written with its prefix length, where /24 stands for 255.255.255.0. Beside a \
          fixed IPv4 address IPv6 is still configured by the network, and the other way round. A bond, bridge or VLAN is \
-         made of interfaces, and has the address instead of them. All of it can be changed later."
+         made of interfaces, and has the address instead of them; a VLAN of several is on a bond of them. All of it can \
+         be changed later."
     }
 
     fn enter(&mut self, draft: &mut Draft) {
