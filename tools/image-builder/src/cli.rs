@@ -164,6 +164,9 @@ pub struct FlashArgs {
     /// Print what would happen without writing anything
     #[arg(long)]
     pub dry_run: bool,
+    /// Refuse an ISO whose SHA256SUMS is not signed by one of the public SSH keys in this file
+    #[arg(long, value_name = "FILE")]
+    pub verify_key: Option<PathBuf>,
     /// Do not read the disk back to verify it
     #[arg(long)]
     pub no_verify: bool,
@@ -177,6 +180,9 @@ pub struct FlashArgs {
 pub struct InspectArgs {
     /// The ISO
     pub iso: PathBuf,
+    /// Fail unless SHA256SUMS is signed by one of the public SSH keys in this file
+    #[arg(long, value_name = "FILE")]
+    pub verify_key: Option<PathBuf>,
     /// List every package
     #[arg(long)]
     pub packages: bool,

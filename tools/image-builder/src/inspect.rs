@@ -46,6 +46,14 @@ pub enum InspectError {
         /// Why.
         source: std::io::Error,
     },
+    /// The trusted keys could not be read.
+    #[error("cannot read the keys of --verify-key in {}; give a file with public SSH keys", path.display())]
+    Keys {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// Standard output is gone.
     #[error("cannot write to standard output")]
     Output(#[from] std::io::Error),

@@ -1,13 +1,15 @@
 //! Whether an ISO holds what its build wrote: the whole file against the `SHA256SUMS` beside it, and its root file system
 //! against the root hash in the kernel image that starts it.
 //!
-//! [`sums`] reads the checksums, [`kernel`] finds the kernel image and what it expects, [`outcome`] is what was compared.
+//! [`sums`] reads the checksums, [`signature`] checks who wrote them, [`kernel`] finds the kernel image and what it expects, [`outcome`] is what was compared.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use sha2::{Digest, Sha256};
+use sigmavault_host::run::Local;
 use sigmavault_verity::aligned::{AlignedBuffer, CHUNK};
 use sigmavault_verity::source::{Part, ReadAt};
 use sigmavault_verity::tree::{self, VerityError};
@@ -21,10 +23,12 @@ use crate::progress::Progress;
 
 pub mod kernel;
 pub mod outcome;
+pub mod signature;
 pub mod sums;
 
 use kernel::KernelFlaw;
 use outcome::{Checked, Sums};
+use signature::Signature;
 use sums::Listed;
 
 /// What is wrong with the content of an ISO.
@@ -38,6 +42,34 @@ pub enum Flaw {
         /// In `SHA256SUMS`.
         expected: String,
     },
+    /// The signature is not of this list.
+    #[error("the signature beside SHA256SUMS is not of it: {said}; copy or download both again")]
+    Signature {
+        /// What ssh-keygen said.
+        said: String,
+    },
+    /// The signature is not by a key that is trusted.
+    #[error(
+        "SHA256SUMS has no signature by a key in {}: {said}; it may be from somebody else: download it again from where the key is from",
+        keys.display()
+    )]
+    OtherKey {
+        /// File with the keys.
+        keys: PathBuf,
+        /// What ssh-keygen said.
+        said: String,
+    },
+    /// A signature was asked for, and there is none.
+    #[error("there is no signature by a key in {}: put the SHA256SUMS that lists it and SHA256SUMS.sig beside it", keys.display())]
+    Unsigned {
+        /// File with the keys.
+        keys: PathBuf,
+    },
+    /// A signature was asked for, and cannot be checked.
+    #[error(
+        "the signature of SHA256SUMS cannot be checked: ssh-keygen does not run here ({0}); install openssh-client"
+    )]
+    NoVerifier(String),
     /// The kernel image and its root hash.
     #[error(transparent)]
     Kernel(#[from] KernelFlaw),
@@ -69,12 +101,25 @@ pub struct Verdict {
 
 /// Reads an ISO to its end, and says so when that takes long. Nothing is read when [`inspect`](crate::inspect::inspect)
 /// has found it broken: what is wrong is known then.
-pub fn complete(mut found: Inspection, progress: &Progress) -> Result<Inspection, InspectError> {
+///
+/// With a file of public keys, it must be listed in a `SHA256SUMS` that one of them has signed.
+pub fn complete(
+    mut found: Inspection,
+    keys: Option<&Path>,
+    progress: &Progress,
+) -> Result<Inspection, InspectError> {
     if !found.is_good() {
         return Ok(found);
     }
+    // Known before minutes of reading.
+    if let Some(path) = keys {
+        fs::read_to_string(path).map_err(|source| InspectError::Keys {
+            path: path.to_owned(),
+            source,
+        })?;
+    }
     let stage = LateStage::new(progress, "check", crate::late::PATIENCE);
-    let verdict = check(&found, &|at, total| stage.position(at, total));
+    let verdict = check(&found, keys, &|at, total| stage.position(at, total));
     let verdict = verdict.map_err(|source| InspectError::Read {
         path: found.file.clone(),
         source,
@@ -90,22 +135,40 @@ pub fn complete(mut found: Inspection, progress: &Progress) -> Result<Inspection
 }
 
 /// Reads the whole ISO. `told` is called with the bytes read so far, and how many there are.
-pub fn check(found: &Inspection, told: &(dyn Fn(u64, u64) + Sync)) -> io::Result<Verdict> {
+pub fn check(
+    found: &Inspection,
+    keys: Option<&Path>,
+    told: &(dyn Fn(u64, u64) + Sync),
+) -> io::Result<Verdict> {
     let file = File::open(&found.file)?;
     let mut flaws = Vec::new();
     let root_bytes = partition(found, Role::Root).map_or(0, Partition::size);
     let total = found.bytes + root_bytes;
     let sha256 = sha256(&file, found.bytes, &|at| told(at, total))?;
-    let sums = match sums::beside(&found.file)? {
+    let listed = sums::beside(&found.file)?;
+    let sums = match &listed {
         Listed::NoFile => Sums::NoFile,
         Listed::NotListed => Sums::NotListed,
-        Listed::As(expected) if expected.eq_ignore_ascii_case(&sha256) => Sums::Match,
-        Listed::As(expected) => {
-            let found = sha256.clone();
-            flaws.push(Flaw::Sum { found, expected });
+        Listed::As(entry) if entry.sum.eq_ignore_ascii_case(&sha256) => Sums::Match,
+        Listed::As(entry) => {
+            flaws.push(Flaw::Sum {
+                found: sha256.clone(),
+                expected: entry.sum.clone(),
+            });
             Sums::Differ
         }
     };
+    let signature = match (&listed, keys) {
+        (Listed::As(entry), _) => signature::check(&Local, &entry.list, &entry.text, keys)?,
+        (Listed::NoFile | Listed::NotListed, Some(keys)) => Err(Flaw::Unsigned {
+            keys: keys.to_owned(),
+        }),
+        (Listed::NoFile | Listed::NotListed, None) => Ok(Signature::None),
+    };
+    let signature = signature.unwrap_or_else(|flaw| {
+        flaws.push(flaw);
+        Signature::Wrong
+    });
     // Threads tell of their chunks in any order.
     let furthest = Mutex::new(0);
     let root = root(&file, found, &|at| {
@@ -119,6 +182,7 @@ pub fn check(found: &Inspection, told: &(dyn Fn(u64, u64) + Sync)) -> io::Result
     let checked = Checked {
         sha256,
         sums,
+        signature,
         root_verified,
     };
     Ok(Verdict { checked, flaws })

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::signature::Signature;
+
 /// What an ISO was compared with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -10,6 +12,8 @@ pub struct Checked {
     pub sha256: String,
     /// What `SHA256SUMS` says of it.
     pub sums: Sums,
+    /// Whether that is signed.
+    pub signature: Signature,
     /// Whether every block of the root file system has the hash that the kernel image expects.
     pub root_verified: bool,
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Name of the file with the checksums.
 pub const NAME: &str = "SHA256SUMS";
@@ -10,12 +10,23 @@ pub const NAME: &str = "SHA256SUMS";
 /// What a list of checksums says of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Listed {
-    /// This SHA-256.
-    As(String),
+    /// This.
+    As(Entry),
     /// Nothing.
     NotListed,
     /// There is no list.
     NoFile,
+}
+
+/// What a list says of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its SHA-256.
+    pub sum: String,
+    /// The list.
+    pub list: PathBuf,
+    /// The text of the list.
+    pub text: String,
 }
 
 /// What the list beside a file says of it. A link is looked up by its own name first, then by that of its target.
@@ -23,9 +34,10 @@ pub fn beside(file: &Path) -> io::Result<Listed> {
     let mut found = Listed::NoFile;
     for file in [file.to_owned(), file.canonicalize()?] {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
-        match fs::read_to_string(file.with_file_name(NAME)) {
+        let list = file.with_file_name(NAME);
+        match fs::read_to_string(&list) {
             Ok(text) => match sum(&text, &name) {
-                Some(sum) => return Ok(Listed::As(sum)),
+                Some(sum) => return Ok(Listed::As(Entry { sum, list, text })),
                 None => found = Listed::NotListed,
             },
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -71,7 +83,10 @@ mod tests {
         let list = folder.path().join(NAME);
         fs::write(&list, "").unwrap();
         assert_eq!(beside(&link).unwrap(), Listed::NotListed);
-        fs::write(&list, format!("{}  a.iso\n", "0a".repeat(32))).unwrap();
-        assert_eq!(beside(&link).unwrap(), Listed::As("0a".repeat(32)));
+        let text = format!("{}  a.iso\n", "0a".repeat(32));
+        fs::write(&list, &text).unwrap();
+        let sum = "0a".repeat(32);
+        let list = folder.path().canonicalize().unwrap().join(NAME);
+        assert_eq!(beside(&link).unwrap(), Listed::As(Entry { sum, list, text }));
     }
 }

@@ -17,7 +17,7 @@ fn look(bytes: &[u8], sums: Option<&str>) -> Verdict {
     assert_eq!(found.problems, [""; 0], "the form is good");
     let furthest = AtomicU64::new(0);
     let total = found.bytes + root().len() as u64;
-    let verdict = check(&found, &|at, of| {
+    let verdict = check(&found, None, &|at, of| {
         assert_eq!(of, total);
         assert!(
             furthest.fetch_max(at, Ordering::Relaxed) <= at,

@@ -133,7 +133,7 @@ pub fn run(args: &FlashArgs) -> Result<ExitCode, FlashError> {
         });
     }
     let progress = Progress::new(Mode::detect(args.json));
-    let iso = good(check::complete(iso, &progress)?)?;
+    let iso = good(check::complete(iso, args.verify_key.as_deref(), &progress)?)?;
     let mut report = Report {
         iso: &args.iso,
         bytes: iso.bytes,
@@ -246,6 +246,7 @@ fn plan(iso: &Inspection, disk: &Disk) -> String {
     ];
     if let Some(checked) = &iso.checked {
         lines.push(format!("Source {}", checked.sums_text()));
+        lines.push(format!("       signature: {}", checked.signature.text()));
         lines.push(format!("       root file system: {}", checked.root_text()));
     }
     let losses = disk.losses();

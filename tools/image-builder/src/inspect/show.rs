@@ -14,7 +14,7 @@ use crate::progress::{Mode, Progress};
 /// Runs `inspect`.
 pub fn run(args: &InspectArgs) -> Result<ExitCode, InspectError> {
     let progress = Progress::new(Mode::detect(args.json));
-    let found = check::complete(inspect(&args.iso)?, &progress)?;
+    let found = check::complete(inspect(&args.iso)?, args.verify_key.as_deref(), &progress)?;
     let mut out = std::io::stdout().lock();
     if args.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&found)?)?;
@@ -82,6 +82,7 @@ pub(super) fn text(found: &Inspection, packages: bool) -> String {
     }
     if let Some(checked) = &found.checked {
         rows.push(("SHA-256", format!("{}, {}", checked.sha256, checked.sums_text())));
+        rows.push(("Signature", checked.signature.text()));
         rows.push(("Root", checked.root_text().to_owned()));
     }
     for part in found.table.iter().flat_map(|table| &table.partitions) {

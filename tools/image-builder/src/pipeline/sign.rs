@@ -1,15 +1,12 @@
 //! Signing `SHA256SUMS` with an SSH key (OpenSSH's PROTOCOL.sshsig), which everybody with `ssh-keygen` can verify.
 
-use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use super::error::Problem;
 use super::run::Runner;
 use super::store::remove;
-
-/// What the signature is for: `ssh-keygen` uses this name for files.
-const NAMESPACE: &str = "file";
+use crate::check::signature::{NAMESPACE, beside};
 
 /// Writes the signature of a file beside it, as `FILE.sig`. The key may be a private key, or a public one whose private
 /// half an agent holds.
@@ -25,13 +22,7 @@ pub fn sign(runner: &Runner, key: &Path, file: &Path) -> Result<(), Problem> {
 
 /// Removes the signature of a file that is about to change.
 pub fn unsign(file: &Path) -> Result<(), Problem> {
-    remove(&signature(file))
-}
-
-fn signature(file: &Path) -> PathBuf {
-    let mut name = OsString::from(file);
-    name.push(".sig");
-    name.into()
+    remove(&beside(file))
 }
 
 #[cfg(test)]
@@ -67,7 +58,7 @@ mod tests {
                 .args(["-Y", "verify", "-q", "-I", "release", "-n", NAMESPACE, "-f"])
                 .arg(path("signers"))
                 .arg("-s")
-                .arg(signature(&sums))
+                .arg(beside(&sums))
                 .stdin(fs::File::open(&sums).unwrap())
                 .stdout(Stdio::null())
                 .stderr(Stdio::null())
@@ -82,6 +73,6 @@ mod tests {
         assert!(verified());
         let error = sign(&runner, &path("none"), &sums).unwrap_err().to_string();
         assert!(error.starts_with("ssh-keygen ended with exit code "), "{error}");
-        assert!(!signature(&sums).exists(), "no signature of something else stays");
+        assert!(!beside(&sums).exists(), "no signature of something else stays");
     }
 }

@@ -63,7 +63,7 @@ impl TestImage {
             path: iso.to_owned(),
             source,
         })?;
-        let inspection = check::complete(inspect(&path)?, &Progress::new(Mode::Silent))?;
+        let inspection = check::complete(inspect(&path)?, None, &Progress::new(Mode::Silent))?;
         let manifest = match inspection.manifest {
             Some(manifest) if inspection.problems.is_empty() => manifest,
             _ => {
