@@ -70,7 +70,8 @@ pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     let rig = odd.attached(rig);
     let before = digests(&rig)?;
     let mut boot = bench.boot("live", &rig.clone().iso(&bench.lab.iso))?;
-    boot.wait_for_system(LIVE_BOOT_LIMIT)?;
+    // The agent starts before udev has looked at the disks.
+    bench.settle("live", &mut boot, LIVE_BOOT_LIMIT)?;
     let disks = live::disks(bench, &mut boot)?;
     seen(bench, &disks);
     refusals(bench, &mut boot, &disks)?;
@@ -113,7 +114,7 @@ pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
 fn seen(bench: &mut Bench<'_>, disks: &[Disk]) {
     let mut lines: Vec<String> = disks
         .iter()
-        .filter(|disk| !disk.contents().contains("SIGMAVAULT"))
+        .filter(|disk| disk.in_use() != "\"medium\"")
         .map(|disk| {
             let ways = 1 + disk.paths().len();
             format!("{} {} {ways}", disk.text("serial"), disk.text("bus"))

@@ -52,17 +52,21 @@ pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     }
     let live = rig.clone().iso(&bench.lab.iso);
     let mut boot = bench.boot("an old system", &live)?;
-    boot.wait_for_system(LIVE_BOOT_LIMIT)?;
+    // The agent starts before udev has looked at the disks.
+    bench.settle("live", &mut boot, LIVE_BOOT_LIMIT)?;
     let made = boot.run(MAKE)?;
+    bench.keep("arrays.txt", &made.text())?;
     bench.equal("arrays made", &made.status, &0);
     boot.power_off()?;
 
     let before = digests(&rig)?;
     let mut boot = bench.boot("install", &live)?;
-    boot.wait_for_system(LIVE_BOOT_LIMIT)?;
+    // The agent starts before udev has looked at the disks.
+    bench.settle("live", &mut boot, LIVE_BOOT_LIMIT)?;
     assembled(bench, &mut boot)?;
     bench.same("disks after the arrays were assembled", digests(&rig)?, before);
     let active = boot.run(ACTIVATE)?;
+    bench.keep("volume.txt", &active.text())?;
     bench.equal("volume made active", &active.status, &0);
     let disks = live::disks(bench, &mut boot)?;
     seen(bench, &disks);
@@ -76,7 +80,7 @@ pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     let pool = boot.run(
         "zpool list -H -o name,health; zpool status tank | grep -c raidz1-0
          zpool status -P tank | grep -cE 'by-id/.*SV-OLD-[123].*ONLINE'
-         cat /proc/mdstat | grep -c ^md; dmsetup ls | grep -c vg0",
+         grep -s ^md /proc/mdstat | wc -l; dmsetup ls | grep -c vg0",
     )?;
     bench.same(
         "pool, and what is left of arrays and volumes",
