@@ -72,6 +72,8 @@ pub enum Selector {
     Serial(String),
     /// By bus.
     Bus(String),
+    /// By a path below `/dev`.
+    Path(String),
 }
 
 /// What happens to the system disk.
@@ -99,12 +101,21 @@ pub struct Encryption {
     pub recovery_key: bool,
 }
 
-/// Data pool of all disks that are left.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// Data pool, of all disks that are left unless disks are named.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Pool {
     /// Name.
     pub name: String,
+    /// How its disks are arranged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layout: Option<&'static str>,
+    /// What may be lost.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub erase: Vec<String>,
+    /// Its disks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub disks: Vec<Selector>,
 }
 
 /// Name on the network.
@@ -295,6 +306,24 @@ action = "poweroff"
 on-failure = "wait"
 "#;
         assert_eq!(credential.value, expected);
+    }
+
+    #[test]
+    fn a_pool_of_named_disks() {
+        let disks = [Selector::Serial("A".into()), Selector::Path("/dev/sdb".into())];
+        let answers = Answers {
+            pool: Some(Pool {
+                name: "tank".to_owned(),
+                layout: Some("mirror"),
+                erase: vec!["A".to_owned()],
+                disks: disks.into(),
+            }),
+            ..Answers::keep_data("SV-1")
+        };
+        let text = answers.text().unwrap();
+        let expected = "[pool]\nname = \"tank\"\nlayout = \"mirror\"\nerase = [\"A\"]\n\n[[pool.disks]]\nserial = \"A\"\n\n\
+                        [[pool.disks]]\npath = \"/dev/sdb\"\n";
+        assert!(text.contains(expected), "{text}");
     }
 
     #[test]

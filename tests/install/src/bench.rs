@@ -166,9 +166,9 @@ impl<'a> Bench<'a> {
         Ok(path)
     }
 
-    /// Keeps a text among the logs.
+    /// Keeps a text beside the logs of the machine that was switched on last.
     pub fn keep(&self, name: &str, text: &str) -> Result<(), Error> {
-        let path = self.artifacts.join(name);
+        let path = self.artifacts.join(format!("{:02}-{name}", self.boots));
         fs::write(&path, text).map_err(Error::io("write", &path))
     }
 

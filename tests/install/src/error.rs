@@ -67,6 +67,12 @@ pub enum Error {
     /// The installer reported something else than "installed".
     #[error("the installation did not succeed: {0}")]
     NotInstalled(Report),
+    /// The installer ended without a report.
+    #[error("the installer printed no report, but {said:?}")]
+    NoReport {
+        /// What it printed.
+        said: String,
+    },
     /// The system under test printed something that is not the JSON of its command.
     #[error("the JSON of `{command}` cannot be read: {source}; it is {text:?}")]
     NotJson {

@@ -15,6 +15,7 @@ pub mod esp;
 pub mod ext4;
 pub mod installer;
 pub mod lab;
+pub mod live;
 pub mod options;
 pub mod play;
 pub mod random;

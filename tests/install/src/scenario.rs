@@ -6,8 +6,8 @@ use crate::bench::Bench;
 use crate::error::Error;
 use crate::options::Options;
 use crate::scenarios::{
-    answers_twice, damaged, disk_removed, encrypted, keep_data, kept_cuts, keyboard, model, no_write, pool,
-    pool_encrypted, power_cuts, refusals, switch_cuts, two_layouts, unattended,
+    answers_twice, damaged, disk_removed, encrypted, keep_data, kept_cuts, keyboard, model, no_write,
+    odd_disks, old_arrays, pool, pool_encrypted, power_cuts, refusals, switch_cuts, two_layouts, unattended,
 };
 
 /// The one that every change must pass.
@@ -27,7 +27,7 @@ pub struct Scenario {
 }
 
 /// All of them.
-pub const ALL: [Scenario; 21] = [
+pub const ALL: [Scenario; 23] = [
     Scenario {
         name: "unattended",
         about: "installs from an answer file on an empty disk, boots twice and checks everything",
@@ -123,6 +123,18 @@ pub const ALL: [Scenario; 21] = [
         about: "refuses unsuitable machines and answers, and leaves their disks untouched",
         limit: Duration::from_hours(1),
         run: refusals::run,
+    },
+    Scenario {
+        name: "odd-disks",
+        about: "two paths to a disk, two namespaces of a drive, two disks with one serial number: each is what it is",
+        limit: Duration::from_hours(1),
+        run: odd_disks::run,
+    },
+    Scenario {
+        name: "old-arrays",
+        about: "stops arrays and volumes on disks that may be erased, and makes a pool of them",
+        limit: Duration::from_hours(1),
+        run: old_arrays::run,
     },
     Scenario {
         name: "disk-removed",

@@ -11,6 +11,8 @@ pub mod kept_cuts;
 pub mod keyboard;
 pub mod model;
 pub mod no_write;
+pub mod odd_disks;
+pub mod old_arrays;
 pub mod pool;
 pub mod pool_encrypted;
 pub mod power_cuts;

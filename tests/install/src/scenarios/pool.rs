@@ -34,6 +34,7 @@ pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     let answers = Answers {
         pool: Some(Pool {
             name: POOL.to_owned(),
+            ..Pool::default()
         }),
         ..Answers::erase(SYSTEM)
     };

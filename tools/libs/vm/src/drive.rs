@@ -60,6 +60,45 @@ pub enum Bus {
     Nvme,
     /// A USB disk (`sda`).
     Usb,
+    /// A disk in the machine's USB dock, which gives every disk in it the dock's serial number.
+    Dock,
+    /// A namespace of the machine's `NVMe` drive that has several (`nvme0n1`, `nvme0n2`).
+    Namespace,
+    /// A SAS disk with two ports, each at a controller of its own: two devices (`sda`, `sdb`) are one disk.
+    TwoSasPorts,
+    /// A SCSI disk that two paravirtual controllers lead to.
+    TwoScsiPaths,
+    /// An SD card (`mmcblk0`); its serial number is QEMU's.
+    Card,
+}
+
+impl Bus {
+    /// QEMU's controllers for the drives of this kind, of which `first` is the first.
+    fn controllers(self, first: &Drive) -> Vec<String> {
+        match self {
+            // The machine has them, or each drive brings its own.
+            Self::Virtio | Self::Sata | Self::Nvme | Self::Usb | Self::Card => Vec::new(),
+            Self::Dock => vec![format!("usb-uas,id=dock,bus=xhci.0,serial={}", first.serial)],
+            Self::Namespace => vec![format!("nvme,id=shared,serial={}", first.serial)],
+            Self::TwoSasPorts => WAYS.map(|way| format!("mptsas1068,id=sas-{way}")).into(),
+            Self::TwoScsiPaths => WAYS.map(|way| format!("virtio-scsi-pci,id=scsi-{way}")).into(),
+        }
+    }
+}
+
+/// What tells the controllers apart that lead to one disk.
+const WAYS: [&str; 2] = ["a", "b"];
+/// World-wide names begin with this, as those of a manufacturer do, and end with the number of the drive.
+const WWN: u64 = 0x5000_c500_a1b2_0000;
+
+/// QEMU's controllers for these drives.
+pub(crate) fn controllers(drives: &[Drive]) -> Vec<String> {
+    let first_of_its_kind =
+        |(index, drive): &(usize, &Drive)| !drives[..*index].iter().any(|before| before.bus == drive.bus);
+    let firsts = drives.iter().enumerate().filter(first_of_its_kind);
+    firsts
+        .flat_map(|(_, drive)| drive.bus.controllers(drive))
+        .collect()
 }
 
 /// A disk of the machine.
@@ -97,24 +136,46 @@ impl Drive {
         format!("drive{index}")
     }
 
-    /// QEMU's device for a block node.
-    pub(crate) fn device(&self, index: usize, node: &str) -> String {
+    /// QEMU's devices for a block node: the disk once for every way to it, and what belongs to it alone.
+    pub(crate) fn devices(&self, index: usize, node: &str) -> Vec<String> {
         let id = Self::device_id(index);
-        let kind = match self.bus {
-            Bus::Virtio => format!("virtio-blk-pci,id={id}"),
-            // Port 0 is for the CD.
-            Bus::Sata => format!("ide-hd,id={id},bus=ide.{}", 1 + index % 5),
-            Bus::Nvme => format!("nvme,id={id}"),
-            Bus::Usb => format!("usb-storage,id={id},bus=xhci.0"),
-        };
+        let number = WWN + index as u64;
         let boot = self
             .boot_index
             .map_or_else(String::new, |place| format!(",bootindex={place}"));
-        format!("{kind},drive={node},serial={}{boot}", self.serial)
+        let with_serial = |kind: String| format!("{kind},drive={node},serial={}{boot}", self.serial);
+        // A place in the boot order is for one device.
+        let two_ways = |bus: &str| {
+            WAYS.map(|way| {
+                let boot = if way == WAYS[0] { boot.as_str() } else { "" };
+                format!(
+                    "scsi-hd,id={id}-{way},bus={bus}-{way}.0,share-rw=on,wwn={number:#x},drive={node},serial={}{boot}",
+                    self.serial
+                )
+            })
+        };
+        match self.bus {
+            Bus::Virtio => vec![with_serial(format!("virtio-blk-pci,id={id}"))],
+            // Port 0 is for the CD.
+            Bus::Sata => vec![with_serial(format!("ide-hd,id={id},bus=ide.{}", 1 + index % 5))],
+            Bus::Nvme => vec![with_serial(format!("nvme,id={id}"))],
+            Bus::Usb => vec![with_serial(format!("usb-storage,id={id},bus=xhci.0"))],
+            Bus::Dock => vec![with_serial(format!("scsi-hd,id={id},bus=dock.0,scsi-id=0"))],
+            // The serial number is the drive's.
+            Bus::Namespace => vec![format!(
+                "nvme-ns,id={id},bus=shared,drive={node},eui64={number:#x}{boot}"
+            )],
+            Bus::TwoSasPorts => two_ways("sas").into(),
+            Bus::TwoScsiPaths => two_ways("scsi").into(),
+            Bus::Card => vec![
+                format!("sdhci-pci,id={id}-reader"),
+                format!("sd-card,id={id},drive={node}"),
+            ],
+        }
     }
 
     pub(crate) fn is_usb(&self) -> bool {
-        self.bus == Bus::Usb
+        matches!(self.bus, Bus::Usb | Bus::Dock)
     }
 }
 
@@ -129,10 +190,57 @@ mod tests {
             ..Drive::new("/d", "SV-1", Bus::Sata)
         };
         assert_eq!(
-            drive.device(4, "disk4"),
-            "ide-hd,id=drive4,bus=ide.5,drive=disk4,serial=SV-1,bootindex=1"
+            drive.devices(4, "disk4"),
+            ["ide-hd,id=drive4,bus=ide.5,drive=disk4,serial=SV-1,bootindex=1"]
         );
         assert_eq!(Drive::device_id(4), "drive4");
+        assert_eq!(controllers(&[drive]), [""; 0]);
+    }
+
+    #[test]
+    fn drives_that_share_a_controller_and_drives_with_two() {
+        let drives = [
+            Drive {
+                boot_index: Some(1),
+                ..Drive::new("/a", "SV-1", Bus::TwoSasPorts)
+            },
+            Drive::new("/b", "SV-2", Bus::Namespace),
+            Drive::new("/c", "SV-2", Bus::Namespace),
+            Drive::new("/d", "SV-3", Bus::Dock),
+            Drive::new("/e", "SV-3", Bus::Dock),
+            Drive::new("/f", "SV-4", Bus::TwoScsiPaths),
+            Drive::new("/g", "SV-5", Bus::Card),
+        ];
+        assert_eq!(
+            controllers(&drives),
+            [
+                "mptsas1068,id=sas-a",
+                "mptsas1068,id=sas-b",
+                "nvme,id=shared,serial=SV-2",
+                "usb-uas,id=dock,bus=xhci.0,serial=SV-3",
+                "virtio-scsi-pci,id=scsi-a",
+                "virtio-scsi-pci,id=scsi-b",
+            ]
+        );
+        let devices = drives.iter().enumerate();
+        let devices: Vec<String> = devices
+            .flat_map(|(index, drive)| drive.devices(index, &format!("disk{index}")))
+            .collect();
+        assert_eq!(
+            devices,
+            [
+                "scsi-hd,id=drive0-a,bus=sas-a.0,share-rw=on,wwn=0x5000c500a1b20000,drive=disk0,serial=SV-1,bootindex=1",
+                "scsi-hd,id=drive0-b,bus=sas-b.0,share-rw=on,wwn=0x5000c500a1b20000,drive=disk0,serial=SV-1",
+                "nvme-ns,id=drive1,bus=shared,drive=disk1,eui64=0x5000c500a1b20001",
+                "nvme-ns,id=drive2,bus=shared,drive=disk2,eui64=0x5000c500a1b20002",
+                "scsi-hd,id=drive3,bus=dock.0,scsi-id=0,drive=disk3,serial=SV-3",
+                "scsi-hd,id=drive4,bus=dock.0,scsi-id=0,drive=disk4,serial=SV-3",
+                "scsi-hd,id=drive5-a,bus=scsi-a.0,share-rw=on,wwn=0x5000c500a1b20005,drive=disk5,serial=SV-4",
+                "scsi-hd,id=drive5-b,bus=scsi-b.0,share-rw=on,wwn=0x5000c500a1b20005,drive=disk5,serial=SV-4",
+                "sdhci-pci,id=drive6-reader",
+                "sd-card,id=drive6,drive=disk6",
+            ]
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::accel::Accelerator;
-use crate::drive::{Drive, LiveMedium};
+use crate::drive::{Drive, LiveMedium, controllers};
 use crate::firmware::FirmwareFiles;
 use crate::guest::{JOURNAL_PORT, REPORT_PORT};
 use crate::logs::Logs;
@@ -152,13 +152,18 @@ impl Machine {
             line.file("medium", &medium.iso, true);
             line.pair("-device", medium.device());
         }
+        for controller in controllers(&self.drives) {
+            line.pair("-device", &controller);
+        }
         for (index, drive) in self.drives.iter().enumerate() {
             let node = format!("disk{index}");
             match &drive.log {
                 None => line.file(&node, &drive.path, drive.read_only),
                 Some(log) => line.logged(&node, &drive.path, log),
             };
-            line.pair("-device", &drive.device(index, &node));
+            for device in drive.devices(index, &node) {
+                line.pair("-device", &device);
+            }
         }
     }
 

@@ -69,10 +69,16 @@ impl Rig {
     /// A real machine keeps its list of boot entries. OVMF removes entries without a place in QEMU's boot order whenever
     /// a medium has one, and would start its shell next time.
     #[must_use]
-    pub fn boot_drive(mut self, image: &Image, serial: &str) -> Self {
+    pub fn boot_drive(self, image: &Image, serial: &str) -> Self {
+        self.boot_drive_on(image, serial, Bus::Virtio)
+    }
+
+    /// The same, attached in this way.
+    #[must_use]
+    pub fn boot_drive_on(mut self, image: &Image, serial: &str, bus: Bus) -> Self {
         self.drives.push(Drive {
             boot_index: Some(1),
-            ..Drive::new(&image.path, serial, Bus::Virtio)
+            ..Drive::new(&image.path, serial, bus)
         });
         self
     }

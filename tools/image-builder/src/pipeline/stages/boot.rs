@@ -19,9 +19,10 @@ pub fn command_line(context: &Context, root_hash: &str) -> String {
     )
 }
 
-/// What the medium adds to the kernel command line: changes stay in memory.
+/// What the medium adds to the kernel command line: changes stay in memory. An array of another system that is assembled
+/// by itself is neither written nor synchronised until something writes to it (md(4), `start_ro`).
 pub fn live_command_line(volume_id: &str) -> String {
-    format!("systemd.volatile=overlay sigmavault.live sigmavault.medium={volume_id}")
+    format!("systemd.volatile=overlay md_mod.start_ro=1 sigmavault.live sigmavault.medium={volume_id}")
 }
 
 /// ISO 9660 volume id: 32 characters at most of A-Z, 0-9 and `_`. It names the root too, so that two media
