@@ -20,7 +20,7 @@ use signal_hook::iterator::Signals;
 const LOG: &str = "/run/sigmavault/installer.log";
 /// keyboard(5).
 const KEYBOARD: &str = "/etc/default/keyboard";
-/// Resets a virtual console, locked modifiers included, and clears it (console_codes(4)).
+/// Resets a virtual console, locked modifiers included, and clears it (`console_codes(4)`).
 const RESET: &[u8] = b"\x1bc";
 /// There where the image has a desktop.
 const GNOME: &str = "/usr/bin/gnome-shell";
