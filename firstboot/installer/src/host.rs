@@ -18,6 +18,10 @@ use signal_hook::iterator::Signals;
 
 /// The log of an installation.
 const LOG: &str = "/run/sigmavault/installer.log";
+/// keyboard(5).
+const KEYBOARD: &str = "/etc/default/keyboard";
+/// Resets a virtual console, locked modifiers included, and clears it (`console_codes(4)`).
+const RESET: &[u8] = b"\x1bc";
 /// There where the image has a desktop.
 const GNOME: &str = "/usr/bin/gnome-shell";
 /// Word on the kernel command line of a live medium.
@@ -56,7 +60,12 @@ pub fn keyboard(keyboard: &Keyboard) {
 }
 
 fn console_keyboard(keyboard: &Keyboard) -> io::Result<()> {
-    fs::write("/etc/default/keyboard", Xkb::of(keyboard).file())?;
+    if fs::read_to_string(KEYBOARD).is_ok_and(|text| text.contains(keyboard::SWITCH_OPTION)) {
+        // The layout that was switched to stays in use under any keymap. In one without it no key gives anything.
+        io::stdout().write_all(RESET)?;
+        io::stdout().flush()?;
+    }
+    fs::write(KEYBOARD, Xkb::of(keyboard).file())?;
     Local.succeed(&setupcon::keyboard()).map_err(io::Error::other)?;
     Ok(())
 }

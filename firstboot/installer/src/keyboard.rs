@@ -19,7 +19,7 @@ pub use proposal::propose;
 /// The keys that switch between two layouts, for a person.
 pub const SWITCH: &str = "Alt+Shift";
 /// The option of XKB that makes them switch (xkeyboard-config(7)).
-const SWITCH_OPTION: &str = "grp:alt_shift_toggle";
+pub const SWITCH_OPTION: &str = "grp:alt_shift_toggle";
 /// The layout for Latin letters unless another one is chosen.
 pub const LATIN: &str = "us";
 

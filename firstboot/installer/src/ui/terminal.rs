@@ -107,7 +107,11 @@ fn turn(
                         running.stop();
                     }
                 }
-                Some(Request::Keyboard(keyboard)) => app.learn((surroundings.keyboard)(&keyboard)),
+                Some(Request::Keyboard(keyboard)) => {
+                    app.learn((surroundings.keyboard)(&keyboard));
+                    // A console may have been reset for it.
+                    wipe(terminal)?;
+                }
                 Some(Request::Look) => match (surroundings.machine)() {
                     Ok(machine) => app.look_at(machine),
                     Err(error) => app.say(error),
