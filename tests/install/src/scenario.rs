@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::options::Options;
 use crate::scenarios::{
     answers_twice, damaged, disk_removed, encrypted, keep_data, keyboard, model, no_write, pool, power_cuts,
-    refusals, unattended,
+    refusals, two_layouts, unattended,
 };
 
 /// The one that every change must pass.
@@ -27,7 +27,7 @@ pub struct Scenario {
 }
 
 /// All of them.
-pub const ALL: [Scenario; 16] = [
+pub const ALL: [Scenario; 17] = [
     Scenario {
         name: "unattended",
         about: "installs from an answer file on an empty disk, boots twice and checks everything",
@@ -75,6 +75,12 @@ pub const ALL: [Scenario; 16] = [
         about: "types the passphrase on a German keyboard; the prompt names the layout and says what was wrong",
         limit: Duration::from_hours(1),
         run: encrypted::keyboard,
+    },
+    Scenario {
+        name: "luks-keyboard-ru",
+        about: "types passphrase, name, password and commands on a Russian keyboard, and switches its layouts",
+        limit: Duration::from_hours(1),
+        run: two_layouts::run,
     },
     Scenario {
         name: "tpm",

@@ -18,7 +18,7 @@ const PROMPT: &str = "passphrase";
 /// First bytes of a LUKS header.
 const LUKS: [u8; 6] = *b"LUKS\xba\xbe";
 /// Longest the check of a key may take: its derivation is slow on purpose.
-const KEY_LIMIT: Duration = Duration::from_mins(3);
+pub const KEY_LIMIT: Duration = Duration::from_mins(3);
 
 /// Label of the stick with the answers, and its serial number.
 const STICK: &str = "SVANSWERS";
@@ -139,7 +139,7 @@ pub fn keyboard(bench: &mut Bench<'_>) -> Result<(), Error> {
 }
 
 /// The last line that asks for the passphrase.
-fn last_prompt(boot: &Boot<'_>) -> String {
+pub fn last_prompt(boot: &Boot<'_>) -> String {
     let transcript = boot.session().transcript();
     let unfinished = transcript.unfinished();
     let mut lines = transcript.lines().iter().chain([&unfinished]).rev();
@@ -185,7 +185,7 @@ pub fn tpm(bench: &mut Bench<'_>) -> Result<(), Error> {
 }
 
 /// Waits for a prompt after the first `skip` lines; returns how many lines there are then.
-fn ask(boot: &mut Boot<'_>, skip: usize) -> Result<usize, Error> {
+pub fn ask(boot: &mut Boot<'_>, skip: usize) -> Result<usize, Error> {
     boot.wait("the passphrase prompt", KEY_LIMIT + BOOT_LIMIT, |session| {
         let transcript = session.transcript();
         let unfinished = transcript.unfinished();
@@ -217,7 +217,7 @@ fn encrypted(bench: &mut Bench<'_>, machine: &Installed) -> Result<(), Error> {
 }
 
 /// /var is on the opened state partition.
-fn opened(bench: &mut Bench<'_>, boot: &mut Boot<'_>) -> Result<(), Error> {
+pub fn opened(bench: &mut Bench<'_>, boot: &mut Boot<'_>) -> Result<(), Error> {
     let places = boot.run(
         "source=$(findmnt -nvro SOURCE /var); lsblk -snro TYPE,PARTLABEL $source | head -n 2 | tr -s ' ' | sed 's/ $//'",
     )?;

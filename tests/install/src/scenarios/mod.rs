@@ -13,4 +13,5 @@ pub mod no_write;
 pub mod pool;
 pub mod power_cuts;
 pub mod refusals;
+pub mod two_layouts;
 pub mod unattended;
