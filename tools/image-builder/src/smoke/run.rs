@@ -190,6 +190,7 @@ impl Test<'_> {
                 kind: self.options.medium,
             }),
             drives: drives.into(),
+            pluggable: None,
             tpm_socket: None,
             // A guest that resets itself has failed; it must not start over unnoticed.
             on_reset: OnReset::End,

@@ -8,8 +8,10 @@ use serde_json::{Value, json};
 
 use crate::agent::{Answer, Order};
 use crate::error::Error;
+use crate::image::Image;
 use crate::keyboard;
 use crate::logs::Logs;
+use crate::machine::block_node;
 use crate::ocr::{self, Layout, shows};
 use crate::picture::Picture;
 use crate::qmp::Halt;
@@ -272,6 +274,25 @@ impl<'a> Boot<'a> {
                 .any(|drive| drive.node == node && drive.bytes >= bytes);
             Ok((far_enough || until(session)).then_some(()))
         })
+    }
+
+    /// Plugs a disk in by USB. Its image lies in the rig's folder for that; its serial number is also its name here.
+    pub fn plug(&mut self, image: &Image, serial: &str) -> Result<(), Error> {
+        let node = block_node(serial, &image.path, false);
+        self.session.execute("blockdev-add", &node)?;
+        let device = json!({
+            "driver": "usb-storage", "bus": "xhci.0", "id": format!("plugged-{serial}"), "drive": serial, "serial": serial,
+        });
+        self.session.execute("device_add", &device).map(drop)
+    }
+
+    /// Pulls a disk out that was plugged in.
+    pub fn unplug(&mut self, serial: &str) -> Result<(), Error> {
+        let device = json!({ "id": format!("plugged-{serial}") });
+        self.session.execute("device_del", &device)?;
+        self.session
+            .execute("blockdev-del", &json!({ "node-name": serial }))
+            .map(drop)
     }
 
     /// Runs a command of QEMU's control protocol.

@@ -161,3 +161,35 @@ fn ends_of_a_machine() {
     );
     boot.wait_for_end(Halt::PoweredOff, LONG).unwrap();
 }
+
+#[test]
+fn a_disk_is_plugged_in_and_pulled_out() {
+    let tools = tools();
+    let (mut boot, rest) = boot(&tools);
+    let image = Image::create(rest.folder.path().join("disk"), 512).unwrap();
+    let qemu = rest.answer(vec![json!({}); 4]);
+    boot.plug(&image, "SV-CUT").unwrap();
+    boot.unplug("SV-CUT").unwrap();
+    let commands = qemu.join().unwrap();
+    let said: Vec<(&str, &str)> = ["node-name", "id", "id", "node-name"]
+        .iter()
+        .zip(&commands)
+        .map(|(key, command)| {
+            let text = |value: &'static str| command[value].as_str().unwrap_or_default();
+            (
+                text("execute"),
+                command["arguments"][key].as_str().unwrap_or_default(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        said,
+        [
+            ("blockdev-add", "SV-CUT"),
+            ("device_add", "plugged-SV-CUT"),
+            ("device_del", "plugged-SV-CUT"),
+            ("blockdev-del", "SV-CUT"),
+        ]
+    );
+    assert_eq!(commands[1]["arguments"]["serial"], "SV-CUT");
+}

@@ -75,6 +75,8 @@ pub struct Drive {
     pub read_only: bool,
     /// Its place in the boot order, after the medium's 0; `None` leaves that to the firmware.
     pub boot_index: Option<u8>,
+    /// Where its writes are logged, a file that is there; see [`crate::WriteLog`].
+    pub log: Option<PathBuf>,
 }
 
 impl Drive {
@@ -86,6 +88,7 @@ impl Drive {
             bus,
             read_only: false,
             boot_index: None,
+            log: None,
         }
     }
 

@@ -9,6 +9,7 @@ use crate::ending::Ending;
 use crate::kvm::Unopened;
 use crate::picture::PictureError;
 use crate::qmp::{Halt, QmpError};
+use crate::write_log::LogError;
 
 /// What can fail when a virtual machine is made, started and driven.
 #[derive(Debug, thiserror::Error)]
@@ -140,6 +141,9 @@ pub enum Error {
     /// The conversation with QEMU failed.
     #[error(transparent)]
     Qmp(#[from] QmpError),
+    /// A log of writes cannot be replayed.
+    #[error(transparent)]
+    Log(#[from] LogError),
 }
 
 impl Error {

@@ -4,7 +4,8 @@
 //! connection ([`qmp`]), the serial port ([`serial`]), the reports of a script in the guest ([`guest`]). The script
 //! comes in as a systemd credential ([`credential`]), so that an image holds nothing for tests. For tests that drive a
 //! guest there is more: a [`Rig`] is a machine with an [`agent`] that takes orders, a [`Boot`] is one boot of it, with
-//! its console, screen ([`ocr`]) and keyboard.
+//! its console, screen ([`ocr`]) and keyboard. What a guest writes can be logged ([`WriteLog`]), and the log gives the
+//! disk as a power cut at any point would leave it ([`PowerCut`], [`Replay`]).
 //!
 //! QEMU, OVMF, swtpm and tesseract are those of the tools tree ([`ToolsTree`]), which runs them in a [`Sandbox`].
 
@@ -28,6 +29,7 @@ pub mod ocr;
 mod picture;
 #[cfg(test)]
 mod played;
+mod power_cut;
 mod process;
 pub mod qmp;
 mod rig;
@@ -37,6 +39,7 @@ mod session;
 mod shell;
 mod tools;
 mod tpm;
+mod write_log;
 mod writes;
 
 pub use accel::{Accel, Accelerator};
@@ -53,10 +56,12 @@ pub use logs::Logs;
 pub use machine::{Machine, OnReset};
 pub use memory::{Memory, MemoryError};
 pub use picture::{Measures, Picture, PictureError};
+pub use power_cut::{Cache, Fate, PowerCut, Replay, State};
 pub use qmp::Halt;
 pub use rig::Rig;
 pub use sandbox::Sandbox;
 pub use session::{Awaited, Session};
 pub use tools::{Share, ToolsTree};
 pub use tpm::Tpm;
+pub use write_log::{Entry, Kind, LogError, WriteLog};
 pub use writes::Written;

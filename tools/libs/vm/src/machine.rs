@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::accel::Accelerator;
 use crate::drive::{Drive, LiveMedium};
@@ -40,6 +40,8 @@ pub struct Machine {
     pub medium: Option<LiveMedium>,
     /// Its disks.
     pub drives: Vec<Drive>,
+    /// Folder with images of disks that may be plugged in while it runs.
+    pub pluggable: Option<PathBuf>,
     /// Unix socket of a running swtpm.
     pub tpm_socket: Option<PathBuf>,
     /// What a reset by the guest does.
@@ -82,6 +84,9 @@ impl Machine {
                 Share::Write(&drive.path)
             }
         }));
+        let logs = self.drives.iter().filter_map(|drive| drive.log.as_deref());
+        shares.extend(logs.map(Share::Write));
+        shares.extend(self.pluggable.as_deref().map(Share::Write));
         shares.extend(
             self.tpm_socket
                 .as_deref()
@@ -149,13 +154,18 @@ impl Machine {
         }
         for (index, drive) in self.drives.iter().enumerate() {
             let node = format!("disk{index}");
-            line.file(&node, &drive.path, drive.read_only);
+            match &drive.log {
+                None => line.file(&node, &drive.path, drive.read_only),
+                Some(log) => line.logged(&node, &drive.path, log),
+            };
             line.pair("-device", &drive.device(index, &node));
         }
     }
 
     fn needs_usb(&self) -> bool {
-        self.medium.as_ref().is_some_and(LiveMedium::is_usb) || self.drives.iter().any(Drive::is_usb)
+        self.medium.as_ref().is_some_and(LiveMedium::is_usb)
+            || self.drives.iter().any(Drive::is_usb)
+            || self.pluggable.is_some()
     }
 
     fn tpm(&self, line: &mut Line) {
@@ -217,14 +227,30 @@ impl Line {
 
     fn file(&mut self, node: &str, path: &Path, read_only: bool) -> &mut Self {
         // JSON, because the other notation cannot express every file name.
+        self.pair("-blockdev", &block_node(node, path, read_only).to_string())
+    }
+
+    /// A disk whose writes are logged. Flushes are logged too, and need not reach the disk of the host.
+    fn logged(&mut self, node: &str, path: &Path, log: &Path) -> &mut Self {
+        let file = |path: &Path| json!({ "driver": "file", "filename": path.to_string_lossy(), "cache": { "no-flush": true } });
         let description = json!({
-            "driver": "raw",
+            "driver": "blklogwrites",
             "node-name": node,
-            "read-only": read_only,
-            "file": { "driver": "file", "filename": path.to_string_lossy(), "read-only": read_only },
+            "file": { "driver": "raw", "file": file(path) },
+            "log": file(log),
         });
         self.pair("-blockdev", &description.to_string())
     }
+}
+
+/// A raw image as a block node of QEMU.
+pub(crate) fn block_node(node: &str, path: &Path, read_only: bool) -> Value {
+    json!({
+        "driver": "raw",
+        "node-name": node,
+        "read-only": read_only,
+        "file": { "driver": "file", "filename": path.to_string_lossy(), "read-only": read_only },
+    })
 }
 
 /// A path as a value in QEMU's `key=value,key=value` notation, where a comma is doubled.
@@ -253,6 +279,7 @@ mod tests {
             drives: ["A", "B"]
                 .map(|serial| Drive::new(format!("/w/disk{serial}"), serial, Bus::Virtio))
                 .into(),
+            pluggable: None,
             tpm_socket: None,
             on_reset: OnReset::End,
             oem_strings: vec!["/w/c,1".into(), "/w/c2".into()],
@@ -387,12 +414,29 @@ mod tests {
         let serial = "socket,id=serial,path=/w/serial";
         assert!(values(&arguments, "-chardev").contains(&serial));
     }
+
+    #[test]
+    fn a_disk_whose_writes_are_logged() {
+        let mut machine = machine();
+        machine.drives[1].log = Some("/w/log".into());
+        let arguments = machine.arguments();
+        let node: Value = serde_json::from_str(values(&arguments, "-blockdev")[4]).unwrap();
+        assert_eq!(
+            (&node["driver"], &node["node-name"]),
+            (&json!("blklogwrites"), &json!("disk1"))
+        );
+        assert_eq!(node["file"]["file"]["filename"], "/w/diskB");
+        assert_eq!(node["log"]["filename"], "/w/log");
+    }
+
     #[test]
     fn what_qemu_sees_of_the_host() {
         let mut machine = Machine {
             tpm_socket: Some("/t/socket".into()),
+            pluggable: Some("/w/disks".into()),
             ..machine()
         };
+        machine.drives[0].log = Some("/w/log".into());
         machine.drives[1].read_only = true;
         let path = Path::new;
         assert_eq!(
@@ -404,6 +448,8 @@ mod tests {
                 Share::Write(path("/w/vars.fd")),
                 Share::Write(path("/w/diskA")),
                 Share::Read(path("/w/diskB")),
+                Share::Write(path("/w/log")),
+                Share::Write(path("/w/disks")),
                 Share::Write(path("/t")),
             ]
         );

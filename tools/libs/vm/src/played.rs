@@ -37,6 +37,7 @@ pub fn machine(folder: &Path) -> Machine {
         uefi: None,
         medium: None,
         drives: vec![Drive::new(at("disk0"), "A", Bus::Virtio)],
+        pluggable: None,
         tpm_socket: None,
         on_reset: OnReset::End,
         oem_strings: Vec::new(),

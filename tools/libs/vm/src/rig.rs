@@ -25,6 +25,8 @@ pub struct Rig {
     pub iso: Option<PathBuf>,
     /// Disks.
     pub drives: Vec<Drive>,
+    /// Folder with images of disks that may be plugged in while it runs.
+    pub pluggable: Option<PathBuf>,
     /// Unix socket of a TPM.
     pub tpm: Option<PathBuf>,
     /// What a reset by the guest does.
@@ -41,6 +43,7 @@ impl Rig {
             uefi_variables: Some(uefi_variables.into()),
             iso: None,
             drives: Vec::new(),
+            pluggable: None,
             tpm: None,
             on_reset: OnReset::End,
             credentials: Vec::new(),
@@ -71,6 +74,22 @@ impl Rig {
             boot_index: Some(1),
             ..Drive::new(&image.path, serial, Bus::Virtio)
         });
+        self
+    }
+
+    /// With the writes to the disk of this serial number logged, in a file that is there.
+    #[must_use]
+    pub fn logged(mut self, serial: &str, log: &Path) -> Self {
+        for drive in self.drives.iter_mut().filter(|drive| drive.serial == serial) {
+            drive.log = Some(log.to_owned());
+        }
+        self
+    }
+
+    /// With a folder whose images may be plugged in as disks while it runs.
+    #[must_use]
+    pub fn pluggable(mut self, folder: &Path) -> Self {
+        self.pluggable = Some(folder.to_owned());
         self
     }
 
@@ -111,6 +130,7 @@ impl Rig {
                 kind: Medium::Usb,
             }),
             drives: self.drives.clone(),
+            pluggable: self.pluggable.clone(),
             tpm_socket: self.tpm.clone(),
             on_reset: self.on_reset,
             oem_strings: write_oem_strings(&credentials, sockets)?,
