@@ -29,6 +29,11 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
     sigmavault_durable::replace(path, bytes).map_err(WriteError::while_doing("write", path))
 }
 
+/// As [`sigmavault_durable::overwrite`].
+pub fn overwrite(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
+    sigmavault_durable::overwrite(path, bytes).map_err(WriteError::while_doing("write", path))
+}
+
 /// As [`sigmavault_durable::publish`].
 pub fn publish(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
     sigmavault_durable::publish(path, bytes).map_err(WriteError::while_doing("write", path))

@@ -1,8 +1,9 @@
 //! Changing which slot the boot loader starts first.
 //!
 //! The boot partition is FAT, which has no journal, so it must be bootable after every single step. First the wanted
-//! slot becomes the preferred one, in a file that is flushed before it is renamed; only then is the other one demoted.
-//! In between, the boot loader starts either, and both are intact.
+//! slot becomes the preferred one; only then is the other one demoted. Sort keys are equally long, so that each of the two
+//! changes one sector. A slot that was bad gets a new name: a new file, which is flushed before the old one goes. In
+//! between, the boot loader starts either, and both are intact.
 
 use serde::Serialize;
 use sigmavault_facts::slots::entry::{Entry, FIRST, Name, SECOND, with_sort_key};
@@ -92,14 +93,14 @@ pub fn switch(files: &Files, slot: Slot) -> Result<Switched, SwitchError> {
         wanted.file.clone()
     };
     if name != wanted.file || wanted.sort_key.as_deref() != Some(FIRST) {
-        durable::replace(&path(&name), with_sort_key(&wanted.text, FIRST).as_bytes())?;
+        durable::overwrite(&path(&name), with_sort_key(&wanted.text, FIRST).as_bytes())?;
     }
     for entry in of(slot).filter(|entry| entry.file != name) {
         durable::remove(&path(&entry.file))?;
     }
     for entry in of(slot.other()).filter(|entry| entry.sort_key.as_deref() != Some(SECOND)) {
         let text = with_sort_key(&entry.text, SECOND);
-        durable::replace(&path(&entry.file), text.as_bytes())?;
+        durable::overwrite(&path(&entry.file), text.as_bytes())?;
     }
     entries::record(files, &facts::current(files)?.slots)?;
     Ok(Switched {

@@ -4,8 +4,11 @@
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+
+/// Bytes that every drive writes as one.
+const SECTOR: usize = 512;
 
 /// Replaces a file, or creates it, with these bytes.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -28,11 +31,28 @@ fn put(path: &Path, bytes: &[u8], permissions: Option<Permissions>) -> io::Resul
         file.set_permissions(permissions)?;
     }
     file.sync_all()?;
+    // FAT frees the bytes of the old file when nobody holds it any more. That must not reach the disk before the new
+    // entry does, or a power cut leaves an entry whose bytes are free.
+    let old = File::open(path).ok();
     fs::rename(&beside, path)?;
     // FAT keeps a file's length and location in its directory entry, and a rename writes a new entry without them: until
     // the file itself is flushed again, a power cut leaves an empty file under the new name.
     file.sync_all()?;
+    drop(old);
     sync_folder_of(path)
+}
+
+/// Like [`replace`], for file systems without a journal: where the old bytes are as many as the new ones and lie in one
+/// sector, they are overwritten there, and no folder or table of the file system changes. A drive writes a sector as a
+/// whole.
+pub fn overwrite(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let same_place = fs::metadata(path).is_ok_and(|old| old.is_file() && old.len() == bytes.len() as u64);
+    if !same_place || bytes.len() > SECTOR {
+        return replace(path, bytes);
+    }
+    let file = OpenOptions::new().write(true).open(path)?;
+    file.write_all_at(bytes, 0)?;
+    file.sync_all()
 }
 
 /// Appends lines to a file that everybody may read. A last line that a power cut left unfinished is terminated first.
@@ -74,6 +94,8 @@ pub fn sync_folder_of(path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
     use super::*;
 
     #[test]
@@ -86,6 +108,32 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         publish(&path, b"open").unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o644);
+    }
+
+    #[test]
+    fn bytes_are_overwritten_where_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("entry.conf");
+        fs::write(&path, "sort-key 1\n").unwrap();
+        let number = || fs::metadata(&path).unwrap().ino();
+        let before = number();
+        overwrite(&path, b"sort-key 2\n").unwrap();
+        assert_eq!(
+            (fs::read_to_string(&path).unwrap().as_str(), number()),
+            ("sort-key 2\n", before)
+        );
+        // Another length, or more than a sector: a new file.
+        overwrite(&path, b"sort-key 10\n").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "sort-key 10\n");
+        assert_ne!(number(), before);
+        fs::write(&path, [1; 513]).unwrap();
+        let before = number();
+        overwrite(&path, &[2; 513]).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), [2; 513]);
+        assert_ne!(number(), before);
+        fs::remove_file(&path).unwrap();
+        overwrite(&path, b"new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
     }
 
     #[test]
