@@ -142,6 +142,22 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
+    fn mount_target(&mut self) -> Result<(), ExecuteError> {
+        let parts = self.parts()?;
+        let state = self.state.as_ref();
+        let state = state.map_or(parts.state.as_str(), StateDevice::path);
+        self.target = Some(Mounted::assemble(self.site, parts, state)?);
+        Ok(())
+    }
+
+    fn copy_host_id(&self) -> Result<(), ExecuteError> {
+        let from = Path::new("/").join(HOST_ID);
+        if self.site.files().exists(&from) {
+            files::copy(self.site, &from, &self.root()?.join(HOST_ID))?;
+        }
+        Ok(())
+    }
+
     fn write_keymap(&self) -> Result<(), ExecuteError> {
         let keymap = self.keymap.as_ref();
         self.esp()?
@@ -199,26 +215,12 @@ impl<'a> Work<'a> {
                 disk::rename_state(site.run(), disk)
             }
             Action::Compare { disk, partitions } => disk::compare(site.run(), disk, partitions),
-            Action::MountTarget => {
-                let parts = self.parts()?;
-                let state = self
-                    .state
-                    .as_ref()
-                    .map_or(parts.state.as_str(), StateDevice::path);
-                self.target = Some(Mounted::assemble(site, parts, state)?);
-                Ok(())
-            }
+            Action::MountTarget => self.mount_target(),
             Action::WriteFile { path, mode, text } => {
                 files::write(site, &self.root()?.join(path), text, *mode)
             }
             Action::Link { path, target } => files::link(site, &self.root()?.join(path), target),
-            Action::CopyHostId => {
-                let from = Path::new("/").join(HOST_ID);
-                if site.files().exists(&from) {
-                    files::copy(site, &from, &self.root()?.join(HOST_ID))?;
-                }
-                Ok(())
-            }
+            Action::CopyHostId => self.copy_host_id(),
             Action::AddUser { name, full_name } => users::add(site, self.root()?, name, full_name),
             Action::SetPassword { user, password } => users::set_password(site, self.root()?, user, password),
             Action::AuthorizeKeys { user, keys } => users::authorize(site, self.root()?, user, keys),

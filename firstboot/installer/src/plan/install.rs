@@ -69,6 +69,7 @@ pub struct EncryptionPlan {
 }
 
 /// Of a secret only whether there is one.
+#[allow(clippy::ref_option, reason = "serde passes the field by reference")]
 fn whether<S: serde::Serializer>(secret: &Option<Secret>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_bool(secret.is_some())
 }
