@@ -9,7 +9,7 @@ use serde::Serialize;
 use sigmavault_host::run::{Run, RunError};
 use sigmavault_host::ssh_keygen;
 
-use super::Flaw;
+use super::flaw::Flaw;
 
 /// What a signature is for: `ssh-keygen` uses this name for files.
 pub const NAMESPACE: &str = "file";
