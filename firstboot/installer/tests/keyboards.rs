@@ -1,26 +1,11 @@
 //! The program with a keyboard that lacks Latin letters: plain questions and answer files.
 #![allow(clippy::unwrap_used)]
 
+mod started;
+
 use std::fs;
-use std::io::Write as _;
-use std::process::{Command, Output, Stdio};
 
-fn installer(arguments: &[&str], input: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_sigmavault-installer"))
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // One that ends early does not read all of it.
-    drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
-    child.wait_with_output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
+use started::{installer, text};
 
 /// The lines of the plan about language and keyboard.
 const SETTINGS: &str = "  language ru_RU.UTF-8, keyboard us (dvorak) with ru, time zone Etc/UTC\n  \

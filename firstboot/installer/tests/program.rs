@@ -1,6 +1,8 @@
 //! The program without screens: plain questions, answer files, reports, and what it prints about itself.
 #![allow(clippy::unwrap_used)]
 
+mod started;
+
 use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -8,6 +10,8 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use sigmavault_installer::report::MARK;
+
+use started::{installer, text};
 
 const ANSWERS: &str = r#"
 language = "de_DE.UTF-8"
@@ -26,23 +30,6 @@ password = "long enough"
 action = "poweroff"
 on-failure = "reboot"
 "#;
-
-fn installer(arguments: &[&str], input: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_sigmavault-installer"))
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // One that ends early does not read all of it.
-    drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
-    child.wait_with_output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
 
 struct Answers {
     _folder: tempfile::TempDir,

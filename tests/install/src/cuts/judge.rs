@@ -59,6 +59,16 @@ impl Judged {
         }
         text
     }
+
+    /// The same, with what the cut lost.
+    pub fn shown_after(&self, cut: &PowerCut) -> String {
+        format!(
+            "{} of {} late writes lost; {}",
+            cut.lost(),
+            cut.unflushed(),
+            self.shown()
+        )
+    }
 }
 
 impl Sound {

@@ -20,4 +20,4 @@ pub use choose::{Stratum, choose, is_tried, tried};
 pub use judge::{Judged, Sound};
 pub use live::Live;
 pub use table::Looks;
-pub use tally::{Tally, conclude};
+pub use tally::{Tally, run};

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::bench::Bench;
+use crate::error::Error;
+use crate::random::Random;
 
 /// What became of the cuts of one recording.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -100,18 +102,23 @@ impl fmt::Display for Sheet<'_> {
     }
 }
 
-/// Prints the table and checks that there was no fault.
-pub fn conclude(bench: &mut Bench<'_>, tallies: &[Tally]) {
-    bench.note(Sheet(tallies).to_string());
-    for tally in tallies {
-        let good = tally.starts + tally.resumes;
-        bench.check(
-            format!("{}: the machine starts, or the installation resumes", tally.name),
-            tally.faults.is_empty() && good == tally.cuts,
-            format!("after {good} of {} cuts\n{}", tally.cuts, tally.faults.join("\n")),
-            format!("after {} of {0} cuts, and no fault", tally.cuts),
-        );
-    }
+/// Runs a scenario of one recording: says how to repeat it, prints the table, and checks that there was no fault.
+pub fn run<'b>(
+    bench: &mut Bench<'b>,
+    cut_off: impl FnOnce(&mut Bench<'b>, &mut Random) -> Result<Tally, Error>,
+) -> Result<(), Error> {
+    let (seed, cuts) = (bench.lab.seed, bench.lab.cuts);
+    bench.note(format!("{cuts} cuts, seed {seed}"));
+    let tally = cut_off(bench, &mut Random::new(seed))?;
+    bench.note(Sheet(std::slice::from_ref(&tally)).to_string());
+    let good = tally.starts + tally.resumes;
+    bench.check(
+        format!("{}: the machine starts, or the installation resumes", tally.name),
+        tally.faults.is_empty() && good == tally.cuts,
+        format!("after {good} of {} cuts\n{}", tally.cuts, tally.faults.join("\n")),
+        format!("after {} of {0} cuts, and no fault", tally.cuts),
+    );
+    Ok(())
 }
 
 #[cfg(test)]

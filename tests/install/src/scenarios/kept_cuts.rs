@@ -9,7 +9,7 @@ use sigmavault_vm::{Image, Kind, Replay, WriteLog};
 
 use crate::answers::Answers;
 use crate::bench::{Bench, Installed, SYSTEM_BYTES};
-use crate::cuts::{Sound, Stratum, Tally, choose, conclude, is_tried};
+use crate::cuts::{self, Sound, Stratum, Tally, choose, is_tried};
 use crate::disk::SYSTEM;
 use crate::error::Error;
 use crate::random::Random;
@@ -17,11 +17,7 @@ use crate::scenarios::{checks, keep_data};
 
 /// Runs the scenario.
 pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
-    let (seed, cuts) = (bench.lab.seed, bench.lab.cuts);
-    bench.note(format!("{cuts} cuts, seed {seed}"));
-    let tally = cut_off(bench, &mut Random::new(seed))?;
-    conclude(bench, &[tally]);
-    Ok(())
+    cuts::run(bench, cut_off)
 }
 
 /// Records an installation on a used machine and cuts it off.
@@ -62,12 +58,7 @@ fn cut_off(bench: &mut Bench<'_>, random: &mut Random) -> Result<Tally, Error> {
             }
             Some(_) => {}
         }
-        let seen = format!(
-            "{name}: {} of {} late writes lost; {}",
-            chosen.cut.lost(),
-            chosen.cut.unflushed(),
-            judged.shown()
-        );
+        let seen = format!("{name}: {}", judged.shown_after(&chosen.cut));
         bench.say(&seen);
         let _ = writeln!(lines, "{seen}");
         for fault in &judged.faults {

@@ -17,7 +17,7 @@ use sigmavault_vm::{Image, PowerCut, Replay, Rig, WriteLog};
 use crate::answers::Answers;
 use crate::bench::{Bench, Installed, SYSTEM_BYTES};
 use crate::cuts::live::{self, Live};
-use crate::cuts::{Judged, Looks, Sound, Stratum, Tally, choose, conclude, is_tried, tried};
+use crate::cuts::{self, Judged, Looks, Sound, Stratum, Tally, choose, is_tried, tried};
 use crate::disk::{Extent, SYSTEM};
 use crate::error::Error;
 use crate::installer::Verdict;
@@ -40,11 +40,7 @@ struct Later {
 
 /// Runs the scenario.
 pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
-    let (seed, cuts) = (bench.lab.seed, bench.lab.cuts);
-    bench.note(format!("{cuts} cuts, seed {seed}"));
-    let tally = cut_off(bench, &mut Random::new(seed))?;
-    conclude(bench, &[tally]);
-    Ok(())
+    cuts::run(bench, cut_off)
 }
 
 /// Records an installation and cuts it off.
@@ -96,12 +92,7 @@ fn cut_off(bench: &mut Bench<'_>, random: &mut Random) -> Result<Tally, Error> {
             None if good => tally.resumes += 1,
             _ => {}
         }
-        let seen = format!(
-            "{name}: {} of {} late writes lost; {}",
-            chosen.cut.lost(),
-            chosen.cut.unflushed(),
-            judged.shown()
-        );
+        let seen = format!("{name}: {}", judged.shown_after(&chosen.cut));
         bench.say(&seen);
         let _ = writeln!(lines, "{seen}");
         keep(bench, &mut later, &name, index, &image, &judged)?;

@@ -10,7 +10,7 @@ use sigmavault_types::slots::Slot;
 use sigmavault_vm::{Boot, Image, Replay, WriteLog};
 
 use crate::bench::{Bench, Installed};
-use crate::cuts::{Judged, Sound, Stratum, Tally, choose, conclude, is_tried};
+use crate::cuts::{self, Judged, Sound, Stratum, Tally, choose, is_tried};
 use crate::disk::SYSTEM;
 use crate::error::Error;
 use crate::random::Random;
@@ -32,9 +32,11 @@ struct Step {
 
 /// Runs the scenario.
 pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
-    let (seed, cuts) = (bench.lab.seed, bench.lab.cuts);
-    bench.note(format!("{cuts} cuts, seed {seed}"));
-    let mut random = Random::new(seed);
+    cuts::run(bench, cut_off)
+}
+
+/// Records switches and cuts them off.
+fn cut_off(bench: &mut Bench<'_>, random: &mut Random) -> Result<Tally, Error> {
     let machine = bench.installed_machine()?;
     let sound = Sound::of(bench, &machine.system)?;
     let base = machine.system.copy_to(bench.path("switch-base.raw"))?;
@@ -43,9 +45,7 @@ pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     let steps = record(bench, &mut boot, &log)?;
     boot.power_off()?;
     let log = WriteLog::open(&log).map_err(sigmavault_vm::Error::from)?;
-    let tally = judge(bench, &sound, &log, &steps, base, &mut random)?;
-    conclude(bench, &[tally]);
-    Ok(())
+    judge(bench, &sound, &log, &steps, base, random)
 }
 
 /// Switches to slot B and back, and to slot B again when that has no tries left.
@@ -129,11 +129,9 @@ fn judge(
             judged.faults.extend(lost_slot(&judged));
             let name = format!("{}, cut {} ({})", step.name, index + 1, chosen.stratum);
             let line = format!(
-                "{name}: {}{} of {} late writes lost; {}",
+                "{name}: {}{}",
                 if new { "" } else { "seen before; " },
-                chosen.cut.lost(),
-                chosen.cut.unflushed(),
-                judged.shown()
+                judged.shown_after(&chosen.cut)
             );
             bench.say(&line);
             let _ = writeln!(lines, "{line}");
