@@ -128,7 +128,7 @@ test_the_units_of_initrd_and_system_start_no_other_shell() {
     done
     # The system has the same files.
     for file in sigmavault/boot-failed sigmavault/functions systemd/system/emergency.service.d/10-sigmavault.conf \
-        systemd/system/rescue.service.d/10-sigmavault.conf; do
+        systemd/system/rescue.service.d/10-sigmavault.conf systemd/system/debug-shell.service.d/10-sigmavault.conf; do
         has "$(<"$top/tools/cli/Cargo.toml")" "[\"../../initramfs-hooks/tree/usr/lib/$file\", \"usr/lib/${file%/*}/\","
     done
     grep -qx 'ConditionKernelCommandLine=sigmavault.live' "$units"/debug-shell.service.d/*.conf
