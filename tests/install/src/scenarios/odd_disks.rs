@@ -48,7 +48,7 @@ impl Odd {
     }
 
     fn attached(&self, rig: Rig) -> Rig {
-        rig.drive(&self.two_paths, TWO_PATHS, Bus::TwoScsiPaths)
+        rig.drive(&self.two_paths, TWO_PATHS, Bus::TwoSasPorts)
             .drive(&self.namespaces[0], DRIVE, Bus::Namespace)
             .drive(&self.namespaces[1], DRIVE, Bus::Namespace)
             .drive(&self.photos, DOCK, Bus::Dock)
@@ -66,7 +66,7 @@ impl Odd {
 pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     let system = bench.blank(SYSTEM_BYTES)?;
     let odd = Odd::new(bench)?;
-    let rig = Rig::new(system.path.with_extension("vars")).boot_drive_on(&system, SYSTEM, Bus::TwoSasPorts);
+    let rig = Rig::new(system.path.with_extension("vars")).boot_drive_on(&system, SYSTEM, Bus::TwoScsiPaths);
     let rig = odd.attached(rig);
     let before = digests(&rig)?;
     let mut boot = bench.boot("live", &rig.clone().iso(&bench.lab.iso))?;
