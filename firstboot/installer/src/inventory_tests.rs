@@ -255,3 +255,50 @@ fn an_array_that_nobody_uses_can_be_stopped() {
     // A mapping of a whole disk that has no signature.
     assert_eq!(disks[4].contents, Contents::Foreign("a part of plain".into()));
 }
+
+/// Disks by serial number with the lists of what runs on them, and what they hold.
+fn told(disks: &[Disk]) -> Vec<(&str, Vec<String>, Contents)> {
+    let ours = disks
+        .iter()
+        .filter_map(|disk| Some((disk, disk.serial.as_deref()?)));
+    ours.filter(|(_, serial)| serial.starts_with("SV-"))
+        .map(|(disk, serial)| {
+            let holders = disk.holders.iter().map(ToString::to_string).collect();
+            (serial, holders, disk.contents.clone())
+        })
+        .collect()
+}
+
+/// As the scenario `old-arrays` recorded it in a virtual machine.
+#[test]
+fn recorded_arrays_of_another_system_can_be_stopped() {
+    let disks = disks_of(include_str!("../tests/lsblk/recorded-old-arrays.json"), &[]);
+    let mirror = vec![
+        "vg0-data (lvm on sda sdc, holds \"photos\" (ext4))".to_owned(),
+        "md127 (raid1 on sda sdc)".to_owned(),
+    ];
+    let member = |of: &str| {
+        Contents::Foreign(format!(
+            "1 partition: Linux RAID \"oldnas:{of}\" (linux_raid_member)"
+        ))
+    };
+    assert_eq!(
+        told(&disks),
+        [
+            ("SV-OLD-2", mirror.clone(), member("data")),
+            (
+                "SV-OLD-3",
+                vec!["md126 (incomplete array on sdb)".to_owned()],
+                member("rest")
+            ),
+            ("SV-OLD-1", mirror, member("data")),
+            ("SV-SYSTEM", Vec::new(), Contents::Empty),
+        ]
+    );
+    assert!(
+        disks
+            .iter()
+            .filter(|disk| disk.name != "sdd")
+            .all(|disk| disk.in_use.is_none())
+    );
+}
