@@ -149,7 +149,7 @@ fn other_folders_of_profiles_are_read_too() {
         "--description",
         "For the shop",
         "--extends",
-        "vm-test",
+        "server",
         "--iso-mib",
         "700",
     ];

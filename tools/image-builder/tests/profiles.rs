@@ -40,9 +40,10 @@ fn own() -> (PathBuf, Library) {
 fn the_products_own_profiles_are_good() {
     let (_, library) = own();
     assert_eq!(library.check(None).unwrap(), []);
-    for name in ["pc-gnome", "vm-test"] {
+    for name in ["pc-gnome", "pc-headless", "server", "mini-pc", "vm-test"] {
         let profile = library.buildable(name, Arch::Amd64).unwrap();
         assert!(profile.iso_budget().unwrap() <= 1_100_000_000, "{name}");
+        assert!(!profile.hardware.ids.is_empty(), "{name}");
     }
     assert!(
         matches!(library.buildable("common", Arch::Amd64), Err(ProfileError::Abstract(name)) if name == "common")
@@ -89,22 +90,22 @@ fn others_extend_profiles_and_clash_with_none() {
     let add = |name: &str, text: &str| std::fs::write(others.path().join(name), text).unwrap();
     add(
         "shop.toml",
-        "description = \"For the shop\"\nextends = \"vm-test\"\n",
+        "description = \"For the shop\"\nextends = \"mini-pc\"\n",
     );
     let folders = [own.clone(), others.path().to_owned()];
     let profile = Library::open(&folders)
         .unwrap()
         .buildable("shop", Arch::Amd64)
         .unwrap();
-    assert_eq!(profile.lineage, ["shop", "vm-test", "common"]);
-    add("pc-gnome.toml", "description = \"Mine\"\nextends = \"common\"\n");
+    assert_eq!(profile.lineage, ["shop", "mini-pc", "common"]);
+    add("server.toml", "description = \"Mine\"\nextends = \"pc\"\n");
     let error = Library::open(&folders).unwrap_err().to_string();
-    let first = own.join("pc-gnome.toml");
-    let second = others.path().join("pc-gnome.toml");
+    let first = own.join("server.toml");
+    let second = others.path().join("server.toml");
     assert_eq!(
         error,
         format!(
-            "two profiles are called `pc-gnome`: {} and {}; rename one of the files, and what `extends` it",
+            "two profiles are called `server`: {} and {}; rename one of the files, and what `extends` it",
             first.display(),
             second.display()
         )
