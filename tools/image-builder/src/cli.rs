@@ -94,7 +94,7 @@ pub enum Command {
     Flash(FlashArgs),
     /// Print what an ISO is, from the file alone
     Inspect(InspectArgs),
-    /// List, show, check and write hardware profiles
+    /// List, show, check and write hardware profiles, and find the one for a machine
     Profiles(ProfilesArgs),
     /// Check whether this host can build images, and name the command that fixes what is missing
     Doctor(DoctorArgs),

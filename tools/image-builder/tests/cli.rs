@@ -22,6 +22,7 @@ fn wrong_usage_exits_2() {
         &["flash", "x.iso"],
         &["clean", "--cache", "folder"],
         &["profiles", "show", "x", "--json", "--toml"],
+        &["profiles", "match", "--desktop", "kde"],
         &["profiles", "new", "x", "--iso-mib", "many"],
     ];
     for args in cases {
@@ -273,7 +274,7 @@ fn completions_and_man_pages_name_every_command() {
         .map(|entry| entry.unwrap().file_name())
         .collect();
     pages.sort();
-    assert_eq!(pages.len(), 17);
+    assert_eq!(pages.len(), 18);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::error::ProfileError;
 use super::library::{FOLDER, Library};
 use super::new::{self, Asker};
 use super::options::{ProfilesAction, ProfilesArgs, ShowFormat};
-use super::{check, json_schema, show};
+use super::{check, json_schema, matching, show};
 use crate::cli::Global;
 use crate::source;
 
@@ -43,6 +43,11 @@ pub fn run(args: &ProfilesArgs, global: &Global) -> Result<ExitCode, ProfileErro
             };
             check::check(&library, &asked, &root, &mut out)
         }
+        ProfilesAction::Match {
+            hardware,
+            desktop,
+            json,
+        } => matching::find(&open()?.1, hardware.as_deref(), *desktop, *json, &mut out),
         ProfilesAction::New(args) => {
             let (root, library) = open()?;
             let others = global.profiles.last();

@@ -156,6 +156,9 @@ pub enum ProfileError {
     /// An image could not be compared with a profile.
     #[error(transparent)]
     Image(#[from] ImageError),
+    /// The hardware report of a machine could not be used.
+    #[error(transparent)]
+    Report(#[from] ReportError),
     /// A new profile was not written.
     #[error(transparent)]
     New(#[from] NewError),
@@ -195,6 +198,31 @@ pub enum ImageError {
     /// modinfo(8) did not answer.
     #[error("cannot ask modinfo about the drivers of the image: {0}; install the package kmod")]
     Modinfo(String),
+}
+
+/// Why the hardware report of a machine could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// It could not be read.
+    #[error(
+        "cannot read the hardware report {}; make one with `sigmavault hardware --json` or `sigmavault-detector --json` on the machine, \
+         and name the file",
+        path.display()
+    )]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is not one.
+    #[error("{} is not what `sigmavault hardware --json` prints", path.display())]
+    NotAReport {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: serde_json::Error,
+    },
 }
 
 /// Why a new profile was not written.

@@ -50,6 +50,18 @@ pub enum ProfilesAction {
         #[arg(long)]
         json: bool,
     },
+    /// Say which profiles fit a machine, and why
+    Match {
+        /// What `sigmavault hardware --json` or `sigmavault-detector --json` printed on the machine; `-` is standard input
+        /// [default: the report of this machine]
+        hardware: Option<PathBuf>,
+        /// Only profiles with this desktop
+        #[arg(long, value_enum)]
+        desktop: Option<Desktop>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Write a new profile into the last folder of --profiles, or the source tree's; on a terminal it asks for what is not given
     New(NewArgs),
     /// Print the JSON schema of profiles, by which editors complete and check them
