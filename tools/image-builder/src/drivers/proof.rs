@@ -38,8 +38,8 @@ pub enum Lack {
     },
     /// No driver claims a device.
     #[error(
-        "device {id} has no driver in kernel {kernel}: nothing claims {modalias}; see `kernel.modules-exclude`, and name the \
-         class too if the driver asks for it"
+        "device {id} has no driver in kernel {kernel}: neither modules.alias nor modules.builtin.modinfo has one for {modalias}; \
+         see `kernel.modules-exclude`, and name the class too if the driver asks for it"
     )]
     Driver {
         /// The device.
@@ -311,13 +311,13 @@ kernel/drivers/net/wireless/ath/ath11k/ath11k_pci.ko.xz:
         for (device, expected) in [
             (
                 "pci:8086:1533",
-                "device pci:8086:1533 has no driver in kernel 6.12.1-test: nothing claims pci:v00008086d00001533sv-sd-bc-sc-i-; \
-                 see `kernel.modules-exclude`, and name the class too if the driver asks for it",
+                "device pci:8086:1533 has no driver in kernel 6.12.1-test: neither modules.alias nor \
+                 modules.builtin.modinfo has one for pci:v00008086d00001533sv-sd-bc-sc-i-; see `kernel.modules-exclude`, and name the class too if the driver asks for it",
             ),
             (
                 "pci:1000:00a5",
-                "device pci:1000:00a5 has no driver in kernel 6.12.1-test: nothing claims pci:v00001000d000000A5sv-sd-bc-sc-i-; \
-                 see `kernel.modules-exclude`, and name the class too if the driver asks for it",
+                "device pci:1000:00a5 has no driver in kernel 6.12.1-test: neither modules.alias nor \
+                 modules.builtin.modinfo has one for pci:v00001000d000000A5sv-sd-bc-sc-i-; see `kernel.modules-exclude`, and name the class too if the driver asks for it",
             ),
             (
                 "pci:8086:159b",
