@@ -92,7 +92,7 @@ fn others_extend_profiles_and_clash_with_none() {
         "shop.toml",
         "description = \"For the shop\"\nextends = \"mini-pc\"\n",
     );
-    let folders = [own.clone(), others.path().to_owned()];
+    let folders = [own.clone(), others.path().to_owned(), own.join("../profiles")];
     let profile = Library::open(&folders)
         .unwrap()
         .buildable("shop", Arch::Amd64)

@@ -1,6 +1,6 @@
 //! Folders of profiles, and the resolution of `extends`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::error::{Fault, FaultKind, ProfileError};
@@ -68,7 +68,12 @@ impl Library {
             move |source| ProfileError::Read { path, source }
         };
         let mut texts = Vec::new();
+        let mut known = BTreeSet::new();
         for folder in folders {
+            // Named twice, it holds each profile once.
+            if !known.insert(folder.canonicalize().map_err(read(folder))?) {
+                continue;
+            }
             for entry in std::fs::read_dir(folder).map_err(read(folder))? {
                 let path = entry.map_err(read(folder))?.path();
                 if path.extension().is_some_and(|ending| ending == "toml") {
