@@ -8,6 +8,7 @@
 //! - [`bandwidth`]: the memory bandwidth probe
 //! - [`machine`]: names of the machine, hypervisor and container
 //! - [`disks`], [`sensors`]: disks and sensors, from sysfs
+//! - [`devices`]: names of devices for the kernel, and the firmware, from sysfs
 //! - [`settings`]: the administrator's override and the profile's bounds
 //! - [`rule`]: the choice
 //! - [`report`]: the whole report, and writing it
@@ -17,6 +18,7 @@ pub mod bandwidth;
 pub mod cgroup;
 pub mod cpu;
 pub mod device_tree;
+pub mod devices;
 pub mod disks;
 pub mod installed;
 pub mod machine;

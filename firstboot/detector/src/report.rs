@@ -12,7 +12,7 @@ use sigmavault_facts::{FactError, Files};
 use sigmavault_types::hardware::{HardwareReport, REPORT_VERSION};
 
 use crate::installed::{self, Evidence};
-use crate::{bandwidth, cgroup, cpu, device_tree, disks, machine, rule, sensors, settings, smbios};
+use crate::{bandwidth, cgroup, cpu, device_tree, devices, disks, machine, rule, sensors, settings, smbios};
 
 const DMI_TABLE: &str = "/sys/firmware/dmi/tables/DMI";
 
@@ -72,6 +72,14 @@ pub fn gather(files: &Files, now: SystemTime, probe: bool) -> Result<HardwareRep
     } else {
         None
     };
+    let (devices, complete) = devices::devices(files);
+    if !complete {
+        warnings.push(format!(
+            "only {} kinds of devices are listed, there are more",
+            devices.len()
+        ));
+    }
+    let firmware = devices::firmware(files, info.cpu.arch);
     let model = rule::choose(memory.installed_bytes, &info.cpu, &settings::read(files));
     Ok(HardwareReport {
         version: REPORT_VERSION,
@@ -83,6 +91,8 @@ pub fn gather(files: &Files, now: SystemTime, probe: bool) -> Result<HardwareRep
         bandwidth,
         disks: disks::disks(files),
         sensors: sensors::sensors(files),
+        firmware,
+        devices,
         model,
         warnings,
     })

@@ -25,7 +25,7 @@ fn hardware() -> Value {
         "cpu": {"vendor": "AuthenticAMD", "model": "EPYC", "arch": "x86_64", "physical_cores": 4,
                 "logical_cores": 8, "isa": ["avx", "avx2"]},
         "bandwidth": {"read_bytes_per_second": 21_340_000_000_u64, "threads": 4, "buffer_bytes": 1, "measured_ms": 1},
-        "disks": [], "sensors": [],
+        "disks": [], "sensors": [], "firmware": "uefi", "devices": ["acpi:IPI0001:"],
         "model": {"tier": "bitnet-7b", "source": "rule", "overridden": false, "by_hardware": "bitnet-7b",
                   "reason": "16 GiB of memory, from 16 to below 32 GiB", "warnings": []},
         "warnings": []

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::profile::Arch;
+use crate::profile::options::ProfilesArgs;
 
 /// Builds, boots, flashes and inspects SigmaVault images.
 #[derive(Debug, Parser)]
@@ -31,6 +32,9 @@ pub struct Global {
     /// Source tree; by default the nearest folder above this one that holds image/ and profiles/
     #[arg(long, global = true, value_name = "DIR")]
     pub source: Option<PathBuf>,
+    /// Another folder of profiles, which may extend those of the source tree; may be repeated
+    #[arg(long, global = true, value_name = "DIR")]
+    pub profiles: Vec<PathBuf>,
     /// When to use colours; NO_COLOR is respected
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = Color::Auto)]
     pub color: Color,
@@ -90,7 +94,7 @@ pub enum Command {
     Flash(FlashArgs),
     /// Print what an ISO is, from the file alone
     Inspect(InspectArgs),
-    /// List, show and check hardware profiles
+    /// List, show, check and write hardware profiles, and find the one for a machine
     Profiles(ProfilesArgs),
     /// Check whether this host can build images, and name the command that fixes what is missing
     Doctor(DoctorArgs),
@@ -189,58 +193,6 @@ pub struct InspectArgs {
     /// Print JSON, packages included
     #[arg(long)]
     pub json: bool,
-}
-
-/// `profiles`.
-#[derive(Debug, Clone, Args)]
-pub struct ProfilesArgs {
-    /// What to do.
-    #[command(subcommand)]
-    pub action: ProfilesAction,
-}
-
-/// What `profiles` does.
-#[derive(Debug, Clone, Subcommand)]
-pub enum ProfilesAction {
-    /// List every profile
-    List {
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// Show a profile with its parents merged in, and where each value was set
-    Show {
-        /// The profile
-        name: String,
-        /// Output format
-        #[arg(long, value_enum, default_value_t = ShowFormat::Text)]
-        format: ShowFormat,
-        /// Same as --format json
-        #[arg(long, conflicts_with_all = ["format", "toml"])]
-        json: bool,
-        /// Same as --format toml
-        #[arg(long, conflicts_with = "format")]
-        toml: bool,
-    },
-    /// Check one profile or all
-    Check {
-        /// The profile
-        name: Option<String>,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-}
-
-/// How `profiles show` prints.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ShowFormat {
-    /// A table with the origin of each value.
-    Text,
-    /// JSON.
-    Json,
-    /// A TOML file without parents.
-    Toml,
 }
 
 /// `doctor`.

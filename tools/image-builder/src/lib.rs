@@ -4,6 +4,7 @@ mod bytes;
 pub mod check;
 pub mod cli;
 pub mod doctor;
+pub mod drivers;
 pub mod fat32;
 pub mod flash;
 pub mod gpt;

@@ -28,7 +28,7 @@ fn main() -> ExitCode {
         Command::Doctor(args) => report(doctor::run(args, source.as_deref())),
         Command::Flash(args) => report(flash::run(args)),
         Command::Inspect(args) => report(inspect::show::run(args)),
-        Command::Profiles(args) => report(profile::show::run(args, &cli.global)),
+        Command::Profiles(args) => report(profile::command::run(args, &cli.global)),
         Command::Completions(args) => {
             let mut script = Vec::new();
             clap_complete::generate(args.shell, &mut Cli::command(), "sigmavault-image", &mut script);

@@ -22,6 +22,8 @@ fn wrong_usage_exits_2() {
         &["flash", "x.iso"],
         &["clean", "--cache", "folder"],
         &["profiles", "show", "x", "--json", "--toml"],
+        &["profiles", "match", "--desktop", "kde"],
+        &["profiles", "new", "x", "--iso-mib", "many"],
     ];
     for args in cases {
         let output = program(args);
@@ -128,6 +130,67 @@ fn profiles_are_listed_shown_and_checked() {
 }
 
 #[test]
+fn other_folders_of_profiles_are_read_too() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let folder = tempfile::tempdir().unwrap();
+    let others = folder.path().to_str().unwrap();
+    let run = |args: &[&str]| {
+        let common = [
+            "--source",
+            source.to_str().unwrap(),
+            "profiles",
+            "--profiles",
+            others,
+        ];
+        program(&[&common[..], args].concat())
+    };
+    let new = [
+        "new",
+        "shop",
+        "--description",
+        "For the shop",
+        "--extends",
+        "server",
+        "--iso-mib",
+        "700",
+    ];
+    let written = run(&new);
+    assert_eq!(written.status.code(), Some(0), "{}", stderr(&written));
+    let path = folder.path().join("shop.toml");
+    assert!(
+        stdout(&written).starts_with(&format!("wrote {}\n", path.display()))
+            && stdout(&written).contains(&format!("profiles check shop --profiles {others}\n")),
+        "{}",
+        stdout(&written)
+    );
+    assert_eq!(stdout(&run(&["check", "shop"])), "1 profiles are good: shop\n");
+    assert!(
+        stdout(&run(&["list"])).contains("\nshop "),
+        "{}",
+        stdout(&run(&["list"]))
+    );
+    let again = run(&new);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(
+        stderr(&again).contains("two profiles are called `shop`: "),
+        "{}",
+        stderr(&again)
+    );
+    // Nobody is there to be asked.
+    let unnamed = run(&["new", "--description", "x"]);
+    assert_eq!(unnamed.status.code(), Some(1));
+    assert!(
+        stderr(&unnamed).contains("Name is not given"),
+        "{}",
+        stderr(&unnamed)
+    );
+    assert_eq!(
+        stdout(&run(&["schema"])),
+        fs::read_to_string(folder.path().join("profile.schema.json")).unwrap()
+    );
+}
+
+#[test]
 fn an_iso_is_inspected() {
     let folder = tempfile::tempdir().unwrap();
     let path = iso(folder.path(), 0);
@@ -211,7 +274,7 @@ fn completions_and_man_pages_name_every_command() {
         .map(|entry| entry.unwrap().file_name())
         .collect();
     pages.sort();
-    assert_eq!(pages.len(), 15);
+    assert_eq!(pages.len(), 18);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use sigmavault_image_builder::profile::{
-    Arch, BootFirmware, Desktop, KernelSource, Library, Medium, ProfileError, Tier,
+    Arch, BootFirmware, Desktop, HardwareId, KernelSource, Library, Medium, ProfileError, Tier,
 };
 
 fn folder(name: &str) -> PathBuf {
@@ -26,20 +26,89 @@ fn texts(name: &str) -> Vec<(PathBuf, String)> {
 }
 
 fn valid() -> Library {
-    Library::open(&folder("valid")).unwrap()
+    Library::open(&[folder("valid")]).unwrap()
+}
+
+/// The source tree's own.
+fn own() -> (PathBuf, Library) {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let library = Library::of_source(&source, &[]).unwrap();
+    (source.join("profiles"), library)
 }
 
 #[test]
 fn the_products_own_profiles_are_good() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../profiles");
-    let library = Library::open(&root).unwrap();
+    let (_, library) = own();
     assert_eq!(library.check(None).unwrap(), []);
-    for name in ["pc-gnome", "vm-test"] {
+    for name in ["pc-gnome", "pc-headless", "server", "mini-pc", "vm-test"] {
         let profile = library.buildable(name, Arch::Amd64).unwrap();
         assert!(profile.iso_budget().unwrap() <= 1_100_000_000, "{name}");
+        assert!(!profile.hardware.ids.is_empty(), "{name}");
     }
     assert!(
         matches!(library.buildable("common", Arch::Amd64), Err(ProfileError::Abstract(name)) if name == "common")
+    );
+}
+
+#[test]
+fn editors_accept_every_profile_by_the_schema() {
+    let (folder, library) = own();
+    let schema = std::fs::read_to_string(folder.join("profile.schema.json")).unwrap();
+    let schema = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();
+    let json = |text: &str| serde_json::to_value(toml::from_str::<toml::Table>(text).unwrap()).unwrap();
+    for name in library.names() {
+        let text = std::fs::read_to_string(folder.join(format!("{name}.toml"))).unwrap();
+        assert!(text.starts_with("#:schema ./profile.schema.json\n"), "{name}");
+        let faults: Vec<_> = schema
+            .iter_errors(&json(&text))
+            .map(|fault| fault.to_string())
+            .collect();
+        assert_eq!(faults, [""; 0], "{name}");
+    }
+    for (path, text) in texts("valid") {
+        assert!(schema.is_valid(&json(&text)), "{}", path.display());
+    }
+    for name in [
+        "bad-values",
+        "key-in-wrong-section",
+        "unknown-key",
+        "unknown-section",
+        "wrong-type",
+    ] {
+        let (_, text) = texts("invalid")
+            .into_iter()
+            .find(|(path, _)| path.file_stem().is_some_and(|stem| stem == name))
+            .unwrap();
+        assert!(!schema.is_valid(&json(&text)), "{name}");
+    }
+}
+
+#[test]
+fn others_extend_profiles_and_clash_with_none() {
+    let (own, _) = own();
+    let others = tempfile::tempdir().unwrap();
+    let add = |name: &str, text: &str| std::fs::write(others.path().join(name), text).unwrap();
+    add(
+        "shop.toml",
+        "description = \"For the shop\"\nextends = \"mini-pc\"\n",
+    );
+    let folders = [own.clone(), others.path().to_owned(), own.join("../profiles")];
+    let profile = Library::open(&folders)
+        .unwrap()
+        .buildable("shop", Arch::Amd64)
+        .unwrap();
+    assert_eq!(profile.lineage, ["shop", "mini-pc", "common"]);
+    add("server.toml", "description = \"Mine\"\nextends = \"pc\"\n");
+    let error = Library::open(&folders).unwrap_err().to_string();
+    let first = own.join("server.toml");
+    let second = others.path().join("server.toml");
+    assert_eq!(
+        error,
+        format!(
+            "two profiles are called `server`: {} and {}; rename one of the files, and what `extends` it",
+            first.display(),
+            second.display()
+        )
     );
 }
 
@@ -70,6 +139,8 @@ fn a_child_appends_replaces_and_narrows() {
         ]
     );
     assert_eq!(profile.drivers.required, ["nvme", "8139too"]);
+    let ids: Vec<_> = profile.hardware.ids.iter().map(HardwareId::as_str).collect();
+    assert_eq!(ids, ["pci:*:*:010802", "of:brcm,bcm2711", "usb:0bda:8153"]);
     assert_eq!(profile.boot.media, [Medium::Usb, Medium::Cd]);
     assert_eq!(profile.boot.firmware, [BootFirmware::Uefi]);
     assert_eq!(
@@ -132,7 +203,7 @@ fn toml_of_a_resolved_profile_resolves_to_the_same() {
     for name in ["base", "child", "grandchild"] {
         let profile = library.resolve(name).unwrap().profile;
         let text = profile.to_toml().unwrap();
-        let alone = Library::from_texts(Path::new("."), [(PathBuf::from(format!("{name}.toml")), text)]);
+        let alone = Library::from_texts(&[], [(PathBuf::from(format!("{name}.toml")), text)]).unwrap();
         let mut again = alone.resolve(name).unwrap().profile;
         again.lineage.clone_from(&profile.lineage);
         assert_eq!(again, profile);
@@ -142,10 +213,7 @@ fn toml_of_a_resolved_profile_resolves_to_the_same() {
 #[test]
 fn each_bad_file_gives_the_faults_it_announces() {
     let bad = texts("invalid");
-    let library = Library::from_texts(
-        Path::new("profiles"),
-        texts("valid").into_iter().chain(bad.clone()),
-    );
+    let library = Library::from_texts(&[], texts("valid").into_iter().chain(bad.clone())).unwrap();
     assert!(bad.len() >= 16);
     for (path, text) in bad {
         let name = path.file_stem().unwrap().to_str().unwrap();
@@ -196,9 +264,9 @@ proptest! {
     fn no_text_makes_resolution_panic(a in "(?s).{0,200}", parent in "(a|b|c|base)") {
         let b = format!("extends = \"{parent}\"\n{a}");
         let library = Library::from_texts(
-            Path::new("."),
+            &[],
             texts("valid").into_iter().chain([(PathBuf::from("a.toml"), a), (PathBuf::from("b.toml"), b)]),
-        );
+        ).unwrap();
         let _ = library.check(None);
     }
 }

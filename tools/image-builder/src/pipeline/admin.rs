@@ -20,7 +20,7 @@ use crate::source;
 pub fn lock(args: &LockArgs, global: &Global) -> Result<ExitCode, BuildError> {
     let names = if args.profile.is_empty() {
         let source = source::find(global.source.as_deref())?;
-        let library = Library::open(&source.join("profiles"))?;
+        let library = Library::of_source(&source, &global.profiles)?;
         let names = library.names().map(str::to_owned).collect::<Vec<_>>();
         names
             .into_iter()

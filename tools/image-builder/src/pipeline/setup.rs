@@ -27,7 +27,7 @@ pub fn open(
         .canonicalize()
         .map_err(Problem::io("find", &source))
         .map_err(BuildError::Setup)?;
-    let profile = Library::open(&source.join("profiles"))?.buildable(profile, arch)?;
+    let profile = Library::of_source(&source, &global.profiles)?.buildable(profile, arch)?;
     if arch == Arch::Arm64 {
         return Err(BuildError::setup(InputError::UnsupportedArch(arch)));
     }

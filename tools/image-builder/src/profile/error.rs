@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::values::{Arch, Tier};
+use crate::drivers::tree::TreeError;
 
 /// One mistake in a profile, and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -105,14 +106,28 @@ pub enum ProfileError {
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Faults(Vec<Fault>),
     /// No such profile.
-    #[error("there is no profile `{name}` in {}{}; `{} profiles list` shows them all", folder.display(), nearest.as_ref().map(|near| format!(", did you mean `{near}`?")).unwrap_or_default(), crate::invocation::name())]
+    #[error("there is no profile `{name}` in {}{}; `{} profiles list` shows them all", paths(folders), nearest.as_ref().map(|near| format!(", did you mean `{near}`?")).unwrap_or_default(), crate::invocation::name())]
     Unknown {
         /// What was asked for.
         name: String,
         /// Where it was looked for.
-        folder: PathBuf,
+        folders: Vec<PathBuf>,
         /// The profile most like it.
         nearest: Option<String>,
+    },
+    /// Two files of one name.
+    #[error(
+        "two profiles are called `{name}`: {} and {}; rename one of the files, and what `extends` it",
+        first.display(),
+        second.display()
+    )]
+    Clash {
+        /// The name.
+        name: String,
+        /// The file read first.
+        first: PathBuf,
+        /// The other one.
+        second: PathBuf,
     },
     /// A base was to be built.
     #[error("profile `{0}` is abstract, a base for others; build one that extends it")]
@@ -135,6 +150,18 @@ pub enum ProfileError {
         /// Why.
         source: std::io::Error,
     },
+    /// Values that were found good do not make a profile.
+    #[error("the values of a profile do not fit together")]
+    Values(#[from] toml::de::Error),
+    /// An image could not be compared with a profile.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// The hardware report of a machine could not be used.
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    /// A new profile was not written.
+    #[error(transparent)]
+    New(#[from] NewError),
     /// A resolved profile could not be written as TOML.
     #[error("cannot write the profile as TOML")]
     Toml(#[from] toml::ser::Error),
@@ -147,4 +174,89 @@ pub enum ProfileError {
     /// The source tree was not found.
     #[error(transparent)]
     Source(#[from] crate::source::SourceError),
+}
+
+/// Why an image could not be compared with a profile.
+#[derive(Debug, thiserror::Error)]
+pub enum ImageError {
+    /// Not a folder.
+    #[error(
+        "{} is a file, not a folder; mount the root file system in it (of an ISO it is partition 3: `losetup --partscan --find --show \
+         --read-only FILE`, then `mount --read-only`) and name that folder",
+        .0.display()
+    )]
+    File(PathBuf),
+    /// The image does not say what it was built from.
+    #[error("{} does not say which profile the image was built from; name the profile", path.display())]
+    NoProfile {
+        /// Where it would say so.
+        path: PathBuf,
+    },
+    /// The drivers are not known.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    /// modinfo(8) did not answer.
+    #[error("cannot ask modinfo about the drivers of the image: {0}; install the package kmod")]
+    Modinfo(String),
+}
+
+/// Why the hardware report of a machine could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// It could not be read.
+    #[error(
+        "cannot read the hardware report {}; make one with `sigmavault hardware --json` or `sigmavault-detector --json` on the machine, \
+         and name the file",
+        path.display()
+    )]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is not one.
+    #[error("{} is not what `sigmavault hardware --json` prints", path.display())]
+    NotAReport {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: serde_json::Error,
+    },
+}
+
+/// Why a new profile was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum NewError {
+    /// Something is not known, and nobody is there to be asked.
+    #[error("{what} is not given; name it with {flag}, or run this on a terminal to be asked")]
+    NotGiven {
+        /// What.
+        what: &'static str,
+        /// The option.
+        flag: &'static str,
+    },
+    /// An option has a value that a profile cannot have.
+    #[error("{flag} {value}: {objection}")]
+    BadValue {
+        /// The option.
+        flag: &'static str,
+        /// Its value.
+        value: String,
+        /// What is wrong with it.
+        objection: String,
+    },
+    /// The file could not be written.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+fn paths(paths: &[PathBuf]) -> String {
+    let all: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+    all.join(", ")
 }

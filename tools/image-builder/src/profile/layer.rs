@@ -7,7 +7,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{Fault, FaultKind};
-use super::schema::{self, KEYS, Key, Kind, Shape};
+use super::grammar::{self, Kind};
+use super::schema::{self, KEYS, Key, Shape};
 
 /// A value as text, and the line it stands on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +53,7 @@ impl Layer {
                 faults: Vec::new(),
             },
         };
-        if !schema::is_profile_name(name) {
+        if !grammar::is_profile_name(name) {
             reader.fault_at(1, FaultKind::BadName(name.to_owned()));
         }
         match DeTable::parse(text) {
@@ -69,10 +70,7 @@ impl Layer {
 
     /// The one value of a key.
     pub fn one(&self, section: &str, name: &str) -> Option<&Item> {
-        let index = KEYS
-            .iter()
-            .position(|key| key.section == section && key.name == name)?;
-        self.values.get(&index)?.items.first()
+        self.values.get(&schema::index(section, name)?)?.items.first()
     }
 }
 
@@ -103,9 +101,7 @@ impl Reader<'_> {
     fn entry(&mut self, section: &str, name: &Spanned<impl AsRef<str>>, value: &Spanned<DeValue<'_>>) {
         let at = name.span().start;
         let name = name.get_ref().as_ref();
-        let index = KEYS
-            .iter()
-            .position(|key| key.section == section && key.name == name);
+        let index = schema::index(section, name);
         let Some((index, key)) = index.and_then(|index| Some((index, KEYS.get(index)?))) else {
             let nearest = schema::nearest_key(section, name);
             self.fault(

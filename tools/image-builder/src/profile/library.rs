@@ -1,19 +1,19 @@
-//! The folder of profiles, and the resolution of `extends`.
+//! Folders of profiles, and the resolution of `extends`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::error::{Fault, FaultKind, ProfileError};
+use super::glob;
 use super::layer::{Item, Layer};
-use super::needed;
-use super::resolved::{Boot, Budget, Drivers, Firmware, Kernel, Model, Profile, System, Vm};
-use super::schema::{self, Inherit, KEYS, Key};
-use super::values::{Arch, BootFirmware, Desktop, KernelSource, Medium, Tier};
+use super::resolved::Profile;
+use super::schema::{self, Inherit, KEYS, Need, Shape};
+use super::values::{Arch, Tier};
 
-/// Every profile file of a folder.
+/// Every profile file of some folders.
 #[derive(Debug, Clone)]
 pub struct Library {
-    folder: PathBuf,
+    folders: Vec<PathBuf>,
     layers: BTreeMap<String, Layer>,
 }
 
@@ -28,6 +28,16 @@ pub struct Origin {
     pub line: usize,
 }
 
+impl Origin {
+    fn fault(&self, kind: FaultKind) -> Fault {
+        Fault {
+            file: self.file.clone(),
+            line: self.line,
+            kind,
+        }
+    }
+}
+
 /// Values of each key, in the order of [`KEYS`], with where each came from.
 pub type Merged = BTreeMap<usize, Vec<Origin>>;
 
@@ -40,38 +50,75 @@ pub struct Resolved {
     pub origins: Merged,
 }
 
+/// Folder of the source tree that holds its profiles.
+pub const FOLDER: &str = "profiles";
+
 impl Library {
-    /// Reads every `*.toml` of a folder. Mistakes in the files show when a profile is resolved.
-    pub fn open(folder: &Path) -> Result<Self, ProfileError> {
+    /// The profiles of a source tree, and those of other folders.
+    pub fn of_source(source: &Path, others: &[PathBuf]) -> Result<Self, ProfileError> {
+        let own = source.join(FOLDER);
+        let folders: Vec<PathBuf> = std::iter::once(own).chain(others.iter().cloned()).collect();
+        Self::open(&folders)
+    }
+
+    /// Reads every `*.toml` of these folders. Mistakes in the files show when a profile is resolved.
+    pub fn open(folders: &[PathBuf]) -> Result<Self, ProfileError> {
         let read = |path: &Path| {
             let path = path.to_owned();
             move |source| ProfileError::Read { path, source }
         };
         let mut texts = Vec::new();
-        for entry in std::fs::read_dir(folder).map_err(read(folder))? {
-            let path = entry.map_err(read(folder))?.path();
-            if path.extension().is_some_and(|ending| ending == "toml") {
-                let bytes = std::fs::read(&path).map_err(read(&path))?;
-                texts.push((path, String::from_utf8_lossy(&bytes).into_owned()));
+        let mut known = BTreeSet::new();
+        for folder in folders {
+            // Named twice, it holds each profile once.
+            if !known.insert(folder.canonicalize().map_err(read(folder))?) {
+                continue;
+            }
+            for entry in std::fs::read_dir(folder).map_err(read(folder))? {
+                let path = entry.map_err(read(folder))?.path();
+                if path.extension().is_some_and(|ending| ending == "toml") {
+                    let bytes = std::fs::read(&path).map_err(read(&path))?;
+                    texts.push((path, String::from_utf8_lossy(&bytes).into_owned()));
+                }
             }
         }
-        Ok(Self::from_texts(folder, texts))
+        Self::from_texts(folders, texts)
     }
 
-    /// A library of texts, each with the path it would stand under.
-    pub fn from_texts(folder: &Path, texts: impl IntoIterator<Item = (PathBuf, String)>) -> Self {
-        let layers = texts.into_iter().map(|(path, text)| {
-            let name = path
-                .file_stem()
-                .map(|stem| stem.to_string_lossy().into_owned())
-                .unwrap_or_default();
-            let layer = Layer::parse(&name, &path, &text);
-            (name, layer)
-        });
-        Self {
-            folder: folder.to_owned(),
-            layers: layers.collect(),
+    /// A library of texts, each with the path it would stand under. Two of one name are refused.
+    pub fn from_texts(
+        folders: &[PathBuf],
+        texts: impl IntoIterator<Item = (PathBuf, String)>,
+    ) -> Result<Self, ProfileError> {
+        let mut library = Self {
+            folders: folders.to_owned(),
+            layers: BTreeMap::new(),
+        };
+        for (path, text) in texts {
+            library.add(path, &text)?;
         }
+        Ok(library)
+    }
+
+    /// Adds a profile's text, with the path it would stand under.
+    pub fn add(&mut self, path: PathBuf, text: &str) -> Result<(), ProfileError> {
+        let name = name_of(&path);
+        if let Some(known) = self.layers.get(&name) {
+            return Err(ProfileError::Clash {
+                name,
+                first: known.file.clone(),
+                second: path,
+            });
+        }
+        self.replace(&path, text);
+        Ok(())
+    }
+
+    /// Puts a text in the place of a profile's.
+    pub fn replace(&mut self, path: &Path, text: &str) {
+        let name = name_of(path);
+        let layer = Layer::parse(&name, path, text);
+        self.layers.insert(name, layer);
     }
 
     /// Every name, sorted.
@@ -116,7 +163,7 @@ impl Library {
         let Some(layer) = self.layers.get(name) else {
             return Err(ProfileError::Unknown {
                 name: name.to_owned(),
-                folder: self.folder.clone(),
+                folders: self.folders.clone(),
                 nearest: schema::nearest(name, self.names()),
             });
         };
@@ -131,15 +178,14 @@ impl Library {
             return Err(ProfileError::Faults(faults));
         }
         let origins = merge(&lineage);
-        let mut builder = Builder {
-            layer,
-            merged: &origins,
-            faults: Vec::new(),
-        };
-        match builder.profile(lineage.iter().map(|layer| layer.name.clone()).collect()) {
-            Some(profile) if builder.faults.is_empty() => Ok(Resolved { profile, origins }),
-            _ => Err(ProfileError::Faults(builder.faults)),
+        let faults = conflicts(layer, &origins);
+        if !faults.is_empty() {
+            return Err(ProfileError::Faults(faults));
         }
+        let mut profile: Profile = table(&origins).try_into()?;
+        profile.name.clone_from(&layer.name);
+        profile.lineage = lineage.iter().map(|layer| layer.name.clone()).collect();
+        Ok(Resolved { profile, origins })
     }
 
     /// The layer and its parents, nearest first.
@@ -171,6 +217,14 @@ impl Library {
     }
 }
 
+/// The name of a profile in this file.
+fn name_of(path: &Path) -> String {
+    path.file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
+}
+
 /// Merges layers, nearest first, by the rule of each key.
 fn merge(lineage: &[&Layer]) -> Merged {
     let mut merged = Merged::new();
@@ -198,184 +252,90 @@ fn merge(lineage: &[&Layer]) -> Merged {
     merged
 }
 
-struct Builder<'a> {
-    layer: &'a Layer,
-    merged: &'a Merged,
-    faults: Vec<Fault>,
-}
-
-impl Builder<'_> {
-    /// The profile, or `None` with the reasons in `faults`. Every key is looked at, so that all reasons are told.
-    fn profile(&mut self, lineage: Vec<String>) -> Option<Profile> {
-        let is_abstract = self.first("", "abstract").is_some_and(|flag| flag.text == "true");
-        let description = self.required("", "description", "every profile says in one line what it is for");
-        let arch = self.choices("", "arch", Arch::named);
-        let source = self.choice("kernel", "source", KernelSource::named);
-        let desktop = self.choice("system", "desktop", Desktop::named);
-        let hostname = self.required("system", "hostname", "the live session has a host name");
-        let media = self.choices("boot", "media", Medium::named);
-        let boot_firmware = self.choices("boot", "firmware", BootFirmware::named);
-        let min_tier = self.choice("model", "min-tier", Tier::named);
-        let max_tier = self.choice("model", "max-tier", Tier::named);
-        if let (Some(min), Some(max)) = (min_tier, max_tier)
-            && min > max
-        {
-            let at = self.first("model", "min-tier").cloned();
-            self.fault(at, FaultKind::TierOrder { min, max });
-        }
-        self.promised_modules();
-        let budget = Budget {
-            iso_mib: self.number("budget", "iso-mib"),
-            root_mib: self.number("budget", "root-mib"),
+/// What is wrong with a profile's values together, each with the reason.
+fn conflicts(layer: &Layer, merged: &Merged) -> Vec<Fault> {
+    let is_abstract = first(merged, "", "abstract").is_some_and(|flag| flag.text == "true");
+    let mut faults = Vec::new();
+    for (index, key) in KEYS.iter().enumerate() {
+        let why = match key.need {
+            Need::Always(why) => why,
+            Need::ToBuild(why) if !is_abstract => why,
+            Need::ToBuild(_) | Need::Optional => continue,
         };
-        if budget.iso_mib.is_none() && !is_abstract {
-            self.missing(
-                "budget",
-                "iso-mib",
-                "a profile that is built says how large its ISO may be",
-            );
-        }
-        Some(Profile {
-            name: self.layer.name.clone(),
-            lineage,
-            description: description?,
-            is_abstract,
-            arch: arch?,
-            kernel: Kernel {
-                source: source?,
-                command_line: self.list("kernel", "command-line"),
-                modules_exclude: self.list("kernel", "modules-exclude"),
-            },
-            system: System {
-                desktop: desktop?,
-                hostname: hostname?,
-                packages: self.list("system", "packages"),
-                packages_remove: self.list("system", "packages-remove"),
-                remove_files: self.list("system", "remove-files"),
-            },
-            firmware: Firmware {
-                packages: self.list("firmware", "packages"),
-            },
-            drivers: Drivers {
-                required: self.list("drivers", "required"),
-            },
-            boot: Boot {
-                media: media?,
-                firmware: boot_firmware?,
-            },
-            model: Model {
-                min_tier: min_tier?,
-                max_tier: max_tier?,
-            },
-            budget,
-            vm: Vm {
-                memory: self.text("vm", "memory"),
-                cpu: self.text("vm", "cpu"),
-            },
-        })
-    }
-
-    /// No pattern that is a module's name leaves out a module that the image must have. Paths are checked in the finished
-    /// image, where the place of each module is known.
-    fn promised_modules(&mut self) {
-        let required = self.list("drivers", "required");
-        let excluded = self.origins("kernel", "modules-exclude").unwrap_or_default();
-        let mut found = Vec::new();
-        for origin in excluded.iter().filter(|origin| !origin.text.contains('/')) {
-            if let Some(module) = required
-                .iter()
-                .find(|module| needed::matches(&origin.text, module))
-            {
-                let kind = FaultKind::PromisedModule {
-                    pattern: origin.text.clone(),
-                    module: module.clone(),
-                };
-                found.push((origin.clone(), kind));
-            }
-        }
-        for (origin, kind) in found {
-            self.fault(Some(origin), kind);
-        }
-    }
-
-    fn origins(&self, section: &str, name: &str) -> Option<&[Origin]> {
-        let is = |key: &Key| key.section == section && key.name == name;
-        Some(self.merged.get(&KEYS.iter().position(is)?)?.as_slice())
-    }
-
-    fn first(&self, section: &str, name: &str) -> Option<&Origin> {
-        self.origins(section, name)?.first()
-    }
-
-    fn text(&self, section: &str, name: &str) -> Option<String> {
-        Some(self.first(section, name)?.text.clone())
-    }
-
-    fn list(&self, section: &str, name: &str) -> Vec<String> {
-        self.origins(section, name)
-            .unwrap_or_default()
-            .iter()
-            .map(|origin| origin.text.clone())
-            .collect()
-    }
-
-    fn number(&self, section: &str, name: &str) -> Option<u64> {
-        self.first(section, name)?.text.parse().ok()
-    }
-
-    fn required(&mut self, section: &str, name: &str, why: &str) -> Option<String> {
-        let text = self.text(section, name);
-        if text.is_none() {
-            self.missing(section, name, why);
-        }
-        text
-    }
-
-    fn choice<T>(&mut self, section: &str, name: &str, named: fn(&str) -> Option<T>) -> Option<T> {
-        let text = self.required(section, name, "neither this profile nor a parent sets it")?;
-        named(&text)
-    }
-
-    fn choices<T>(&mut self, section: &str, name: &str, named: fn(&str) -> Option<T>) -> Option<Vec<T>> {
-        let Some(origins) = self.origins(section, name) else {
-            self.missing(section, name, "neither this profile nor a parent sets it");
-            return None;
-        };
-        let values: Vec<T> = origins.iter().filter_map(|origin| named(&origin.text)).collect();
-        if values.is_empty() {
-            let at = self.layer_line(section, name);
-            let kind = FaultKind::Empty(schema::path(section, name));
-            self.faults.push(Fault {
-                file: self.layer.file.clone(),
-                line: at,
-                kind,
-            });
-            return None;
-        }
-        Some(values)
-    }
-
-    fn layer_line(&self, section: &str, name: &str) -> usize {
-        let index = KEYS
-            .iter()
-            .position(|key| key.section == section && key.name == name);
-        index
-            .and_then(|index| self.layer.values.get(&index))
-            .map_or(1, |values| values.line)
-    }
-
-    fn missing(&mut self, section: &str, name: &str, why: &str) {
-        self.fault(
-            None,
-            FaultKind::Missing {
-                key: schema::path(section, name),
+        let (key, line) = (
+            key.path(),
+            layer.values.get(&index).map_or(1, |values| values.line),
+        );
+        let kind = match merged.get(&index).map(Vec::as_slice) {
+            None => FaultKind::Missing {
+                key,
                 why: why.to_owned(),
             },
-        );
+            Some([]) => FaultKind::Empty(key),
+            Some(_) => continue,
+        };
+        let file = layer.file.clone();
+        faults.push(Fault { file, line, kind });
     }
+    let tier = |name| first(merged, "model", name).and_then(|at| Some((at, Tier::named(&at.text)?)));
+    if let (Some((at, min)), Some((_, max))) = (tier("min-tier"), tier("max-tier"))
+        && min > max
+    {
+        faults.push(at.fault(FaultKind::TierOrder { min, max }));
+    }
+    faults.extend(promised_modules(merged));
+    faults
+}
 
-    fn fault(&mut self, at: Option<Origin>, kind: FaultKind) {
-        let (file, line) = at.map_or((self.layer.file.clone(), 1), |origin| (origin.file, origin.line));
-        self.faults.push(Fault { file, line, kind });
+/// Patterns that are a module's name and leave out a module that the image must have. Paths are checked in the finished
+/// image, where the place of each module is known.
+fn promised_modules(merged: &Merged) -> Vec<Fault> {
+    let required = all(merged, "drivers", "required");
+    let names = all(merged, "kernel", "modules-exclude")
+        .iter()
+        .filter(|origin| !origin.text.contains('/'));
+    names
+        .filter_map(|origin| {
+            let promised = required
+                .iter()
+                .find(|module| glob::matches(&origin.text, &module.text))?;
+            Some(origin.fault(FaultKind::PromisedModule {
+                pattern: origin.text.clone(),
+                module: promised.text.clone(),
+            }))
+        })
+        .collect()
+}
+
+fn all<'a>(merged: &'a Merged, section: &str, name: &str) -> &'a [Origin] {
+    let values = schema::index(section, name).and_then(|index| merged.get(&index));
+    values.map_or(&[], Vec::as_slice)
+}
+
+fn first<'a>(merged: &'a Merged, section: &str, name: &str) -> Option<&'a Origin> {
+    all(merged, section, name).first()
+}
+
+/// The values as the table that a [`Profile`] is read from.
+fn table(merged: &Merged) -> toml::Table {
+    let mut table = toml::Table::new();
+    for (index, origins) in merged {
+        let Some(key) = KEYS.get(*index) else { continue };
+        let mut values = origins.iter().map(|origin| key.kind.value(&origin.text));
+        let value = match key.shape {
+            Shape::Many => Some(toml::Value::Array(values.collect())),
+            Shape::One => values.next(),
+        };
+        let section = match key.section {
+            "" => Some(&mut table),
+            section => {
+                let section = table.entry(section).or_insert(toml::Table::new().into());
+                section.as_table_mut()
+            }
+        };
+        if let (Some(section), Some(value)) = (section, value) {
+            section.insert(key.name.to_owned(), value);
+        }
     }
+    table
 }

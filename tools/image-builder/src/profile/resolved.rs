@@ -1,22 +1,25 @@
 //! A resolved profile as plain data.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::error::ProfileError;
+use super::hardware_id::HardwareId;
 use super::values::{Arch, BootFirmware, Desktop, KernelSource, Medium, Tier};
 
 /// One resolved profile: its file with every parent merged in, checked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Profile {
     /// File name without `.toml`.
+    #[serde(skip_deserializing)]
     pub name: String,
     /// This profile and its parents, nearest first.
+    #[serde(skip_deserializing)]
     pub lineage: Vec<String>,
     /// One line for people.
     pub description: String,
     /// Only a base for others; not buildable.
-    #[serde(rename = "abstract")]
+    #[serde(rename = "abstract", default)]
     pub is_abstract: bool,
     /// Architectures it is built for.
     pub arch: Vec<Arch>,
@@ -25,33 +28,42 @@ pub struct Profile {
     /// The root file system.
     pub system: System,
     /// Firmware packages.
+    #[serde(default)]
     pub firmware: Firmware,
     /// Promised drivers.
+    #[serde(default)]
     pub drivers: Drivers,
+    /// Devices that it drives.
+    #[serde(default)]
+    pub hardware: Hardware,
     /// How the ISO starts.
     pub boot: Boot,
     /// Bounds of the model tier.
     pub model: Model,
     /// Largest sizes allowed.
+    #[serde(default)]
     pub budget: Budget,
     /// Hints for the VM test.
+    #[serde(default)]
     pub vm: Vm,
 }
 
 /// `[kernel]`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Kernel {
     /// Where the kernel comes from.
     pub source: KernelSource,
     /// Arguments, in order.
+    #[serde(default)]
     pub command_line: Vec<String>,
     /// Module names or path patterns left out of the image.
+    #[serde(default)]
     pub modules_exclude: Vec<String>,
 }
 
 /// `[system]`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct System {
     /// Desktop or none.
@@ -59,29 +71,42 @@ pub struct System {
     /// Host name of the live session.
     pub hostname: String,
     /// Debian packages, `name` or `name/suite`.
+    #[serde(default)]
     pub packages: Vec<String>,
     /// Packages left out, even if a parent profile lists them.
+    #[serde(default)]
     pub packages_remove: Vec<String>,
     /// Absolute paths or globs deleted from the tree.
+    #[serde(default)]
     pub remove_files: Vec<String>,
 }
 
 /// `[firmware]`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Firmware {
     /// Debian packages with firmware files.
     pub packages: Vec<String>,
 }
 
 /// `[drivers]`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Drivers {
     /// Kernel modules that must be in the image with their firmware.
     pub required: Vec<String>,
 }
 
+/// `[hardware]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Hardware {
+    /// Devices that the image must have a driver and firmware for.
+    pub ids: Vec<HardwareId>,
+}
+
 /// `[boot]`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Boot {
     /// What the ISO boots from.
     pub media: Vec<Medium>,
@@ -90,7 +115,7 @@ pub struct Boot {
 }
 
 /// `[model]`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Model {
     /// Smallest tier this class of machine gets.
@@ -100,7 +125,7 @@ pub struct Model {
 }
 
 /// `[budget]`, in MiB.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Budget {
     /// Largest ISO; only an abstract profile may leave it out.
@@ -112,7 +137,7 @@ pub struct Budget {
 }
 
 /// `[vm]`: the machine the smoke test gives this profile unless told otherwise.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vm {
     /// Memory, like `4G`.
     #[serde(skip_serializing_if = "Option::is_none")]

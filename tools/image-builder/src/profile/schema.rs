@@ -1,6 +1,6 @@
 //! Every key a profile may have: its section, what it holds and how it is inherited.
 
-use super::needed;
+use super::grammar::Kind;
 use super::values::{Arch, BootFirmware, Desktop, KernelSource, Medium, Tier};
 
 /// Whether a key holds one value or a list.
@@ -23,37 +23,15 @@ pub enum Inherit {
     Append,
 }
 
-/// The grammar of one value.
+/// Whether a profile, its parents included, must say a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// One line of text.
-    Text,
-    /// `true` or `false`.
-    Flag,
-    /// A whole number above zero.
-    Number,
-    /// An amount of memory like `512M` or `16G`.
-    Memory,
-    /// A profile's name.
-    Profile,
-    /// One of these words.
-    Choice(&'static [&'static str]),
-    /// Debian package, `name` or `name/suite`.
-    Package,
-    /// Debian package, `name` only, that an image can do without.
-    RemovedPackage,
-    /// Kernel module name.
-    Module,
-    /// Kernel module name or a path pattern under the module tree.
-    ModulePattern,
-    /// Absolute path of what an image can do without, `*` and `?` allowed.
-    RemovedPath,
-    /// One kernel argument.
-    Argument,
-    /// A host name label.
-    Host,
-    /// A word without spaces.
-    Word,
+pub enum Need {
+    /// It may.
+    Optional,
+    /// It must, for this reason.
+    Always(&'static str),
+    /// It must unless it is abstract, for this reason.
+    ToBuild(&'static str),
 }
 
 /// One key.
@@ -69,12 +47,27 @@ pub struct Key {
     pub shape: Shape,
     /// What happens to a parent's value.
     pub inherit: Inherit,
+    /// Whether it must be there.
+    pub need: Need,
+    /// What it is for, in one sentence.
+    pub about: &'static str,
 }
 
 impl Key {
     /// `section.name`, or the name alone at the top.
     pub fn path(&self) -> String {
         path(self.section, self.name)
+    }
+
+    const fn needed(self, why: &'static str) -> Self {
+        Self {
+            need: Need::Always(why),
+            ..self
+        }
+    }
+
+    const fn required(self) -> Self {
+        self.needed("neither this profile nor a parent sets it")
     }
 }
 
@@ -87,70 +80,82 @@ pub fn path(section: &str, name: &str) -> String {
     }
 }
 
-const fn one(section: &'static str, name: &'static str, kind: Kind, inherit: Inherit) -> Key {
+const fn one(section: &'static str, name: &'static str, kind: Kind, about: &'static str) -> Key {
     Key {
         section,
         name,
         kind,
         shape: Shape::One,
-        inherit,
+        inherit: Inherit::Replace,
+        need: Need::Optional,
+        about,
     }
 }
 
-const fn many(section: &'static str, name: &'static str, kind: Kind, inherit: Inherit) -> Key {
+/// A key of the file that it stands in.
+const fn own(name: &'static str, kind: Kind, about: &'static str) -> Key {
     Key {
-        section,
-        name,
-        kind,
+        inherit: Inherit::Own,
+        ..one("", name, kind, about)
+    }
+}
+
+/// A closed set.
+const fn set(section: &'static str, name: &'static str, kind: Kind, about: &'static str) -> Key {
+    Key {
         shape: Shape::Many,
-        inherit,
+        ..one(section, name, kind, about)
+    }
+}
+
+/// A list that children append to.
+const fn list(section: &'static str, name: &'static str, kind: Kind, about: &'static str) -> Key {
+    Key {
+        inherit: Inherit::Append,
+        ..set(section, name, kind, about)
     }
 }
 
 /// Every key, in the order in which they are shown.
+#[rustfmt::skip]
 pub const KEYS: &[Key] = &[
-    one("", "description", Kind::Text, Inherit::Own),
-    one("", "abstract", Kind::Flag, Inherit::Own),
-    one("", "extends", Kind::Profile, Inherit::Own),
-    many("", "arch", Kind::Choice(Arch::NAMES), Inherit::Replace),
-    one(
-        "kernel",
-        "source",
-        Kind::Choice(KernelSource::NAMES),
-        Inherit::Replace,
-    ),
-    many("kernel", "command-line", Kind::Argument, Inherit::Append),
-    many("kernel", "modules-exclude", Kind::ModulePattern, Inherit::Append),
-    one(
-        "system",
-        "desktop",
-        Kind::Choice(Desktop::NAMES),
-        Inherit::Replace,
-    ),
-    one("system", "hostname", Kind::Host, Inherit::Replace),
-    many("system", "packages", Kind::Package, Inherit::Append),
-    many("system", "packages-remove", Kind::RemovedPackage, Inherit::Append),
-    many("system", "remove-files", Kind::RemovedPath, Inherit::Append),
-    many("firmware", "packages", Kind::Package, Inherit::Append),
-    many("drivers", "required", Kind::Module, Inherit::Append),
-    many("boot", "media", Kind::Choice(Medium::NAMES), Inherit::Replace),
-    many(
-        "boot",
-        "firmware",
-        Kind::Choice(BootFirmware::NAMES),
-        Inherit::Replace,
-    ),
-    one("model", "min-tier", Kind::Choice(Tier::NAMES), Inherit::Replace),
-    one("model", "max-tier", Kind::Choice(Tier::NAMES), Inherit::Replace),
-    one("budget", "iso-mib", Kind::Number, Inherit::Replace),
-    one("budget", "root-mib", Kind::Number, Inherit::Replace),
-    one("vm", "memory", Kind::Memory, Inherit::Replace),
-    one("vm", "cpu", Kind::Word, Inherit::Replace),
+    own("description", Kind::Text, "What the profile is for, in one line.")
+        .needed("every profile says in one line what it is for"),
+    own("abstract", Kind::Flag, "Whether it is only a base for other profiles, and not built."),
+    own("extends", Kind::Profile, "The profile that this one adds to."),
+    set("", "arch", Kind::Choice(Arch::NAMES), "Architectures that it is built for.").required(),
+    one("kernel", "source", Kind::Choice(KernelSource::NAMES), "Where the kernel comes from.").required(),
+    list("kernel", "command-line", Kind::Argument, "Arguments of the kernel, in order."),
+    list("kernel", "modules-exclude", Kind::ModulePattern,
+        "Kernel modules left out of the image: names, or path patterns under the module tree."),
+    one("system", "desktop", Kind::Choice(Desktop::NAMES), "Desktop of the live session.").required(),
+    one("system", "hostname", Kind::Host, "Host name of the live session.")
+        .needed("the live session has a host name"),
+    list("system", "packages", Kind::Package, "Debian packages, as `name` or `name/suite`."),
+    list("system", "packages-remove", Kind::RemovedPackage,
+        "Debian packages left out, though others depend on them or a parent lists them."),
+    list("system", "remove-files", Kind::RemovedPath, "Files and folders deleted from the image; `*` and `?` are patterns."),
+    list("firmware", "packages", Kind::Package, "Debian packages with firmware."),
+    list("drivers", "required", Kind::Module, "Kernel modules that the image must have, with their firmware."),
+    list("hardware", "ids", Kind::HardwareId,
+        "Devices that the image must drive: each has a driver with its firmware, in the initrd too where it leads to disks."),
+    set("boot", "media", Kind::Choice(Medium::NAMES), "What the ISO boots from.").required(),
+    set("boot", "firmware", Kind::Choice(BootFirmware::NAMES), "Firmware that starts the ISO; `bios` is for amd64 only.").required(),
+    one("model", "min-tier", Kind::Choice(Tier::NAMES), "Smallest language model tier of these machines.").required(),
+    one("model", "max-tier", Kind::Choice(Tier::NAMES), "Largest language model tier of these machines.").required(),
+    Key {
+        need: Need::ToBuild("a profile that is built says how large its ISO may be"),
+        ..one("budget", "iso-mib", Kind::Number, "Largest ISO, in MiB.")
+    },
+    one("budget", "root-mib", Kind::Number, "Largest root file system, in MiB."),
+    one("vm", "memory", Kind::Memory, "Memory of the virtual machine that `smoke` starts, like `4G`."),
+    one("vm", "cpu", Kind::Word, "QEMU's model of the processor for `smoke`."),
 ];
 
-/// The key of this section and name.
-pub fn find(section: &str, name: &str) -> Option<&'static Key> {
-    KEYS.iter().find(|key| key.section == section && key.name == name)
+/// Where in [`KEYS`] the key of this section and name is.
+pub fn index(section: &str, name: &str) -> Option<usize> {
+    KEYS.iter()
+        .position(|key| key.section == section && key.name == name)
 }
 
 /// Whether there is a section of this name.
@@ -195,133 +200,6 @@ pub fn nearest<S: AsRef<str>>(word: &str, candidates: impl IntoIterator<Item = S
     (best.0 >= 0.5).then(|| best.1.as_ref().to_owned())
 }
 
-impl Kind {
-    /// Why this text is no such value, or `None` when it is.
-    pub fn objection(self, text: &str) -> Option<String> {
-        let (good, allowed) = match self {
-            Self::Text => (is_line(text), "one line of text, not empty"),
-            Self::Flag | Self::Number => (true, ""),
-            Self::Memory => (
-                memory_mib(text).is_some(),
-                "an amount of memory like `512M` or `16G`",
-            ),
-            Self::Profile => (is_profile_name(text), "a profile's name: a-z, 0-9 and '-'"),
-            Self::Choice(names) => {
-                return (!names.contains(&text)).then(|| format!("use one of {}", names.join(", ")));
-            }
-            Self::Package => {
-                let (name, suite) = text.split_once('/').unwrap_or((text, "trixie"));
-                (
-                    is_package(name) && is_word(suite, "-"),
-                    "a Debian package name, or `name/suite`",
-                )
-            }
-            Self::RemovedPackage => {
-                if needed::is_needed(text) {
-                    return Some("an image does not start without it; leave it out of this list".to_owned());
-                }
-                (is_package(text), "a Debian package name")
-            }
-            Self::Module => {
-                let good = text.len() <= 55 && is_word(text, "_-");
-                (good, "a kernel module name: a-z, 0-9, '_' and '-'")
-            }
-            Self::ModulePattern => {
-                let good = chars_in(text, "_-./*?+") && !text.starts_with('/') && no_dots(text);
-                (
-                    good,
-                    "a module name or a path pattern under the module tree, like `drivers/media/*`",
-                )
-            }
-            Self::RemovedPath => {
-                if let Some(lost) = needed::lost(text).filter(|_| is_pattern(text)) {
-                    return Some(format!(
-                        "an image does not start without {lost}, which it would remove; name only what is to go"
-                    ));
-                }
-                (
-                    is_pattern(text),
-                    "an absolute path without `..`: letters, digits, `._+-@:`, and `*` and `?` as patterns",
-                )
-            }
-            Self::Argument => {
-                let plain = text
-                    .chars()
-                    .all(|c| c.is_ascii_graphic() && c != '"' && c != '\'');
-                (
-                    !text.is_empty() && plain,
-                    "one kernel argument without spaces or quotes",
-                )
-            }
-            Self::Host => {
-                let good = text.len() <= 63 && is_word(text, "-") && !text.ends_with('-');
-                (good, "a host name: a-z, 0-9 and '-', at most 63 characters")
-            }
-            Self::Word => (
-                !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic()),
-                "a word without spaces",
-            ),
-        };
-        (!good).then(|| format!("use {allowed}"))
-    }
-}
-
-/// Memory like `512M` or `16G` in MiB.
-pub fn memory_mib(text: &str) -> Option<u64> {
-    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    let number: u64 = digits.parse().ok()?;
-    let mib = match unit {
-        "M" => number,
-        "G" => number.checked_mul(1024)?,
-        "T" => number.checked_mul(1024 * 1024)?,
-        _ => return None,
-    };
-    // More than an exbibyte is a typing error.
-    (1..=1 << 40).contains(&mib).then_some(mib)
-}
-
-/// Whether this can be the name of a profile, and so of a file.
-pub fn is_profile_name(text: &str) -> bool {
-    text.len() <= 63 && text.starts_with(|c: char| c.is_ascii_lowercase()) && is_word(text, "-")
-}
-
-/// Debian policy 5.6.1: at least two of `a-z0-9+.-`, beginning with a letter or digit.
-fn is_package(text: &str) -> bool {
-    text.len() >= 2 && is_word(text, "+.-")
-}
-
-/// Lower-case letters, digits and `extra`, not beginning with one of `extra`.
-fn is_word(text: &str, extra: &str) -> bool {
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    text.starts_with(plain) && text.chars().all(|c| plain(c) || extra.contains(c))
-}
-
-fn chars_in(text: &str, extra: &str) -> bool {
-    !text.is_empty()
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || extra.contains(c))
-}
-
-/// An absolute path that a shell gives to `rm -r`.
-fn is_pattern(text: &str) -> bool {
-    let parts = text.strip_prefix('/').map(|rest| rest.split('/'));
-    parts.is_some_and(|mut parts| parts.all(|part| !part.is_empty()))
-        && chars_in(text, "/._+-@:*?")
-        && no_dots(text)
-}
-
-fn no_dots(path: &str) -> bool {
-    path.split('/').all(|part| part != ".." && part != ".")
-}
-
-fn is_line(text: &str) -> bool {
-    !text.trim().is_empty() && !text.chars().any(char::is_control)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -345,112 +223,6 @@ mod tests {
                 expected,
                 "{section}.{name}"
             );
-        }
-    }
-
-    #[test]
-    fn grammars() {
-        let accepts: &[(Kind, &[&str], &[&str])] = &[
-            (
-                Kind::Package,
-                &["zfsutils-linux", "g++", "libc6", "7zip", "rustc/trixie-backports"],
-                &[
-                    "",
-                    "x",
-                    "Samba",
-                    "a b",
-                    "foo_bar",
-                    "-x",
-                    "foo/",
-                    "foo/Bar",
-                    "foo=1.2",
-                    "foo:arm64",
-                ],
-            ),
-            (
-                Kind::RemovedPackage,
-                &["samba"],
-                &["samba/trixie", "libc6", "systemd"],
-            ),
-            (
-                Kind::Module,
-                &["virtio_pci", "r8169", "8139too", "snd-hda-intel"],
-                &["", "a.ko", "a/b", "e1000 e", "_x"],
-            ),
-            (
-                Kind::ModulePattern,
-                &["drivers/media/*", "snd_hda", "sound/"],
-                &["", "/etc", "../x", "a b"],
-            ),
-            (
-                Kind::RemovedPath,
-                &["/usr/share/doc", "/usr/share/man/*/*.gz", "/etc/cron.*"],
-                &[
-                    "",
-                    "/",
-                    "usr",
-                    "/..",
-                    "/usr/../etc",
-                    "/*",
-                    "//usr",
-                    "/usr",
-                    "/etc",
-                    "/us?/*",
-                    "/boot",
-                    "/usr/share/doc/",
-                    "/usr/share/x /etc",
-                    "/usr/[s]hare",
-                    "/usr/$HOME",
-                    "/usr/{lib,x}",
-                ],
-            ),
-            (
-                Kind::Argument,
-                &["quiet", "console=ttyS0,115200"],
-                &["", "a b", "x=\"y\""],
-            ),
-            (
-                Kind::Host,
-                &["sigmavault", "nas-1"],
-                &["", "Nas", "a.b", "a-", "-a"],
-            ),
-            (
-                Kind::Memory,
-                &["512M", "16G", "1T"],
-                &[
-                    "",
-                    "G",
-                    "16",
-                    "16g",
-                    "0G",
-                    "-1G",
-                    "+1G",
-                    "99999999999999999999G",
-                    "1€",
-                ],
-            ),
-            (Kind::Choice(Tier::NAMES), &["bitnet-7b+mamba"], &["bitnet", ""]),
-        ];
-        for (kind, good, bad) in accepts {
-            for text in *good {
-                assert_eq!(kind.objection(text), None, "{kind:?} {text}");
-            }
-            for text in *bad {
-                assert!(kind.objection(text).is_some(), "{kind:?} {text}");
-            }
-        }
-    }
-
-    #[test]
-    fn memory_in_mib() {
-        let cases = [
-            ("512M", Some(512)),
-            ("16G", Some(16384)),
-            ("2T", Some(2_097_152)),
-            ("1K", None),
-        ];
-        for (text, expected) in cases {
-            assert_eq!(memory_mib(text), expected, "{text}");
         }
     }
 }

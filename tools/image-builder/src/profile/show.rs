@@ -1,4 +1,4 @@
-//! The `profiles` command.
+//! `profiles list` and `profiles show`.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -9,10 +9,9 @@ use serde::Serialize;
 
 use super::error::ProfileError;
 use super::library::{Library, Resolved};
+use super::options::ShowFormat;
 use super::resolved::Profile;
 use super::schema::KEYS;
-use crate::cli::{Global, ProfilesAction, ProfilesArgs, ShowFormat};
-use crate::source;
 
 /// What `profiles list --json` prints of each profile.
 #[derive(Debug, Serialize)]
@@ -34,46 +33,8 @@ struct Shown<'a> {
     origins: BTreeMap<String, Vec<String>>,
 }
 
-/// What `profiles check --json` prints.
-#[derive(Debug, Serialize)]
-struct Checked {
-    profiles: Vec<String>,
-    faults: Vec<CheckedFault>,
-}
-
-#[derive(Debug, Serialize)]
-struct CheckedFault {
-    file: String,
-    line: usize,
-    message: String,
-}
-
-/// Runs `profiles list`, `show` or `check`.
-pub fn run(args: &ProfilesArgs, global: &Global) -> Result<ExitCode, ProfileError> {
-    let root = source::find(global.source.as_deref())?;
-    let library = Library::open(&root.join("profiles"))?;
-    let mut out = std::io::stdout().lock();
-    match &args.action {
-        ProfilesAction::List { json } => list(&library, *json, &mut out),
-        ProfilesAction::Show {
-            name,
-            format,
-            json,
-            toml,
-        } => {
-            let format = match (json, toml) {
-                (true, _) => ShowFormat::Json,
-                (_, true) => ShowFormat::Toml,
-                _ => *format,
-            };
-            show(&library, name, format, &mut out)
-        }
-        ProfilesAction::Check { name, json } => check(&library, name.as_deref(), *json, &root, &mut out),
-    }
-}
-
-/// Profiles with mistakes are named on standard error and do not hide the good ones.
-fn list(library: &Library, json: bool, out: &mut dyn Write) -> Result<ExitCode, ProfileError> {
+/// Every profile. Those with mistakes are named on standard error and do not hide the good ones.
+pub fn list(library: &Library, json: bool, out: &mut dyn Write) -> Result<ExitCode, ProfileError> {
     let mut good = Vec::new();
     let mut code = ExitCode::SUCCESS;
     for name in library.names() {
@@ -119,7 +80,8 @@ fn listed(profile: &Profile) -> Listed<'_> {
     }
 }
 
-fn show(
+/// A profile, and where each of its values was set.
+pub fn show(
     library: &Library,
     name: &str,
     format: ShowFormat,
@@ -182,47 +144,4 @@ fn base(file: &Path) -> String {
         .unwrap_or(file.as_os_str())
         .to_string_lossy()
         .into_owned()
-}
-
-fn check(
-    library: &Library,
-    name: Option<&str>,
-    json: bool,
-    root: &Path,
-    out: &mut dyn Write,
-) -> Result<ExitCode, ProfileError> {
-    let faults = library.check(name)?;
-    let names: Vec<String> = name.map_or_else(
-        || library.names().map(str::to_owned).collect(),
-        |name| vec![name.to_owned()],
-    );
-    let code = if faults.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    };
-    if json {
-        let faults = faults.iter().map(|fault| CheckedFault {
-            file: relative(&fault.file, root),
-            line: fault.line,
-            message: fault.kind.to_string(),
-        });
-        let checked = Checked {
-            profiles: names,
-            faults: faults.collect(),
-        };
-        writeln!(out, "{}", serde_json::to_string_pretty(&checked)?)?;
-        return Ok(code);
-    }
-    for fault in &faults {
-        eprintln!("{}:{}: {}", relative(&fault.file, root), fault.line, fault.kind);
-    }
-    if faults.is_empty() {
-        writeln!(out, "{} profiles are good: {}", names.len(), names.join(", "))?;
-    }
-    Ok(code)
-}
-
-fn relative(file: &Path, root: &Path) -> String {
-    file.strip_prefix(root).unwrap_or(file).display().to_string()
 }

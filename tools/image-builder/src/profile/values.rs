@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// An enum whose variants are written by name in profiles and on the command line.
 macro_rules! named {
     ($(#[$about:meta])* $Type:ident { $($(#[$what:meta])* $Variant:ident = $name:literal),+ $(,)? }) => {
         $(#[$about])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum $Type { $($(#[$what])* #[serde(rename = $name)] $Variant),+ }
 
         impl $Type {

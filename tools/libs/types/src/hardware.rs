@@ -32,6 +32,12 @@ pub struct HardwareReport {
     pub disks: Vec<Disk>,
     /// Temperature, fan and power sensors.
     pub sensors: Vec<Sensor>,
+    /// What started the system; absent where that is not known, and in reports of older programs.
+    #[serde(default)]
+    pub firmware: Option<Firmware>,
+    /// The devices' names for the kernel (modaliases), sorted, each once; empty in reports of older programs.
+    #[serde(default)]
+    pub devices: Vec<String>,
     /// The model tier and the reason for it.
     pub model: TierChoice,
     /// What could not be read, one sentence each.
@@ -49,6 +55,27 @@ pub struct Machine {
     pub product: Option<String>,
     /// Maker and name of the main board.
     pub board: Option<String>,
+}
+
+/// Firmware that started the system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Firmware {
+    /// UEFI.
+    Uefi,
+    /// PC BIOS, or UEFI's imitation of it.
+    Bios,
+}
+
+impl Firmware {
+    /// Name as in the JSON report.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Uefi => "uefi",
+            Self::Bios => "bios",
+        }
+    }
 }
 
 /// Hypervisor and container around this system; both absent on bare metal.
@@ -358,6 +385,12 @@ mod tests {
             assert_eq!(
                 serde_json::to_string(&transport).unwrap(),
                 format!("\"{}\"", transport.name())
+            );
+        }
+        for firmware in [Firmware::Uefi, Firmware::Bios] {
+            assert_eq!(
+                serde_json::to_string(&firmware).unwrap(),
+                format!("\"{}\"", firmware.name())
             );
         }
         for arch in [Arch::X86_64, Arch::Aarch64, Arch::Other] {

@@ -44,7 +44,7 @@ fn context(folder: &Path) -> Context {
         .unwrap();
     let cache = folder.join("cache");
     fs::create_dir_all(&cache).unwrap();
-    let profiles = Library::open(&source.join("profiles")).unwrap();
+    let profiles = Library::of_source(&source, &[]).unwrap();
     Context {
         store: Store::new(&cache),
         lock: source.join("image/image.lock"),

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::drivers::proof::Lack;
 use crate::invocation;
 use crate::pipeline::moved::Moved;
 use crate::profile::Arch;
@@ -119,6 +120,14 @@ pub enum InputError {
         .0.iter().map(|module| format!("\n    - {module}")).collect::<String>()
     )]
     InitrdLacks(Vec<String>),
+    /// The initrd could not reach a disk behind a device of the profile.
+    #[error(
+        "the initrd lacks drivers for {} devices of the profile:{}\n  try: take `-NAME` out of initramfs-hooks/modules, or the device \
+         out of `hardware.ids`",
+        .0.len(),
+        .0.iter().map(|lack| format!("\n    - {lack}")).collect::<String>()
+    )]
+    Unreachable(Vec<Lack>),
     /// A result is larger than the profile allows.
     #[error(
         "the {} has {} MiB, its budget ({} of profile {profile}) is {} MiB\n  try: leave packages out, or raise the budget",

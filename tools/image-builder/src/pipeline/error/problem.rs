@@ -8,6 +8,7 @@ use super::environment::EnvironmentError;
 use super::input::InputError;
 use super::internal::InternalError;
 use super::tool::ToolFailure;
+use crate::drivers::tree::TreeError;
 use crate::gpt::GptError;
 use crate::invocation;
 use crate::profile::ProfileError;
@@ -62,6 +63,9 @@ pub enum Problem {
     /// Packages are not available.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
+    /// The drivers of a tree are not known.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
     /// This program is at fault.
     #[error(transparent)]
     Internal(#[from] InternalError),

@@ -6,6 +6,8 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::tools::Tools;
+use crate::drivers::proof::Promise;
+use crate::drivers::tree::{ASK, KernelTree, wanted};
 use crate::pipeline::context::Context;
 use crate::pipeline::error::{InputError, Problem};
 use crate::pipeline::run::Runner;
@@ -253,7 +255,7 @@ fn state(tree: &Tree) -> Result<Vec<String>, Problem> {
     Ok(faults)
 }
 
-/// Every driver that the profile promises is there, with the firmware it asks for where that exists in Debian.
+/// Every driver and every device that the profile promises is there, with firmware where that exists in Debian.
 fn drivers(
     context: &Context,
     tools: &Tools,
@@ -261,30 +263,24 @@ fn drivers(
     root: &Path,
     kernel: &str,
 ) -> Result<Vec<String>, Problem> {
+    let tree = KernelTree::open(root, kernel)?;
+    let promise = Promise::of(&context.profile);
+    let concerned = Vec::from_iter(tree.concerned(&promise)).join(" ");
     let sandbox = context
         .sandbox(&tools.root)
         .show(root, inside::TREE)
-        .env("KERNEL", kernel);
-    let required = context.profile.drivers.required.join(" ");
-    let text = runner.read(&mut sandbox.env("DRIVERS", required).script(
-        r#"for name in $DRIVERS; do
-            modinfo --basedir /tree --set-version "$KERNEL" --field name "$name" >/dev/null 2>&1 || { echo "$name"; continue; }
-            wanted=$(modinfo --basedir /tree --set-version "$KERNEL" --field firmware "$name" 2>/dev/null || true)
-            [ -n "$wanted" ] || continue
-            found=
-            for file in $wanted; do
-                for there in "/tree/usr/lib/firmware/$file" "/tree/usr/lib/firmware/$file.xz" "/tree/usr/lib/firmware/$file.zst"; do
-                    [ ! -e "$there" ] || found=1
-                done
-            done
-            [ -n "$found" ] || echo "$name firmware"
-        done"#,
-    ))?;
-    let fault = |line: &str| match line.split_once(' ') {
-        Some((name, _)) => format!("drivers: {name} is promised, but none of its firmware is in the image"),
-        None => format!("drivers: {line} is promised, but kernel {kernel} does not have it"),
-    };
-    Ok(text.lines().map(fault).collect())
+        .env("TREE", inside::TREE)
+        .env("KERNEL", kernel)
+        .env("DRIVERS", concerned);
+    let answer = runner.read(&mut sandbox.script(ASK))?;
+    let lacks = tree.lacks(&promise, &wanted(&answer));
+    runner.note(&format!(
+        "check: {} drivers and {} devices: {} faults",
+        promise.modules.len(),
+        promise.ids.len(),
+        lacks.len()
+    ));
+    Ok(lacks.iter().map(|lack| format!("drivers: {lack}")).collect())
 }
 
 /// Lines of a golden list, without comments.

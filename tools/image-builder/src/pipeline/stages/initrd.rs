@@ -5,8 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::base::Tree;
-use super::storage;
 use super::tools::Tools;
+use crate::drivers::storage;
+use crate::drivers::tables;
+use crate::drivers::tree::KernelTree;
 use crate::pipeline::context::Context;
 use crate::pipeline::debs::DebSet;
 use crate::pipeline::error::{BuildError, InputError, Problem};
@@ -70,7 +72,7 @@ pub fn make(
         .with("kernel", kernel)
         .with_path("hooks", &context.source.join("initramfs-hooks"))
         .map_err(BuildError::Setup)?;
-    context.stage("initrd", &context.profile.name, &inputs, |runner, folder| {
+    let made = context.stage("initrd", &context.profile.name, &inputs, |runner, folder| {
         let sandbox = context
             .sandbox(&tools.root)
             .show(&user_space.join("tree"), "/tree")
@@ -87,7 +89,25 @@ pub fn make(
         )
         .map_err(Problem::io("copy the kernel to", folder))?;
         Ok(format!("{} MiB", about.len() >> 20))
-    })
+    })?;
+    check_devices(context, base, kernel, &made.join("modules.list")).map_err(BuildError::Setup)?;
+    Ok(made)
+}
+
+/// Every device of the profile that leads to disks has its driver in the initrd. Outside the stage, whose inputs the devices are
+/// not.
+fn check_devices(context: &Context, base: &Path, kernel: &str, list: &Path) -> Result<(), Problem> {
+    let list = fs::read_to_string(list).map_err(Problem::io("read", list))?;
+    let tree = KernelTree::open(&base.join("tree"), kernel)?;
+    let lacks = tree.unreachable(
+        &context.profile.hardware.ids,
+        &list.lines().map(tables::of_path).collect(),
+    );
+    if lacks.is_empty() {
+        Ok(())
+    } else {
+        Err(InputError::Unreachable(lacks).into())
+    }
 }
 
 /// Every storage driver of the kernel is in the initrd, or `initramfs-hooks/modules` leaves it out.

@@ -1,5 +1,5 @@
 //! The stages, in the order in which they need each other: [`tools`], [`packages`] (ours, of [`workspace`] and [`crates`]), [`zfs`],
-//! [`base`] and [`initrd`] with its check of [`storage`] (Debian's), [`root`] with its [`checks`], [`boot`], [`iso`].
+//! [`base`] and [`initrd`] (Debian's), [`root`] with its [`checks`], [`boot`], [`iso`].
 
 pub mod base;
 pub mod boot;
@@ -10,7 +10,6 @@ pub mod initrd;
 pub mod iso;
 pub mod packages;
 pub mod root;
-pub mod storage;
 pub mod tools;
 pub mod workspace;
 pub mod zfs;

@@ -75,8 +75,13 @@ fn inputs(context: &Context, tools: &Tools, source: &RootSource) -> Result<Input
         .with(
             "profile",
             &format!(
-                "{:?} {:?} {:?} {:?} {:?}",
-                profile.system, profile.kernel, profile.drivers, profile.model, profile.budget
+                "{:?} {:?} {:?} {:?} {:?} {:?}",
+                profile.system,
+                profile.kernel,
+                profile.drivers,
+                profile.hardware,
+                profile.model,
+                profile.budget
             ),
         )
         .with("image.toml", &settings(context))

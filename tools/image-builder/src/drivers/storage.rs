@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::tables;
+
 /// Modules that a driver of a disk or of its controller is built on.
 const STORAGE_CORES: [&str; 8] = [
     "libata",
@@ -28,34 +30,57 @@ const NETWORK: [&str; 4] = [
     "kernel/drivers/target/",
 ];
 
-/// Modules that `initramfs-hooks/modules` leaves out on purpose.
-pub fn left_out(wanted: &str) -> BTreeSet<String> {
+/// Words of `initramfs-hooks/modules`.
+fn words(wanted: &str) -> impl Iterator<Item = &str> {
     wanted
         .lines()
         .filter_map(|line| line.split('#').next())
         .flat_map(str::split_whitespace)
+}
+
+/// Modules that `initramfs-hooks/modules` leaves out on purpose.
+pub fn left_out(wanted: &str) -> BTreeSet<String> {
+    words(wanted)
         .filter_map(|word| word.strip_prefix('-'))
-        .map(|name| name.replace('-', "_"))
+        .map(tables::name)
         .collect()
+}
+
+/// Whether `initramfs-hooks/modules` puts a module that leads to disks, by its path, into the initrd.
+pub fn is_chosen(wanted: &str, path: &str) -> bool {
+    let name = tables::of_path(path);
+    let below = path.strip_prefix("kernel/").unwrap_or(path);
+    !left_out(wanted).contains(&name)
+        && words(wanted)
+            .any(|word| tables::name(word) == name || (word.ends_with('/') && below.starts_with(word)))
 }
 
 /// Paths of the storage drivers that are in `dependencies` (modules.dep) and not in `list`, the paths of the initrd's
 /// modules. `aliases` is modules.alias.
 pub fn missing(dependencies: &str, aliases: &str, list: &str, left_out: &BTreeSet<String>) -> Vec<String> {
+    let there: BTreeSet<String> = list.lines().map(tables::of_path).collect();
+    let mut missing = all(dependencies, aliases);
+    missing.retain(|path| {
+        let name = tables::of_path(path);
+        !left_out.contains(&name) && !there.contains(&name)
+    });
+    missing
+}
+
+/// Paths of the storage drivers in `dependencies` (modules.dep), sorted. `aliases` is modules.alias.
+pub fn all(dependencies: &str, aliases: &str) -> Vec<String> {
     let bound = bound_to(aliases);
-    let there: BTreeSet<&str> = list.lines().map(name).collect();
-    let mut missing: Vec<String> = dependencies
+    let mut all: Vec<String> = dependencies
         .lines()
         .filter_map(|line| line.split_once(':'))
         .filter(|(path, needed)| {
-            let module = name(path).replace('-', "_");
-            let buses = bound.get(&module).map_or(&[][..], Vec::as_slice);
-            is_storage(path, needed, buses) && !left_out.contains(&module) && !there.contains(name(path))
+            let buses = bound.get(&tables::of_path(path)).map_or(&[][..], Vec::as_slice);
+            is_storage(path, needed, buses)
         })
         .map(|(path, _)| path.to_owned())
         .collect();
-    missing.sort();
-    missing
+    all.sort();
+    all
 }
 
 /// Whether a module drives a disk of the machine, its controller, or the bus in front of that.
@@ -67,7 +92,7 @@ fn is_storage(path: &str, needed: &str, buses: &[&str]) -> bool {
     let needs = |core: &str| {
         needed
             .split_whitespace()
-            .any(|path| name(path).replace('-', "_") == core)
+            .any(|path| tables::of_path(path) == core)
     };
     // A USB device brings its own controller along; a driver for USB sticks need not bind to a bus of the machine.
     if needs("usb_storage") {
@@ -92,16 +117,10 @@ fn bound_to(aliases: &str) -> BTreeMap<String, Vec<&'static str>> {
         // An alias of the device tree is `of:NnameTtypeCcompatible`.
         let bus = BUSES.iter().chain(&["usb:"]).find(|bus| alias.starts_with(**bus));
         if let Some(bus) = bus {
-            bound.entry(module.replace('-', "_")).or_default().push(bus);
+            bound.entry(tables::name(module)).or_default().push(bus);
         }
     }
     bound
-}
-
-/// The name of a module's file, as `modprobe` takes it.
-fn name(path: &str) -> &str {
-    let file = path.rsplit('/').next().unwrap_or(path);
-    file.split(".ko").next().unwrap_or(file)
 }
 
 #[cfg(test)]
@@ -164,6 +183,20 @@ alias pci:v00008086d00001533sv*sd*bc*sc*i* igb
                     kernel/drivers/usb/host/xhci-pci-renesas.ko.xz\nkernel/drivers/usb/storage/ums-realtek.ko.xz\n";
         assert_eq!(lacks(list), ["kernel/drivers/scsi/hpsa.ko.xz"]);
         assert_eq!(lacks(&format!("{list}kernel/drivers/scsi/hpsa.ko\n")), [""; 0]);
+    }
+
+    #[test]
+    fn modules_are_chosen_by_folder_or_by_name() {
+        let wanted = "drivers/ata/ drivers/scsi/ # drivers/pci/\n-scsi_debug virtio_blk\n";
+        for (path, expected) in [
+            ("kernel/drivers/ata/ahci.ko.xz", true),
+            ("kernel/drivers/scsi/mpt3sas/mpt3sas.ko.xz", true),
+            ("kernel/drivers/scsi/scsi_debug.ko.xz", false),
+            ("kernel/drivers/block/virtio-blk.ko.xz", true),
+            ("kernel/drivers/pci/controller/vmd.ko.xz", false),
+        ] {
+            assert_eq!(is_chosen(wanted, path), expected, "{path}");
+        }
     }
 
     #[test]
