@@ -102,5 +102,16 @@ mounts_apart() {
     fi
 }
 
-# profile_iso PROFILE: where its ISO is.
-profile_iso() { echo "$source/out/sigmavault-$1-amd64.iso"; }
+# profile_iso PROFILE [ARCH]: where its ISO is.
+profile_iso() { echo "$source/out/sigmavault-$1-${2:-amd64}.iso"; }
+
+# tools_for ARCH: from here on, in_tools works in the tools tree that builds for an architecture that this machine is not.
+tools_for() {
+    local tree=$source/image/tools-tree
+    # The same key as sigmavault-image computes.
+    tools=$cache/tools/$(cat "$tree/make" "$tree/packages" "$tree/packages-$1" | sha256sum | cut -c1-16)
+    if [ ! -d "$tools" ]; then
+        say "making the tools tree for $1 (1 to 3 minutes)"
+        log "tools-$1" "$tree/make" "$tools" "$cache/debs" --arch "$1"
+    fi
+}

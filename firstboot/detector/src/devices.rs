@@ -34,10 +34,12 @@ pub fn devices(files: &Files) -> (Vec<String>, bool) {
     (found.into_iter().collect(), true)
 }
 
-/// What started the system: UEFI leaves a folder; a PC without one has a BIOS. Boards with a device tree alone have neither.
+/// What started the system: UEFI leaves a folder; a PC without one has a BIOS, another machine a device tree.
 pub fn firmware(files: &Files, arch: Arch) -> Option<Firmware> {
     if files.exists("/sys/firmware/efi") {
         Some(Firmware::Uefi)
+    } else if files.exists("/sys/firmware/devicetree") {
+        Some(Firmware::DeviceTree)
     } else {
         (arch == Arch::X86_64 && files.exists("/sys/firmware")).then_some(Firmware::Bios)
     }
@@ -104,7 +106,11 @@ mod tests {
             ("sys/firmware/efi", Arch::X86_64, Some(Firmware::Uefi)),
             ("sys/firmware/efi", Arch::Aarch64, Some(Firmware::Uefi)),
             ("sys/firmware/dmi", Arch::X86_64, Some(Firmware::Bios)),
-            ("sys/firmware/devicetree", Arch::Aarch64, None),
+            (
+                "sys/firmware/devicetree",
+                Arch::Aarch64,
+                Some(Firmware::DeviceTree),
+            ),
             ("proc", Arch::X86_64, None),
         ] {
             let root = tempfile::tempdir().unwrap();

@@ -185,7 +185,7 @@ impl<'a> Bench<'a> {
         let lab = self.lab;
         self.say(&format!("{name}: switched on"));
         let logs = Logs::new(logs);
-        let machine = rig.machine(lab.accelerator, &lab.tools, &sockets, logs.clone())?;
+        let machine = rig.machine(lab.board, lab.accelerator, &lab.tools, &sockets, logs.clone())?;
         let session = Session::start(&machine, &lab.tools, &lab.interrupted)?;
         Ok(Boot::new(session, &lab.tools, self.deadline, sockets, logs))
     }

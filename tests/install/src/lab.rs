@@ -11,7 +11,7 @@ use sigmavault_image_builder::manifest::Manifest;
 use sigmavault_image_builder::pipeline::stages::tools;
 use sigmavault_image_builder::smoke::TestImage;
 use sigmavault_vm::accel::{self, KvmVerdict};
-use sigmavault_vm::{Accel, Accelerator, Awaited, Image, KvmFault, Logs, Rig, Session, ToolsTree};
+use sigmavault_vm::{Accel, Accelerator, Awaited, Board, Image, KvmFault, Logs, Rig, Session, ToolsTree};
 
 use crate::error::Error;
 use crate::options::Options;
@@ -28,6 +28,8 @@ pub struct Lab {
     pub iso: PathBuf,
     /// Its manifest.
     pub manifest: Manifest,
+    /// The kind of machine that boots the ISO.
+    pub board: Board,
     /// How the processor is virtualised.
     pub accelerator: Accelerator,
     /// Set when the user wants to stop.
@@ -56,8 +58,9 @@ impl Lab {
                 profile: image.manifest.profile,
             });
         }
-        let root = tools::existing(tree, &default_cache())?;
+        let root = tools::existing(tree, &default_cache(), image.arch)?;
         let mut lab = Self {
+            board: image.board(),
             tools: ToolsTree { root },
             iso: image.iso,
             manifest: image.manifest,
@@ -73,7 +76,8 @@ impl Lab {
 
     fn choose_accelerator(&self, asked: Accel) -> Result<Accelerator, Error> {
         let verdict = KvmVerdict::of(&default_cache());
-        let candidates = accel::candidates(verdict.narrow(asked), Path::new(accel::KVM))?.accelerators;
+        let candidates =
+            accel::candidates(self.board, verdict.narrow(asked), Path::new(accel::KVM))?.accelerators;
         if let [only] = candidates[..] {
             return Ok(only);
         }
@@ -91,6 +95,7 @@ impl Lab {
         let folder = tempfile::tempdir_in(&self.work).map_err(Error::io("create a folder in", &self.work))?;
         let rig = Rig::new(folder.path().join("vars.fd")).iso(&self.iso);
         let machine = rig.machine(
+            self.board,
             Accelerator::Kvm,
             &self.tools,
             folder.path(),

@@ -2,6 +2,7 @@
 #![allow(clippy::struct_excessive_bools, reason = "flags are booleans")]
 #![allow(clippy::doc_markdown, reason = "these comments are the help text")]
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -104,11 +105,26 @@ pub enum Command {
     Pool(PoolArgs),
     /// Remove the results of builds
     Clean(CleanArgs),
+    /// Become a program that the kernel runs by an emulator
+    #[command(hide = true)]
+    Emulated(EmulatedArgs),
     /// Print completions for a shell
     Completions(CompletionsArgs),
     /// Write man pages to a folder
     #[command(hide = true)]
     Man(ManArgs),
+}
+
+/// `emulated`.
+#[derive(Debug, Clone, Args)]
+pub struct EmulatedArgs {
+    /// QEMU's user emulation for the program's architecture
+    pub interpreter: PathBuf,
+    /// The program
+    pub program: OsString,
+    /// Its arguments
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub args: Vec<OsString>,
 }
 
 /// `build`.
@@ -221,6 +237,9 @@ pub struct LockArgs {
     /// Profile to update; may be repeated [default: all that can be built]
     #[arg(long, value_name = "NAME")]
     pub profile: Vec<String>,
+    /// Debian architecture to update; may be repeated [default: all that the profile can be built for]
+    #[arg(long, value_enum)]
+    pub arch: Vec<Arch>,
     /// Debian archive to take packages from
     #[arg(long, value_name = "URL")]
     pub mirror: Option<String>,

@@ -29,6 +29,11 @@ fn main() -> ExitCode {
         Command::Flash(args) => report(flash::run(args)),
         Command::Inspect(args) => report(inspect::show::run(args)),
         Command::Profiles(args) => report(profile::command::run(args, &cli.global)),
+        Command::Emulated(args) => report(Err(pipeline::emulation::become_program(
+            &args.interpreter,
+            &args.program,
+            &args.args,
+        ))),
         Command::Completions(args) => {
             let mut script = Vec::new();
             clap_complete::generate(args.shell, &mut Cli::command(), "sigmavault-image", &mut script);

@@ -77,6 +77,17 @@ fn rack_server() -> Value {
     )
 }
 
+fn arm_server() -> Value {
+    let devices = [
+        AHCI,
+        XHCI,
+        NVME,
+        "pci:v000015B3d00001015sv000015B3sd00000016bc02sc00i00",
+        "pci:v00001A03d00002000sv00001A03sd00002000bc03sc00i00",
+    ];
+    report("aarch64", Some("uefi"), "bitnet-7b", &["nvme", "sata"], &devices)
+}
+
 fn virtual_machine() -> Value {
     let devices = [
         "pci:v00008086d00002922sv00001AF4sd00001100bc01sc06i01",
@@ -109,13 +120,14 @@ fn each_kind_of_machine_gets_its_profile() {
         ("mini PC", mini_pc(), "mini-pc", &others[..]),
         ("desktop", desktop(), "pc-gnome", &[]),
         ("server", rack_server(), "server", &["mini-pc", "vm-test"]),
+        ("ARM server", arm_server(), "arm64-uefi-headless", &[]),
         ("virtual machine", virtual_machine(), "vm-test", &[]),
     ] {
         let found = verdicts(report);
         assert_eq!(found[0], (best.to_owned(), Verdict::Fits), "{what}: {found:?}");
         let mut poorly: Vec<&str> = found
             .iter()
-            .filter(|(_, verdict)| *verdict != Verdict::Fits)
+            .filter(|(_, verdict)| !matches!(verdict, Verdict::Fits | Verdict::Not))
             .map(|(name, _)| name.as_str())
             .collect();
         poorly.sort_unstable();
@@ -127,7 +139,7 @@ fn each_kind_of_machine_gets_its_profile() {
 fn other_architectures_and_older_reports() {
     let pi = report(
         "aarch64",
-        None,
+        Some("device-tree"),
         "draft-350m",
         &["mmc"],
         &["of:NsocT(null)Cbrcm,bcm2711"],
@@ -192,7 +204,8 @@ fn the_program_tells_the_reasons() {
         json!({"weight": "for", "text": "it is built for amd64"})
     );
 
-    let other = serde_json::to_vec(&report("aarch64", None, "draft-350m", &[], &[])).unwrap();
+    let other = report("aarch64", Some("device-tree"), "draft-350m", &[], &[]);
+    let other = serde_json::to_vec(&other).unwrap();
     assert_eq!(run(&other, &[]).status.code(), Some(1));
     let broken = run(b"{}", &[]);
     assert_eq!(broken.status.code(), Some(1));

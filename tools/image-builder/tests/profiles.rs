@@ -113,6 +113,43 @@ fn others_extend_profiles_and_clash_with_none() {
 }
 
 #[test]
+fn of_two_parents_the_later_one_counts_more() {
+    let (own, _) = own();
+    let others = tempfile::tempdir().unwrap();
+    let add = |name: &str, text: &str| std::fs::write(others.path().join(name), text).unwrap();
+    add(
+        "small.toml",
+        "description = \"x\"\nextends = \"common\"\nabstract = true\n[system]\nhostname = \"small\"\npackages = [\"htop\"]\n",
+    );
+    let child = |parents: &str| {
+        add(
+            "child.toml",
+            &format!("description = \"x\"\nextends = {parents}\n[budget]\niso-mib = 1\n"),
+        );
+        let library = Library::open(&[own.clone(), others.path().to_owned()]).unwrap();
+        library.buildable("child", Arch::Amd64).unwrap()
+    };
+    let profile = child("[\"gnome\", \"small\"]");
+    assert_eq!(profile.lineage, ["child", "small", "gnome", "common"]);
+    assert_eq!(profile.system.desktop, Desktop::Gnome);
+    assert_eq!(profile.system.hostname, "small");
+    // What both extend is there once and counts least.
+    let count = |name: &str| {
+        profile
+            .system
+            .packages
+            .iter()
+            .filter(|package| *package == name)
+            .count()
+    };
+    assert_eq!((count("systemd"), count("gdm3"), count("htop")), (1, 1, 1));
+    let profile = child("[\"small\", \"gnome\"]");
+    assert_eq!(profile.lineage, ["child", "gnome", "small", "common"]);
+    assert_eq!(profile.system.hostname, "small", "gnome names no host");
+    assert_eq!(child("[\"small\"]"), child("\"small\""));
+}
+
+#[test]
 fn a_child_appends_replaces_and_narrows() {
     let profile = valid().resolve("child").unwrap().profile;
     assert_eq!(profile.lineage, ["child", "base"]);
@@ -120,7 +157,10 @@ fn a_child_appends_replaces_and_narrows() {
     assert!(!profile.is_abstract);
     assert_eq!(profile.arch, [Arch::Arm64]);
     assert_eq!(profile.kernel.source, KernelSource::Backports);
-    assert_eq!(profile.command_line(), "console=tty0 quiet console=ttyS0,115200");
+    for (arch, port) in [(Arch::Amd64, "ttyS0"), (Arch::Arm64, "ttyAMA0")] {
+        let expected = format!("console=tty0 quiet console={port},115200n8");
+        assert_eq!(profile.command_line(arch), expected);
+    }
     assert_eq!(profile.kernel.modules_exclude, ["drivers/media/*", "sound/"]);
     assert_eq!(profile.system.desktop, Desktop::Gnome);
     assert_eq!(profile.system.hostname, "pi");

@@ -9,7 +9,9 @@ use nix::sys::statvfs::statvfs;
 use serde::Serialize;
 use sigmavault_host::run::{Invocation, Run};
 
+use crate::pipeline::emulation::Emulation;
 use crate::pipeline::lock::Lock;
+use crate::profile::Arch;
 
 /// The keyring with which packages are checked.
 pub const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
@@ -55,6 +57,8 @@ pub struct Facts {
     pub loops: bool,
     /// Hardware virtualisation.
     pub kvm: Kvm,
+    /// How programs of arm64 run here, which is not an arm64 machine.
+    pub emulation: Option<Emulation>,
     /// The lock of the source tree.
     pub lock: LockFile,
 }
@@ -130,6 +134,7 @@ impl Facts {
                 .and_then(|text| memory(&text)),
             loops: Path::new("/dev/loop-control").exists(),
             kvm: kvm(),
+            emulation: Arch::Arm64.is_foreign().then(|| Emulation::of(Arch::Arm64)),
             lock: lock(source, SystemTime::now()),
         }
     }

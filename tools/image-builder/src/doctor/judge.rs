@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::facts::{self, Facts, Family, Kvm, LockFile, Sandbox, Space};
 use crate::invocation;
+use crate::pipeline::emulation::Emulation;
 
 /// Free space a cold build of the default profile needs, cache and results together.
 pub const DISK_BYTES: u64 = 30 << 30;
@@ -46,6 +47,7 @@ pub fn judge(facts: &Facts) -> Vec<Check> {
     ];
     checks.extend(space(&facts.space));
     checks.extend([memory(facts), sandbox(facts), loops(facts), kvm(facts)]);
+    checks.extend(facts.emulation.map(|emulation| arm64(emulation, family)));
     checks.extend(lock(facts.lock));
     if !facts.root {
         checks.iter_mut().for_each(add_sudo);
@@ -297,6 +299,29 @@ fn kvm(facts: &Facts) -> Check {
             found: "this CPU offers no virtualisation; `smoke` uses TCG, which is slower".to_owned(),
             fix: None,
         },
+    }
+}
+
+/// Whether images for arm64 can be built on another machine.
+fn arm64(emulation: Emulation, family: Family) -> Check {
+    let name = "arm64";
+    match emulation {
+        Emulation::Private => good(
+            name,
+            false,
+            "the kernel emulates programs of arm64 inside a build",
+        ),
+        Emulation::Machine => good(name, false, "programs of arm64 are emulated on this machine"),
+        Emulation::Absent => bad(
+            name,
+            false,
+            "nothing runs programs of arm64; only `build --arch arm64` needs that, and Linux 6.7 or later brings it",
+            match family {
+                Family::Debian => install(family, "qemu-user-binfmt"),
+                Family::Arch => install(family, "qemu-user-static-binfmt"),
+                Family::Fedora | Family::Other => install(family, "qemu-user-static"),
+            },
+        ),
     }
 }
 

@@ -7,6 +7,7 @@ use super::facts::{
     self, Facts, Family, Kvm, LockFile, Sandbox, Space, family, has_trixie, lock, memory, virtualisation,
 };
 use super::judge::judge;
+use crate::pipeline::emulation::Emulation;
 
 fn ready() -> Facts {
     Facts {
@@ -24,6 +25,7 @@ fn ready() -> Facts {
         sandbox: Sandbox::Works,
         loops: true,
         kvm: Kvm::Opens,
+        emulation: Some(Emulation::Private),
         lock: LockFile::Age(Duration::from_hours(72)),
     }
 }
@@ -55,6 +57,7 @@ fn a_ready_host_lacks_nothing() {
             "sandbox",
             "loop",
             "kvm",
+            "arm64",
             "lock"
         ]
     );

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use super::error::{BuildError, Problem};
-use super::lock::Lock;
+use super::lock::{Built, Lock};
 use super::moved::moved;
 use super::report::print_json;
 use super::resolve::resolve;
@@ -18,23 +18,37 @@ use crate::source;
 
 /// `lock --update`: the newest packages of the archive, written to `image/image.lock`.
 pub fn lock(args: &LockArgs, global: &Global) -> Result<ExitCode, BuildError> {
+    let source = source::find(global.source.as_deref())?;
+    let library = Library::of_source(&source, &global.profiles)?;
+    let every = library.names().map(str::to_owned).collect::<Vec<_>>();
     let names = if args.profile.is_empty() {
-        let source = source::find(global.source.as_deref())?;
-        let library = Library::of_source(&source, &global.profiles)?;
-        let names = library.names().map(str::to_owned).collect::<Vec<_>>();
-        names
-            .into_iter()
-            .filter(|name| library.buildable(name, Arch::Amd64).is_ok())
-            .collect()
+        &every
     } else {
-        args.profile.clone()
+        &args.profile
     };
+    let archs = if args.arch.is_empty() {
+        Arch::ALL
+    } else {
+        &args.arch
+    };
+    let mut wanted = Vec::new();
+    for profile in names {
+        let possible = archs
+            .iter()
+            .filter(|arch| library.buildable(profile, **arch).is_ok());
+        let before = wanted.len();
+        wanted.extend(possible.map(|arch| Built { profile, arch: *arch }));
+        if wanted.len() == before && !args.profile.is_empty() {
+            // Says why not.
+            library.buildable(profile, archs[0])?;
+        }
+    }
     let mut changes = serde_json::Map::new();
-    for name in names {
+    for built in wanted {
         let context = open(
             global,
-            &name,
-            Arch::Amd64,
+            built.profile,
+            built.arch,
             &args.cache.folder(),
             args.mirror.clone(),
             args.json,
@@ -44,19 +58,24 @@ pub fn lock(args: &LockArgs, global: &Global) -> Result<ExitCode, BuildError> {
         let tools = tools::ensure(&context, None)?;
         let resolved = resolve(&context, &tools)?;
         let used = resolved.all.packages();
-        let before = lock.image(&name).map_err(BuildError::setup)?.unwrap_or_default();
+        let before = lock.image(built).map_err(BuildError::setup)?.unwrap_or_default();
         let differs = moved(&before, &used);
         let now = SystemTime::now();
-        lock.set_tools(&tools.packages, now);
-        lock.set_image(&name, &used, now);
+        lock.set_tools(built.arch, &tools.packages, now);
+        lock.set_image(built, &used, now);
         lock.write(&path).map_err(BuildError::Setup)?;
         if !args.json {
-            println!("{name}: {} packages, {} changes", used.len(), differs.len());
+            println!(
+                "{}: {} packages, {} changes",
+                built.key(),
+                used.len(),
+                differs.len()
+            );
             for line in &differs {
                 println!("  {line}");
             }
         }
-        changes.insert(name, serde_json::to_value(differs).unwrap_or_default());
+        changes.insert(built.key(), serde_json::to_value(differs).unwrap_or_default());
     }
     if args.json {
         print_json(&changes)?;

@@ -21,7 +21,7 @@ use super::run::Runner;
 use super::sandbox::{Sandbox, inside};
 use super::store::remove;
 use crate::manifest::Package;
-use crate::profile::KernelSource;
+use crate::profile::{Arch, KernelSource};
 
 /// Package lists younger than this are not fetched again.
 const FRESH: Duration = Duration::from_mins(10);
@@ -35,6 +35,7 @@ const STAMP: &str = "updated";
 #[derive(Debug)]
 pub struct Archive<'a> {
     context: &'a Context,
+    arch: Arch,
     tools: &'a Path,
     state: PathBuf,
     place: Place,
@@ -54,23 +55,29 @@ enum Place {
 }
 
 impl<'a> Archive<'a> {
-    /// The archive on the network.
-    pub fn network(context: &'a Context, tools: &'a Path, runner: &Runner) -> Result<Self, Problem> {
+    /// The archive on the network, for installations of this architecture.
+    pub fn network(
+        context: &'a Context,
+        arch: Arch,
+        tools: &'a Path,
+        runner: &Runner,
+    ) -> Result<Self, Problem> {
         let (main, security) = mirrors(context, runner)?;
         let with_backports = context.profile.kernel.source == KernelSource::Backports;
         let sources = sources(context, &main, &security, SIGNED, with_backports);
-        Self::open(context, tools, &sources, Place::Network)
+        Self::open(context, arch, tools, &sources, Place::Network)
     }
 
     /// The archive as it was at a time, kept by a snapshot archive; `address` has `{archive}` and `{time}` in it.
     pub fn snapshot(
         context: &'a Context,
+        arch: Arch,
         tools: &'a Path,
         address: &str,
         time: SystemTime,
     ) -> Result<Self, Problem> {
         let sources = snapshot_sources(context, address, time, SIGNED);
-        Self::open(context, tools, &sources, Place::Network)
+        Self::open(context, arch, tools, &sources, Place::Network)
     }
 
     /// A local archive made by [`super::pool::write`]; `digest` changes when its packages do.
@@ -78,15 +85,22 @@ impl<'a> Archive<'a> {
         let suite = &context.image.suite;
         let sources = format!("deb [trusted=yes] file:{} {suite} main\n", inside::POOL);
         let (folder, digest) = (pool.to_owned(), digest.to_owned());
-        Self::open(context, tools, &sources, Place::Pool { folder, digest })
+        let place = Place::Pool { folder, digest };
+        Self::open(context, context.arch, tools, &sources, place)
     }
 
-    fn open(context: &'a Context, tools: &'a Path, sources: &str, place: Place) -> Result<Self, Problem> {
+    fn open(
+        context: &'a Context,
+        arch: Arch,
+        tools: &'a Path,
+        sources: &str,
+        place: Place,
+    ) -> Result<Self, Problem> {
         let folder = match &place {
             Place::Network => None,
             Place::Pool { folder, .. } => Some(folder),
         };
-        let id = digest(&format!("{sources}{}{folder:?}", context.arch));
+        let id = digest(&format!("{sources}{arch}{folder:?}"));
         let state = context.cache.join("apt").join(&id[..16]);
         for folder in ["lists/partial", "archives/partial", "state", "provided"] {
             let folder = state.join(folder);
@@ -109,10 +123,11 @@ impl<'a> Archive<'a> {
         write("sources.list", &format!("{sources}{provided}"))?;
         write("status", "")?;
         write("preferences", BACKPORTS)?;
-        write("provided/Packages", &provided_packages(context))?;
-        write("apt.conf", &configuration(context))?;
+        write("provided/Packages", &provided_packages(arch))?;
+        write("apt.conf", &configuration(arch))?;
         Ok(Self {
             context,
+            arch,
             tools,
             state,
             place,
@@ -270,7 +285,7 @@ impl<'a> Archive<'a> {
             format!(
                 "{}:{}={}",
                 deb.package.name,
-                apt_arch(self.context, deb),
+                apt_arch(self.arch, deb),
                 deb.package.version
             )
         });
@@ -332,10 +347,10 @@ fn take_lists(from: &Path, to: &Path) -> Result<(), Problem> {
     Ok(())
 }
 
-fn apt_arch(context: &Context, deb: &Deb) -> String {
-    // An `all` package is reached through the image's own architecture.
+fn apt_arch(arch: Arch, deb: &Deb) -> String {
+    // An `all` package is reached through the archive's architecture.
     if deb.package.arch == "all" {
-        context.arch.name().to_owned()
+        arch.name().to_owned()
     } else {
         deb.package.arch.clone()
     }
@@ -376,14 +391,13 @@ fn snapshot_sources(context: &Context, address: &str, time: SystemTime, trust: &
 /// Our own packages, which the archive does not have: what depends on them must find them.
 const PROVIDED: [&str; 1] = ["sigmavault-zfs"];
 
-fn provided_packages(context: &Context) -> String {
+fn provided_packages(arch: Arch) -> String {
     let mut text = String::new();
     for name in PROVIDED {
         let _ = write!(
             text,
-            "Package: {name}\nVersion: 0\nArchitecture: {}\nProvides: zfs-modules\nMaintainer: SigmaVault NAS OS authors\n\
+            "Package: {name}\nVersion: 0\nArchitecture: {arch}\nProvides: zfs-modules\nMaintainer: SigmaVault NAS OS authors\n\
              Description: built here\nFilename: ./{name}.deb\nSize: 1\nSHA256: {}\n\n",
-            context.arch,
             digest(name)
         );
     }
@@ -394,7 +408,7 @@ fn provided_packages(context: &Context) -> String {
 const BACKPORTS: &str = "Package: src:linux src:linux-signed-amd64 src:linux-signed-arm64 src:zfs-linux\n\
     Pin: release n=*-backports\nPin-Priority: 900\n";
 
-fn configuration(context: &Context) -> String {
+fn configuration(arch: Arch) -> String {
     let work = inside::WORK;
     format!(
         "Dir \"{work}\";\nDir::State \"{work}/state\";\nDir::State::lists \"{work}/lists\";\nDir::State::status \"{work}/status\";\n\
@@ -404,8 +418,7 @@ fn configuration(context: &Context) -> String {
          Dir::Etc::parts \"/dev/null\";\n\
          APT::Architecture \"{arch}\";\nAPT::Architectures {{ \"{arch}\"; }};\nAPT::Install-Recommends \"false\";\n\
          APT::Sandbox::User \"root\";\nAcquire::Languages \"none\";\nAcquire::PDiffs \"false\";\nAcquire::Retries \"3\";\n\
-         Acquire::http::Proxy::127.0.0.1 \"DIRECT\";\n",
-        arch = context.arch
+         Acquire::http::Proxy::127.0.0.1 \"DIRECT\";\n"
     )
 }
 

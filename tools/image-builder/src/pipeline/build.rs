@@ -88,11 +88,11 @@ fn build_image(
         let parts = [
             LockedPart {
                 packages: tools,
-                written: lock.tools_written(),
+                written: lock.tools_written(context.arch),
             },
             LockedPart {
                 packages: image,
-                written: lock.image_written(&context.profile.name),
+                written: lock.image_written(context.built()),
             },
         ];
         fetch_locked(context, &parts)?;

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::error::{BuildError, Problem};
 use super::key::Inputs;
+use super::lock::Built;
 use super::run::{Interrupt, Runner};
 use super::sandbox::Sandbox;
 use super::store::{Lookup, Store};
@@ -111,7 +112,7 @@ impl Context {
         let log = self
             .cache
             .join("log")
-            .join(format!("{}-{name}.log", self.profile.name));
+            .join(format!("{}-{name}.log", self.built().key()));
         Runner::new(log, self.progress.stage(name), self.interrupt.clone()).map_err(BuildError::Setup)
     }
 
@@ -139,6 +140,14 @@ impl Context {
     /// Name of the results: `sigmavault-PROFILE-ARCH`.
     pub fn name(&self) -> String {
         format!("sigmavault-{}-{}", self.profile.name, self.arch)
+    }
+
+    /// What is built.
+    pub fn built(&self) -> Built<'_> {
+        Built {
+            profile: &self.profile.name,
+            arch: self.arch,
+        }
     }
 
     /// A path below `image/`.

@@ -10,6 +10,7 @@ use sigmavault_facts::time;
 
 use super::error::{EntryFault, InputError, InternalError, Problem};
 use crate::manifest::Package;
+use crate::profile::Arch;
 
 /// First lines of the file.
 const HEADER: &str = "# Every Debian package that goes into the tools tree and into each image.\n\
@@ -17,13 +18,45 @@ const HEADER: &str = "# Every Debian package that goes into the tools tree and i
 
 /// The lock.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Lock {
     /// Packages of the tools tree.
     #[serde(default)]
     tools: Section,
-    /// Packages of each profile's image: root, initrd and what the ZFS module is built from.
+    /// Packages of the tools trees that build for another architecture than their own, by that architecture.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    cross_tools: BTreeMap<String, Section>,
+    /// Packages of each image: root, initrd and what the ZFS module is built from. See [`Built::key`].
     #[serde(default)]
     image: BTreeMap<String, Section>,
+}
+
+/// A profile and the architecture that it is built for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Built<'a> {
+    /// The profile.
+    pub profile: &'a str,
+    /// For which machines.
+    pub arch: Arch,
+}
+
+impl<'a> Built<'a> {
+    /// Its name in the lock: `PROFILE` on amd64, else `PROFILE@ARCH`.
+    pub fn key(self) -> String {
+        match self.arch {
+            Arch::Amd64 => self.profile.to_owned(),
+            arch @ Arch::Arm64 => format!("{}@{arch}", self.profile),
+        }
+    }
+
+    /// What a name in the lock stands for.
+    fn named(key: &'a str) -> Option<Self> {
+        let (profile, arch) = match key.split_once('@') {
+            Some((profile, arch)) => (profile, Arch::named(arch)?),
+            None => (key, Arch::Amd64),
+        };
+        Some(Self { profile, arch })
+    }
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,27 +86,39 @@ impl Lock {
         write_whole(path, format!("{HEADER}{text}").as_bytes())
     }
 
-    /// Packages of the tools tree.
-    pub fn tools(&self) -> Result<Vec<Package>, InputError> {
-        self.tools.packages.iter().map(|line| parse(line)).collect()
+    /// Packages of the tools tree that builds for this architecture.
+    pub fn tools(&self, arch: Arch) -> Result<Vec<Package>, InputError> {
+        self.tools_for(arch)
+            .map_or_else(|| Ok(Vec::new()), Section::parsed)
     }
 
-    /// Packages of a profile's image; `None` when the lock does not have it.
-    pub fn image(&self, name: &str) -> Result<Option<Vec<Package>>, InputError> {
-        let section = self.image.get(name);
-        section
-            .map(|section| section.packages.iter().map(|line| parse(line)).collect())
-            .transpose()
+    fn tools_for(&self, arch: Arch) -> Option<&Section> {
+        if arch.is_foreign() {
+            self.cross_tools.get(arch.name())
+        } else {
+            Some(&self.tools)
+        }
     }
 
-    /// Profiles whose images it has.
-    pub fn profiles(&self) -> impl Iterator<Item = &str> {
-        self.image.keys().map(String::as_str)
+    /// Packages of an image; `None` when the lock does not have it.
+    pub fn image(&self, built: Built) -> Result<Option<Vec<Package>>, InputError> {
+        self.image.get(&built.key()).map(Section::parsed).transpose()
+    }
+
+    /// The images that it has.
+    pub fn images(&self) -> impl Iterator<Item = Built<'_>> {
+        self.image.keys().filter_map(|key| Built::named(key))
+    }
+
+    fn sections(&self) -> impl Iterator<Item = &Section> {
+        std::iter::once(&self.tools)
+            .chain(self.cross_tools.values())
+            .chain(self.image.values())
     }
 
     /// Every package that it names, once.
     pub fn all(&self) -> Result<Vec<Package>, InputError> {
-        let sections = std::iter::once(&self.tools).chain(self.image.values());
+        let sections = self.sections();
         let lines = sections.flat_map(|section| &section.packages);
         let packages = lines
             .map(|line| parse(line))
@@ -83,33 +128,43 @@ impl Lock {
 
     /// When its oldest part was written; `None` when it does not say.
     pub fn written(&self) -> Option<SystemTime> {
-        let sections = std::iter::once(&self.tools).chain(self.image.values());
-        let times = sections.map(|section| time::parse(section.written.as_deref()?));
+        let times = self
+            .sections()
+            .map(|section| time::parse(section.written.as_deref()?));
         times.collect::<Option<Vec<_>>>()?.into_iter().min()
     }
 
-    /// When the packages of the tools tree were the newest.
-    pub fn tools_written(&self) -> Option<SystemTime> {
-        time::parse(self.tools.written.as_deref()?)
+    /// When the packages of the tools tree that builds for this architecture were the newest.
+    pub fn tools_written(&self, arch: Arch) -> Option<SystemTime> {
+        time::parse(self.tools_for(arch)?.written.as_deref()?)
     }
 
-    /// When the packages of a profile's image were the newest.
-    pub fn image_written(&self, name: &str) -> Option<SystemTime> {
-        time::parse(self.image.get(name)?.written.as_deref()?)
+    /// When the packages of an image were the newest.
+    pub fn image_written(&self, built: Built) -> Option<SystemTime> {
+        time::parse(self.image.get(&built.key())?.written.as_deref()?)
     }
 
-    /// Replaces the packages of the tools tree.
-    pub fn set_tools(&mut self, packages: &[Package], now: SystemTime) {
-        self.tools = Section::of(packages, now);
+    /// Replaces the packages of the tools tree that builds for this architecture.
+    pub fn set_tools(&mut self, arch: Arch, packages: &[Package], now: SystemTime) {
+        let section = Section::of(packages, now);
+        if arch.is_foreign() {
+            self.cross_tools.insert(arch.name().to_owned(), section);
+        } else {
+            self.tools = section;
+        }
     }
 
     /// Replaces the packages of one image.
-    pub fn set_image(&mut self, name: &str, packages: &[Package], now: SystemTime) {
-        self.image.insert(name.to_owned(), Section::of(packages, now));
+    pub fn set_image(&mut self, built: Built, packages: &[Package], now: SystemTime) {
+        self.image.insert(built.key(), Section::of(packages, now));
     }
 }
 
 impl Section {
+    fn parsed(&self) -> Result<Vec<Package>, InputError> {
+        self.packages.iter().map(|line| parse(line)).collect()
+    }
+
     fn of(packages: &[Package], now: SystemTime) -> Self {
         let mut packages = packages
             .iter()
@@ -164,6 +219,24 @@ mod tests {
 
     use super::*;
 
+    const VM_TEST: Built = Built {
+        profile: "vm-test",
+        arch: Arch::Amd64,
+    };
+    const OTHER: Built = Built {
+        profile: "vm-test",
+        arch: Arch::Arm64,
+    };
+
+    #[test]
+    fn an_image_is_named_by_profile_and_architecture() {
+        for (built, key) in [(VM_TEST, "vm-test"), (OTHER, "vm-test@arm64")] {
+            assert_eq!(built.key(), key);
+            assert_eq!(Built::named(key), Some(built));
+        }
+        assert_eq!(Built::named("vm-test@m68k"), None);
+    }
+
     fn package(name: &str, version: &str) -> Package {
         Package {
             name: name.to_owned(),
@@ -180,33 +253,40 @@ mod tests {
         assert_eq!(Lock::read(&path).unwrap(), Lock::default());
         let mut lock = Lock::default();
         let later = SystemTime::UNIX_EPOCH + Duration::from_hours(24);
-        lock.set_tools(&[package("b", "2"), package("a", "1:1-1")], later);
+        lock.set_tools(
+            Arch::builder(),
+            &[package("b", "2"), package("a", "1:1-1")],
+            later,
+        );
         lock.set_image(
-            "vm-test",
+            VM_TEST,
             &[package("zfs", "2.3.9"), package("b", "2")],
             SystemTime::UNIX_EPOCH,
         );
         lock.write(&path).unwrap();
         let read = Lock::read(&path).unwrap();
-        assert_eq!(read.tools().unwrap(), [package("a", "1:1-1"), package("b", "2")]);
         assert_eq!(
-            read.image("vm-test").unwrap(),
+            read.tools(Arch::builder()).unwrap(),
+            [package("a", "1:1-1"), package("b", "2")]
+        );
+        assert_eq!(
+            read.image(VM_TEST).unwrap(),
             Some(vec![package("b", "2"), package("zfs", "2.3.9")])
         );
-        assert_eq!(read.profiles().collect::<Vec<_>>(), ["vm-test"]);
+        assert_eq!(read.images().collect::<Vec<_>>(), [VM_TEST]);
         assert_eq!(
             read.all().unwrap(),
             [package("a", "1:1-1"), package("b", "2"), package("zfs", "2.3.9")]
         );
-        assert_eq!(read.tools_written(), Some(later));
-        assert_eq!(read.image_written("vm-test"), Some(SystemTime::UNIX_EPOCH));
-        assert_eq!(read.image_written("other"), None);
+        assert_eq!(read.tools_written(Arch::builder()), Some(later));
+        assert_eq!(read.image_written(VM_TEST), Some(SystemTime::UNIX_EPOCH));
+        assert_eq!(read.image_written(OTHER), None);
         assert_eq!(
             read.written(),
             Some(SystemTime::UNIX_EPOCH),
             "the oldest part counts"
         );
-        assert_eq!(read.image("pc-gnome").unwrap(), None);
+        assert_eq!(read.image(OTHER).unwrap(), None);
     }
 
     #[test]

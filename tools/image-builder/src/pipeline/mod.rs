@@ -6,6 +6,7 @@ pub mod archive;
 mod build;
 pub mod context;
 pub mod debs;
+pub mod emulation;
 pub mod error;
 pub mod held;
 pub mod key;

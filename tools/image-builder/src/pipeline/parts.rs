@@ -35,7 +35,7 @@ pub fn make_parts(context: &Context, tools: &Tools, resolved: &Resolved) -> Resu
     let (base_wanted, _) = wanted(context);
     let base_tree = base::Tree {
         stage: "base",
-        variant: context.profile.name.clone(),
+        variant: context.built().key(),
         wanted: base_wanted,
         debs: resolved.base.clone(),
         content: "CleanPackageMetadata=no\n",

@@ -57,12 +57,22 @@ pub fn resolve(context: &Context, tools: &Tools) -> Result<Resolved, BuildError>
     let began = Instant::now();
     let runner = context.runner("resolve")?;
     let wrap = |problem| context.failed(&runner, "resolve", problem);
-    let archive = Archive::network(context, &tools.root, &runner).map_err(wrap)?;
+    let archive = Archive::network(context, context.arch, &tools.root, &runner).map_err(wrap)?;
     archive.update(&runner).map_err(wrap)?;
-    let resolved = resolve_in(context, &archive, &runner, None).map_err(wrap)?;
-    let fetched = archive
-        .fetch(&runner, &resolved.all.0, &context.cache.join("debs"))
-        .map_err(wrap)?;
+    let mut resolved = resolve_in(context, &archive, &runner, None).map_err(wrap)?;
+    let store = context.cache.join("debs");
+    let mut fetched = 0;
+    if context.arch.is_foreign() {
+        let name = resolved.zfs.kbuild(context.arch);
+        let own = Archive::network(context, Arch::builder(), &tools.root, &runner).map_err(wrap)?;
+        own.update(&runner).map_err(wrap)?;
+        let mut programs = own.resolve(&runner, &[&name]).map_err(wrap)?.0;
+        programs.retain(|deb| deb.package.name == name);
+        fetched += own.fetch(&runner, &programs, &store).map_err(wrap)?;
+        resolved.all.0.extend(programs);
+    }
+    // What is of another architecture is in the cache already.
+    fetched += archive.fetch(&runner, &resolved.all.0, &store).map_err(wrap)?;
     // apt chooses between alternatives among all packages that it sees. Its choice among these packages alone is the
     // one that counts, because a locked build sees no others.
     let resolved = resolve_alone(context, tools, &runner, resolved.all.0).map_err(wrap)?;
@@ -136,11 +146,11 @@ fn resolve_in(
 
 /// Packages of the tools and of the image of the lock.
 pub fn locked_packages(context: &Context, lock: &Lock) -> Result<(Vec<Package>, Vec<Package>), InputError> {
-    let image = lock.image(&context.profile.name)?.ok_or_else(|| {
-        let profile = context.profile.name.clone();
-        InputError::NotLocked { profile }
+    let image = lock.image(context.built())?.ok_or_else(|| {
+        let (profile, arch) = (context.profile.name.clone(), context.arch);
+        InputError::NotLocked { profile, arch }
     })?;
-    Ok((lock.tools()?, image))
+    Ok((lock.tools(context.arch)?, image))
 }
 
 /// One part of a lock, to be fetched.
@@ -184,12 +194,9 @@ fn fetch_missing(
     // The locked tools are made from locked packages, and fetching those takes tools: any tools tree can fetch.
     let tools = tools::ensure(context, None)?;
     let store = context.cache.join("debs");
-    let fetch = |archive: Archive| {
-        archive.update(runner)?;
-        archive.fetch(runner, missing, &store).map(drop)
-    };
-    let archive = Archive::network(context, &tools.root, runner).and_then(fetch);
-    let Err(mut problem) = archive else {
+    let Err(mut problem) = fetch_by_arch(context, runner, missing, &|arch| {
+        Archive::network(context, arch, &tools.root, runner)
+    }) else {
         return Ok(());
     };
     if matches!(problem, Problem::Interrupted) {
@@ -202,8 +209,8 @@ fn fetch_missing(
             missing.len(),
             timestamp(written)
         ));
-        let snapshot = Archive::snapshot(context, &tools.root, address, written).and_then(fetch);
-        match snapshot {
+        let snapshot = |arch| Archive::snapshot(context, arch, &tools.root, address, written);
+        match fetch_by_arch(context, runner, missing, &snapshot) {
             Ok(()) => return Ok(()),
             Err(later) => problem = later,
         }
@@ -216,6 +223,30 @@ fn fetch_missing(
     Err(wrap(error.into()))
 }
 
+/// Fetches packages, each from the archive of its architecture.
+fn fetch_by_arch<'a>(
+    context: &Context,
+    runner: &run::Runner,
+    debs: &[Deb],
+    open: &dyn Fn(Arch) -> Result<Archive<'a>, Problem>,
+) -> Result<(), Problem> {
+    for arch in Arch::ALL {
+        // Those for all are in each archive.
+        let of = |deb: &Deb| Arch::named(&deb.package.arch).unwrap_or(context.arch);
+        let own = debs
+            .iter()
+            .filter(|deb| of(deb) == *arch)
+            .cloned()
+            .collect::<Vec<_>>();
+        if !own.is_empty() {
+            let archive = open(*arch)?;
+            archive.update(runner)?;
+            archive.fetch(runner, &own, &context.cache.join("debs"))?;
+        }
+    }
+    Ok(())
+}
+
 /// Resolves among these packages, all of them in the cache.
 fn resolve_alone(
     context: &Context,
@@ -224,7 +255,7 @@ fn resolve_alone(
     debs: Vec<Deb>,
 ) -> Result<Resolved, Problem> {
     let set = DebSet(debs);
-    let folder = context.cache.join("pool").join(&context.profile.name);
+    let folder = context.cache.join("pool").join(context.built().key());
     let mark = folder.join("digest");
     let digest = format!("{} {}", tools.key, set.digest());
     if std::fs::read_to_string(&mark).ok().as_deref() != Some(&digest) {

@@ -151,14 +151,14 @@ pub fn record(
     mut lock: Lock,
     out: &Path,
 ) -> Result<(), Problem> {
-    let name = &context.profile.name;
+    let built = context.built();
     let used = resolved.all.packages();
     let mut own = Lock::default();
     let now = SystemTime::now();
-    own.set_tools(&tools.packages, now);
-    own.set_image(name, &used, now);
+    own.set_tools(context.arch, &tools.packages, now);
+    own.set_image(built, &used, now);
     own.write(&out.join(format!("{}.lock", context.name())))?;
-    match lock.image(name)? {
+    match lock.image(built)? {
         Some(old) => {
             let count = moved(&old, &used).len();
             if count > 0 {
@@ -170,8 +170,8 @@ pub fn record(
             Ok(())
         }
         None => {
-            lock.set_tools(&tools.packages, now);
-            lock.set_image(name, &used, now);
+            lock.set_tools(context.arch, &tools.packages, now);
+            lock.set_image(built, &used, now);
             lock.write(&context.lock)
         }
     }

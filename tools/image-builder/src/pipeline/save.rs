@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::context::Context;
 use super::debs::Deb;
 use super::error::{BuildError, InputError, Problem};
-use super::lock::{Lock, write_whole};
+use super::lock::{Built, Lock, write_whole};
 use super::report::print_json;
 use super::resolve::{LockedPart, fetch_locked, locked_packages};
 use super::run::Runner;
@@ -27,7 +27,7 @@ use crate::source;
 #[serde(rename_all = "kebab-case")]
 struct Report<'a> {
     folder: &'a Path,
-    profiles: Vec<&'a str>,
+    images: Vec<String>,
     packages: usize,
     new_packages: usize,
     new_crates: usize,
@@ -41,13 +41,12 @@ pub fn save(args: &PoolSaveArgs, global: &Global) -> Result<ExitCode, BuildError
         .clone()
         .unwrap_or_else(|| tree.join("image/image.lock"));
     let lock = Lock::read(&path).map_err(BuildError::Setup)?;
-    let profiles = lock.profiles().collect::<Vec<_>>();
     let mut saved = None;
-    for profile in &profiles {
+    for built in lock.images() {
         let mut context = open(
             global,
-            profile,
-            Arch::Amd64,
+            built.profile,
+            built.arch,
             &args.cache.folder(),
             args.mirror.clone(),
             args.json,
@@ -57,11 +56,11 @@ pub fn save(args: &PoolSaveArgs, global: &Global) -> Result<ExitCode, BuildError
         let parts = [
             LockedPart {
                 packages: &tools,
-                written: lock.tools_written(),
+                written: lock.tools_written(built.arch),
             },
             LockedPart {
                 packages: &image,
-                written: lock.image_written(profile),
+                written: lock.image_written(built),
             },
         ];
         fetch_locked(&context, &parts)?;
@@ -102,7 +101,7 @@ fn fill<'a>(
     let go_on = || runner.check();
     let new_packages = pool.keep(&debs, &store, &go_on).map_err(wrap)?;
     runner.bar().message("indexing the tools");
-    let locked_tools = lock.tools().map_err(BuildError::setup)?;
+    let locked_tools = lock.tools(Arch::builder()).map_err(BuildError::setup)?;
     remove(&pool.tools()).map_err(wrap)?;
     tools::write_bare_pool(context, runner, &locked_tools, &pool.debs(), &pool.tools()).map_err(wrap)?;
     let tools = tools::ensure(context, None)?;
@@ -118,7 +117,7 @@ fn fill<'a>(
         .map_err(wrap)?;
     Ok(Report {
         folder,
-        profiles: lock.profiles().collect(),
+        images: lock.images().map(Built::key).collect(),
         packages: debs.len(),
         new_packages,
         new_crates,

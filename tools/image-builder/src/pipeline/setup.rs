@@ -28,9 +28,6 @@ pub fn open(
         .map_err(Problem::io("find", &source))
         .map_err(BuildError::Setup)?;
     let profile = Library::of_source(&source, &global.profiles)?.buildable(profile, arch)?;
-    if arch == Arch::Arm64 {
-        return Err(BuildError::setup(InputError::UnsupportedArch(arch)));
-    }
     if !nix::unistd::geteuid().is_root() {
         return Err(BuildError::setup(EnvironmentError::NotRoot));
     }

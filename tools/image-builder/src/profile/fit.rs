@@ -67,6 +67,9 @@ pub enum Reason {
         /// The profile's.
         starts_by: Vec<BootFirmware>,
     },
+    /// The machine has neither UEFI nor BIOS.
+    #[error("the machine has no firmware that starts an ISO; it starts only by {}", names(.0))]
+    NoFirmware(Vec<BootFirmware>),
     /// The report does not say what started the machine.
     #[error("the report does not say what firmware the machine has")]
     FirmwareUnknown,
@@ -119,7 +122,7 @@ impl Reason {
     /// What it does to the verdict.
     pub fn weight(&self) -> Weight {
         match self {
-            Self::OtherArch { .. } | Self::OtherFirmware { .. } => Weight::Excludes,
+            Self::OtherArch { .. } | Self::OtherFirmware { .. } | Self::NoFirmware(_) => Weight::Excludes,
             Self::NoDevices(_) | Self::NoDisks(_) | Self::NoScreen | Self::TierBelow { .. } => {
                 Weight::Against
             }
@@ -219,12 +222,13 @@ fn reasons(profile: &Profile, report: &HardwareReport) -> Vec<Reason> {
 }
 
 fn firmware(profile: &Profile, arch: Arch, report: &HardwareReport) -> Reason {
+    let starts_by = profile.boot_firmware(arch);
     let machine = match report.firmware {
         None => return Reason::FirmwareUnknown,
+        Some(hardware::Firmware::DeviceTree) => return Reason::NoFirmware(starts_by),
         Some(hardware::Firmware::Uefi) => BootFirmware::Uefi,
         Some(hardware::Firmware::Bios) => BootFirmware::Bios,
     };
-    let starts_by = profile.boot_firmware(arch);
     if starts_by.contains(&machine) {
         Reason::Firmware(machine)
     } else {

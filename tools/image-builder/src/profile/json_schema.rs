@@ -46,6 +46,7 @@ fn property(key: &Key) -> Value {
     let mut property = match key.shape {
         Shape::One => value(key.kind),
         Shape::Many => json!({"type": "array", "items": value(key.kind)}),
+        Shape::OneOrMany => json!({"anyOf": [value(key.kind), {"type": "array", "items": value(key.kind)}]}),
     };
     let inherited = match key.inherit {
         Inherit::Own => " Not inherited.",

@@ -68,9 +68,11 @@ impl Layer {
         layer
     }
 
-    /// The one value of a key.
-    pub fn one(&self, section: &str, name: &str) -> Option<&Item> {
-        self.values.get(&schema::index(section, name)?)?.items.first()
+    /// The values of a key; none when the file does not set it.
+    pub fn items(&self, section: &str, name: &str) -> &[Item] {
+        let index = schema::index(section, name);
+        let values = index.and_then(|index| self.values.get(&index));
+        values.map_or(&[], |values| values.items.as_slice())
     }
 }
 
@@ -115,12 +117,12 @@ impl Reader<'_> {
         };
         let mut items = Vec::new();
         match (key.shape, value.get_ref()) {
-            (Shape::One, _) => items.extend(self.item(key, value)),
-            (Shape::Many, DeValue::Array(list)) => {
+            (Shape::Many | Shape::OneOrMany, DeValue::Array(list)) => {
                 for value in list {
                     items.extend(self.item(key, value));
                 }
             }
+            (Shape::One | Shape::OneOrMany, _) => items.extend(self.item(key, value)),
             (Shape::Many, other) => self.wrong_type(at, &key.path(), "a list of strings", other),
         }
         let line = self.line(at);
@@ -237,7 +239,7 @@ mod tests {
                 items: vec![item("samba", 5), item("nano", 6)]
             }
         );
-        assert_eq!(layer.one("", "description"), Some(&item("x", 1)));
+        assert_eq!(layer.items("", "description"), [item("x", 1)]);
     }
 
     proptest! {

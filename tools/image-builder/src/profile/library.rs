@@ -188,32 +188,48 @@ impl Library {
         Ok(Resolved { profile, origins })
     }
 
-    /// The layer and its parents, nearest first.
+    /// The layer and its parents, nearest first. Of two parents the later is nearer; what both extend comes after them.
     fn lineage<'a>(&'a self, layer: &'a Layer) -> Result<Vec<&'a Layer>, Fault> {
-        let mut lineage = vec![layer];
-        let mut current = layer;
-        while let Some(Item { text: parent, line }) = current.one("", "extends") {
+        let mut order = Vec::new();
+        self.visit(layer, &mut Vec::new(), &mut order)?;
+        order.reverse();
+        Ok(order)
+    }
+
+    /// Adds the parents of a layer that are not there yet to `order`, then the layer. `path` leads to it.
+    fn visit<'a>(
+        &'a self,
+        layer: &'a Layer,
+        path: &mut Vec<&'a str>,
+        order: &mut Vec<&'a Layer>,
+    ) -> Result<(), Fault> {
+        path.push(&layer.name);
+        for Item { text: parent, line } in layer.items("", "extends") {
             let fault = |kind| Fault {
-                file: current.file.clone(),
+                file: layer.file.clone(),
                 line: *line,
                 kind,
             };
-            if let Some(start) = lineage.iter().position(|seen| seen.name == *parent) {
-                let circle = lineage.iter().skip(start).map(|layer| layer.name.clone());
+            if let Some(start) = path.iter().position(|seen| seen == parent) {
+                let circle = path.iter().skip(start).map(|name| (*name).to_owned());
                 return Err(fault(FaultKind::Cycle {
                     chain: circle.chain([parent.clone()]).collect(),
                 }));
             }
-            current = self.layers.get(parent).ok_or_else(|| {
-                let nearest = schema::nearest(parent, self.names().filter(|name| *name != current.name));
+            let next = self.layers.get(parent).ok_or_else(|| {
+                let nearest = schema::nearest(parent, self.names().filter(|name| *name != layer.name));
                 fault(FaultKind::UnknownParent {
                     parent: parent.clone(),
                     nearest,
                 })
             })?;
-            lineage.push(current);
+            if !order.iter().any(|known| known.name == next.name) {
+                self.visit(next, path, order)?;
+            }
         }
-        Ok(lineage)
+        path.pop();
+        order.push(layer);
+        Ok(())
     }
 }
 
@@ -323,7 +339,7 @@ fn table(merged: &Merged) -> toml::Table {
         let Some(key) = KEYS.get(*index) else { continue };
         let mut values = origins.iter().map(|origin| key.kind.value(&origin.text));
         let value = match key.shape {
-            Shape::Many => Some(toml::Value::Array(values.collect())),
+            Shape::Many | Shape::OneOrMany => Some(toml::Value::Array(values.collect())),
             Shape::One => values.next(),
         };
         let section = match key.section {

@@ -127,7 +127,7 @@ impl<'a> Question<'a> {
     /// The values in a text, or what is wrong with it.
     fn check(&self, text: &str) -> Result<Vec<String>, String> {
         let values: Vec<String> = match self.shape {
-            Shape::One => vec![text.to_owned()],
+            Shape::One | Shape::OneOrMany => vec![text.to_owned()],
             Shape::Many => {
                 let words = text.split([',', ' ']).filter(|word| !word.is_empty());
                 words.map(str::to_owned).collect()
@@ -281,7 +281,7 @@ fn value(key: &Key, texts: &[String]) -> toml::Value {
     let mut values = texts.iter().map(|text| key.kind.value(text));
     match key.shape {
         Shape::Many => toml::Value::Array(values.collect()),
-        Shape::One => values.next().unwrap_or(toml::Value::Boolean(false)),
+        Shape::One | Shape::OneOrMany => values.next().unwrap_or(toml::Value::Boolean(false)),
     }
 }
 

@@ -160,9 +160,13 @@ impl Profile {
         .collect()
     }
 
-    /// The kernel command line as one string.
-    pub fn command_line(&self) -> String {
-        self.kernel.command_line.join(" ")
+    /// The kernel command line as one string; `console=serial` is the architecture's first serial port.
+    pub fn command_line(&self, arch: Arch) -> String {
+        let words = self.kernel.command_line.iter().map(|word| match word.as_str() {
+            "console=serial" => format!("console={}", arch.serial_console()),
+            word => word.to_owned(),
+        });
+        words.collect::<Vec<_>>().join(" ")
     }
 
     /// Whether it can be built for this architecture.

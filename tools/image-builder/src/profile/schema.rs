@@ -10,6 +10,8 @@ pub enum Shape {
     One,
     /// A list.
     Many,
+    /// One value, or a list of them.
+    OneOrMany,
 }
 
 /// What happens to a parent's value.
@@ -62,6 +64,13 @@ impl Key {
     const fn needed(self, why: &'static str) -> Self {
         Self {
             need: Need::Always(why),
+            ..self
+        }
+    }
+
+    const fn or_many(self) -> Self {
+        Self {
+            shape: Shape::OneOrMany,
             ..self
         }
     }
@@ -122,7 +131,8 @@ pub const KEYS: &[Key] = &[
     own("description", Kind::Text, "What the profile is for, in one line.")
         .needed("every profile says in one line what it is for"),
     own("abstract", Kind::Flag, "Whether it is only a base for other profiles, and not built."),
-    own("extends", Kind::Profile, "The profile that this one adds to."),
+    own("extends", Kind::Profile, "The profile that this one adds to, or several: what a later one says counts more.")
+        .or_many(),
     set("", "arch", Kind::Choice(Arch::NAMES), "Architectures that it is built for.").required(),
     one("kernel", "source", Kind::Choice(KernelSource::NAMES), "Where the kernel comes from.").required(),
     list("kernel", "command-line", Kind::Argument, "Arguments of the kernel, in order."),

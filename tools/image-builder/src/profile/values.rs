@@ -54,6 +54,57 @@ named! {
     }
 }
 
+impl Arch {
+    /// Every one.
+    pub const ALL: &'static [Self] = &[Self::Amd64, Self::Arm64];
+
+    /// The architecture of the machine that builds.
+    pub const fn builder() -> Self {
+        if cfg!(target_arch = "aarch64") {
+            Self::Arm64
+        } else {
+            Self::Amd64
+        }
+    }
+
+    /// Whether programs of this architecture run here only in emulation.
+    pub fn is_foreign(self) -> bool {
+        self != Self::builder()
+    }
+
+    /// What rustc calls it.
+    pub const fn triple(self) -> &'static str {
+        match self {
+            Self::Amd64 => "x86_64-unknown-linux-gnu",
+            Self::Arm64 => "aarch64-unknown-linux-gnu",
+        }
+    }
+
+    /// What GNU tools and Debian's library folders call it.
+    pub const fn gnu(self) -> &'static str {
+        match self {
+            Self::Amd64 => "x86_64-linux-gnu",
+            Self::Arm64 => "aarch64-linux-gnu",
+        }
+    }
+
+    /// `e_machine` of its ELF files (System V ABI).
+    pub const fn elf_machine(self) -> u16 {
+        match self {
+            Self::Amd64 => 62,
+            Self::Arm64 => 183,
+        }
+    }
+
+    /// The name of its first serial port, at the speed that everybody expects.
+    pub const fn serial_console(self) -> &'static str {
+        match self {
+            Self::Amd64 => "ttyS0,115200n8",
+            Self::Arm64 => "ttyAMA0,115200n8",
+        }
+    }
+}
+
 named! {
     /// Where the kernel comes from.
     KernelSource {

@@ -6,6 +6,7 @@ use sigmavault_vm::accel::KvmVerdict;
 use sigmavault_vm::{Accel, ToolsTree, interrupt_flag};
 
 use super::error::Error;
+use super::image::{ImageError, TestImage};
 use super::options::Options;
 use super::run::smoke;
 use crate::cli::{Global, default_cache};
@@ -19,6 +20,9 @@ pub enum CommandError {
     /// The test could not be run to its end.
     #[error(transparent)]
     Smoke(#[from] Error),
+    /// The file is not an ISO that can be tested.
+    #[error(transparent)]
+    Image(#[from] ImageError),
     /// The source tree was not found.
     #[error(transparent)]
     Source(#[from] source::SourceError),
@@ -36,12 +40,14 @@ pub enum CommandError {
 /// Runs the test; exit code 0 when every check passed.
 pub fn run(options: &Options, global: &Global) -> Result<ExitCode, CommandError> {
     let source = source::find(global.source.as_deref())?;
-    let tools = ToolsTree {
-        root: tools::existing(&source, &default_cache())?,
-    };
     let interrupted = interrupt_flag()?;
     let progress = Progress::new(Mode::detect(options.json));
     let stage = progress.stage("smoke");
+    stage.message("checking the ISO");
+    let image = TestImage::open(&options.iso).inspect_err(|_| stage.failed(""))?;
+    let tools = ToolsTree {
+        root: tools::existing(&source, &default_cache(), image.arch)?,
+    };
     let verdict = KvmVerdict::of(&default_cache());
     let asked = options.accel;
     let options = Options {
@@ -53,7 +59,9 @@ pub fn run(options: &Options, global: &Global) -> Result<ExitCode, CommandError>
             "KVM has failed since this machine booted, so the image is emulated (--accel kvm tries again)",
         );
     }
-    let result = smoke(&options, &tools, &interrupted, &mut |line| stage.message(line));
+    let result = smoke(&options, &image, &tools, &interrupted, &mut |line| {
+        stage.message(line);
+    });
     let report = match result {
         Ok(report) => report,
         Err(error) => {

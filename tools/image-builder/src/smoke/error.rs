@@ -3,14 +3,17 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::image::ImageError;
+use crate::profile::Arch;
 
 /// What ended a smoke test.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The file cannot be tested.
-    #[error(transparent)]
-    Image(#[from] ImageError),
+    /// A machine of this architecture starts by UEFI alone.
+    #[error("machines for {arch} have no BIOS; boot it with --firmware uefi")]
+    NoBios {
+        /// The architecture.
+        arch: Arch,
+    },
     /// The test ran out of time.
     #[error("{0}, or give it longer with --timeout")]
     Timeout(sigmavault_vm::Error),

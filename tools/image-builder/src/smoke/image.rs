@@ -4,14 +4,13 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use sigmavault_vm::Board;
+
 use crate::check;
 use crate::inspect::{InspectError, inspect};
 use crate::manifest::Manifest;
 use crate::profile::{Arch, Desktop};
 use crate::progress::{Mode, Progress};
-
-/// The architecture that machines here have.
-const ARCH: Arch = Arch::Amd64;
 
 /// An ISO that can be booted here, and what its build says of it.
 #[derive(Debug, Clone)]
@@ -22,6 +21,8 @@ pub struct TestImage {
     pub bytes: u64,
     /// Its manifest.
     pub manifest: Manifest,
+    /// The processors that it is for.
+    pub arch: Arch,
 }
 
 /// Why a file cannot be tested.
@@ -47,7 +48,7 @@ pub enum ImageError {
         problems: Vec<String>,
     },
     /// The image is for a processor that is not tested here.
-    #[error("{} is built for {arch}, and only {ARCH} images can be booted here", path.display())]
+    #[error("{} is built for {arch}, and only images for {} can be booted", path.display(), Arch::NAMES.join(" and "))]
     Arch {
         /// The ISO.
         path: PathBuf,
@@ -73,17 +74,26 @@ impl TestImage {
                 });
             }
         };
-        if Arch::named(&manifest.arch) != Some(ARCH) {
+        let Some(arch) = Arch::named(&manifest.arch) else {
             return Err(ImageError::Arch {
                 path,
                 arch: manifest.arch,
             });
-        }
+        };
         Ok(Self {
             iso: path,
             bytes: inspection.bytes,
             manifest,
+            arch,
         })
+    }
+
+    /// The kind of machine that boots it.
+    pub fn board(&self) -> Board {
+        match self.arch {
+            Arch::Amd64 => Board::Q35,
+            Arch::Arm64 => Board::Virt,
+        }
     }
 
     /// Whether the image has a desktop.

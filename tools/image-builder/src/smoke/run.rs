@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use sigmavault_vm::credential::write_oem_strings;
 use sigmavault_vm::ocr::{self, Layout};
 use sigmavault_vm::{
-    Accelerator, Awaited, Bus, Drive, Firmware, FirmwareFiles, Halt, Image, KvmFault, LiveMedium, Logs,
-    Machine, Memory, OnReset, Picture, Session, ToolsTree, accel,
+    Accelerator, Awaited, Board, Bus, Drive, Firmware, FirmwareFiles, Halt, Image, KvmFault, LiveMedium,
+    Logs, Machine, Memory, OnReset, Picture, Session, ToolsTree, accel,
 };
 
 use super::artifacts::{self, Report};
@@ -35,26 +35,28 @@ const POWER_OFF_LIMIT: Duration = Duration::from_mins(2);
 /// Once a machine was started, the artifacts hold a `report.json` in every case.
 pub fn smoke(
     options: &Options,
+    image: &TestImage,
     tools: &ToolsTree,
     interrupted: &AtomicBool,
     say: &mut dyn FnMut(&str),
 ) -> Result<Report, Error> {
     let started = Instant::now();
-    say("checking the ISO");
-    let image = TestImage::open(&options.iso)?;
+    if image.board() == Board::Virt && options.firmware == Firmware::Bios {
+        return Err(Error::NoBios { arch: image.arch });
+    }
     let logs = artifacts::prepare(&options.artifacts_dir())?;
     let work = tempfile::Builder::new()
         .prefix("sigmavault-smoke-")
         .tempdir()
         .map_err(Error::io("create a folder in", &std::env::temp_dir()))?;
-    let candidates = accel::candidates(options.accel, Path::new(accel::KVM))?;
+    let candidates = accel::candidates(image.board(), options.accel, Path::new(accel::KVM))?;
     let mut no_kvm = candidates.no_kvm.map(|why| why.to_string());
     let candidates = candidates.accelerators;
     let mut test = Test {
         options,
         tools,
         interrupted,
-        image: &image,
+        image,
         logs: &logs,
         deadline: started + options.time_limit(),
         checks: Vec::new(),
@@ -137,7 +139,7 @@ impl Test<'_> {
             }
             session => session?,
         };
-        let expected = self.expected(session.cpu_has("avx512f")?);
+        let expected = self.expected(self.image.board() == Board::Q35 && session.cpu_has("avx512f")?);
 
         let awaited = |what| Awaited {
             what,
@@ -175,12 +177,17 @@ impl Test<'_> {
             Image::create(&drive.path, DISK_BYTES)?;
         }
         let uefi = match self.options.firmware {
-            Firmware::Uefi => Some(FirmwareFiles::prepare(&self.tools.root, work)?),
+            Firmware::Uefi => Some(FirmwareFiles::prepare(
+                self.image.board(),
+                &self.tools.root,
+                work,
+            )?),
             Firmware::Bios => None,
         };
         // The rest of the time is for the other checks and the power-off.
         let credentials = guest::credentials(self.options.time_limit() / 5 * 3);
         Ok(Machine {
+            board: self.image.board(),
             accelerator,
             cpu: self.options.cpu.clone(),
             memory: self.options.memory,

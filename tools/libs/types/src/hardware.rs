@@ -66,6 +66,8 @@ pub enum Firmware {
     Uefi,
     /// PC BIOS, or UEFI's imitation of it.
     Bios,
+    /// Neither: what a board's own loader says is in a device tree.
+    DeviceTree,
 }
 
 impl Firmware {
@@ -74,6 +76,7 @@ impl Firmware {
         match self {
             Self::Uefi => "uefi",
             Self::Bios => "bios",
+            Self::DeviceTree => "device-tree",
         }
     }
 }

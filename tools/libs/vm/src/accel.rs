@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use serde::Serialize;
 
+use crate::board::Board;
 use crate::error::Error;
 use crate::kvm::Unopened;
 
@@ -72,8 +73,12 @@ pub struct Candidates {
     pub no_kvm: Option<Unopened>,
 }
 
-/// The accelerators to try in turn for what the user asks for.
-pub fn candidates(asked: Accel, device: &Path) -> Result<Candidates, Error> {
+/// The accelerators to try in turn for what the user asks for, to run this kind of machine.
+pub fn candidates(board: Board, asked: Accel, device: &Path) -> Result<Candidates, Error> {
+    let asked = match asked {
+        Accel::Auto if !board.is_like(std::env::consts::ARCH) => Accel::Tcg,
+        asked => asked,
+    };
     let opened = OpenOptions::new().read(true).write(true).open(device);
     let unopened = |source| Unopened {
         device: device.to_owned(),
@@ -137,7 +142,7 @@ mod tests {
         let there = tempfile::NamedTempFile::new().unwrap();
         let missing = Path::new("/no/such/kvm");
         let tried = |asked, device| {
-            let candidates = candidates(asked, device).map_err(|error| match error {
+            let candidates = candidates(Board::Q35, asked, device).map_err(|error| match error {
                 Error::NoKvm(why) => why.to_string(),
                 error => panic!("{error}"),
             })?;

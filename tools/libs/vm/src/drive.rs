@@ -6,13 +6,15 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use serde::Serialize;
 
+use crate::board::Board;
+
 /// How an ISO is attached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Medium {
     /// A USB stick
     Usb,
-    /// A disc in a SATA CD drive
+    /// A disc in a CD drive
     Cd,
 }
 
@@ -35,12 +37,11 @@ pub struct LiveMedium {
 }
 
 impl LiveMedium {
-    /// QEMU's device for the block node `medium`.
-    pub(crate) const fn device(&self) -> &'static str {
+    /// QEMU's devices for the block node `medium`.
+    pub(crate) const fn devices(&self, board: Board) -> &'static [&'static str] {
         match self.kind {
-            Medium::Usb => "usb-storage,bus=xhci.0,drive=medium,removable=on,bootindex=0",
-            // Port 0 of the controller that every q35 machine has.
-            Medium::Cd => "ide-cd,bus=ide.0,drive=medium,bootindex=0",
+            Medium::Usb => &["usb-storage,bus=xhci.0,drive=medium,removable=on,bootindex=0"],
+            Medium::Cd => board.cd(),
         }
     }
 

@@ -1,4 +1,4 @@
-//! The firmware of a machine: OVMF from the tools tree, with variables of its own for each machine, or `SeaBIOS`.
+//! The firmware of a machine: OVMF or AAVMF from the tools tree, with variables of its own for each machine, or `SeaBIOS`.
 
 use std::fmt;
 use std::fs;
@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use serde::Serialize;
 
+use crate::board::Board;
 use crate::error::Error;
 
 /// Firmware of a virtual machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Firmware {
-    /// OVMF
+    /// OVMF, or AAVMF on ARM64
     Uefi,
     /// `SeaBIOS`
     Bios,
@@ -35,12 +36,7 @@ impl fmt::Display for Firmware {
     }
 }
 
-/// Where Debian's `ovmf` package keeps the firmware.
-const CODE: &str = "usr/share/OVMF/OVMF_CODE_4M.fd";
-/// The variable store that belongs to it.
-const VARIABLES: &str = "usr/share/OVMF/OVMF_VARS_4M.fd";
-
-/// OVMF in two parts, as QEMU takes them.
+/// UEFI firmware in two parts, as QEMU takes them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FirmwareFiles {
     /// Code, the same for every machine: a path inside the tools tree.
@@ -50,32 +46,33 @@ pub struct FirmwareFiles {
 }
 
 impl FirmwareFiles {
-    /// Copies the variables of the tools tree's OVMF into `work`.
-    pub fn prepare(tools_root: &Path, work: &Path) -> Result<Self, Error> {
+    /// Copies the variables of the tools tree's firmware for this board into `work`.
+    pub fn prepare(board: Board, tools_root: &Path, work: &Path) -> Result<Self, Error> {
         let vars = work.join("vars.fd");
-        let from = tools_root.join(VARIABLES);
-        let files = Self::with(tools_root, vars)?;
+        let from = tools_root.join(board.firmware().1);
+        let files = Self::with(board, tools_root, vars)?;
         fs::copy(&from, &files.vars).map_err(Error::io("copy", &from))?;
         Ok(files)
     }
 
     /// Uses the variables that an earlier boot of the machine left in `vars`; copies fresh ones there for the first boot.
-    pub fn kept(tools_root: &Path, vars: &Path) -> Result<Self, Error> {
-        let files = Self::with(tools_root, vars.to_owned())?;
+    pub fn kept(board: Board, tools_root: &Path, vars: &Path) -> Result<Self, Error> {
+        let files = Self::with(board, tools_root, vars.to_owned())?;
         if !vars.exists() {
-            let from = tools_root.join(VARIABLES);
+            let from = tools_root.join(board.firmware().1);
             fs::copy(&from, vars).map_err(Error::io("copy", &from))?;
         }
         Ok(files)
     }
 
-    fn with(tools_root: &Path, vars: PathBuf) -> Result<Self, Error> {
-        let code = tools_root.join(CODE);
+    fn with(board: Board, tools_root: &Path, vars: PathBuf) -> Result<Self, Error> {
+        let (inside, _) = board.firmware();
+        let code = tools_root.join(inside);
         if !code.is_file() {
             return Err(Error::NoFirmware { path: code });
         }
         Ok(Self {
-            code: Path::new("/").join(CODE),
+            code: Path::new("/").join(inside),
             vars,
         })
     }
@@ -97,25 +94,29 @@ mod tests {
     fn variables_are_a_private_copy() {
         let tree = tempfile::tempdir().unwrap();
         let work = tempfile::tempdir().unwrap();
+        let (code, variables) = Board::Q35.firmware();
         fs::create_dir_all(tree.path().join("usr/share/OVMF")).unwrap();
-        fs::write(tree.path().join(CODE), "code").unwrap();
-        fs::write(tree.path().join(VARIABLES), "vars").unwrap();
-        let files = FirmwareFiles::prepare(tree.path(), work.path()).unwrap();
+        fs::write(tree.path().join(code), "code").unwrap();
+        fs::write(tree.path().join(variables), "vars").unwrap();
+        let files = FirmwareFiles::prepare(Board::Q35, tree.path(), work.path()).unwrap();
         assert_eq!(files.code, Path::new("/usr/share/OVMF/OVMF_CODE_4M.fd"));
         assert_eq!(fs::read_to_string(&files.vars).unwrap(), "vars");
         fs::write(&files.vars, "written").unwrap();
-        assert_eq!(fs::read_to_string(tree.path().join(VARIABLES)).unwrap(), "vars");
-        assert_eq!(FirmwareFiles::kept(tree.path(), &files.vars).unwrap(), files);
+        assert_eq!(fs::read_to_string(tree.path().join(variables)).unwrap(), "vars");
+        assert_eq!(
+            FirmwareFiles::kept(Board::Q35, tree.path(), &files.vars).unwrap(),
+            files
+        );
         assert_eq!(fs::read_to_string(&files.vars).unwrap(), "written");
         let first = work.path().join("first.fd");
-        FirmwareFiles::kept(tree.path(), &first).unwrap();
+        FirmwareFiles::kept(Board::Q35, tree.path(), &first).unwrap();
         assert_eq!(fs::read_to_string(&first).unwrap(), "vars");
     }
 
     #[test]
-    fn a_tree_without_ovmf_is_named() {
+    fn a_tree_without_the_firmware_is_named() {
         let tree = tempfile::tempdir().unwrap();
-        let error = FirmwareFiles::prepare(tree.path(), tree.path()).unwrap_err();
-        assert!(error.to_string().contains("OVMF_CODE_4M.fd"), "{error}");
+        let error = FirmwareFiles::prepare(Board::Virt, tree.path(), tree.path()).unwrap_err();
+        assert!(error.to_string().contains("AAVMF_CODE.fd"), "{error}");
     }
 }

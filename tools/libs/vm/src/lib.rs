@@ -11,6 +11,7 @@
 
 pub mod accel;
 pub mod agent;
+mod board;
 mod boot;
 pub mod credential;
 mod drive;
@@ -43,6 +44,7 @@ mod write_log;
 mod writes;
 
 pub use accel::{Accel, Accelerator};
+pub use board::Board;
 pub use boot::Boot;
 pub use credential::Credential;
 pub use drive::{Bus, Drive, LiveMedium, Medium};

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::accel::Accelerator;
+use crate::board::Board;
 use crate::drive::{Drive, LiveMedium, controllers};
 use crate::firmware::FirmwareFiles;
 use crate::guest::{JOURNAL_PORT, REPORT_PORT};
@@ -28,6 +29,8 @@ pub enum OnReset {
 /// The parts of a machine. Paths are as QEMU sees them.
 #[derive(Debug, Clone)]
 pub struct Machine {
+    /// What kind of machine it is.
+    pub board: Board,
     /// How the processor is virtualised.
     pub accelerator: Accelerator,
     /// QEMU's name of the processor model.
@@ -101,9 +104,13 @@ impl Machine {
         let mut line = Line::default();
         line.flag("-nodefaults").flag("-no-user-config");
         line.pair("-name", "sigmavault-smoke");
-        line.pair("-machine", "q35,memory-backend=ram");
+        line.pair(
+            "-machine",
+            &format!("{},memory-backend=ram", self.board.machine()),
+        );
         line.pair("-accel", self.accelerator.argument());
-        line.pair("-cpu", &self.cpu);
+        let emulated = self.accelerator == Accelerator::Tcg;
+        line.pair("-cpu", &self.board.cpu(&self.cpu, emulated));
         line.pair("-smp", &CPUS.to_string());
         // Neither reserved nor preallocated: a machine may have more memory than is free on the host.
         line.pair(
@@ -122,7 +129,7 @@ impl Machine {
         };
         line.pair("-action", &format!("reboot={on_reset},shutdown=poweroff"));
         line.pair("-display", "none");
-        line.pair("-device", "VGA");
+        line.pair("-device", self.board.screen());
         line.pair("-object", "rng-random,id=rng,filename=/dev/urandom");
         line.pair("-device", "virtio-rng-pci,rng=rng");
         line.pair("-netdev", "user,id=net,restrict=on");
@@ -148,9 +155,14 @@ impl Machine {
         if self.needs_usb() {
             line.pair("-device", "qemu-xhci,id=xhci");
         }
+        if let Some(keyboard) = self.board.keyboard() {
+            line.pair("-device", keyboard);
+        }
         if let Some(medium) = &self.medium {
             line.file("medium", &medium.iso, true);
-            line.pair("-device", medium.device());
+            for device in medium.devices(self.board) {
+                line.pair("-device", device);
+            }
         }
         for controller in controllers(&self.drives) {
             line.pair("-device", &controller);
@@ -168,7 +180,8 @@ impl Machine {
     }
 
     fn needs_usb(&self) -> bool {
-        self.medium.as_ref().is_some_and(LiveMedium::is_usb)
+        self.board.keyboard().is_some()
+            || self.medium.as_ref().is_some_and(LiveMedium::is_usb)
             || self.drives.iter().any(Drive::is_usb)
             || self.pluggable.is_some()
     }
@@ -177,7 +190,7 @@ impl Machine {
         let Some(socket) = &self.tpm_socket else { return };
         line.pair("-chardev", &format!("socket,id=tpm,path={}", value(socket)));
         line.pair("-tpmdev", "emulator,id=tpm0,chardev=tpm");
-        line.pair("-device", "tpm-crb,tpmdev=tpm0");
+        line.pair("-device", self.board.tpm());
     }
 
     fn channels(&self, line: &mut Line) {
@@ -192,7 +205,8 @@ impl Machine {
             None => format!("file,id=serial,path={}", value(&self.logs.serial())),
         };
         line.pair("-chardev", &serial);
-        line.pair("-device", "isa-serial,chardev=serial");
+        let (option, serial) = self.board.serial();
+        line.pair(option, serial);
         line.pair("-device", "virtio-serial-pci");
         line.pair(
             "-chardev",
@@ -270,6 +284,7 @@ mod tests {
 
     fn machine() -> Machine {
         Machine {
+            board: Board::Q35,
             accelerator: Accelerator::Tcg,
             cpu: "max".into(),
             memory: Memory::gib(16),

@@ -11,6 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::accel::Accelerator;
+use crate::board::Board;
 use crate::drive::{Bus, Drive};
 use crate::logs::Logs;
 use crate::machine::{Machine, OnReset};
@@ -31,6 +32,7 @@ pub struct Played {
 pub fn machine(folder: &Path) -> Machine {
     let at = |name: &str| folder.join(name);
     Machine {
+        board: Board::Q35,
         accelerator: Accelerator::Tcg,
         cpu: "max".into(),
         memory: Memory::gib(1),

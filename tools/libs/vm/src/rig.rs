@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::accel::Accelerator;
 use crate::agent;
+use crate::board::Board;
 use crate::credential::{Credential, write_oem_strings};
 use crate::drive::{Bus, Drive, LiveMedium, Medium};
 use crate::error::Error;
@@ -116,17 +117,19 @@ impl Rig {
     /// The machine. `sockets` is a folder for its sockets and for what QEMU reads.
     pub fn machine(
         &self,
+        board: Board,
         accelerator: Accelerator,
         tools: &ToolsTree,
         sockets: &Path,
         logs: Logs,
     ) -> Result<Machine, Error> {
         let uefi = match &self.uefi_variables {
-            Some(variables) => Some(FirmwareFiles::kept(&tools.root, variables)?),
+            Some(variables) => Some(FirmwareFiles::kept(board, &tools.root, variables)?),
             None => None,
         };
         let credentials = [agent::credentials(), self.credentials.clone()].concat();
         Ok(Machine {
+            board,
             accelerator,
             cpu: "max".to_owned(),
             memory: self.memory,

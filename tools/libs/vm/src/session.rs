@@ -22,8 +22,6 @@ use crate::serial::{SerialLog, Transcript};
 use crate::shell::shell_line;
 use crate::tools::ToolsTree;
 
-/// QEMU for amd64.
-const QEMU: &str = "qemu-system-x86_64";
 /// Between two looks at the machine.
 const TICK: Duration = Duration::from_millis(100);
 /// Between two progress lines when nothing changes.
@@ -61,7 +59,8 @@ impl<'a> Session<'a> {
     /// Starts a machine with the QEMU of the tools tree. Its command line is kept in the logs.
     pub fn start(machine: &Machine, tools: &ToolsTree, interrupted: &'a AtomicBool) -> Result<Self, Error> {
         let arguments = machine.arguments();
-        let words = [QEMU].into_iter().chain(arguments.iter().map(String::as_str));
+        let program = machine.board.program();
+        let words = [program].into_iter().chain(arguments.iter().map(String::as_str));
         let kept = machine.logs.command();
         fs::write(&kept, shell_line(words)).map_err(Error::io("write", &kept))?;
         let shares = machine.shares();
@@ -74,7 +73,7 @@ impl<'a> Session<'a> {
                 path: path.to_owned(),
             });
         }
-        Self::start_by(machine, tools.command(QEMU, &shares), interrupted)
+        Self::start_by(machine, tools.command(program, &shares), interrupted)
     }
 
     /// Starts a machine by another command, to which QEMU's arguments are added, and connects to it.

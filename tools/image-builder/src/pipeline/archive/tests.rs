@@ -217,7 +217,7 @@ fn a_package_is_fetched_from_a_snapshot_archive() {
             time,
             "trusted=yes",
         );
-        Archive::open(&context, tools, &sources, Place::Network).unwrap()
+        Archive::open(&context, Arch::Amd64, tools, &sources, Place::Network).unwrap()
     };
     let store = folder.path().join("store");
     fs::create_dir(&store).unwrap();

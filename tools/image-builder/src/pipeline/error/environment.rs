@@ -1,11 +1,13 @@
 //! What this machine lacks or does not allow.
 
+use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 
 use nix::errno::Errno;
 
 use crate::invocation;
+use crate::profile::Arch;
 
 /// Why this machine cannot do what a build needs.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +29,34 @@ pub enum EnvironmentError {
         /// Why not.
         errno: Errno,
     },
+    /// No emulation of another architecture.
+    #[error("cannot {what}: {reason}\n  try: as root, outside of a container")]
+    Emulation {
+        /// What could not be done.
+        what: &'static str,
+        /// Why not.
+        reason: io::Error,
+    },
+    /// Nothing here runs programs of another architecture.
+    #[error(
+        "nothing runs programs of {arch} here: Linux 6.7 or later does inside a build; before that this machine needs an emulator, see `{} doctor`",
+        invocation::name()
+    )]
+    NoEmulation {
+        /// The architecture.
+        arch: Arch,
+    },
+    /// A program could not be started.
+    #[error("cannot start {}: {reason}", program.display())]
+    NotStarted {
+        /// The program.
+        program: OsString,
+        /// Why not.
+        reason: io::Error,
+    },
+    /// This program does not find itself.
+    #[error("cannot find the file of this program: {0}")]
+    OwnProgram(io::Error),
     /// Ctrl-C could not be caught.
     #[error("cannot listen for Ctrl-C: {0}\n  try: run it in a terminal of its own")]
     Signals(io::Error),

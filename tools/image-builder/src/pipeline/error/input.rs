@@ -10,9 +10,6 @@ use crate::profile::Arch;
 /// Why what was asked for cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum InputError {
-    /// No images for this architecture.
-    #[error("images for {0} cannot be built yet; build --arch amd64")]
-    UnsupportedArch(Arch),
     /// `image/image.toml` cannot be used.
     #[error("{} is not valid: {reason}\n  try: correct the line, or restore the file from version control", path.display())]
     ImageConfig {
@@ -56,14 +53,16 @@ pub enum InputError {
         /// What is wrong with it.
         fault: EntryFault,
     },
-    /// `--locked` for a profile that was never locked.
+    /// `--locked` for an image that was never locked.
     #[error(
-        "the lock has no entry for profile {profile}: run `{} lock --update --profile {profile}`",
+        "the lock has no entry for profile {profile} on {arch}: run `{} lock --update --profile {profile} --arch {arch}`",
         invocation::name()
     )]
     NotLocked {
         /// The profile.
         profile: String,
+        /// For which machines.
+        arch: Arch,
     },
     /// `--locked`, and the tools tree needs more than the lock has.
     #[error("the lock lacks tools that image/tools-tree/packages asks for: {}\n  try: `{} lock --update`", names.join(", "), invocation::name())]

@@ -9,6 +9,7 @@ use std::path::Path;
 use super::tools::Tools;
 use crate::pipeline::context::Context;
 use crate::pipeline::debs::DebSet;
+use crate::pipeline::emulation::run_for;
 use crate::pipeline::error::{BuildError, Problem};
 use crate::pipeline::key::Inputs;
 use crate::pipeline::pool;
@@ -77,7 +78,8 @@ fn run_mkosi(
         .show(&packages, inside::POOL)
         .give(folder, inside::WORK)
         .chdir("/work/work/mkosi");
-    runner.run(&mut sandbox.command("mkosi", ["--directory", "/work/work/mkosi", "build"]))?;
+    let command = sandbox.command("mkosi", ["--directory", "/work/work/mkosi", "build"]);
+    runner.run(&mut run_for(context, tools, command)?)?;
     let made = out.join("tree");
     let target = folder.join("tree");
     fs::rename(&made, &target).map_err(Problem::io("rename to", &target))?;
@@ -89,6 +91,7 @@ fn run_mkosi(
 
 /// mkosi's configuration, generated from the profile.
 fn configuration(context: &Context, tree: &Tree) -> String {
+    // systemd's names.
     let architecture = match context.arch {
         Arch::Amd64 => "x86-64",
         Arch::Arm64 => "arm64",

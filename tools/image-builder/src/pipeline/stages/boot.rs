@@ -15,7 +15,7 @@ pub fn command_line(context: &Context, root_hash: &str) -> String {
     format!(
         "roothash={root_hash} systemd.verity_root_data=/dev/sigmavault/root \
          systemd.verity_root_hash=/dev/sigmavault/root-verity systemd.gpt_auto=no {}",
-        context.profile.command_line()
+        context.profile.command_line(context.arch)
     )
 }
 
@@ -60,7 +60,7 @@ pub fn make(
         .with("command line", command_line)
         .with("live command line", live)
         .with("os-release", &os_release);
-    context.stage("boot", &context.profile.name, &inputs, |runner, folder| {
+    context.stage("boot", &context.built().key(), &inputs, |runner, folder| {
         let path = folder.join("os-release");
         std::fs::write(&path, &os_release).map_err(Problem::io("write", &path))?;
         let (suffix, removable) = match context.arch {

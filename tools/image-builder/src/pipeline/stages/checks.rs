@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -12,11 +13,14 @@ use crate::pipeline::context::Context;
 use crate::pipeline::error::{InputError, Problem};
 use crate::pipeline::run::Runner;
 use crate::pipeline::sandbox::inside;
+use crate::profile::Arch;
 
 /// What a check looks at.
 #[derive(Debug)]
 struct Tree<'a> {
     root: &'a Path,
+    /// The processors that it is for.
+    arch: Arch,
     /// `image/checks`.
     golden: PathBuf,
 }
@@ -32,6 +36,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("set-id programs", set_id_programs),
     ("enabled units", enabled_units),
     ("state", state),
+    ("no program for other processors", foreign_programs),
 ];
 
 /// Runs all of them; an error names every fault.
@@ -44,6 +49,7 @@ pub fn run(
 ) -> Result<(), Problem> {
     let tree = Tree {
         root,
+        arch: context.arch,
         golden: context.image_path("checks"),
     };
     let mut faults = Vec::new();
@@ -283,6 +289,42 @@ fn drivers(
     Ok(lacks.iter().map(|lack| format!("drivers: {lack}")).collect())
 }
 
+/// Programs and libraries are for the image's processors. Firmware is for those of devices.
+fn foreign_programs(tree: &Tree) -> Result<Vec<String>, Problem> {
+    let firmware = tree.root.join("usr/lib/firmware");
+    let mut files = Vec::new();
+    walk(tree.root, &mut |path, about| {
+        if about.is_file() && about.len() >= ELF_HEAD as u64 && !path.starts_with(&firmware) {
+            files.push(path.to_owned());
+        }
+    })?;
+    let mut faults = Vec::new();
+    for path in files {
+        let mut head = [0; ELF_HEAD];
+        let read = fs::File::open(&path).and_then(|mut file| file.read_exact(&mut head));
+        read.map_err(Problem::io("read", &path))?;
+        if let Some(machine) = elf_machine(&head).filter(|machine| *machine != tree.arch.elf_machine()) {
+            let inside = path.strip_prefix(tree.root).unwrap_or(&path).display();
+            faults.push(format!("/{inside} is for ELF machine {machine}"));
+        }
+    }
+    Ok(faults)
+}
+
+/// Bytes of an ELF file up to and with `e_machine`.
+const ELF_HEAD: usize = 20;
+
+/// `e_machine` of an ELF file; `None` for any other file.
+fn elf_machine(head: &[u8; ELF_HEAD]) -> Option<u16> {
+    let number = [head[18], head[19]];
+    let number = if head[5] == 2 {
+        u16::from_be_bytes(number)
+    } else {
+        u16::from_le_bytes(number)
+    };
+    head.starts_with(b"\x7fELF").then_some(number)
+}
+
 /// Lines of a golden list, without comments.
 fn list(path: &Path) -> Result<BTreeSet<String>, Problem> {
     let text = fs::read_to_string(path).map_err(Problem::io("read", path))?;
@@ -375,6 +417,7 @@ mod tests {
     fn faults(root: &Path, golden: &Path) -> Vec<String> {
         let tree = Tree {
             root,
+            arch: Arch::Amd64,
             golden: golden.to_owned(),
         };
         CHECKS
@@ -428,6 +471,15 @@ mod tests {
                 "{expected}: {found:?}"
             );
         }
+        let (_keep, root, golden) = tree();
+        let mut head = *b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0\xb7\0";
+        fs::write(root.join("usr/bin/arm"), head).unwrap();
+        fs::create_dir_all(root.join("usr/lib/firmware")).unwrap();
+        fs::write(root.join("usr/lib/firmware/device"), head).unwrap();
+        head[18] = 62;
+        fs::write(root.join("usr/bin/own"), head).unwrap();
+        assert_eq!(faults(&root, &golden), ["/usr/bin/arm is for ELF machine 183"]);
+        fs::remove_file(root.join("usr/bin/arm")).unwrap();
         let program = root.join("usr/bin/tool");
         fs::write(&program, "x").unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o4755)).unwrap();

@@ -13,20 +13,11 @@ use crate::pipeline::key::digest_file;
 use crate::pipeline::run::Runner;
 use crate::pipeline::sandbox::inside;
 use crate::pipeline::store::remove;
-use crate::profile::Arch;
 
 /// Where cargo keeps what it has fetched, below its home.
 const ARCHIVES: &str = "registry/cache";
 /// Where cargo keeps what it has unpacked.
 const SOURCES: &str = "registry/src";
-
-/// What rustc calls an architecture.
-pub fn triple(arch: Arch) -> &'static str {
-    match arch {
-        Arch::Amd64 => "x86_64-unknown-linux-gnu",
-        Arch::Arm64 => "aarch64-unknown-linux-gnu",
-    }
-}
 
 /// SHA-256 of each crate of a registry that `Cargo.lock` names, by its file name.
 pub fn locked(source: &Path) -> Result<BTreeMap<String, String>, Problem> {
@@ -116,7 +107,7 @@ pub fn fetch(context: &Context, tools: &Tools, runner: &Runner, home: &Path) -> 
     } else {
         sandbox.network()
     };
-    runner.run(&mut sandbox.command("cargo", ["fetch", "--locked", "--target", triple(context.arch)]))
+    runner.run(&mut sandbox.command("cargo", ["fetch", "--locked", "--target", context.arch.triple()]))
 }
 
 #[cfg(test)]

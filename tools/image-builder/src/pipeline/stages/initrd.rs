@@ -65,20 +65,21 @@ pub fn make(
             .to_string_lossy()
             .into_owned()
     };
-    let inputs = Inputs::recipe(2)
+    let inputs = Inputs::recipe(3)
         .with("tools", &tools.key)
         .with("initrd-base", &key(user_space))
         .with("base", &key(base))
         .with("kernel", kernel)
         .with_path("hooks", &context.source.join("initramfs-hooks"))
         .map_err(BuildError::Setup)?;
-    let made = context.stage("initrd", &context.profile.name, &inputs, |runner, folder| {
+    let made = context.stage("initrd", &context.built().key(), &inputs, |runner, folder| {
         let sandbox = context
             .sandbox(&tools.root)
             .show(&user_space.join("tree"), "/tree")
             .show(&base.join("tree"), inside::POOL)
             .give(folder, inside::WORK);
-        runner.run(&mut sandbox.env("KERNEL", kernel).script(ASSEMBLE))?;
+        let sandbox = sandbox.env("KERNEL", kernel).env("ARCH", context.arch.name());
+        runner.run(&mut sandbox.script(ASSEMBLE))?;
         runner.bar().message("comparing the drivers");
         check_storage(context, base, kernel, &folder.join("modules.list"))?;
         let image = folder.join("initrd.img");
@@ -132,7 +133,11 @@ fn check_storage(context: &Context, base: &Path, kernel: &str, list: &Path) -> R
 const ASSEMBLE: &str = r#"
 base=/pool; modules=/work/extra/usr/lib/modules/$KERNEL
 mkdir -p "$modules"
-words=$(sed 's/#.*//' /src/initramfs-hooks/modules)
+words=
+for word in $(sed 's/#.*//' /src/initramfs-hooks/modules); do
+    case $word in *@*) [ "${word#*@}" = "$ARCH" ] || continue ;; esac
+    words="$words ${word%@*}"
+done
 left_out=' '
 for word in $words; do
     case $word in -*) left_out="$left_out${word#-} " ;; esac

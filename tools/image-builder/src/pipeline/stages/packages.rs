@@ -83,6 +83,7 @@ fn build(context: &Context, tools: &Tools, runner: &Runner, folder: &Path) -> Re
     }
     crates::check(&context.source, &home)?;
     crates::fetch(context, tools, runner, &home)?;
+    let triple = context.arch.triple();
     // What is compiled comes from strangers and runs programs of theirs: it sees the sources and writes its results, no more.
     let sandbox = context
         .sandbox(&tools.root)
@@ -91,10 +92,10 @@ fn build(context: &Context, tools: &Tools, runner: &Runner, folder: &Path) -> Re
         .env("CARGO_HOME", inside::CACHE)
         .env("CARGO_NET_OFFLINE", "true")
         .env("CARGO_TARGET_DIR", inside::OUT)
+        .env(linker_variable(triple), format!("{}-gcc", context.arch.gnu()))
         .confined()
         .chdir(inside::SOURCE);
     let crates = packaged_crates(runner, &sandbox)?;
-    let triple = crates::triple(context.arch);
     let mut args = vec!["build", "--release", "--locked", "--target", triple];
     for (package, _) in &crates {
         args.extend(["-p", &package.name]);
@@ -131,6 +132,11 @@ fn build(context: &Context, tools: &Tools, runner: &Runner, folder: &Path) -> Re
         deb::pack(context, tools, runner, &source, folder)?;
     }
     Ok(crates.len() + overlays.len())
+}
+
+/// The variable by which cargo knows an architecture's linker.
+fn linker_variable(triple: &str) -> String {
+    format!("CARGO_TARGET_{}_LINKER", triple.to_uppercase().replace('-', "_"))
 }
 
 /// The workspace's crates that say what they install.

@@ -14,6 +14,7 @@ use super::tools::Tools;
 use crate::manifest::Package;
 use crate::pipeline::context::Context;
 use crate::pipeline::debs::Deb;
+use crate::pipeline::emulation::run_for;
 use crate::pipeline::error::{Budgeted, BuildError, EnvironmentError, InputError, InternalError, Problem};
 use crate::pipeline::key::Inputs;
 use crate::pipeline::run::Runner;
@@ -44,7 +45,7 @@ pub struct RootSource<'a> {
 /// Makes `root.erofs`, `root.verity`, `root.hash` and `packages.txt` in the folder returned.
 pub fn make(context: &Context, tools: &Tools, source: &RootSource) -> Result<PathBuf, BuildError> {
     let inputs = inputs(context, tools, source).map_err(BuildError::Setup)?;
-    context.stage("root", &context.profile.name, &inputs, |runner, folder| {
+    context.stage("root", &context.built().key(), &inputs, |runner, folder| {
         let overlay = Overlay::mount(&source.base.join("tree"), &folder.join("overlay"))?;
         install(context, tools, source, runner, overlay.merged())?;
         runner.bar().message("checking the tree");
@@ -161,9 +162,18 @@ fn install(
 ) -> Result<(), Problem> {
     let debs = context.cache.join("debs");
     for folder in &source.ours {
-        dpkg(runner, tree, folder, &file_names(&debs_in(folder)?))?;
+        dpkg(
+            context,
+            tools,
+            runner,
+            tree,
+            folder,
+            &file_names(&debs_in(folder)?),
+        )?;
     }
     dpkg(
+        context,
+        tools,
         runner,
         tree,
         &debs,
@@ -173,7 +183,7 @@ fn install(
     if !removed.is_empty() {
         let mut args = vec!["--force-depends".to_owned(), "--purge".to_owned()];
         args.extend(removed.iter().cloned());
-        runner.run(&mut chroot(tree).command("dpkg", args))?;
+        runner.run(&mut run_for(context, tools, chroot(tree).command("dpkg", args))?)?;
     }
     write_identity(context, tree)?;
     runner.bar().message("finishing the tree");
@@ -194,7 +204,7 @@ fn install(
             },
         );
     runner.run(&mut sandbox.script(FINISH))?;
-    runner.run(&mut chroot(tree).script(CATALOGUES))?;
+    runner.run(&mut run_for(context, tools, chroot(tree).script(CATALOGUES))?)?;
     Ok(())
 }
 
@@ -205,7 +215,14 @@ fn chroot(tree: &Path) -> Sandbox {
         .env("DEBIAN_FRONTEND", "noninteractive")
 }
 
-fn dpkg(runner: &Runner, tree: &Path, folder: &Path, files: &[String]) -> Result<(), Problem> {
+fn dpkg(
+    context: &Context,
+    tools: &Tools,
+    runner: &Runner,
+    tree: &Path,
+    folder: &Path,
+    files: &[String],
+) -> Result<(), Problem> {
     if files.is_empty() {
         return Ok(());
     }
@@ -223,7 +240,8 @@ fn dpkg(runner: &Runner, tree: &Path, folder: &Path, files: &[String]) -> Result
     .map(str::to_owned)
     .to_vec();
     args.extend(files.iter().map(|file| format!("/mnt/{file}")));
-    runner.run(&mut chroot(tree).show(folder, "/mnt").command("dpkg", args))?;
+    let command = chroot(tree).show(folder, "/mnt").command("dpkg", args);
+    runner.run(&mut run_for(context, tools, command)?)?;
     remove(&policy)
 }
 
@@ -327,14 +345,14 @@ ln -sfn ../run/systemd/resolve/stub-resolv.conf etc/resolv.conf
 "#;
 
 /// Runs in the tree itself: indexes that our packages add to.
-const CATALOGUES: &str = r"
+const CATALOGUES: &str = r#"
 if [ -x /usr/bin/glib-compile-schemas ]; then glib-compile-schemas /usr/share/glib-2.0/schemas; fi
-if [ -x /usr/lib/x86_64-linux-gnu/glib-2.0/glib-compile-schemas ]; then
-    /usr/lib/x86_64-linux-gnu/glib-2.0/glib-compile-schemas /usr/share/glib-2.0/schemas
-fi
+for compile in /usr/lib/*-linux-gnu/glib-2.0/glib-compile-schemas; do
+    if [ -x "$compile" ]; then "$compile" /usr/share/glib-2.0/schemas; fi
+done
 if [ -x /usr/bin/gtk-update-icon-cache ]; then gtk-update-icon-cache --quiet --force /usr/share/icons/hicolor; fi
 rm -rf /var/cache/* /var/log/*
-";
+"#;
 
 fn seal(
     context: &Context,

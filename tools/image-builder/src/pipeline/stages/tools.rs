@@ -1,5 +1,6 @@
 //! The tools tree: Debian 13 with mkosi, cargo, xorriso, QEMU and the rest, made by `image/tools-tree/make`.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,6 +15,7 @@ use crate::pipeline::key::{digest, digest_file};
 use crate::pipeline::lock::write_whole;
 use crate::pipeline::run::Runner;
 use crate::pipeline::sandbox::Sandbox;
+use crate::profile::Arch;
 
 /// A tools tree that is ready.
 #[derive(Debug, Clone)]
@@ -31,7 +33,7 @@ pub fn ensure(context: &Context, locked: Option<&[Package]>) -> Result<Tools, Bu
     let began = std::time::Instant::now();
     let runner = context.runner("tools")?;
     let wrap = |problem| context.failed(&runner, "tools", problem);
-    let mut key = recipe(&context.source).map_err(wrap)?;
+    let mut key = recipe(&context.source, context.arch).map_err(wrap)?;
     if let Some(packages) = locked {
         let lines = packages
             .iter()
@@ -54,9 +56,9 @@ pub fn ensure(context: &Context, locked: Option<&[Package]>) -> Result<Tools, Bu
     Ok(Tools { root, key, packages })
 }
 
-/// The tree that `ci/setup` made, for commands that need tools but no build.
-pub fn existing(source: &Path, cache: &Path) -> Result<PathBuf, Problem> {
-    let root = cache.join("tools").join(recipe(source)?);
+/// The tree that `ci/setup` made, or that a build for `arch` has made, for commands that need tools but no build.
+pub fn existing(source: &Path, cache: &Path, arch: Arch) -> Result<PathBuf, Problem> {
+    let root = cache.join("tools").join(recipe(source, arch)?);
     if root.exists() {
         return Ok(root);
     }
@@ -65,14 +67,22 @@ pub fn existing(source: &Path, cache: &Path) -> Result<PathBuf, Problem> {
 }
 
 /// Key of what the tree is made from; `ci/setup` computes the same from the same bytes.
-fn recipe(source: &Path) -> Result<String, Problem> {
+fn recipe(source: &Path, arch: Arch) -> Result<String, Problem> {
     let folder = source.join("image/tools-tree");
-    let mut text = String::new();
-    for name in ["make", "packages"] {
-        let path = folder.join(name);
-        text += &fs::read_to_string(&path).map_err(Problem::io("read", &path))?;
+    let path = folder.join("make");
+    let text = fs::read_to_string(&path).map_err(Problem::io("read", &path))?;
+    Ok(digest(&(text + &asked(source, arch)?))[..16].to_owned())
+}
+
+/// The lists of the tree that builds for this architecture, one after the other.
+fn asked(source: &Path, arch: Arch) -> Result<String, Problem> {
+    let folder = source.join("image/tools-tree");
+    let mut lists = vec![folder.join("packages")];
+    if arch.is_foreign() {
+        lists.push(folder.join(format!("packages-{arch}")));
     }
-    Ok(digest(&text)[..16].to_owned())
+    let read = |path: &PathBuf| fs::read_to_string(path).map_err(Problem::io("read", path));
+    lists.iter().map(read).collect()
 }
 
 fn make(context: &Context, runner: &Runner, root: &Path, locked: Option<&[Package]>) -> Result<(), Problem> {
@@ -82,11 +92,12 @@ fn make(context: &Context, runner: &Runner, root: &Path, locked: Option<&[Packag
     let debs = context.cache.join("debs");
     let mut command = Command::new(context.image_path("tools-tree/make"));
     command.arg(root).arg(&debs);
+    if context.arch.is_foreign() {
+        command.args(["--arch", context.arch.name()]);
+    }
     let pool = context.cache.join("tools-pool");
     if let Some(packages) = locked {
-        let path = context.image_path("tools-tree/packages");
-        let asked = fs::read_to_string(&path).map_err(Problem::io("read", &path))?;
-        let lacking = lacking(&asked, packages);
+        let lacking = lacking(&asked(&context.source, context.arch)?, packages);
         if !lacking.is_empty() {
             return Err(InputError::ToolsNotLocked { names: lacking }.into());
         }
@@ -107,7 +118,14 @@ fn lacking(asked: &str, packages: &[Package]) -> Vec<String> {
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
         .map(|line| line.split_once('/').map_or(line, |(name, _)| name));
     names
-        .filter(|name| !packages.iter().any(|package| package.name == *name))
+        .filter(|name| {
+            let (name, arch) = name
+                .split_once(':')
+                .map_or((*name, None), |(name, arch)| (name, Some(arch)));
+            !packages
+                .iter()
+                .any(|package| package.name == name && arch.is_none_or(|arch| arch == package.arch))
+        })
         .map(str::to_owned)
         .collect()
 }
@@ -129,16 +147,26 @@ pub fn write_bare_pool(
             .or_else(|_| fs::copy(&from, &to).map(drop))
             .map_err(Problem::io("link", &from))?;
     }
-    let (suite, arch) = (&context.image.suite, "amd64");
-    let lists = format!("dists/{suite}/main/binary-{arch}");
+    let suite = &context.image.suite;
+    let archs = packages
+        .iter()
+        .map(|package| package.arch.as_str())
+        .filter(|arch| *arch != "all")
+        .collect::<BTreeSet<_>>();
+    let archs = archs.into_iter().collect::<Vec<_>>().join(" ");
     let script = format!(
-        "cd \"$1\"; mkdir -p {lists}
-        for deb in debs/*.deb; do
-            dpkg-deb -f \"$deb\" | sed '/^$/d'
-            printf 'Filename: %s\\nSize: %s\\nSHA256: %s\\n\\n' \"$deb\" \"$(stat -c %s \"$deb\")\" \"$(sha256sum \"$deb\" | cut -d' ' -f1)\"
-        done >{lists}/Packages
-        printf 'Suite: {suite}\\nCodename: {suite}\\nComponents: main\\nArchitectures: {arch}\\nSHA256:\\n %s %s main/binary-{arch}/Packages\\n' \\
-            \"$(sha256sum {lists}/Packages | cut -d' ' -f1)\" \"$(stat -c %s {lists}/Packages)\" >dists/{suite}/Release"
+        "cd \"$1\"; mkdir -p dists/{suite}
+        printf 'Suite: {suite}\\nCodename: {suite}\\nComponents: main\\nArchitectures: {archs}\\nSHA256:\\n' >dists/{suite}/Release
+        for arch in {archs}; do
+            list=main/binary-$arch/Packages
+            mkdir -p \"dists/{suite}/main/binary-$arch\"
+            for deb in debs/*_\"$arch\".deb debs/*_all.deb; do
+                [ -e \"$deb\" ] || continue
+                dpkg-deb -f \"$deb\" | sed '/^$/d'
+                printf 'Filename: %s\\nSize: %s\\nSHA256: %s\\n\\n' \"$deb\" \"$(stat -c %s \"$deb\")\" \"$(sha256sum \"$deb\" | cut -d' ' -f1)\"
+            done >\"dists/{suite}/$list\"
+            printf ' %s %s %s\\n' \"$(sha256sum \"dists/{suite}/$list\" | cut -d' ' -f1)\" \"$(stat -c %s \"dists/{suite}/$list\")\" \"$list\" >>dists/{suite}/Release
+        done"
     );
     runner.run(Command::new("sh").args(["-euc", &script, "sh"]).arg(pool))
 }
@@ -192,5 +220,10 @@ mod tests {
         };
         assert_eq!(lacking(asked, &["mkosi", "cargo", "apt"].map(package)), ["mold"]);
         assert_eq!(lacking(asked, &["mkosi", "cargo", "mold"].map(package)), [""; 0]);
+        // For another architecture than the one that there is.
+        assert_eq!(
+            lacking("libc6-dev:arm64\nlibc6-dev:amd64\n", &[package("libc6-dev")]),
+            ["libc6-dev:arm64"]
+        );
     }
 }

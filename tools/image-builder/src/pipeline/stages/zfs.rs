@@ -16,6 +16,9 @@ use crate::pipeline::run::Runner;
 use crate::pipeline::sandbox::inside;
 use crate::profile::Arch;
 
+/// Packages of the kernel's build programs begin like this.
+const KBUILD: &str = "linux-kbuild-";
+
 /// What the modules are made from.
 #[derive(Debug)]
 pub struct ZfsSource {
@@ -26,11 +29,14 @@ pub struct ZfsSource {
 }
 
 impl ZfsSource {
-    /// Picks the packages out of what `linux-headers-ARCH` and `zfs-dkms` bring.
+    /// Picks the packages out of what `linux-headers-ARCH` and `zfs-dkms` bring. The kernel's build programs run on the
+    /// machine that builds: those of the image's architecture are of use only where it is the same.
     pub fn pick(resolved: &DebSet, arch: Arch) -> Result<Self, ArchiveError> {
         let needed = |deb: &&Deb| {
             let name = deb.package.name.as_str();
-            name.starts_with("linux-headers-") || name.starts_with("linux-kbuild-") || name == "zfs-dkms"
+            name.starts_with("linux-headers-")
+                || name == "zfs-dkms"
+                || name.starts_with(KBUILD) && deb.package.arch == Arch::builder().name()
         };
         let debs = resolved.0.iter().filter(needed).cloned().collect::<Vec<_>>();
         let meta = format!("linux-headers-{arch}");
@@ -48,6 +54,15 @@ impl ZfsSource {
         })
     }
 
+    /// Name of the package of the kernel's build programs.
+    pub fn kbuild(&self, arch: Arch) -> String {
+        let version = self
+            .kernel
+            .strip_suffix(&format!("-{arch}"))
+            .unwrap_or(&self.kernel);
+        format!("{KBUILD}{version}")
+    }
+
     /// Upstream version of OpenZFS.
     pub fn version(&self) -> Option<&str> {
         let version = &self.debs.find("zfs-dkms")?.package.version;
@@ -57,7 +72,7 @@ impl ZfsSource {
 
 /// The .deb's path.
 pub fn make(context: &Context, tools: &Tools, source: &ZfsSource) -> Result<PathBuf, BuildError> {
-    let inputs = Inputs::recipe(2)
+    let inputs = Inputs::recipe(3)
         .with("tools", &tools.key)
         .with("packages", &source.debs.digest())
         .with("kernel", &source.kernel);
@@ -96,6 +111,9 @@ fn compile(
             "KBUILD_BUILD_TIMESTAMP",
             format!("@{}", context.image.source_date_epoch),
         )
+        .env("KERNEL_ARCH", kernel_arch(context.arch))
+        .env("KERNEL_CROSS_COMPILE", format!("{}-", context.arch.gnu()))
+        .env("GNU", context.arch.gnu())
         .env("KBUILD_BUILD_USER", "sigmavault")
         .env("KBUILD_BUILD_HOST", "sigmavault");
     runner.bar().message("unpacking kernel headers and source");
@@ -114,12 +132,12 @@ fn compile(
         sed -i '/^CONFIG_DEBUG_INFO/d' $src/linux-headers-$kernel/include/config/auto.conf
         common=$(ls -d $src/linux-headers-*-common)
         cd $src/zfs-{version}
-        ./configure --disable-dependency-tracking --prefix=/usr --with-config=kernel \\
+        ./configure --disable-dependency-tracking --prefix=/usr --with-config=kernel --host=$GNU \\
             --with-linux=\"$common\" --with-linux-obj=$src/linux-headers-$kernel
         make -j$(nproc) -C module
         mkdir -p /work/modules
         for name in spl zfs; do
-            strip --strip-debug -o /work/modules/$name.ko module/$name.ko
+            $GNU-strip --strip-debug -o /work/modules/$name.ko module/$name.ko
         done
         cp COPYRIGHT LICENSE /work/modules/",
         kernel = source.kernel
@@ -158,6 +176,14 @@ fn compile(
     };
     deb::pack(context, tools, runner, &package, folder)?;
     crate::pipeline::store::remove(&work)
+}
+
+/// What the kernel's makefiles call an architecture.
+const fn kernel_arch(arch: Arch) -> &'static str {
+    match arch {
+        Arch::Amd64 => "x86_64",
+        Arch::Arm64 => "arm64",
+    }
 }
 
 /// Refuses a kernel newer than the newest that this OpenZFS release says it supports.
