@@ -158,14 +158,15 @@ fn entry<S: ReadAt + ?Sized>(fat: &Fat32<'_, S>, file: &fat32::Entry) -> Option<
     })
 }
 
-/// systemd-boot's order: what has tries left first, then by sort key, then the higher version.
-fn rank(entry: &MenuEntry) -> (bool, String, Reverse<String>, String) {
+/// systemd-boot's order: what has tries left first, then by sort key, then the higher version, then the higher name without the
+/// counter.
+fn rank(entry: &MenuEntry) -> (bool, String, Reverse<String>, Reverse<&'static str>) {
     let text = |key| entry.value(key).unwrap_or_default().to_owned();
     (
         entry.counter == Counter::TriesLeft(0),
         text("sort-key"),
         Reverse(text("version")),
-        entry.file.clone(),
+        Reverse(entry.slot.letter()),
     )
 }
 
@@ -219,6 +220,9 @@ mod tests {
             entry("sigmavault-b.conf", "sort-key sigmavault-2\nversion 0.2\n"),
             entry("sigmavault-a+3.conf", "sort-key\tsigmavault-1\nversion 0.1\n"),
             entry("sigmavault-b+1-2.conf", "sort-key sigmavault-1\nversion 0.2\n"),
+            // As they are while one is being put before the other.
+            entry("sigmavault-a.conf", "sort-key sigmavault-3\nversion 0.1\n"),
+            entry("sigmavault-b+3.conf", "sort-key sigmavault-3\nversion 0.1\n"),
         ];
         entries.sort_by_cached_key(rank);
         assert_eq!(
@@ -227,6 +231,8 @@ mod tests {
                 "sigmavault-b+1-2.conf",
                 "sigmavault-a+3.conf",
                 "sigmavault-b.conf",
+                "sigmavault-b+3.conf",
+                "sigmavault-a.conf",
                 "sigmavault-a+0-3.conf"
             ]
         );
