@@ -302,3 +302,51 @@ fn recorded_arrays_of_another_system_can_be_stopped() {
             .all(|disk| disk.in_use.is_none())
     );
 }
+
+/// As the scenario `odd-disks` recorded it: two paths to each of two disks, namespaces, two disks in a dock, a card.
+#[test]
+fn recorded_paths_are_one_disk_and_namespaces_one_drive() {
+    let drive = "nqn.2019-08.org.qemu:SV-DRIVE\n";
+    let disks = disks_of(
+        include_str!("../tests/lsblk/recorded-odd-disks.json"),
+        &[
+            ("sys/class/block/nvme0n1/device/subsysnqn", drive),
+            ("sys/class/block/nvme0n2/device/subsysnqn", drive),
+        ],
+    );
+    let paths: Vec<(&str, Vec<&str>)> = disks
+        .iter()
+        .map(|disk| {
+            (
+                disk.name.as_str(),
+                disk.paths.iter().map(String::as_str).collect(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        paths,
+        [
+            ("mmcblk0", vec![]),
+            ("nvme0n1", vec![]),
+            ("nvme0n2", vec![]),
+            ("sda", vec!["/dev/sdb"]),
+            ("sdc", vec!["/dev/sdf"]),
+            ("sdd", vec![]),
+            ("sde", vec![]),
+            ("sdg", vec![]),
+        ]
+    );
+    for (first, one) in disks.iter().enumerate() {
+        for other in &disks[first + 1..] {
+            // Disks in a dock have its serial number, and are two all the same.
+            let same = one.name == "nvme0n1" && other.name == "nvme0n2";
+            assert_eq!(
+                identity::same_drive(one, other),
+                same,
+                "{} {}",
+                one.name,
+                other.name
+            );
+        }
+    }
+}
