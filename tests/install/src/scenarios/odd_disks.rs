@@ -127,8 +127,8 @@ fn seen(bench: &mut Bench<'_>, disks: &[Disk]) {
         "SV-DOCK usb 1",
         "SV-DRIVE nvme 1",
         "SV-DRIVE nvme 1",
-        "SV-SYSTEM sas 2",
-        "SV-TWO-PATHS  2",
+        "SV-SYSTEM  2",
+        "SV-TWO-PATHS sas 2",
     ];
     bench.same(
         "disks: serial number, bus, ways to it",
