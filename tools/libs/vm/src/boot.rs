@@ -14,7 +14,7 @@ use crate::logs::Logs;
 use crate::machine::block_node;
 use crate::ocr::{self, Layout, shows};
 use crate::picture::Picture;
-use crate::qmp::Halt;
+use crate::qmp::{Halt, QmpError};
 use crate::session::{Awaited, Session};
 use crate::tools::ToolsTree;
 use crate::writes::{Written, written};
@@ -29,6 +29,10 @@ const END_LIMIT: Duration = Duration::from_mins(4);
 const SCREEN_PAUSE: Duration = Duration::from_secs(1);
 /// Between a question on the serial console and its answer: the program sets the line up for input in between.
 const SERIAL_PAUSE: Duration = Duration::from_secs(2);
+/// How long a disk that is pulled out may take to be gone.
+const UNPLUG_LIMIT: Duration = Duration::from_secs(30);
+/// Between two looks at it.
+const UNPLUG_PAUSE: Duration = Duration::from_millis(100);
 /// Between two key strokes: an emulated machine drops what comes faster.
 const KEY_PAUSE: Duration = Duration::from_millis(120);
 
@@ -290,9 +294,19 @@ impl<'a> Boot<'a> {
     pub fn unplug(&mut self, serial: &str) -> Result<(), Error> {
         let device = json!({ "id": format!("plugged-{serial}") });
         self.session.execute("device_del", &device)?;
-        self.session
-            .execute("blockdev-del", &json!({ "node-name": serial }))
-            .map(drop)
+        let deadline = Instant::now() + UNPLUG_LIMIT;
+        loop {
+            match self
+                .session
+                .execute("blockdev-del", &json!({ "node-name": serial }))
+            {
+                // The device is not gone before what it was doing has ended.
+                Err(Error::Qmp(QmpError::Refused { .. })) if Instant::now() < deadline => {
+                    thread::sleep(UNPLUG_PAUSE);
+                }
+                answer => return answer.map(drop),
+            }
+        }
     }
 
     /// Runs a command of QEMU's control protocol.

@@ -60,7 +60,12 @@ impl Rest {
             let mut commands = Vec::new();
             for answer in answers {
                 commands.push(serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap());
-                writeln!(control, "{}", json!({ "return": answer })).unwrap();
+                let answer = if answer["class"].is_string() {
+                    json!({ "error": answer })
+                } else {
+                    json!({ "return": answer })
+                };
+                writeln!(control, "{answer}").unwrap();
             }
             commands
         })
@@ -167,11 +172,13 @@ fn a_disk_is_plugged_in_and_pulled_out() {
     let tools = tools();
     let (mut boot, rest) = boot(&tools);
     let image = Image::create(rest.folder.path().join("disk"), 512).unwrap();
-    let qemu = rest.answer(vec![json!({}); 4]);
+    // What it was doing has not ended when it is first asked for.
+    let busy = json!({ "class": "GenericError", "desc": "Node SV-CUT is in use" });
+    let qemu = rest.answer(vec![json!({}), json!({}), json!({}), busy, json!({})]);
     boot.plug(&image, "SV-CUT").unwrap();
     boot.unplug("SV-CUT").unwrap();
     let commands = qemu.join().unwrap();
-    let said: Vec<(&str, &str)> = ["node-name", "id", "id", "node-name"]
+    let said: Vec<(&str, &str)> = ["node-name", "id", "id", "node-name", "node-name"]
         .iter()
         .zip(&commands)
         .map(|(key, command)| {
@@ -188,6 +195,7 @@ fn a_disk_is_plugged_in_and_pulled_out() {
             ("blockdev-add", "SV-CUT"),
             ("device_add", "plugged-SV-CUT"),
             ("device_del", "plugged-SV-CUT"),
+            ("blockdev-del", "SV-CUT"),
             ("blockdev-del", "SV-CUT"),
         ]
     );
