@@ -1,5 +1,7 @@
 //! The JSON schema of profiles, from the table of keys: editors complete and check TOML files by it.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use super::error::ProfileError;
@@ -14,7 +16,23 @@ pub const DIRECTIVE: &str = "#:schema ./profile.schema.json";
 
 /// The schema as text.
 pub fn text() -> Result<String, ProfileError> {
-    Ok(serde_json::to_string_pretty(&schema())? + "\n")
+    Ok(serde_json::to_string_pretty(&sorted(schema()))? + "\n")
+}
+
+/// The same with the names of each object in their order: serde_json keeps another one when a program that it is compiled with asks
+/// for that.
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let entries: BTreeMap<String, Value> = map.into_iter().collect();
+            entries
+                .into_iter()
+                .map(|(name, value)| (name, sorted(value)))
+                .collect()
+        }
+        Value::Array(list) => list.into_iter().map(sorted).collect(),
+        other => other,
+    }
 }
 
 /// JSON Schema draft 7, the newest that editors of TOML read.
