@@ -19,7 +19,7 @@ pub fn text() -> Result<String, ProfileError> {
     Ok(serde_json::to_string_pretty(&sorted(schema()))? + "\n")
 }
 
-/// The same with the names of each object in their order: serde_json keeps another one when a program that it is compiled with asks
+/// The same with the names of each object in their order: `serde_json` keeps another one when a program that it is compiled with asks
 /// for that.
 fn sorted(value: Value) -> Value {
     match value {
