@@ -8,6 +8,8 @@ use std::process::{Command, Output, Stdio};
 pub fn installer(arguments: &[&str], input: &str) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_sigmavault-installer"))
         .args(arguments)
+        // A terminal that is dumb is asked line by line.
+        .env_remove("TERM")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
