@@ -18,6 +18,7 @@ use nix::sched::{CloneFlags, unshare};
 use super::context::Context;
 use super::error::EnvironmentError;
 use super::stages::tools::Tools;
+use super::stages::zfs::release;
 use crate::profile::Arch;
 
 /// User and group numbers of the namespace: each stands for itself, so that files have the owners that they are given.
@@ -39,18 +40,15 @@ pub enum Emulation {
 impl Emulation {
     /// What this machine has for an architecture.
     pub fn of(arch: Arch) -> Self {
-        let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+        let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
         let list = Path::new(LIST);
         let files = list.read_dir().into_iter().flatten().flatten();
         let entries = files.filter_map(|file| fs::read_to_string(file.path()).ok());
-        Self::from(&release, &entries.collect::<Vec<_>>(), arch)
+        Self::from(&kernel, &entries.collect::<Vec<_>>(), arch)
     }
 
-    fn from(release: &str, entries: &[String], arch: Arch) -> Self {
-        let mut numbers = release
-            .split(|c: char| !c.is_ascii_digit())
-            .map(|word| word.parse::<u32>().unwrap_or(0));
-        if (numbers.next(), numbers.next()) >= (Some(6), Some(7)) {
+    fn from(kernel: &str, entries: &[String], arch: Arch) -> Self {
+        if release(kernel) >= (6, 7) {
             return Self::Private;
         }
         // The emulator must be open already (F): it is not in the trees that it is wanted for.

@@ -204,7 +204,7 @@ fn check_kernel(kernel: &str, meta: &Path) -> Result<(), Problem> {
 }
 
 /// Major and minor number of a kernel release.
-fn release(text: &str) -> (u32, u32) {
+pub fn release(text: &str) -> (u32, u32) {
     let mut numbers = text
         .split(|c: char| !c.is_ascii_digit())
         .map(|word| word.parse().unwrap_or(0));
