@@ -8,8 +8,14 @@ case ${XDG_CACHE_HOME:-},$home in
     *) cache=/var/cache/sigmavault ;;
 esac
 mkdir -p "$cache/cargo-home" "$cache/host" "$cache/log"
-# The same key as sigmavault-image computes.
-tools=$cache/tools/$(cat "$source/image/tools-tree/make" "$source/image/tools-tree/packages" | sha256sum | cut -c1-16)
+
+# tools_tree [ARCH]: where the tools tree is, or the one that builds for an architecture that this machine is not. sigmavault-image
+# computes the same key.
+tools_tree() {
+    local lists=$source/image/tools-tree
+    echo "$cache/tools/$(cat "$lists/make" "$lists/packages" ${1:+"$lists/packages-$1"} | sha256sum | cut -c1-16)"
+}
+tools=$(tools_tree)
 
 say() { printf '\n== %s\n' "$*" >&2; }
 
@@ -107,11 +113,9 @@ profile_iso() { echo "$source/out/sigmavault-$1-${2:-amd64}.iso"; }
 
 # tools_for ARCH: from here on, in_tools works in the tools tree that builds for an architecture that this machine is not.
 tools_for() {
-    local tree=$source/image/tools-tree
-    # The same key as sigmavault-image computes.
-    tools=$cache/tools/$(cat "$tree/make" "$tree/packages" "$tree/packages-$1" | sha256sum | cut -c1-16)
+    tools=$(tools_tree "$1")
     if [ ! -d "$tools" ]; then
         say "making the tools tree for $1 (1 to 3 minutes)"
-        log "tools-$1" "$tree/make" "$tools" "$cache/debs" --arch "$1"
+        log "tools-$1" "$source/image/tools-tree/make" "$tools" "$cache/debs" --arch "$1"
     fi
 }
