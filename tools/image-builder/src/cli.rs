@@ -118,7 +118,10 @@ pub enum Command {
 /// `emulated`.
 #[derive(Debug, Clone, Args)]
 pub struct EmulatedArgs {
-    /// QEMU's user emulation for the program's architecture
+    /// Architecture of what is emulated
+    #[arg(value_enum)]
+    pub arch: Arch,
+    /// QEMU's user emulation for it
     pub interpreter: PathBuf,
     /// The program
     pub program: OsString,

@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         Command::Inspect(args) => report(inspect::show::run(args)),
         Command::Profiles(args) => report(profile::command::run(args, &cli.global)),
         Command::Emulated(args) => report(Err(pipeline::emulation::become_program(
+            args.arch,
             &args.interpreter,
             &args.program,
             &args.args,

@@ -2,10 +2,10 @@
 //! (`binfmt_misc`, Documentation/admin-guide/binfmt-misc.rst), and that in a user namespace alone, so that the host stays as
 //! it is.
 //!
-//! A command is run through this program again, as `sigmavault-image emulated INTERPRETER PROGRAM ARGS`. That makes a user
+//! A command is run through this program again, as `sigmavault-image emulated ARCH INTERPRETER PROGRAM ARGS`. That makes a user
 //! namespace in which every number stands for itself, registers the emulator there, and becomes the program.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
@@ -82,7 +82,7 @@ pub fn run_for(context: &Context, tools: &Tools, command: Command) -> Result<Com
     }
     let mut outer = Command::new(std::env::current_exe().map_err(EnvironmentError::OwnProgram)?);
     outer
-        .arg("emulated")
+        .args(["emulated", context.arch.name()])
         .arg(tools.root.join("usr/bin").join(emulator(context.arch)))
         .arg(command.get_program())
         .args(command.get_args());
@@ -99,12 +99,9 @@ const fn emulator(arch: Arch) -> &'static str {
 
 /// How the kernel knows programs of an architecture, and what it does with them: `F` opens the emulator now, so that it is found from
 /// any root; `O` hands it the open program, and `C` keeps set-user-ID.
-fn registration(interpreter: &Path) -> Vec<u8> {
+fn registration(arch: Arch, interpreter: &Path) -> Vec<u8> {
     // ELF, 64 bits, little-endian, version 1; the ABI may be any; executables and shared objects; the machine.
-    let arch = Arch::ALL
-        .iter()
-        .find(|arch| interpreter.ends_with(emulator(**arch)));
-    let machine = arch.unwrap_or(&Arch::Arm64).elf_machine();
+    let machine = arch.elf_machine();
     let magic = format!(
         "\\x7fELF\\x02\\x01\\x01{}\\x02\\x00\\x{:02x}\\x{:02x}",
         "\\x00".repeat(9),
@@ -124,8 +121,13 @@ fn registration(interpreter: &Path) -> Vec<u8> {
 }
 
 /// `emulated`: becomes `program`, with the emulator registered for it and all that it starts. Returns only what failed.
-pub fn become_program(interpreter: &Path, program: &OsStr, args: &[std::ffi::OsString]) -> EnvironmentError {
-    match enter(interpreter) {
+pub fn become_program(
+    arch: Arch,
+    interpreter: &Path,
+    program: &OsStr,
+    args: &[OsString],
+) -> EnvironmentError {
+    match enter(arch, interpreter) {
         Ok(()) => EnvironmentError::NotStarted {
             program: program.to_owned(),
             reason: Command::new(program).args(args).exec(),
@@ -134,7 +136,7 @@ pub fn become_program(interpreter: &Path, program: &OsStr, args: &[std::ffi::OsS
     }
 }
 
-fn enter(interpreter: &Path) -> Result<(), EnvironmentError> {
+fn enter(arch: Arch, interpreter: &Path) -> Result<(), EnvironmentError> {
     let failed = |what| move |reason| EnvironmentError::Emulation { what, reason };
     // The numbers are set by a process outside of the namespace, once that is there.
     let me = std::process::id();
@@ -175,7 +177,7 @@ fn enter(interpreter: &Path) -> Result<(), EnvironmentError> {
         None::<&str>,
     )
     .map_err(|errno| failed("mount binfmt_misc in a user namespace")(errno.into()))?;
-    fs::write(Path::new(LIST).join("register"), registration(interpreter))
+    fs::write(Path::new(LIST).join("register"), registration(arch, interpreter))
         .map_err(failed("register the emulator"))
 }
 
@@ -207,7 +209,8 @@ mod tests {
 
     #[test]
     fn the_kernel_is_told_what_an_arm64_program_is() {
-        let line = String::from_utf8(registration(Path::new("/t/usr/bin/qemu-aarch64"))).unwrap();
+        let line =
+            String::from_utf8(registration(Arch::Arm64, Path::new("/t/usr/bin/qemu-aarch64"))).unwrap();
         let zeros = r"\x00".repeat(9);
         let (ones, more) = (r"\xff".repeat(7), r"\xff".repeat(8));
         assert_eq!(
