@@ -42,9 +42,9 @@ pub struct Manifest {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Sizes {
-    /// EFI system partition.
+    /// EFI system partition; the slot's boot partition in the image of a disk.
     pub esp: u64,
-    /// Unified kernel image.
+    /// Unified kernel image; the initrd in the image of a disk.
     pub uki: u64,
     /// Root file system (erofs).
     pub root: u64,

@@ -36,7 +36,7 @@ fn words(wanted: &str) -> impl Iterator<Item = &str> {
         .lines()
         .filter_map(|line| line.split('#').next())
         .flat_map(str::split_whitespace)
-        .filter_map(|word| word.split('@').next())
+        .filter_map(|word| word.split(['@', '+']).next())
 }
 
 /// Modules that `initramfs-hooks/modules` leaves out on purpose.
@@ -160,7 +160,7 @@ alias pci:v00008086d00001533sv*sd*bc*sc*i* igb
             DEPENDENCIES,
             ALIASES,
             list,
-            &left_out("drivers/scsi/ -ssb # -hpsa\n"),
+            &left_out("drivers/scsi/ clk-rp1+@arm64 -ssb # -hpsa\n"),
         )
     }
 

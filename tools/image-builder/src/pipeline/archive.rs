@@ -239,6 +239,17 @@ impl<'a> Archive<'a> {
         Ok(DebSet(debs))
     }
 
+    /// The tools tree that it is read with.
+    pub fn tools(&self) -> &Path {
+        self.tools
+    }
+
+    /// Names of the packages that begin like this, of every suite.
+    pub fn names(&self, runner: &Runner, prefix: &str) -> Result<Vec<String>, Problem> {
+        let text = runner.read(&mut self.sandbox().command("apt-cache", ["pkgnames", prefix]))?;
+        Ok(text.lines().map(str::to_owned).collect())
+    }
+
     fn ask(&self, runner: &Runner, packages: &[&str]) -> Result<String, Problem> {
         let mut args = vec![
             "-qq",

@@ -57,15 +57,22 @@ pub fn build(args: &BuildArgs, global: &Global) -> Result<ExitCode, BuildError> 
             report.iso,
             report.iso_bytes >> 20,
             report.seconds,
-            next_steps(invocation::name(), Path::new(&report.iso))
+            next_steps(
+                invocation::name(),
+                Path::new(&report.iso),
+                context.profile.is_disk_image()
+            )
         ));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// What to do with a finished ISO, as commands to paste.
-fn next_steps(program: &str, iso: &Path) -> String {
+/// What to do with a finished image, as commands to paste. `smoke` starts ISOs.
+fn next_steps(program: &str, iso: &Path, is_disk: bool) -> String {
     let iso = invocation::quoted(iso);
+    if is_disk {
+        return format!("write it to a card: {program} flash {iso} /dev/sdX");
+    }
     format!("boot it: {program} smoke {iso}\nwrite it to a stick: {program} flash {iso} /dev/sdX")
 }
 
@@ -119,7 +126,7 @@ mod tests {
     #[test]
     fn the_last_lines_are_commands_to_paste() {
         assert_eq!(
-            next_steps("ci/sigmavault-image", Path::new("/home/a b/out/x.iso")),
+            next_steps("ci/sigmavault-image", Path::new("/home/a b/out/x.iso"), false),
             "boot it: ci/sigmavault-image smoke '/home/a b/out/x.iso'\n\
              write it to a stick: ci/sigmavault-image flash '/home/a b/out/x.iso' /dev/sdX"
         );

@@ -9,6 +9,7 @@ pub mod debs;
 pub mod emulation;
 pub mod error;
 pub mod held;
+pub mod kernel;
 pub mod key;
 pub mod lock;
 pub mod moved;

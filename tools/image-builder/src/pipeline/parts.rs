@@ -7,20 +7,20 @@ use super::error::{BuildError, Problem};
 use super::resolve::{Resolved, wanted};
 use super::stages::root::RootSource;
 use super::stages::tools::Tools;
-use super::stages::{base, boot, initrd, packages, root, zfs};
+use super::stages::{base, boot, boot_partitions, initrd, packages, root, tryboot, zfs};
 
 /// Results of the stages before the ISO.
 #[derive(Debug)]
 pub struct Parts {
     /// Folder of our .debs.
     pub ours: PathBuf,
-    /// Folder of the ZFS .deb.
-    pub zfs: PathBuf,
+    /// Folders of the .debs with kernel modules.
+    pub modules: Vec<PathBuf>,
     /// Folder of the root.
     pub root: PathBuf,
     /// Folder of the initrd.
     pub initrd: PathBuf,
-    /// Folder of the ESP.
+    /// Folder of the ESP, or of a Raspberry Pi's boot partitions.
     pub boot: PathBuf,
     /// dm-verity root hash.
     pub root_hash: String,
@@ -32,7 +32,7 @@ pub struct Parts {
 
 /// Runs every stage before the ISO.
 pub fn make_parts(context: &Context, tools: &Tools, resolved: &Resolved) -> Result<Parts, BuildError> {
-    let (base_wanted, _) = wanted(context);
+    let (base_wanted, _) = wanted(context, &resolved.kernel);
     let base_tree = base::Tree {
         stage: "base",
         variant: context.built().key(),
@@ -42,7 +42,7 @@ pub fn make_parts(context: &Context, tools: &Tools, resolved: &Resolved) -> Resu
     };
     let initrd_tree = initrd::tree(context, resolved.initrd.clone());
     // Compilers and package installation use different resources: side by side they take less time.
-    let (ours, zfs, trees) = std::thread::scope(|scope| {
+    let (ours, modules, trees) = std::thread::scope(|scope| {
         let ours = scope.spawn(|| packages::make(context, tools));
         let trees = scope.spawn(|| {
             Ok::<_, BuildError>((
@@ -50,16 +50,16 @@ pub fn make_parts(context: &Context, tools: &Tools, resolved: &Resolved) -> Resu
                 base::make(context, tools, &initrd_tree)?,
             ))
         });
-        let zfs = zfs::make(context, tools, &resolved.zfs);
-        (join(ours), zfs, join(trees))
+        let modules = modules(context, tools, resolved);
+        (join(ours), modules, join(trees))
     });
     // The first failure interrupts the others: report the failure, not the interruptions.
-    let (ours, zfs, trees) = first_cause(ours, zfs, trees)?;
+    let (ours, modules, trees) = first_cause(ours, modules, trees)?;
     let (base, user_space) = trees;
     let kernel = resolved.zfs.kernel.as_str();
     let source = RootSource {
         base: &base,
-        ours: vec![&zfs, &ours],
+        ours: modules.iter().chain([&ours]).map(PathBuf::as_path).collect(),
         late: resolved.late.clone(),
         kernel,
     };
@@ -72,11 +72,24 @@ pub fn make_parts(context: &Context, tools: &Tools, resolved: &Resolved) -> Resu
     let root_hash = root::root_hash(&root).map_err(BuildError::Setup)?;
     let volume_id = boot::volume_id(env!("CARGO_PKG_VERSION"), &root_hash);
     let command_line = boot::command_line(context, &root_hash);
-    let live = boot::live_command_line(&volume_id);
-    let boot = boot::make(context, tools, &initrd, kernel, &command_line, &live)?;
+    let (boot, live) = if context.profile.is_disk_image() {
+        let source = boot_partitions::Source {
+            initrd: &initrd,
+            base: &base,
+            kernel,
+            command_line: &command_line,
+            packages: &resolved.boot,
+        };
+        let boot = boot_partitions::make(context, tools, &source)?;
+        (boot, boot_partitions::SETUP.to_owned())
+    } else {
+        let live = boot::live_command_line(&volume_id);
+        let boot = boot::make(context, tools, &initrd, kernel, &command_line, &live)?;
+        (boot, live)
+    };
     Ok(Parts {
         ours,
-        zfs,
+        modules,
         root,
         initrd,
         boot,
@@ -84,6 +97,15 @@ pub fn make_parts(context: &Context, tools: &Tools, resolved: &Resolved) -> Resu
         volume_id,
         command_line: format!("{command_line} {live}"),
     })
+}
+
+/// Kernel modules that Debian does not have.
+fn modules(context: &Context, tools: &Tools, resolved: &Resolved) -> Result<Vec<PathBuf>, BuildError> {
+    let mut folders = vec![zfs::make(context, tools, &resolved.zfs)?];
+    if context.profile.is_disk_image() {
+        folders.push(tryboot::make(context, tools, &resolved.zfs)?);
+    }
+    Ok(folders)
 }
 
 fn join<T>(handle: std::thread::ScopedJoinHandle<'_, T>) -> T {

@@ -9,6 +9,7 @@ use super::context::Context;
 use super::debs::{Deb, DebSet};
 use super::error::{ArchiveError, BuildError, InputError, Problem};
 use super::held;
+use super::kernel::{self, KernelPackages};
 use super::lock::Lock;
 use super::moved::moved;
 use super::pool;
@@ -18,7 +19,7 @@ use super::stages::tools::{self, Tools};
 use super::stages::zfs::ZfsSource;
 use super::store::remove;
 use crate::manifest::Package;
-use crate::profile::Arch;
+use crate::profile::{Arch, KernelSource};
 
 /// Debian packages that depend on ours and are therefore installed after them.
 const LATE: [&str; 1] = ["zfs-zed"];
@@ -32,24 +33,22 @@ pub struct Resolved {
     pub initrd: DebSet,
     /// What the ZFS module is made from.
     pub zfs: ZfsSource,
+    /// The packages of the kernel.
+    pub kernel: KernelPackages,
+    /// Of the files on the boot partition; not installed.
+    pub boot: DebSet,
     /// Installed after ours.
     pub late: Vec<Deb>,
     /// All of them.
     pub all: DebSet,
 }
 
-/// Packages to ask for: the base without the late ones, and the late ones.
-pub fn wanted(context: &Context) -> (Vec<&str>, Vec<&str>) {
-    let kernel: &[&str] = match context.arch {
-        Arch::Amd64 => &["linux-image-amd64"],
-        Arch::Arm64 => &["linux-image-arm64"],
-    };
-    let names = context
-        .profile
-        .packages()
-        .into_iter()
-        .chain(kernel.iter().copied());
-    names.partition(|name| !LATE.contains(name))
+/// Packages to ask for: the base without the late ones, and the late ones. `kernel` ends the name of the kernel's package.
+pub fn wanted<'a>(context: &'a Context, kernel: &'a KernelPackages) -> (Vec<&'a str>, Vec<&'a str>) {
+    let names = context.profile.packages().into_iter();
+    names
+        .chain([kernel.image.as_str()])
+        .partition(|name| !LATE.contains(name))
 }
 
 /// The newest packages of the archive that the profile needs, fetched into the cache.
@@ -59,7 +58,11 @@ pub fn resolve(context: &Context, tools: &Tools) -> Result<Resolved, BuildError>
     let wrap = |problem| context.failed(&runner, "resolve", problem);
     let archive = Archive::network(context, context.arch, &tools.root, &runner).map_err(wrap)?;
     archive.update(&runner).map_err(wrap)?;
-    let mut resolved = resolve_in(context, &archive, &runner, None).map_err(wrap)?;
+    let kernel = match context.profile.kernel.source {
+        KernelSource::Stable => KernelPackages::newest(context.arch),
+        KernelSource::Backports => kernel::choose(context, &archive, &runner).map_err(wrap)?,
+    };
+    let mut resolved = resolve_in(context, &archive, &runner, kernel, None).map_err(wrap)?;
     let store = context.cache.join("debs");
     let mut fetched = 0;
     if context.arch.is_foreign() {
@@ -75,7 +78,15 @@ pub fn resolve(context: &Context, tools: &Tools) -> Result<Resolved, BuildError>
     fetched += archive.fetch(&runner, &resolved.all.0, &store).map_err(wrap)?;
     // apt chooses between alternatives among all packages that it sees. Its choice among these packages alone is the
     // one that counts, because a locked build sees no others.
-    let resolved = resolve_alone(context, tools, &runner, resolved.all.0).map_err(wrap)?;
+    let newest = resolved.kernel.newest;
+    let mut resolved = resolve_alone(context, tools, &runner, resolved.all.0).map_err(wrap)?;
+    if let Some(newest) = &newest {
+        context.progress.note(&format!(
+            "warning: Linux {} is the newest that this OpenZFS supports; the archive has {newest}, and older kernels get no security fixes",
+            resolved.zfs.kernel
+        ));
+    }
+    resolved.kernel.newest = newest;
     runner.bar().done(&format!(
         "{} packages, {} MiB fetched",
         resolved.all.0.len(),
@@ -91,10 +102,11 @@ fn resolve_in(
     context: &Context,
     archive: &Archive,
     runner: &run::Runner,
+    kernel: KernelPackages,
     locked: Option<&DebSet>,
 ) -> Result<Resolved, Problem> {
     runner.bar().message("resolving packages");
-    let (base, late) = wanted(context);
+    let (base, late) = wanted(context, &kernel);
     let with = |names: &[&'static str]| {
         ["?essential", "base-files"]
             .into_iter()
@@ -120,15 +132,25 @@ fn resolve_in(
     // What the ZFS module is compiled from is unpacked, not installed: its own dependencies are in no lock.
     let zfs = match locked {
         Some(locked) => ZfsSource::pick(locked, context.arch)?,
-        None => {
-            let headers = match context.arch {
-                Arch::Amd64 => "linux-headers-amd64",
-                Arch::Arm64 => "linux-headers-arm64",
-            };
-            ZfsSource::pick(&archive.resolve(runner, &[headers, "zfs-dkms"])?, context.arch)?
-        }
+        None => ZfsSource::pick(
+            &archive.resolve(runner, &[kernel.headers.as_str(), "zfs-dkms"])?,
+            context.arch,
+        )?,
     };
-    let mut all = [&base_set.0, &late, &initrd_set.0, &zfs.debs.0]
+    // So are the files of the boot partition.
+    let names = &context.profile.boot.packages;
+    let boot = match locked {
+        Some(locked) => locked.clone(),
+        None if names.is_empty() => DebSet::default(),
+        None => archive.resolve(runner, &names.iter().map(String::as_str).collect::<Vec<_>>())?,
+    };
+    let is_named = |deb: &&Deb| {
+        names
+            .iter()
+            .any(|name| name.split('/').next() == Some(deb.package.name.as_str()))
+    };
+    let boot = DebSet(boot.0.iter().filter(is_named).cloned().collect());
+    let mut all = [&base_set.0, &late, &initrd_set.0, &zfs.debs.0, &boot.0]
         .into_iter()
         .flatten()
         .cloned()
@@ -139,6 +161,8 @@ fn resolve_in(
         base: base_set,
         initrd: initrd_set,
         zfs,
+        kernel,
+        boot,
         late,
         all: DebSet(all),
     })
@@ -266,7 +290,11 @@ fn resolve_alone(
     }
     let archive = Archive::pool(context, &tools.root, &folder, &digest)?;
     archive.update(runner)?;
-    resolve_in(context, &archive, runner, Some(&set))
+    let kernel = match context.profile.kernel.source {
+        KernelSource::Stable => KernelPackages::newest(context.arch),
+        KernelSource::Backports => KernelPackages::of(&ZfsSource::pick(&set, context.arch)?.kernel),
+    };
+    resolve_in(context, &archive, runner, kernel, Some(&set))
 }
 
 /// Resolves from the packages of the lock alone; an error names what would differ.

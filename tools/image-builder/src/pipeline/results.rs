@@ -15,7 +15,7 @@ use super::resolve::Resolved;
 use super::sign::{sign, unsign};
 use super::stages::tools::Tools;
 use super::stages::workspace::Workspace;
-use super::stages::{iso, root};
+use super::stages::{disk_image, iso, root};
 use crate::invocation;
 use crate::manifest::{Manifest, Sizes};
 
@@ -35,10 +35,20 @@ pub fn write_results(
     let workspace = Workspace::read(&context.source).map_err(BuildError::Setup)?;
     let crates = report::crates(&text, &workspace.installed()).map_err(BuildError::setup)?;
     let sbom = report::sbom(context, &manifest, &crates).map_err(BuildError::setup)?;
-    let target = iso::path(context, out);
+    let is_disk = context.profile.is_disk_image();
+    let target = if is_disk {
+        disk_image::path(context, out)
+    } else {
+        iso::path(context, out)
+    };
     let json = serde_json::to_string_pretty(&manifest)
         .map_err(|error| BuildError::setup(InternalError::Json(error)))?;
-    let texts = iso::texts(context)
+    let texts = if is_disk {
+        disk_image::texts(context)
+    } else {
+        iso::texts(context)
+    };
+    let texts = texts
         .iter()
         .map(|(_, path)| digest_file(path))
         .collect::<Result<String, Problem>>()
@@ -52,7 +62,8 @@ pub fn write_results(
     let report_path = out.join(format!("{name}.build.json"));
     let sha256 = match unchanged(&report_path, &target, &key) {
         Some(sha256) => {
-            context.runner("iso")?.bar().cached("");
+            let stage = if is_disk { "disk-image" } else { "iso" };
+            context.runner(stage)?.bar().cached("");
             sha256
         }
         None => {
@@ -64,7 +75,11 @@ pub fn write_results(
                 sbom: &sbom,
                 command_line: &parts.command_line,
             };
-            iso::write(context, tools, &source, &target)?;
+            if is_disk {
+                disk_image::write(context, tools, &source, &target)?;
+            } else {
+                iso::write(context, tools, &source, &target)?;
+            }
             digest_file(&target).map_err(BuildError::Setup)?
         }
     };
@@ -90,7 +105,7 @@ pub fn write_results(
         unsign(&sums)?;
         report::checksums(
             out,
-            &format!("{name}.iso"),
+            &target.file_name().unwrap_or_default().to_string_lossy(),
             &sha256,
             &["manifest.json", "spdx.json"].map(|end| format!("{name}.{end}")),
         )?;
@@ -122,6 +137,20 @@ fn manifest(context: &Context, resolved: &Resolved, parts: &Parts) -> Result<Man
             .map_err(Problem::io("read", &path))
     };
     let debian = resolved.all.packages();
+    let ours: Vec<&Path> = parts
+        .modules
+        .iter()
+        .chain([&parts.ours])
+        .map(PathBuf::as_path)
+        .collect();
+    let mut packages = root::packages(context, &parts.root, &ours, &debian)?;
+    packages.extend(resolved.boot.packages());
+    packages.sort();
+    let (esp, uki) = if context.profile.is_disk_image() {
+        (parts.boot.join("boot-a.img"), parts.initrd.join("initrd.img"))
+    } else {
+        (parts.boot.join("esp.img"), parts.boot.join("uki.efi"))
+    };
     Ok(Manifest {
         schema: 1,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -134,12 +163,12 @@ fn manifest(context: &Context, resolved: &Resolved, parts: &Parts) -> Result<Man
         kernel: resolved.zfs.kernel.clone(),
         zfs: resolved.zfs.version().unwrap_or_default().to_owned(),
         sizes: Sizes {
-            esp: size(parts.boot.join("esp.img"))?,
-            uki: size(parts.boot.join("uki.efi"))?,
+            esp: size(esp)?,
+            uki: size(uki)?,
             root: size(parts.root.join("root.erofs"))?,
             verity: size(parts.root.join("root.verity"))?,
         },
-        packages: root::packages(context, &parts.root, &[&parts.zfs, &parts.ours], &debian)?,
+        packages,
     })
 }
 

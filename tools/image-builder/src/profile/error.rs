@@ -84,6 +84,11 @@ pub enum FaultKind {
         /// Largest tier.
         max: Tier,
     },
+    /// An ISO and the image of a disk at once.
+    #[error(
+        "an image for `raspberry-pi` is that of a disk: `boot.firmware` is [\"raspberry-pi\"] and `boot.media` is [\"disk\"], or neither"
+    )]
+    DiskImage,
     /// A module is left out that the image must have.
     #[error(
         "`{pattern}` of `kernel.modules-exclude` leaves out `{module}`, which `drivers.required` promises; take one of the two away"

@@ -68,7 +68,7 @@ pub enum Reason {
         starts_by: Vec<BootFirmware>,
     },
     /// The machine has neither UEFI nor BIOS.
-    #[error("the machine has no firmware that starts an ISO; it starts only by {}", names(.0))]
+    #[error("the machine has no firmware that starts it; it starts only by {}", names(.0))]
     NoFirmware(Vec<BootFirmware>),
     /// The report does not say what started the machine.
     #[error("the report does not say what firmware the machine has")]
@@ -225,6 +225,7 @@ fn firmware(profile: &Profile, arch: Arch, report: &HardwareReport) -> Reason {
     let starts_by = profile.boot_firmware(arch);
     let machine = match report.firmware {
         None => return Reason::FirmwareUnknown,
+        Some(hardware::Firmware::DeviceTree) if is_raspberry_pi(report) => BootFirmware::RaspberryPi,
         Some(hardware::Firmware::DeviceTree) => return Reason::NoFirmware(starts_by),
         Some(hardware::Firmware::Uefi) => BootFirmware::Uefi,
         Some(hardware::Firmware::Bios) => BootFirmware::Bios,
@@ -234,6 +235,12 @@ fn firmware(profile: &Profile, arch: Arch, report: &HardwareReport) -> Reason {
     } else {
         Reason::OtherFirmware { machine, starts_by }
     }
+}
+
+/// Whether the device tree's model is one of the Raspberry Pis.
+fn is_raspberry_pi(report: &HardwareReport) -> bool {
+    let product = report.machine.product.as_deref();
+    product.is_some_and(|product| product.starts_with("Raspberry Pi"))
 }
 
 /// What the profile names, compared with what the machine has; nothing when it names none.
@@ -265,7 +272,13 @@ fn drivers(transport: Transport) -> &'static [&'static str] {
         Transport::Sas | Transport::Scsi => {
             &["mpt3sas", "mpi3mr", "megaraid_sas", "smartpqi", "hpsa", "aacraid"]
         }
-        Transport::Mmc => &["sdhci_pci", "sdhci_acpi", "rtsx_pci_sdmmc"],
+        Transport::Mmc => &[
+            "sdhci_pci",
+            "sdhci_acpi",
+            "rtsx_pci_sdmmc",
+            "sdhci_iproc",
+            "sdhci_brcmstb",
+        ],
         Transport::Virtio => &["virtio_blk", "virtio_scsi"],
         Transport::FibreChannel => &["qla2xxx", "lpfc"],
         Transport::Usb | Transport::Iscsi | Transport::Other => &[],

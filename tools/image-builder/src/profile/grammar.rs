@@ -34,6 +34,10 @@ pub enum Kind {
     Host,
     /// A word without spaces.
     Word,
+    /// Absolute path of one file.
+    Path,
+    /// A device tree, `FILE` or `FILE=NAME`.
+    DeviceTree,
     /// A device, by one of the forms of [`HardwareId`].
     HardwareId,
 }
@@ -113,6 +117,20 @@ impl Kind {
                 !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic()),
                 "a word without spaces",
             ),
+            Self::Path => (
+                is_pattern(text) && !text.contains(['*', '?']),
+                "the absolute path of one file",
+            ),
+            Self::DeviceTree => {
+                let (file, name) = text.split_once('=').unwrap_or((text, "x.dtb"));
+                let tree = |text: &str| chars_in(text, "-._,") && text.ends_with(".dtb");
+                let folders = file.split('/').rev().skip(1).all(|folder| chars_in(folder, "-_"));
+                let good = folders && file.rsplit('/').next().is_some_and(tree) && tree(name);
+                (
+                    good,
+                    "the path of a device tree below the kernel's, like `broadcom/bcm2711-rpi-4-b.dtb`, or `FILE=NAME`",
+                )
+            }
             Self::HardwareId => (HardwareId::parse(text).is_some(), hardware_id::ALLOWED),
         };
         (!good).then(|| format!("use {allowed}"))
@@ -270,6 +288,27 @@ mod tests {
                     "of:brcm,bcm2711",
                 ],
                 &["", "igb", "pci:8086", "pci:8086:15330", "pci:8086:*"],
+            ),
+            (
+                Kind::Path,
+                &["/usr/lib/raspi-firmware/start4.elf"],
+                &["", "usr/lib", "/usr/../etc/passwd", "/usr/lib/*.elf", "/"],
+            ),
+            (
+                Kind::DeviceTree,
+                &[
+                    "broadcom/bcm2711-rpi-4-b.dtb",
+                    "bcm2711-rpi-cm4-io.dtb=bcm2711-rpi-cm4.dtb",
+                ],
+                &[
+                    "",
+                    "x",
+                    "../x.dtb",
+                    "/x.dtb",
+                    "a.dtb=",
+                    "a.dtb=b/c.dtb",
+                    "a b.dtb",
+                ],
             ),
             (Kind::Choice(Tier::NAMES), &["bitnet-7b+mamba"], &["bitnet", ""]),
         ];

@@ -96,6 +96,8 @@ fn value(kind: Kind) -> Value {
         Kind::Argument => pattern("^[!#-&(-~]+$"),
         Kind::Host => pattern("^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"),
         Kind::Word => pattern("^[!-~]+$"),
+        Kind::Path => pattern("^(/[A-Za-z0-9._+@:-]+)+$"),
+        Kind::DeviceTree => pattern("^([A-Za-z0-9_-]+/)*[A-Za-z0-9._,-]+\\.dtb(=[A-Za-z0-9._,-]+\\.dtb)?$"),
         Kind::HardwareId => pattern("^[a-z_-]+:[!-~]+$"),
     }
 }

@@ -8,7 +8,7 @@ use super::glob;
 use super::layer::{Item, Layer};
 use super::resolved::Profile;
 use super::schema::{self, Inherit, KEYS, Need, Shape};
-use super::values::{Arch, Tier};
+use super::values::{Arch, BootFirmware, Medium, Tier};
 
 /// Every profile file of some folders.
 #[derive(Debug, Clone)]
@@ -299,8 +299,26 @@ fn conflicts(layer: &Layer, merged: &Merged) -> Vec<Fault> {
     {
         faults.push(at.fault(FaultKind::TierOrder { min, max }));
     }
+    faults.extend(disk_image(merged));
     faults.extend(promised_modules(merged));
     faults
+}
+
+/// The firmware of a Raspberry Pi starts no ISO, and nothing else starts the image of a disk.
+fn disk_image(merged: &Merged) -> Option<Fault> {
+    let (firmware, media) = (all(merged, "boot", "firmware"), all(merged, "boot", "media"));
+    let words =
+        |origins: &[Origin]| -> Vec<String> { origins.iter().map(|origin| origin.text.clone()).collect() };
+    let pi = BootFirmware::RaspberryPi.name();
+    let disk = Medium::Disk.name();
+    let is_either =
+        words(firmware).iter().any(|word| word == pi) || words(media).iter().any(|word| word == disk);
+    if !is_either || (words(firmware) == [pi] && words(media) == [disk]) {
+        return None;
+    }
+    let at = firmware.iter().find(|origin| origin.text == pi);
+    let at = at.or_else(|| media.iter().find(|origin| origin.text == disk))?;
+    Some(at.fault(FaultKind::DiskImage))
 }
 
 /// Patterns that are a module's name and leave out a module that the image must have. Paths are checked in the finished

@@ -57,6 +57,9 @@ pub struct Kernel {
     /// Arguments, in order.
     #[serde(default)]
     pub command_line: Vec<String>,
+    /// What `console=serial` stands for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serial_console: Option<String>,
     /// Module names or path patterns left out of the image.
     #[serde(default)]
     pub modules_exclude: Vec<String>,
@@ -107,11 +110,24 @@ pub struct Hardware {
 
 /// `[boot]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Boot {
-    /// What the ISO boots from.
+    /// What the image boots from.
     pub media: Vec<Medium>,
     /// Firmware that starts it.
     pub firmware: Vec<BootFirmware>,
+    /// Debian packages whose files the boot partition gets; they are not installed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub packages: Vec<String>,
+    /// Files of these packages, by absolute path.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<String>,
+    /// Device trees of the kernel, as `FILE`, or `FILE=NAME` where the firmware knows it by another name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub device_trees: Vec<String>,
+    /// Lines of `config.txt`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub config: Vec<String>,
 }
 
 /// `[model]`.
@@ -128,7 +144,7 @@ pub struct Model {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Budget {
-    /// Largest ISO; only an abstract profile may leave it out.
+    /// Largest ISO, or compressed disk image; only an abstract profile may leave it out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub iso_mib: Option<u64>,
     /// Largest root file system.
@@ -160,10 +176,13 @@ impl Profile {
         .collect()
     }
 
-    /// The kernel command line as one string; `console=serial` is the architecture's first serial port.
+    /// The kernel command line as one string; `console=serial` is the serial port that the profile names, or the architecture's first.
     pub fn command_line(&self, arch: Arch) -> String {
         let words = self.kernel.command_line.iter().map(|word| match word.as_str() {
-            "console=serial" => format!("console={}", arch.serial_console()),
+            "console=serial" => {
+                let named = self.kernel.serial_console.as_deref();
+                format!("console={}", named.unwrap_or_else(|| arch.serial_console()))
+            }
             word => word.to_owned(),
         });
         words.collect::<Vec<_>>().join(" ")
@@ -174,12 +193,15 @@ impl Profile {
         self.arch.contains(&arch)
     }
 
-    /// Firmware kinds on this architecture: BIOS exists on amd64 only.
+    /// Firmware kinds on this architecture: BIOS exists on amd64 only, Raspberry Pis are ARM.
     pub fn boot_firmware(&self, arch: Arch) -> Vec<BootFirmware> {
         let kinds = self.boot.firmware.iter().copied();
-        kinds
-            .filter(|kind| *kind != BootFirmware::Bios || arch == Arch::Amd64)
-            .collect()
+        kinds.filter(|kind| kind.is_for(arch)).collect()
+    }
+
+    /// Whether the image is that of a disk, which the Raspberry Pi's firmware starts, and not an ISO.
+    pub fn is_disk_image(&self) -> bool {
+        self.boot.firmware.contains(&BootFirmware::RaspberryPi)
     }
 
     /// Largest ISO in bytes.

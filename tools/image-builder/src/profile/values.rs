@@ -126,22 +126,37 @@ named! {
 }
 
 named! {
-    /// What the ISO boots from.
+    /// What the image boots from.
     Medium {
         /// USB stick or another disk.
         Usb = "usb",
         /// Optical disc.
         Cd = "cd",
+        /// The disk that the system stays on, such as an SD card: the image is written to it and grows at the first start.
+        Disk = "disk",
     }
 }
 
 named! {
-    /// Firmware that starts the ISO.
+    /// Firmware that starts the image.
     BootFirmware {
         /// UEFI.
         Uefi = "uefi",
         /// PC BIOS; amd64 only.
         Bios = "bios",
+        /// The boot program of a Raspberry Pi, which reads `autoboot.txt` and `config.txt`.
+        RaspberryPi = "raspberry-pi",
+    }
+}
+
+impl BootFirmware {
+    /// Whether machines of this architecture have it.
+    pub fn is_for(self, arch: Arch) -> bool {
+        match self {
+            Self::Uefi => true,
+            Self::Bios => arch == Arch::Amd64,
+            Self::RaspberryPi => arch == Arch::Arm64,
+        }
     }
 }
 

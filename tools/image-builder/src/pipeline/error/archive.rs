@@ -65,6 +65,17 @@ pub enum ArchiveError {
         /// The file.
         file: PathBuf,
     },
+    /// The archive has no source of OpenZFS.
+    #[error("the archive has no package zfs-dkms; name a complete archive with --mirror URL")]
+    NoZfs,
+    /// The archive has no kernel that is old enough for its OpenZFS.
+    #[error(
+        "the archive has no kernel up to {allowed}, the newest that its OpenZFS supports, with headers; use `kernel.source = \"stable\"`"
+    )]
+    NoKernel {
+        /// Newest release allowed.
+        allowed: String,
+    },
     /// The archive cannot serve the ZFS stage.
     #[error(
         "the archive has no kernel headers for {arch} to compile the ZFS module with; name a complete archive with --mirror URL"

@@ -105,6 +105,18 @@ pub enum InputError {
         /// The newest that OpenZFS names.
         maximum: String,
     },
+    /// `cmdline.txt` of a Raspberry Pi is larger than a sector.
+    #[error(
+        "the kernel command line of profile {profile} has {length} characters, and {most} fit: take some out of `kernel.command-line`"
+    )]
+    CommandLineTooLong {
+        /// Characters.
+        length: usize,
+        /// How many fit.
+        most: usize,
+        /// The profile.
+        profile: String,
+    },
     /// The finished root tree breaks its rules.
     #[error(
         "the root tree has {} faults:{}\n  try: change the packages or `system.remove-files` of the profile; the log names every fault",

@@ -65,7 +65,7 @@ pub fn make(
             .to_string_lossy()
             .into_owned()
     };
-    let inputs = Inputs::recipe(3)
+    let inputs = Inputs::recipe(4)
         .with("tools", &tools.key)
         .with("initrd-base", &key(user_space))
         .with("base", &key(base))
@@ -162,7 +162,8 @@ for word in $words; do
             done </tmp/found
             ;;
         *)
-            if ! depends "$word"; then
+            if ! depends "${word%+}"; then
+                case $word in *+) continue ;; esac
                 echo "initramfs-hooks/modules: kernel $KERNEL has no module '$word'" >&2
                 exit 1
             fi

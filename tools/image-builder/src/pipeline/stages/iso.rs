@@ -115,7 +115,8 @@ fn assemble(
 /// Attribute bit 60 of the Discoverable Partitions Specification: read-only.
 const READ_ONLY: u64 = 1 << 60;
 
-fn budget(context: &Context, image: &Path) -> Result<(), Problem> {
+/// Refuses an image that is larger than its profile allows.
+pub fn budget(context: &Context, image: &Path) -> Result<(), Problem> {
     let size = image.metadata().map_err(Problem::io("read", image))?.len();
     match context.profile.iso_budget() {
         Some(budget) if size > budget => {

@@ -13,7 +13,7 @@ use crate::pipeline::debs::{Deb, DebSet};
 use crate::pipeline::error::{ArchiveError, BuildError, InputError, InternalError, Problem};
 use crate::pipeline::key::Inputs;
 use crate::pipeline::run::Runner;
-use crate::pipeline::sandbox::inside;
+use crate::pipeline::sandbox::{Sandbox, inside};
 use crate::profile::Arch;
 
 /// Packages of the kernel's build programs begin like this.
@@ -63,6 +63,43 @@ impl ZfsSource {
         format!("{KBUILD}{version}")
     }
 
+    /// A script that unpacks these packages below `/work/t`, those of the names that `wanted` takes.
+    pub fn unpack(&self, wanted: impl Fn(&str) -> bool) -> String {
+        let debs = self.debs.0.iter().filter(|deb| wanted(&deb.package.name));
+        let lines = debs.map(|deb| format!("dpkg-deb -x {}/{} /work/t\n", inside::CACHE, deb.file));
+        format!("mkdir -p /work/t\n{}", lines.collect::<String>())
+    }
+
+    /// The beginning of a script that compiles modules with the headers below `/work/t`: it sets `kernel` and `src`.
+    pub fn prepare(&self) -> String {
+        format!(
+            "kernel={kernel}; src=/work/t/usr/src
+        # The headers name their common part by the path they are installed under.
+        sed -i \"s,^include /usr/src/,include $src/,\" $src/linux-headers-$kernel/Makefile
+        # Without debug information, which would be stripped, and without BTF, which only tracing uses. The code is the
+        # same: C sees the kernel's settings in autoconf.h.
+        sed -i '/^CONFIG_DEBUG_INFO/d' $src/linux-headers-$kernel/include/config/auto.conf",
+            kernel = self.kernel
+        )
+    }
+
+    /// A sandbox that compiles modules in a folder, with what the kernel's makefiles read from the environment.
+    pub fn kernel_sandbox(&self, context: &Context, tools: &Tools, work: &Path) -> Sandbox {
+        context
+            .sandbox(&tools.root)
+            .show(&context.cache.join("debs"), inside::CACHE)
+            .give(work, inside::WORK)
+            .env(
+                "KBUILD_BUILD_TIMESTAMP",
+                format!("@{}", context.image.source_date_epoch),
+            )
+            .env("KERNEL_ARCH", kernel_arch(context.arch))
+            .env("KERNEL_CROSS_COMPILE", format!("{}-", context.arch.gnu()))
+            .env("GNU", context.arch.gnu())
+            .env("KBUILD_BUILD_USER", "sigmavault")
+            .env("KBUILD_BUILD_HOST", "sigmavault")
+    }
+
     /// Upstream version of OpenZFS.
     pub fn version(&self) -> Option<&str> {
         let version = &self.debs.find("zfs-dkms")?.package.version;
@@ -96,40 +133,16 @@ fn compile(
 ) -> Result<(), Problem> {
     let work = folder.join("work");
     fs::create_dir(&work).map_err(Problem::io("make the folder", &work))?;
-    let debs = context.cache.join("debs");
-    let unpack = source
-        .debs
-        .0
-        .iter()
-        .map(|deb| format!("dpkg-deb -x {}/{} /work/t\n", inside::CACHE, deb.file))
-        .collect::<String>();
-    let sandbox = context
-        .sandbox(&tools.root)
-        .show(&debs, inside::CACHE)
-        .give(&work, inside::WORK)
-        .env(
-            "KBUILD_BUILD_TIMESTAMP",
-            format!("@{}", context.image.source_date_epoch),
-        )
-        .env("KERNEL_ARCH", kernel_arch(context.arch))
-        .env("KERNEL_CROSS_COMPILE", format!("{}-", context.arch.gnu()))
-        .env("GNU", context.arch.gnu())
-        .env("KBUILD_BUILD_USER", "sigmavault")
-        .env("KBUILD_BUILD_HOST", "sigmavault");
+    let sandbox = source.kernel_sandbox(context, tools, &work);
     runner.bar().message("unpacking kernel headers and source");
-    runner.run(&mut sandbox.script(&format!("mkdir -p /work/t\n{unpack}")))?;
+    runner.run(&mut sandbox.script(&source.unpack(|_| true)))?;
     let version = source.version().unwrap_or_default();
     check_kernel(
         &source.kernel,
         &work.join(format!("t/usr/src/zfs-{version}/META")),
     )?;
     let script = format!(
-        "kernel={kernel}; src=/work/t/usr/src
-        # The headers name their common part by the path they are installed under.
-        sed -i \"s,^include /usr/src/,include $src/,\" $src/linux-headers-$kernel/Makefile
-        # Without debug information, which would be stripped, and without BTF, which only tracing uses. The code is the
-        # same: C sees the kernel's settings in autoconf.h.
-        sed -i '/^CONFIG_DEBUG_INFO/d' $src/linux-headers-$kernel/include/config/auto.conf
+        "{prepare}
         common=$(ls -d $src/linux-headers-*-common)
         cd $src/zfs-{version}
         ./configure --disable-dependency-tracking --prefix=/usr --with-config=kernel --host=$GNU \\
@@ -140,7 +153,7 @@ fn compile(
             $GNU-strip --strip-debug -o /work/modules/$name.ko module/$name.ko
         done
         cp COPYRIGHT LICENSE /work/modules/",
-        kernel = source.kernel
+        prepare = source.prepare()
     );
     runner.run(&mut sandbox.confined().script(&script))?;
     let modules = format!("usr/lib/modules/{}/updates", source.kernel);
@@ -189,11 +202,7 @@ const fn kernel_arch(arch: Arch) -> &'static str {
 /// Refuses a kernel newer than the newest that this OpenZFS release says it supports.
 fn check_kernel(kernel: &str, meta: &Path) -> Result<(), Problem> {
     let text = fs::read_to_string(meta).map_err(Problem::io("read", meta))?;
-    let maximum = text
-        .lines()
-        .find_map(|line| line.strip_prefix("Linux-Maximum:"))
-        .map(str::trim);
-    let Some(maximum) = maximum else {
+    let Some(maximum) = maximum(&text) else {
         return Err(InternalError::NoLinuxMaximum(meta.to_owned()).into());
     };
     if release(kernel) > release(maximum) {
@@ -201,6 +210,13 @@ fn check_kernel(kernel: &str, meta: &Path) -> Result<(), Problem> {
         return Err(InputError::KernelTooNew { kernel, maximum }.into());
     }
     Ok(())
+}
+
+/// The newest kernel that the file META of OpenZFS names.
+pub fn maximum(meta: &str) -> Option<&str> {
+    meta.lines()
+        .find_map(|line| line.strip_prefix("Linux-Maximum:"))
+        .map(str::trim)
 }
 
 /// Major and minor number of a kernel release.
