@@ -91,9 +91,9 @@ pub enum Command {
     Build(BuildArgs),
     /// Boot an ISO in a virtual machine and check what comes up
     Smoke(crate::smoke::Options),
-    /// Write an ISO to a disk and verify it
+    /// Write an image to a disk and verify it
     Flash(FlashArgs),
-    /// Print what an ISO is, from the file alone
+    /// Print what an image is, from the file alone
     Inspect(InspectArgs),
     /// List, show, check and write hardware profiles, and find the one for a machine
     Profiles(ProfilesArgs),
@@ -174,7 +174,7 @@ pub struct BuildArgs {
 /// `flash`.
 #[derive(Debug, Clone, Args)]
 pub struct FlashArgs {
-    /// The ISO
+    /// The ISO, or the compressed image of a disk
     pub iso: PathBuf,
     /// The disk, like /dev/sdb
     pub device: PathBuf,
@@ -190,6 +190,9 @@ pub struct FlashArgs {
     /// Refuse an ISO whose SHA256SUMS is not signed by one of the public SSH keys in this file
     #[arg(long, value_name = "FILE")]
     pub verify_key: Option<PathBuf>,
+    /// Put this answer file on the disk too, for an unattended installation
+    #[arg(long, value_name = "FILE")]
+    pub answers: Option<PathBuf>,
     /// Do not read the disk back to verify it
     #[arg(long)]
     pub no_verify: bool,
@@ -201,7 +204,7 @@ pub struct FlashArgs {
 /// `inspect`.
 #[derive(Debug, Clone, Args)]
 pub struct InspectArgs {
-    /// The ISO
+    /// The image
     pub iso: PathBuf,
     /// Fail unless SHA256SUMS is signed by one of the public SSH keys in this file
     #[arg(long, value_name = "FILE")]

@@ -1,16 +1,20 @@
-//! What an ISO is, from the file alone, and whether its parts fit each other. [`show`] is the `inspect` command;
+//! What an image is, an ISO or that of a disk, from the file alone, and whether its parts fit each other. [`show`] is the `inspect` command;
 //! [`check`](crate::check) reads every byte.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::check::outcome::Checked;
+use crate::disk_image;
 use crate::gpt::{self, GptError, Table};
 use crate::iso9660::{IsoError, Volume};
+use crate::late::{LateStage, PATIENCE};
 use crate::manifest::{self, Manifest};
+use crate::progress::Progress;
 
 pub mod show;
 
@@ -30,8 +34,8 @@ pub enum InspectError {
         /// Why.
         source: std::io::Error,
     },
-    /// Not an ISO at all.
-    #[error("{} is not a SigmaVault ISO", path.display())]
+    /// Not an image of ours at all.
+    #[error("{} is neither a SigmaVault ISO nor a disk image", path.display())]
     Iso {
         /// The file.
         path: PathBuf,
@@ -62,7 +66,23 @@ pub enum InspectError {
     Json(#[from] serde_json::Error),
 }
 
-/// Everything found in an ISO.
+/// The disk of a compressed image, unpacked into a file without a name.
+#[derive(Debug, Clone)]
+pub struct Unpacked {
+    file: Arc<File>,
+    /// Its length.
+    pub bytes: u64,
+}
+
+impl PartialEq for Unpacked {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.file, &other.file)
+    }
+}
+
+impl Eq for Unpacked {}
+
+/// Everything found in an image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Inspection {
@@ -80,11 +100,29 @@ pub struct Inspection {
     pub table: Option<Table>,
     /// What its content was compared with, when every byte was read.
     pub checked: Option<Checked>,
-    /// What is wrong; empty for a good ISO.
+    /// The disk, when the file is the compressed image of one.
+    #[serde(skip)]
+    pub unpacked: Option<Unpacked>,
+    /// What is wrong; empty for a good image.
     pub problems: Vec<String>,
 }
 
 impl Inspection {
+    /// What a disk gets, to be read at any place: the ISO, or the unpacked image.
+    pub fn content(&self) -> std::io::Result<Arc<File>> {
+        match &self.unpacked {
+            Some(unpacked) => Ok(unpacked.file.clone()),
+            None => File::open(&self.file).map(Arc::new),
+        }
+    }
+
+    /// The length of that.
+    pub fn content_bytes(&self) -> u64 {
+        self.unpacked
+            .as_ref()
+            .map_or(self.bytes, |unpacked| unpacked.bytes)
+    }
+
     /// Whether nothing is wrong with it.
     pub fn is_good(&self) -> bool {
         self.problems.is_empty()
@@ -96,15 +134,67 @@ impl Inspection {
     }
 }
 
-/// Inspects an ISO. Fails only if the file is not an ISO; `problems` lists what is wrong with one.
-pub fn inspect(path: &Path) -> Result<Inspection, InspectError> {
+/// Inspects an image. Fails only if the file is none; `problems` lists what is wrong with one.
+pub fn inspect(path: &Path, progress: &Progress) -> Result<Inspection, InspectError> {
     let mut disk = File::open(path).map_err(|source| InspectError::Open {
         path: path.to_owned(),
         source,
     })?;
+    let read = |source| InspectError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    if disk_image::is_packed(&mut disk).map_err(read)? {
+        return inspect_packed(&disk, path, progress).map_err(read);
+    }
     inspect_in(&mut disk, path).map_err(|source| InspectError::Iso {
         path: path.to_owned(),
         source,
+    })
+}
+
+fn inspect_packed(packed: &File, path: &Path, progress: &Progress) -> std::io::Result<Inspection> {
+    let bytes = packed.metadata()?.len();
+    let stage = LateStage::new(progress, "unpack", PATIENCE);
+    let disk = disk_image::unpack(packed, &|at| stage.position(at, bytes));
+    let mut disk = match disk {
+        Ok(disk) => disk,
+        Err(error) => {
+            stage.failed("");
+            return Err(error);
+        }
+    };
+    stage.done("");
+    let mut problems = Vec::new();
+    let table = gpt::read_from(&mut disk)
+        .map_err(|error| problems.push(error.to_string()))
+        .ok();
+    let text = table.as_ref().map(|table| disk_image::manifest(&disk, table));
+    let manifest = text.and_then(|text| {
+        let text = text.map_err(|error| format!("its manifest cannot be read: {error}"));
+        text.and_then(|text| parse_manifest(&text))
+            .map_err(|problem| problems.push(problem))
+            .ok()
+    });
+    if let (Some(manifest), Some(table)) = (&manifest, &table) {
+        problems.extend(disk_image::mismatches(manifest, table));
+    }
+    let unpacked = Unpacked {
+        bytes: disk.metadata()?.len(),
+        file: Arc::new(disk),
+    };
+    Ok(Inspection {
+        file: path.to_owned(),
+        bytes,
+        expected_bytes: bytes,
+        volume_id: manifest
+            .as_ref()
+            .map_or_else(String::new, |manifest| manifest.volume_id.clone()),
+        manifest,
+        table,
+        checked: None,
+        unpacked: Some(unpacked),
+        problems,
     })
 }
 
@@ -167,6 +257,7 @@ fn inspect_in(disk: &mut (impl Read + Seek), path: &Path) -> Result<Inspection, 
         manifest,
         table,
         checked: None,
+        unpacked: None,
         problems,
     })
 }
@@ -175,9 +266,13 @@ fn manifest(disk: &mut (impl Read + Seek), volume: &Volume) -> Result<Manifest, 
     let text = volume
         .file(disk, manifest::PATH_ON_ISO, MANIFEST_MAX)
         .map_err(|error| error.to_string())?;
+    parse_manifest(&text)
+}
+
+fn parse_manifest(text: &[u8]) -> Result<Manifest, String> {
     let broken =
         |error: serde_json::Error| format!("{} cannot be understood: {error}", manifest::PATH_ON_ISO);
-    let value: serde_json::Value = serde_json::from_slice(&text).map_err(broken)?;
+    let value: serde_json::Value = serde_json::from_slice(text).map_err(broken)?;
     let schema = value.get("schema").and_then(serde_json::Value::as_u64);
     if schema != Some(u64::from(SCHEMA)) {
         let found = schema.map_or_else(|| "no number".to_owned(), |schema| schema.to_string());

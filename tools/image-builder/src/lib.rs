@@ -3,6 +3,7 @@
 mod bytes;
 pub mod check;
 pub mod cli;
+pub mod disk_image;
 pub mod doctor;
 pub mod drivers;
 pub mod fat32;

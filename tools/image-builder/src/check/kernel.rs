@@ -62,11 +62,14 @@ pub fn root_hash(esp: &(impl ReadAt + ?Sized)) -> Result<RootHash, KernelFlaw> {
         name: image.name.clone(),
         source,
     })?;
-    let text = kernel::argument(&line, "roothash").unwrap_or_default();
-    match tree::parse_root_hash(&text) {
-        Some(hash) => Ok(RootHash { text, hash }),
-        None => Err(KernelFlaw::NoRootHash {
-            name: image.name.clone(),
-        }),
-    }
+    parse(&line).ok_or_else(|| KernelFlaw::NoRootHash {
+        name: image.name.clone(),
+    })
+}
+
+/// The root hash that a kernel command line names.
+pub fn parse(line: &str) -> Option<RootHash> {
+    let text = kernel::argument(line, "roothash").unwrap_or_default();
+    let hash = tree::parse_root_hash(&text)?;
+    Some(RootHash { text, hash })
 }

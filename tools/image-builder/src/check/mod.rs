@@ -1,4 +1,4 @@
-//! Whether an ISO holds what its build wrote: the whole file against the `SHA256SUMS` beside it, and its root file system
+//! Whether an image holds what its build wrote: the whole file against the `SHA256SUMS` beside it, and its root file system
 //! against the root hash in the kernel image that starts it.
 //!
 //! [`sums`] reads the checksums, [`signature`] checks who wrote them, [`kernel`] finds the kernel image and what it expects,
@@ -15,6 +15,7 @@ use sigmavault_verity::aligned::{AlignedBuffer, CHUNK};
 use sigmavault_verity::source::{Part, ReadAt};
 use sigmavault_verity::tree;
 
+use crate::disk_image;
 use crate::gpt::{self, Partition};
 use crate::inspect::{InspectError, Inspection};
 use crate::late::LateStage;
@@ -85,6 +86,7 @@ pub fn check(
     told: &(dyn Fn(u64, u64) + Sync),
 ) -> io::Result<Verdict> {
     let file = File::open(&found.file)?;
+    let content = found.content()?;
     let mut flaws = Vec::new();
     let root_bytes = partition(found, Role::Root).map_or(0, Partition::size);
     let total = found.bytes + root_bytes;
@@ -115,7 +117,7 @@ pub fn check(
     });
     // Threads tell of their chunks in any order.
     let furthest = Mutex::new(0);
-    let root = root(&file, found, &|at| {
+    let root = root(&content, found, &|at| {
         if let Ok(mut furthest) = furthest.lock() {
             *furthest = at.max(*furthest);
             told(found.bytes + *furthest, total);
@@ -139,7 +141,15 @@ fn root(file: &File, found: &Inspection, told: &(dyn Fn(u64) + Sync)) -> Result<
         let start = partition.first.saturating_mul(gpt::SECTOR);
         Ok::<_, Flaw>(Part::new(file, start, partition.size()))
     };
-    let kernel = kernel::root_hash(&part(Role::Esp)?)?;
+    let kernel = match (&found.unpacked, &found.table) {
+        (Some(_), Some(table)) => {
+            let line = disk_image::command_line(file, table).map_err(KernelFlaw::Partition)?;
+            kernel::parse(&line).ok_or(KernelFlaw::NoRootHash {
+                name: "cmdline.txt".to_owned(),
+            })?
+        }
+        _ => kernel::root_hash(&part(Role::Esp)?)?,
+    };
     let manifest = found.manifest.as_ref().map(|manifest| &manifest.root_hash);
     if let Some(manifest) = manifest.filter(|manifest| **manifest != kernel.text) {
         return Err(Flaw::OtherRoot {

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::sample::{ROOT_HASH, TREE, UKI, good_iso, iso, kernel_image, place, root};
 use super::*;
 use crate::inspect::inspect;
+use crate::progress::{Mode, Progress};
 
 /// What is found in an ISO, with this text as `SHA256SUMS` beside it.
 fn look(bytes: &[u8], sums: Option<&str>) -> Verdict {
@@ -13,7 +14,7 @@ fn look(bytes: &[u8], sums: Option<&str>) -> Verdict {
     if let Some(sums) = sums {
         fs::write(folder.path().join("SHA256SUMS"), sums).unwrap();
     }
-    let found = inspect(&path).unwrap();
+    let found = inspect(&path, &Progress::new(Mode::Silent)).unwrap();
     assert_eq!(found.problems, [""; 0], "the form is good");
     let furthest = AtomicU64::new(0);
     let total = found.bytes + root().len() as u64;

@@ -1,6 +1,7 @@
-//! The `flash` command: writes an ISO to a disk and verifies it.
+//! The `flash` command: writes an image to a disk and verifies it.
 //!
-//! [`disk`] says what a disk is and holds, [`mod@refusal`] whether it may be overwritten, [`copy`] does the writing.
+//! [`disk`] says what a disk is and holds, [`mod@refusal`] whether it may be overwritten, [`copy`] does the writing, [`answers`] adds
+//! answers for an unattended installation.
 
 use std::fs::File;
 use std::io::{BufRead, Write};
@@ -21,11 +22,13 @@ use crate::cli::FlashArgs;
 use crate::inspect::{self, InspectError, Inspection};
 use crate::progress::{Mode, Progress};
 
+pub mod answers;
 pub mod copy;
 pub mod device;
 pub mod disk;
 pub mod refusal;
 
+use answers::AnswersError;
 use copy::CopyError;
 use disk::{Disk, DiskError};
 use refusal::{Options, Refusal, refusal};
@@ -74,6 +77,9 @@ pub enum FlashError {
     /// Writing or verifying failed.
     #[error(transparent)]
     Copy(#[from] CopyError),
+    /// The answers are not good, or not on the disk.
+    #[error(transparent)]
+    Answers(#[from] AnswersError),
     /// What was written is not what was checked.
     #[error(
         "{} changed while it was written: {device} now holds nothing that can be relied on; wait until the ISO is complete, then run the same command again",
@@ -114,16 +120,24 @@ struct Report<'a> {
     checked: Option<&'a Checked>,
     written: bool,
     verified: bool,
+    answers: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     sha256: Option<String>,
 }
 
 /// Runs `flash`.
 pub fn run(args: &FlashArgs) -> Result<ExitCode, FlashError> {
-    let iso = good(inspect::inspect(&args.iso)?)?;
+    let progress = Progress::new(Mode::detect(args.json));
+    let iso = good(inspect::inspect(&args.iso, &progress)?)?;
+    // Known before anything is written.
+    let answers = args.answers.as_deref().map(answers::read).transpose()?;
+    let place = answers
+        .as_ref()
+        .map(|_| answers::partition(&iso).cloned())
+        .transpose()?;
     let disk = Disk::look(&Local, &args.device)?;
     let options = Options {
-        iso_bytes: iso.bytes,
+        iso_bytes: iso.content_bytes(),
         serial: args.serial.clone(),
     };
     if let Some(refusal) = refusal(&disk, &options) {
@@ -132,15 +146,15 @@ pub fn run(args: &FlashArgs) -> Result<ExitCode, FlashError> {
             refusal,
         });
     }
-    let progress = Progress::new(Mode::detect(args.json));
     let iso = good(check::complete(iso, args.verify_key.as_deref(), &progress)?)?;
     let mut report = Report {
         iso: &args.iso,
-        bytes: iso.bytes,
+        bytes: iso.content_bytes(),
         disk: &disk,
         checked: iso.checked.as_ref(),
         written: false,
         verified: false,
+        answers: false,
         sha256: None,
     };
     eprint!("{}", plan(&iso, &disk));
@@ -150,6 +164,10 @@ pub fn run(args: &FlashArgs) -> Result<ExitCode, FlashError> {
         }
         report.sha256 = Some(write(args, &iso, &disk, &progress)?);
         report.written = true;
+        if let (Some(text), Some(place)) = (&answers, &place) {
+            answers::write(&disk.path, place, text)?;
+            report.answers = true;
+        }
         report.verified = !args.no_verify;
         if let Some(sha256) = &report.sha256 {
             let how = if report.verified {
@@ -157,7 +175,15 @@ pub fn run(args: &FlashArgs) -> Result<ExitCode, FlashError> {
             } else {
                 "Written, not verified"
             };
-            eprintln!("{how}: SHA-256 {sha256}. {} can be taken out.", disk.path);
+            let answers = if report.answers {
+                " The answers are on it, and whoever has it can read them."
+            } else {
+                ""
+            };
+            eprintln!(
+                "{how}: SHA-256 {sha256}.{answers} {} can be taken out.",
+                disk.path
+            );
         }
     }
     if args.json {
@@ -183,10 +209,12 @@ fn good(iso: Inspection) -> Result<Inspection, FlashError> {
 
 /// Writes and verifies; gives the SHA-256 of the ISO.
 fn write(args: &FlashArgs, iso: &Inspection, disk: &Disk, progress: &Progress) -> Result<String, FlashError> {
-    let mut source = File::open(&args.iso).map_err(|source| InspectError::Open {
+    let source = iso.content().map_err(|source| InspectError::Open {
         path: args.iso.clone(),
         source,
     })?;
+    let mut source: &File = &source;
+    let bytes = iso.content_bytes();
     let mut device = device::Device::open(disk).map_err(|source| FlashError::Open {
         device: disk.path.clone(),
         source,
@@ -201,28 +229,26 @@ fn write(args: &FlashArgs, iso: &Inspection, disk: &Disk, progress: &Progress) -
     }
     let job = copy::Job {
         name: &disk.path,
-        bytes: iso.bytes,
+        bytes,
         stop: &stop,
     };
     let stage = progress.stage("write");
-    stage.bytes(iso.bytes);
+    stage.bytes(bytes);
     let written = job.write(&mut source, &mut device, &mut |at| stage.position(at));
     let written = written.inspect_err(|_| stage.failed(""))?;
-    if iso
-        .checked
-        .as_ref()
-        .is_some_and(|checked| checked.sha256 != written.sha256)
-    {
+    // What was unpacked has no name, so that nobody changes it.
+    let may_change = iso.checked.as_ref().filter(|_| iso.unpacked.is_none());
+    if may_change.is_some_and(|checked| checked.sha256 != written.sha256) {
         stage.failed("the ISO changed");
         return Err(FlashError::Changed {
             file: iso.file.clone(),
             device: disk.path.clone(),
         });
     }
-    stage.done(&format!("{} to {}", BinaryBytes(iso.bytes), disk.path));
+    stage.done(&format!("{} to {}", BinaryBytes(bytes), disk.path));
     if !args.no_verify {
         let stage = progress.stage("verify");
-        stage.bytes(iso.bytes);
+        stage.bytes(bytes);
         let verified = job.verify(&written, &mut device, &mut |at| stage.position(at));
         verified.inspect_err(|_| stage.failed(""))?;
         stage.done("it holds what the ISO holds");
@@ -240,7 +266,7 @@ fn plan(iso: &Inspection, disk: &Disk) -> String {
         format!(
             "Write  {} ({}){image}",
             iso.file.display(),
-            BinaryBytes(iso.bytes)
+            BinaryBytes(iso.content_bytes())
         ),
         format!("to     {}: {}", disk.path, disk.summary()),
     ];
@@ -304,6 +330,7 @@ mod tests {
             manifest: None,
             table: None,
             checked: None,
+            unpacked: None,
             problems: Vec::new(),
         };
         let mut disk = disk::sample("sdb");

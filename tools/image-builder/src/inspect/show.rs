@@ -1,4 +1,4 @@
-//! The `inspect` command: an ISO as text or JSON.
+//! The `inspect` command: an image as text or JSON.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -14,7 +14,11 @@ use crate::progress::{Mode, Progress};
 /// Runs `inspect`.
 pub fn run(args: &InspectArgs) -> Result<ExitCode, InspectError> {
     let progress = Progress::new(Mode::detect(args.json));
-    let found = check::complete(inspect(&args.iso)?, args.verify_key.as_deref(), &progress)?;
+    let found = check::complete(
+        inspect(&args.iso, &progress)?,
+        args.verify_key.as_deref(),
+        &progress,
+    )?;
     let mut out = std::io::stdout().lock();
     if args.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&found)?)?;
@@ -48,7 +52,13 @@ pub(super) fn text(found: &Inspection, packages: bool) -> String {
             BinaryBytes(found.bytes)
         ),
     ));
-    rows.push(("Volume id", found.volume_id.clone()));
+    match &found.unpacked {
+        None => rows.push(("Volume id", found.volume_id.clone())),
+        Some(disk) => rows.push((
+            "Unpacked",
+            format!("the image of a disk, {}", BinaryBytes(disk.bytes)),
+        )),
+    }
     if let Some(manifest) = &found.manifest {
         rows.push(("Version", manifest.version.clone()));
         rows.push((
@@ -66,9 +76,13 @@ pub(super) fn text(found: &Inspection, packages: bool) -> String {
             format!("{} s since 1970", manifest.source_date_epoch),
         ));
         let sizes = manifest.sizes;
+        let (boot, kernel) = match found.unpacked {
+            None => ("ESP", "UKI"),
+            Some(_) => ("boot partition", "initrd"),
+        };
         let parts = [
-            ("ESP", sizes.esp),
-            ("UKI", sizes.uki),
+            (boot, sizes.esp),
+            (kernel, sizes.uki),
             ("root", sizes.root),
             ("verity", sizes.verity),
         ];

@@ -39,6 +39,12 @@ pub enum ImageError {
     /// The file is not one of our ISOs.
     #[error(transparent)]
     Inspect(#[from] InspectError),
+    /// The image of a disk, whose firmware QEMU does not have.
+    #[error("{} is the image of a Raspberry Pi's disk, and QEMU does not have the Pi's firmware; ci/arm64 starts it with a model of it", path.display())]
+    Disk {
+        /// The file.
+        path: PathBuf,
+    },
     /// The ISO is incomplete or not what its manifest says.
     #[error("{} cannot be tested: {}", path.display(), problems.join("; "))]
     Unusable {
@@ -64,7 +70,11 @@ impl TestImage {
             path: iso.to_owned(),
             source,
         })?;
-        let inspection = check::complete(inspect(&path)?, None, &Progress::new(Mode::Silent))?;
+        let silent = Progress::new(Mode::Silent);
+        let inspection = check::complete(inspect(&path, &silent)?, None, &silent)?;
+        if inspection.unpacked.is_some() {
+            return Err(ImageError::Disk { path });
+        }
         let manifest = match inspection.manifest {
             Some(manifest) if inspection.problems.is_empty() => manifest,
             _ => {
