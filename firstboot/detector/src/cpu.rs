@@ -11,7 +11,7 @@ use crate::arm;
 
 /// Names in `/proc/cpuinfo` of the extensions of interest. The 32-bit ARM kernel says `neon` where the 64-bit one
 /// says `asimd`.
-const FLAGS: [(&str, IsaFlag); 10] = [
+const FLAGS: [(&str, IsaFlag); 11] = [
     ("avx", IsaFlag::Avx),
     ("avx2", IsaFlag::Avx2),
     ("avx_vnni", IsaFlag::AvxVnni),
@@ -22,6 +22,7 @@ const FLAGS: [(&str, IsaFlag); 10] = [
     ("neon", IsaFlag::Neon),
     ("asimddp", IsaFlag::Dotprod),
     ("i8mm", IsaFlag::I8mm),
+    ("sve", IsaFlag::Sve),
 ];
 
 /// What `/proc/cpuinfo` says.
@@ -223,11 +224,11 @@ mod tests {
                  CPU architecture: 8\nCPU part\t: {part}\n\n"
             )
         };
-        let cpu = parse(&(core(0, "0xd05", "asimddp") + &core(1, "0xd0b", "asimddp i8mm")))
+        let cpu = parse(&(core(0, "0xd05", "asimddp sve") + &core(1, "0xd0b", "asimddp i8mm sve")))
             .unwrap()
             .cpu;
         assert_eq!(cpu.model.as_deref(), Some("Cortex-A55 + Cortex-A76"));
-        assert_eq!(cpu.isa, [IsaFlag::Neon, IsaFlag::Dotprod]);
+        assert_eq!(cpu.isa, [IsaFlag::Neon, IsaFlag::Dotprod, IsaFlag::Sve]);
     }
 
     #[test]

@@ -169,7 +169,7 @@ impl Arch {
     }
 }
 
-/// Instruction set extensions that the model kernels can use.
+/// Instruction set extensions that the model kernels use, or could.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
@@ -192,6 +192,8 @@ pub enum IsaFlag {
     Dotprod,
     /// ARM: 8-bit matrix products.
     I8mm,
+    /// ARM: vectors of a length that the processor chooses.
+    Sve,
 }
 
 impl IsaFlag {
@@ -207,6 +209,7 @@ impl IsaFlag {
             Self::Neon => "neon",
             Self::Dotprod => "dotprod",
             Self::I8mm => "i8mm",
+            Self::Sve => "sve",
         }
     }
 }
@@ -367,6 +370,7 @@ mod tests {
             IsaFlag::Neon,
             IsaFlag::Dotprod,
             IsaFlag::I8mm,
+            IsaFlag::Sve,
         ] {
             assert_eq!(
                 serde_json::to_string(&flag).unwrap(),
