@@ -88,6 +88,30 @@ fn arm_server() -> Value {
     report("aarch64", Some("uefi"), "bitnet-7b", &["nvme", "sata"], &devices)
 }
 
+fn raspberry_pi(model: &str, devices: &[&str]) -> Value {
+    let mut pi = report("aarch64", Some("device-tree"), "draft-350m", &["mmc"], devices);
+    pi["machine"]["product"] = model.into();
+    pi
+}
+
+fn raspberry_pi_4() -> Value {
+    let devices = [
+        "of:NmmcT(null)Cbrcm,bcm2711-emmc2",
+        "of:NethernetT(null)Cbrcm,bcm2711-genet-v5",
+        "pci:v00001106d00003483sv00001106sd00003483bc0Csc03i30",
+    ];
+    raspberry_pi("Raspberry Pi 4 Model B Rev 1.4", &devices)
+}
+
+fn raspberry_pi_5() -> Value {
+    let devices = [
+        "of:NmmcT(null)Cbrcm,bcm2712-sdhciCbrcm,sdhci-brcmstb",
+        "pci:v00001DE4d00000001sv00000000sd00000000bc02sc00i00",
+        NVME,
+    ];
+    raspberry_pi("Raspberry Pi 5 Model B Rev 1.0", &devices)
+}
+
 fn virtual_machine() -> Value {
     let devices = [
         "pci:v00008086d00002922sv00001AF4sd00001100bc01sc06i01",
@@ -121,6 +145,8 @@ fn each_kind_of_machine_gets_its_profile() {
         ("desktop", desktop(), "pc-gnome", &[]),
         ("server", rack_server(), "server", &["mini-pc", "vm-test"]),
         ("ARM server", arm_server(), "arm64-uefi-headless", &[]),
+        ("Raspberry Pi 4", raspberry_pi_4(), "rpi4", &["rpi5"]),
+        ("Raspberry Pi 5", raspberry_pi_5(), "rpi5", &[]),
         ("virtual machine", virtual_machine(), "vm-test", &[]),
     ] {
         let found = verdicts(report);
@@ -137,14 +163,18 @@ fn each_kind_of_machine_gets_its_profile() {
 
 #[test]
 fn other_architectures_and_older_reports() {
-    let pi = report(
+    let board = report(
         "aarch64",
         Some("device-tree"),
         "draft-350m",
         &["mmc"],
-        &["of:NsocT(null)Cbrcm,bcm2711"],
+        &["of:NsocT(null)Crockchip,rk3588"],
     );
-    assert!(verdicts(pi).iter().all(|(_, verdict)| *verdict == Verdict::Not));
+    assert!(
+        verdicts(board)
+            .iter()
+            .all(|(_, verdict)| *verdict == Verdict::Not)
+    );
     // Without firmware and devices, as the first version of the report was.
     let mut old = desktop();
     for key in ["firmware", "devices"] {
@@ -194,7 +224,8 @@ fn the_program_tells_the_reasons() {
 
     let output = run(&server, &["--json", "--desktop", "gnome"]);
     let json: Value = serde_json::from_str(&stdout(&output)).unwrap();
-    assert_eq!(json["profiles"].as_array().unwrap().len(), 1);
+    assert_eq!(json["profiles"].as_array().unwrap().len(), 2);
+    assert_eq!(json["profiles"][1]["verdict"], "not");
     assert_eq!(
         (&json["profiles"][0]["name"], &json["profiles"][0]["verdict"]),
         (&"pc-gnome".into(), &"fits".into())

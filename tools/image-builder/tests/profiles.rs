@@ -45,6 +45,18 @@ fn the_products_own_profiles_are_good() {
         assert!(profile.iso_budget().unwrap() <= 1_100_000_000, "{name}");
         assert!(!profile.hardware.ids.is_empty(), "{name}");
     }
+    for name in [
+        "arm64-uefi-gnome",
+        "arm64-uefi-headless",
+        "rpi4",
+        "rpi5",
+        "vm-test",
+    ] {
+        let profile = library.buildable(name, Arch::Arm64).unwrap();
+        // ISOs of GNOME 1.1 GB, images for Raspberry Pis 1.2 GB.
+        assert!(profile.iso_budget().unwrap() <= 1_100_000_000, "{name}");
+        assert_eq!(profile.is_disk_image(), name.starts_with("rpi"), "{name}");
+    }
     assert!(
         matches!(library.buildable("common", Arch::Amd64), Err(ProfileError::Abstract(name)) if name == "common")
     );
