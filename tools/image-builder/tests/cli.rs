@@ -46,7 +46,7 @@ fn failures_exit_1_and_say_why() {
         ),
         (
             &["inspect", "/etc/passwd"],
-            "error: /etc/passwd is not a SigmaVault ISO\n  because: not an ISO 9660 file",
+            "error: /etc/passwd is neither a SigmaVault ISO nor a disk image\n  because: not an ISO 9660 file",
         ),
         (
             &["profiles", "--source", source, "show", "pc-gnom"],
@@ -268,7 +268,7 @@ fn completions_and_man_pages_name_every_command() {
     let man = folder.path().join("man");
     assert_eq!(program(&["man", man.to_str().unwrap()]).status.code(), Some(0));
     let page = fs::read_to_string(man.join("sigmavault-image-flash.1")).unwrap();
-    assert!(page.contains("Write an ISO to a disk and verify it"), "{page}");
+    assert!(page.contains("Write an image to a disk and verify it"), "{page}");
     let mut pages: Vec<_> = fs::read_dir(&man)
         .unwrap()
         .map(|entry| entry.unwrap().file_name())
