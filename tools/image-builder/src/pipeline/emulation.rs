@@ -80,7 +80,8 @@ pub fn run_for(context: &Context, tools: &Tools, command: Command) -> Result<Com
         Emulation::Machine => return Ok(command),
         Emulation::Absent => return Err(EnvironmentError::NoEmulation { arch: context.arch }),
     }
-    let mut outer = Command::new(std::env::current_exe().map_err(EnvironmentError::OwnProgram)?);
+    // Not its path: another build may have put a newer program there.
+    let mut outer = Command::new("/proc/self/exe");
     outer
         .args(["emulated", context.arch.name()])
         .arg(tools.root.join("usr/bin").join(emulator(context.arch)))

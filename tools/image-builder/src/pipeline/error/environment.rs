@@ -54,9 +54,6 @@ pub enum EnvironmentError {
         /// Why not.
         reason: io::Error,
     },
-    /// This program does not find itself.
-    #[error("cannot find the file of this program: {0}")]
-    OwnProgram(io::Error),
     /// Ctrl-C could not be caught.
     #[error("cannot listen for Ctrl-C: {0}\n  try: run it in a terminal of its own")]
     Signals(io::Error),
