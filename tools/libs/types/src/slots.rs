@@ -70,6 +70,10 @@ pub enum Chain {
 /// What the boot loader has for one slot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "facts that do not depend on each other"
+)]
 pub struct SlotState {
     /// The slot.
     pub slot: Slot,

@@ -171,7 +171,7 @@ mod tests {
         let error = |text: &str| Autoboot::parse(text).unwrap_err().to_string();
         for (text, expected) in [
             (
-                "".to_owned(),
+                String::new(),
                 "tryboot_a_b=1 and boot_partition in [all], and boot_partition in [tryboot] expected, found \"\"",
             ),
             (

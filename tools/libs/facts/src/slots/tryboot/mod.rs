@@ -1,7 +1,7 @@
 //! The slots of a Raspberry Pi. Its firmware starts the slot that `autoboot.txt` prefers; its one-shot flag `tryboot`,
 //! which neither a power cut nor a second restart survives, makes one start take the other slot.
 //!
-//! - [`autoboot`]: `autoboot.txt`
+//! - [`autoboot`]: the file `autoboot.txt`
 //! - [`attempt`]: the slot that has to prove itself, and the one that was given up
 
 pub mod attempt;
