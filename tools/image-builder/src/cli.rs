@@ -97,6 +97,8 @@ pub enum Command {
     Inspect(InspectArgs),
     /// List, show, check and write hardware profiles, and find the one for a machine
     Profiles(ProfilesArgs),
+    /// Print what to do to test an image on a real machine, as a list to tick off
+    HardwareCheck(HardwareCheckArgs),
     /// Check whether this host can build images, and name the command that fixes what is missing
     Doctor(DoctorArgs),
     /// Update image/image.lock, the list of every package in each image
@@ -213,6 +215,16 @@ pub struct InspectArgs {
     #[arg(long)]
     pub packages: bool,
     /// Print JSON, packages included
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `hardware-check`.
+#[derive(Debug, Clone, Args)]
+pub struct HardwareCheckArgs {
+    /// Profile that the image was built from
+    pub profile: String,
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
 }

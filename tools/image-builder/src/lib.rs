@@ -9,6 +9,7 @@ pub mod drivers;
 pub mod fat32;
 pub mod flash;
 pub mod gpt;
+pub mod hardware_check;
 pub mod inspect;
 pub mod invocation;
 pub mod iso9660;

@@ -6,7 +6,9 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use sigmavault_image_builder::cli::{Cli, Color, Command, PoolAction};
-use sigmavault_image_builder::{doctor, flash, inspect, invocation, pipeline, profile, smoke, source};
+use sigmavault_image_builder::{
+    doctor, flash, hardware_check, inspect, invocation, pipeline, profile, smoke, source,
+};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -29,6 +31,7 @@ fn main() -> ExitCode {
         Command::Flash(args) => report(flash::run(args)),
         Command::Inspect(args) => report(inspect::show::run(args)),
         Command::Profiles(args) => report(profile::command::run(args, &cli.global)),
+        Command::HardwareCheck(args) => report(hardware_check::run(args, &cli.global)),
         Command::Emulated(args) => report(Err(pipeline::emulation::become_program(
             args.arch,
             &args.interpreter,

@@ -89,7 +89,8 @@ fn run_mkosi(
     Ok(())
 }
 
-/// mkosi's configuration, generated from the profile.
+/// mkosi's configuration, generated from the profile. `INITRD=No` keeps Debian's kernel package from making an initrd (twice) that no
+/// image has.
 fn configuration(context: &Context, tree: &Tree) -> String {
     // systemd's names.
     let architecture = match context.arch {
@@ -100,7 +101,7 @@ fn configuration(context: &Context, tree: &Tree) -> String {
         "[Distribution]\nDistribution=debian\nRelease={}\nArchitecture={architecture}\nLocalMirror=file://{}\n\
          RepositoryKeyCheck=no\n\n\
          [Output]\nFormat=directory\nOutput=tree\nOutputDirectory=/work/out\nManifestFormat=\n\n\
-         [Build]\nWorkspaceDirectory=/work/work/workspace\nPackageCacheDirectory=/work/work/cache\n\n\
+         [Build]\nEnvironment=INITRD=No\nWorkspaceDirectory=/work/work/workspace\nPackageCacheDirectory=/work/work/cache\n\n\
          [Content]\nBootable=no\nWithDocs=no\nLocale=C.UTF-8\nSourceDateEpoch={}\n{}Packages=\n",
         context.image.suite,
         inside::POOL,
