@@ -274,7 +274,7 @@ fn completions_and_man_pages_name_every_command() {
         .map(|entry| entry.unwrap().file_name())
         .collect();
     pages.sort();
-    assert_eq!(pages.len(), 18);
+    assert_eq!(pages.len(), 19);
 }
 
 #[test]
