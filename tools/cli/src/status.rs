@@ -216,6 +216,7 @@ mod tests {
             tries_done: None,
             bad: preferred,
             bytes: None,
+            armed: false,
         };
         let mut installed = status();
         installed.slots = Some(Slots {

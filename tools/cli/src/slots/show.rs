@@ -10,11 +10,11 @@ pub fn show(slots: &Slots) -> String {
 
 fn render(slots: &Slots, style: Style) -> String {
     let mut sheet = Sheet::new(style);
-    // The boot loader starts a slot without tries only if there is no other.
+    // A try comes before everything else, and a slot without tries starts only if there is no other.
     let next = slots
         .slots
         .iter()
-        .max_by_key(|state| (!state.bad, state.preferred));
+        .max_by_key(|state| (state.armed, !state.bad, state.preferred));
     let next = next.map(|state| state.slot);
     for state in &slots.slots {
         let name = format!("Slot {}", state.slot.letter());
@@ -23,7 +23,9 @@ fn render(slots: &Slots, style: Style) -> String {
         if state.running {
             facts.push("runs now".into());
         }
-        if next == Some(state.slot) {
+        if state.armed {
+            facts.push("is tried at the next restart".into());
+        } else if next == Some(state.slot) {
             facts.push("starts next".into());
         }
         facts.extend(state.bytes.map(size));
@@ -87,6 +89,7 @@ mod tests {
             tries_done: tries.map(|tries| tries.1),
             bad: tries.is_some_and(|tries| tries.0 == 0),
             bytes: Some(80 << 20),
+            armed: false,
         }
     }
 
@@ -103,6 +106,23 @@ mod tests {
             "Slot A      0.1.0, runs now, starts next, 80 MiB\n            \
              2 of 3 starts left to prove itself\n\
              Slot B      0.1.0, 80 MiB\n            good\n"
+        );
+    }
+
+    #[test]
+    fn a_slot_that_is_tried_next() {
+        let mut slots = Slots {
+            running: Some(Slot::A),
+            slots: vec![state(Slot::A, true, None), state(Slot::B, false, Some((2, 1)))],
+            fell_back: None,
+            failures: Vec::new(),
+        };
+        slots.slots[1].armed = true;
+        assert_eq!(
+            render(&slots, Style { colour: false }),
+            "Slot A      0.1.0, runs now, 80 MiB\n            good\n\
+             Slot B      0.1.0, is tried at the next restart, 80 MiB\n            \
+             2 of 3 starts left to prove itself\n"
         );
     }
 

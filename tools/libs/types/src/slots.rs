@@ -56,9 +56,24 @@ impl Slot {
     }
 }
 
+/// What chooses the slot that starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Chain {
+    /// systemd-boot, by the names and sort keys of its entries.
+    #[default]
+    SystemdBoot,
+    /// The firmware of a Raspberry Pi, by `autoboot.txt` and its one-shot flag `tryboot`.
+    Tryboot,
+}
+
 /// What the boot loader has for one slot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "facts that do not depend on each other"
+)]
 pub struct SlotState {
     /// The slot.
     pub slot: Slot,
@@ -76,6 +91,15 @@ pub struct SlotState {
     pub bad: bool,
     /// Size of its kernel image on the boot partition, in bytes; absent when the image is not there.
     pub bytes: Option<u64>,
+    /// Whether the next restart tries it, although the other one is preferred. Absent where it is not; only the firmware
+    /// of a Raspberry Pi tries slots.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub armed: bool,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// A start of a slot that failed.
@@ -90,7 +114,7 @@ pub struct BootFailure {
     pub reason: String,
 }
 
-/// Another slot than the preferred one runs, because that one is bad.
+/// A slot was given up because its starts failed, and the other one runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FallBack {
@@ -110,7 +134,7 @@ pub struct Slots {
     pub running: Option<Slot>,
     /// Every slot that the boot loader has, in order.
     pub slots: Vec<SlotState>,
-    /// Set when the preferred slot was given up.
+    /// Set when the preferred slot, or one that was tried, was given up.
     pub fell_back: Option<FallBack>,
     /// Starts that failed, oldest first.
     pub failures: Vec<BootFailure>,
@@ -123,12 +147,34 @@ pub struct BootInfo {
     pub slot: Slot,
     /// Kernel name of the disk it is on, such as `vda`.
     pub disk: Option<String>,
-    /// Partition GUID of the boot partition.
+    /// Partition GUID of the boot partition: of an EFI system partition, or of the first partition of a Raspberry Pi.
     pub esp: Option<String>,
     /// What the state partition holds: `ext4` or `luks`.
     pub state: Option<String>,
     /// The boot loader's entry, such as `sigmavault-a.conf`; with the counter as it was before, if it had one.
     pub entry: Option<String>,
+    /// What chose the slot.
+    #[serde(default)]
+    pub chain: Chain,
+    /// Whether this start is a try: the next one is of the preferred slot again unless this one is good.
+    #[serde(default)]
+    pub trying: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_chain_it_is_systemd_boot() {
+        let read = |text| serde_json::from_str::<BootInfo>(text).unwrap();
+        let pc = read(r#"{"slot":"a","disk":"vda","esp":"0011","entry":"sigmavault-a.conf","state":"ext4"}"#);
+        assert_eq!((pc.chain, pc.trying), (Chain::SystemdBoot, false));
+        let pi = read(
+            r#"{"slot":"b","disk":"mmcblk0","esp":"0011","entry":"","chain":"tryboot","trying":true,"state":"luks"}"#,
+        );
+        assert_eq!((pi.chain, pi.trying), (Chain::Tryboot, true));
+    }
 }
 
 /// One boot in a list of boots.

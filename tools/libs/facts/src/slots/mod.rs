@@ -6,15 +6,17 @@
 //! - [`entry`]: entries of the boot loader and their counters
 //! - [`records`]: lists of failed starts and of boots
 //! - [`efi`]: variables that the boot loader sets
+//! - [`tryboot`]: the firmware of a Raspberry Pi, which has neither entries nor variables
 
 pub mod efi;
 pub mod entry;
 pub mod records;
+pub mod tryboot;
 
 use std::cmp::Reverse;
 
 use sigmavault_types::slots::{
-    BOOT_FOLDER, BOOT_INFO_PATH, BootFailure, BootInfo, FallBack, Slot, SlotState, Slots,
+    BOOT_FOLDER, BOOT_INFO_PATH, BootFailure, BootInfo, Chain, FallBack, Slot, SlotState, Slots,
 };
 
 use crate::error::FactError;
@@ -26,6 +28,9 @@ pub const ENTRIES: &str = "/boot/loader/entries";
 
 /// Failed starts that the initrd recorded, on the boot partition.
 pub const ESP_FAILURES: &str = "/boot/sigmavault/failures.tsv";
+
+/// Starts in which a slot must prove itself.
+pub const TRIES: u32 = 3;
 
 /// Number of failed starts reported.
 const TOLD: usize = 20;
@@ -48,17 +53,28 @@ pub fn boot_info(files: &Files) -> Option<BootInfo> {
     serde_json::from_slice(&files.bytes(BOOT_INFO_PATH).ok()?).ok()
 }
 
+/// What chose the slot that runs.
+pub fn chain(files: &Files) -> Chain {
+    boot_info(files).map(|info| info.chain).unwrap_or_default()
+}
+
 /// The running slot, from the initrd's record or else from the boot loader.
 pub fn running(files: &Files) -> Option<Slot> {
     let by_initrd = boot_info(files).map(|info| info.slot);
     by_initrd.or_else(|| entry::Name::parse(&efi::selected_entry(files)?).map(|name| name.slot))
 }
 
-/// The current slots of the boot loader; reads the boot partition.
+/// The current slots of systemd-boot; reads the boot partition.
 pub fn current(files: &Files) -> Result<Slots, FactError> {
+    let (running, entries) = (running(files), entries(files)?);
+    Ok(with_failures(files, running, states(running, &entries)))
+}
+
+/// These slots with the starts that failed, those that only the boot partition has among them.
+pub fn with_failures(files: &Files, running: Option<Slot>, slots: Vec<SlotState>) -> Slots {
     let mut failures = failures(files, &record("failures.tsv"));
     failures.extend(self::failures(files, ESP_FAILURES));
-    Ok(put_together(running(files), &entries(files)?, failures))
+    judge(chain(files), running, slots, failures)
 }
 
 /// The slots as recorded by the last boot check or switch; `None` if this is not an installed system.
@@ -73,9 +89,11 @@ pub fn recorded(files: &Files) -> Option<Slots> {
         .unwrap_or_default();
     for state in &mut slots {
         state.running = state.slot == running;
+        // A restart used the order up.
+        state.armed &= !state.running;
     }
     let failures = failures(files, &record("failures.tsv"));
-    Some(judge(Some(running), slots, failures))
+    Some(judge(chain(files), Some(running), slots, failures))
 }
 
 /// Every entry of a slot on the boot partition, by slot, in the boot loader's order.
@@ -111,7 +129,7 @@ fn image_bytes(files: &Files, image: &str) -> Option<u64> {
     (about.is_file() && about.len() > 0).then_some(about.len())
 }
 
-fn put_together(running: Option<Slot>, entries: &[Entry], failures: Vec<BootFailure>) -> Slots {
+fn states(running: Option<Slot>, entries: &[Entry]) -> Vec<SlotState> {
     let preferred = preferred(entries);
     let mut slots: Vec<SlotState> = Vec::new();
     for entry in entries {
@@ -128,9 +146,10 @@ fn put_together(running: Option<Slot>, entries: &[Entry], failures: Vec<BootFail
             tries_done: entry.name.tries_done,
             bad: entry.name.is_bad(),
             bytes: entry.bytes,
+            armed: false,
         });
     }
-    judge(running, slots, failures)
+    slots
 }
 
 /// The slot that the boot loader starts first if none is bad: smallest sort key, then largest version, then last
@@ -146,11 +165,18 @@ fn preferred(entries: &[Entry]) -> Option<Slot> {
     first.map(|entry| entry.name.slot)
 }
 
-/// Adds whether the system fell back from the preferred slot, and keeps only the last failed starts.
-fn judge(running: Option<Slot>, slots: Vec<SlotState>, mut failures: Vec<BootFailure>) -> Slots {
+/// Adds whether the system fell back from a slot, and keeps only the last failed starts.
+fn judge(
+    chain: Chain,
+    running: Option<Slot>,
+    slots: Vec<SlotState>,
+    mut failures: Vec<BootFailure>,
+) -> Slots {
+    // A slot that is tried becomes the preferred one only when it is good.
+    let wanted = |state: &SlotState| state.preferred || chain == Chain::Tryboot;
     let given_up = slots
         .iter()
-        .find(|state| state.preferred && state.bad && running.is_some_and(|slot| slot != state.slot));
+        .find(|state| wanted(state) && state.bad && running.is_some_and(|slot| slot != state.slot));
     let fell_back = given_up.map(|state| {
         let last = failures.iter().rfind(|failure| failure.slot == state.slot);
         FallBack {

@@ -72,6 +72,7 @@ fn a_fresh_installation() {
                 tries_done: Some(1),
                 bad: false,
                 bytes: Some(4),
+                armed: false,
             }],
             fell_back: None,
             failures: Vec::new(),
