@@ -56,6 +56,14 @@ pub fn folder(path: &Path) -> Result<(), WriteError> {
     fs::set_permissions(path, Permissions::from_mode(0o755)).map_err(&failed)
 }
 
+/// Creates the folder of a file, with its parents, as the file system makes it.
+pub fn parent(path: &Path) -> Result<(), WriteError> {
+    match path.parent() {
+        Some(folder) => fs::create_dir_all(folder).map_err(WriteError::while_doing("make", folder)),
+        None => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

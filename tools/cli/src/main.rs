@@ -6,11 +6,13 @@
 //! - [`durable`]: files that survive a power cut
 //! - [`status`], [`hardware`], [`slots`], [`model`], [`boot_check`], [`unlock_pools`], [`factory_reset`]: one module per
 //!   subcommand
+//! - [`chain`]: what chooses the slot that starts: systemd-boot, or the firmware of a Raspberry Pi
 //! - [`local`], [`output`]: options and output that commands share
 //! - [`generate`]: completions and manual pages
 
 mod ask;
 mod boot_check;
+mod chain;
 mod client;
 mod durable;
 mod factory_reset;
@@ -278,10 +280,11 @@ fn ask_command(arguments: AskArguments) -> anyhow::Result<Vec<u8>> {
 }
 
 fn slots_command(files: &Files, as_json: bool, action: Option<&SlotsAction>) -> anyhow::Result<Vec<u8>> {
+    let chain = chain::of(files, &Local);
     match action {
         None => {
             needs_root(files, "the boot partition is readable for root only")?;
-            let found = slots::get(files)?;
+            let found = chain.list()?;
             if as_json {
                 json(&found)
             } else {
@@ -291,9 +294,9 @@ fn slots_command(files: &Files, as_json: bool, action: Option<&SlotsAction>) -> 
         Some(&SlotsAction::Switch { slot, once }) => {
             needs_root(files, "this changes how the machine starts")?;
             let switched = if once {
-                slots::once(files, slot, &Local)?
+                chain.once(slot)?
             } else {
-                slots::switch(files, slot)?
+                chain.prefer(slot)?
             };
             if as_json {
                 json(&switched)

@@ -8,6 +8,7 @@
 //! | `failures.tsv` | starts that failed, and why | every check, from the boot partition and from its own results |
 //! | `pools` | pools that were imported | a good check, and the shutdown after it |
 //! | `slots.json` | the boot loader's slots | every check and every switch |
+//! | `handed-over.tsv` | the last boot that ended with a restart that was to try the slot that is not preferred | shutdown |
 
 use std::fmt::Write as _;
 
@@ -19,8 +20,8 @@ use sigmavault_host::run::Run;
 use sigmavault_types::slots::{BootFailure, BootRecord, Slot, SlotState};
 
 use super::health::{self, POOLS};
+use crate::chain::{self, BootChain, Earlier};
 use crate::durable::{self, WriteError};
-use crate::slots as shown;
 
 /// How many good boots are kept.
 const KEPT: usize = 100;
@@ -47,11 +48,11 @@ pub fn keep_failure(files: &Files, failure: &BootFailure) -> Result<(), WriteErr
         .or_else(|_| durable::append(&files.path(ESP_FAILURES), &line))
 }
 
-/// Moves the failures that the initrd recorded on the boot partition to the state file system.
-pub fn collect(files: &Files) -> Result<(), WriteError> {
+/// Moves the failures that the initrd recorded on the boot partition to the state file system; returns them.
+pub fn collect(files: &Files) -> Result<Vec<BootFailure>, WriteError> {
     let found = slots::failures(files, ESP_FAILURES);
     if found.is_empty() {
-        return Ok(());
+        return Ok(found);
     }
     // After a power cut between the two steps they are in both places.
     let kept = slots::failures(files, &record("failures.tsv"));
@@ -63,7 +64,45 @@ pub fn collect(files: &Files) -> Result<(), WriteError> {
     if !new.is_empty() {
         durable::append(&files.path(record("failures.tsv")), &new)?;
     }
-    durable::replace(&files.path(ESP_FAILURES), b"")
+    durable::replace(&files.path(ESP_FAILURES), b"")?;
+    Ok(found)
+}
+
+/// What the records tell about earlier boots; `failed` are the failures that were collected just now.
+pub fn earlier(files: &Files, failed: &[BootFailure]) -> Earlier {
+    let failed = failed.iter().map(|failure| failure.slot).collect();
+    let boots = |name| records::boots(&files.text(record(name)).unwrap_or_default());
+    let Some(previous) = boots("previous.tsv").pop() else {
+        return Earlier {
+            failed,
+            ..Earlier::default()
+        };
+    };
+    let is_in = |name| boots(name).iter().any(|boot| same_boot(boot, &previous));
+    Earlier {
+        previous: Some(previous.slot),
+        good: is_in("good.tsv"),
+        handed_over: is_in("handed-over.tsv"),
+        failed,
+    }
+}
+
+/// Whether a failure of this slot is recorded that is not older than the boot before this one.
+pub fn is_told(files: &Files, slot: Slot) -> bool {
+    let previous = records::boots(&files.text(record("previous.tsv")).unwrap_or_default()).pop();
+    let since = previous.map(|boot| boot.time).unwrap_or_default();
+    let known = slots::failures(files, &record("failures.tsv"));
+    known
+        .iter()
+        .any(|failure| failure.slot == slot && failure.time >= since)
+}
+
+/// Records that this boot ends with a restart that is to try the other slot.
+pub fn hand_over(files: &Files, boot: &BootRecord) -> Result<(), WriteError> {
+    durable::publish(
+        &files.path(record("handed-over.tsv")),
+        records::boot_line(boot).as_bytes(),
+    )
 }
 
 /// The previous boot, if it was neither good nor shut down in order and its end is not explained.
@@ -140,11 +179,11 @@ pub fn forget_pools(files: &Files) -> Result<(), WriteError> {
 }
 
 /// Copies the boot loader's slots for services. A good slot loses its counter right after the check.
-pub fn record_slots(files: &Files, good: Option<Slot>) -> Result<(), String> {
-    let mut slots = shown::get(files).map_err(|error| error.to_string())?.slots;
+pub fn record_slots(files: &Files, chain: &dyn BootChain, good: Option<Slot>) -> Result<(), String> {
+    let mut slots = chain.list().map_err(|error| error.to_string())?.slots;
     let proven = |state: &&mut SlotState| Some(state.slot) == good;
     for state in slots.iter_mut().filter(proven) {
         (state.tries_left, state.tries_done, state.bad) = (None, None, false);
     }
-    shown::record(files, &slots).map_err(|error| error.to_string())
+    chain::record(files, &slots).map_err(|error| error.to_string())
 }

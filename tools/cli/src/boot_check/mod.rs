@@ -4,31 +4,39 @@
 //! systemd-bless-boot.service, which removes the counter. After a bad check the machine restarts, and once no starts are
 //! left, the other slot runs. The reason is recorded and shown by `sigmavault status`.
 //!
+//! The firmware of a Raspberry Pi counts nothing and returns to the preferred slot after every try: the check in that slot
+//! settles how the try went, and orders the next one. A good check of the tried slot makes it the preferred one.
+//!
 //! - [`settings`]: the criteria of a good boot
 //! - [`health`]: applying them
 //! - [`history`]: records of boots
+//! - [`tried`]: tries of the other slot that ended before this boot
 //! - [`notice`]: messages on the consoles
+//! - [`machine`]: the machine that is checked
 
 mod health;
 mod history;
+mod machine;
 mod notice;
 mod settings;
+mod tried;
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use sigmavault_facts::Files;
-use sigmavault_facts::slots::{self, efi, entry};
+use sigmavault_facts::slots;
 use sigmavault_facts::time::timestamp;
 use sigmavault_host as host;
-use sigmavault_host::run::Run;
 use sigmavault_types::slots::{BOOT_FOLDER, BootFailure, Slot};
 
+use crate::chain::{self, AfterBad, BootChain, Earlier, Staying};
 use crate::durable::{self, WriteError};
 use crate::factory_reset;
 use crate::systemctl;
 
 use self::settings::Settings;
 
+pub use machine::Machine;
 pub use settings::api;
 
 /// Units that restart the machine.
@@ -52,28 +60,12 @@ pub enum BootCheckError {
         /// What happens next, and what to do.
         next: String,
     },
+    /// The machine restarts to try the other slot again.
+    #[error("{0}")]
+    TryAgain(String),
     /// A record could not be written.
     #[error(transparent)]
     Write(#[from] WriteError),
-}
-
-/// The machine to check.
-#[allow(missing_debug_implementations, reason = "it is made of functions")]
-pub struct Machine<'a> {
-    /// Its files.
-    pub files: &'a Files,
-    /// Its programs.
-    pub run: &'a dyn Run,
-    /// Whether its REST interface answers.
-    pub alive: &'a dyn Fn() -> Result<(), String>,
-    /// Its wall clock.
-    pub now: SystemTime,
-    /// Monotonic time since some moment in the past.
-    pub monotonic: &'a dyn Fn() -> Duration,
-    /// Sleeps.
-    pub sleep: &'a dyn Fn(Duration),
-    /// Writes a note to the journal.
-    pub note: &'a dyn Fn(&str),
 }
 
 /// Checks this boot until it is good or the time is up, and acts on the result.
@@ -87,20 +79,25 @@ pub fn check(machine: &Machine<'_>) -> Result<String, BootCheckError> {
         (machine.note)(note);
     }
     let slot = slots::running(files);
-    if let Err(error) = before(machine) {
+    let chain = chain::of(files, machine.run);
+    let mut earlier = history::earlier(files, &[]);
+    if let Err(error) = before(machine, &mut earlier) {
         (machine.note)(&format!("earlier failures are not collected: {error}"));
+    }
+    if let Some(next) = tried::settle(machine, chain.as_ref(), &earlier, settings.notice()) {
+        return Err(BootCheckError::TryAgain(next));
     }
     let problems = wait(machine, &settings);
     if problems.is_empty() {
-        return good(machine, slot);
+        return good(machine, chain.as_ref(), slot);
     }
     Err(bad(machine, slot, &problems.join("; "), settings.notice()))
 }
 
 /// Records the failures of earlier boots.
-fn before(machine: &Machine<'_>) -> Result<(), WriteError> {
+fn before(machine: &Machine<'_>, earlier: &mut Earlier) -> Result<(), WriteError> {
     durable::folder(&machine.files.path(BOOT_FOLDER))?;
-    history::collect(machine.files)?;
+    *earlier = history::earlier(machine.files, &history::collect(machine.files)?);
     if let Some((boot, failure)) = history::silent_failure(machine.files, machine.run) {
         history::keep_failure(machine.files, &failure)?;
         history::explain(machine.files, &boot)?;
@@ -120,13 +117,18 @@ fn wait(machine: &Machine<'_>, settings: &Settings) -> Vec<String> {
     }
 }
 
-fn good(machine: &Machine<'_>, slot: Option<Slot>) -> Result<String, BootCheckError> {
+fn good(machine: &Machine<'_>, chain: &dyn BootChain, slot: Option<Slot>) -> Result<String, BootCheckError> {
     let files = machine.files;
+    if let Err(error) = chain.good() {
+        (machine.note)(&format!(
+            "this boot is good, but the boot chain did not take that down: {error}"
+        ));
+    }
     history::record_pools(files, machine.run)?;
     if let Some(slot) = slot {
         history::record_good(files, &history::this_boot(files, slot, machine.now))?;
     }
-    if let Err(error) = history::record_slots(files, slot) {
+    if let Err(error) = history::record_slots(files, chain, slot) {
         (machine.note)(&format!("the slots are not copied for services: {error}"));
     }
     durable::publish(&files.path(history::GOOD_MARK), b"")?;
@@ -149,10 +151,11 @@ fn bad(machine: &Machine<'_>, slot: Option<Slot>, reason: &str, notice: Duration
             (machine.note)(&format!("the reason is not recorded: {error}"));
         }
     }
-    if let Err(error) = history::record_slots(files, None) {
+    let chain = chain::of(files, machine.run);
+    if let Err(error) = history::record_slots(files, chain.as_ref(), None) {
         (machine.note)(&format!("the slots are not copied for services: {error}"));
     }
-    let stays = staying(files, slot);
+    let stays = staying(files, chain.as_ref());
     let next = match stays {
         None => format!(
             "The machine restarts in {} seconds. To stay here: systemctl stop {STOP}",
@@ -181,27 +184,15 @@ fn bad(machine: &Machine<'_>, slot: Option<Slot>, reason: &str, notice: Duration
 }
 
 /// Why the machine is not restarted; `None` if it is.
-fn staying(files: &Files, slot: Option<Slot>) -> Option<&'static str> {
+fn staying(files: &Files, chain: &dyn BootChain) -> Option<&'static str> {
     if history::is_good(files) {
         return Some("this boot was good before");
     }
-    let Some(path) = efi::counted_entry(files) else {
-        return Some("this slot has already proved itself");
-    };
-    let left = path
-        .rsplit('/')
-        .next()
-        .and_then(entry::Name::parse)
-        .and_then(|name| name.tries_left);
-    let other = || {
-        let slots = slots::current(files).map(|slots| slots.slots);
-        let startable = |state: &sigmavault_types::slots::SlotState| {
-            Some(state.slot) != slot && !state.bad && state.bytes.is_some()
-        };
-        slots.is_ok_and(|slots| slots.iter().any(startable))
-    };
-    // Without another slot, restarts would never end.
-    (left == Some(0) && !other()).then_some("no other slot can be started")
+    match chain.bad() {
+        AfterBad::Restart => None,
+        AfterBad::Stay(Staying::Proven) => Some("this slot has already proved itself"),
+        AfterBad::Stay(Staying::Alone) => Some("no other slot can be started"),
+    }
 }
 
 /// The whole boot took too long: says what is missing and restarts.
@@ -248,7 +239,11 @@ pub fn at_shutdown(machine: &Machine<'_>) -> Result<String, BootCheckError> {
     }
     durable::folder(&files.path(BOOT_FOLDER))?;
     if let Some(slot) = slots::running(files) {
-        history::explain(files, &history::this_boot(files, slot, machine.now))?;
+        let boot = history::this_boot(files, slot, machine.now);
+        history::explain(files, &boot)?;
+        if chain::of(files, machine.run).tries_next() && tried::is_restart(machine.run) {
+            history::hand_over(files, &boot)?;
+        }
     }
     // Pools that were exported or destroyed since then are not expected at the next boot. After a bad boot the old list
     // stays: a missing pool is still expected.

@@ -1,5 +1,6 @@
 use std::fs;
 use std::sync::{Mutex, MutexGuard};
+use std::time::SystemTime;
 
 use sigmavault_host::run::{Invocation, Output, Scripted};
 use tempfile::TempDir;

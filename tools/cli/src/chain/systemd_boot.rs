@@ -5,87 +5,101 @@
 //! changes one sector. A slot that was bad gets a new name: a new file, which is flushed before the old one goes. In
 //! between, the boot loader starts either, and both are intact.
 
-use serde::Serialize;
-use sigmavault_facts::slots::entry::{Entry, FIRST, Name, SECOND, with_sort_key};
-use sigmavault_facts::slots::{self as facts, ENTRIES};
-use sigmavault_facts::{FactError, Files};
+use sigmavault_facts::Files;
+use sigmavault_facts::slots::entry::{self, Entry, FIRST, Name, SECOND, with_sort_key};
+use sigmavault_facts::slots::{self as facts, ENTRIES, TRIES, efi};
 use sigmavault_host::bootctl;
-use sigmavault_host::run::{Run, RunError};
-use sigmavault_types::slots::Slot;
+use sigmavault_host::run::Run;
+use sigmavault_types::slots::{Slot, SlotState, Slots};
 
-use super::entries::{self, SlotsError};
-use crate::durable::{self, WriteError};
+use super::boot_chain::{
+    AfterBad, BootChain, ChainError, Earlier, EarlierTry, SlotsError, Staying, Switched,
+};
+use super::record::record;
+use crate::durable;
 
-/// Number of starts in which a slot must prove itself.
-const TRIES: u32 = 3;
-
-/// Why the slot was not switched.
-#[derive(Debug, thiserror::Error)]
-pub enum SwitchError {
-    /// The slots are unknown.
-    #[error(transparent)]
-    Slots(#[from] SlotsError),
-    /// The boot partition cannot be read.
-    #[error("{0}; try: systemctl status boot.mount")]
-    Read(#[from] FactError),
-    /// The slot has no entry.
-    #[error("slot {} holds no system; try: sigmavault slots, which shows those that do", .0.letter())]
-    Empty(Slot),
-    /// The kernel image of the slot is missing.
-    #[error(
-        "slot {} cannot start: {image} is not on the boot partition; try: reinstall from the stick, which keeps the data",
-        slot.letter()
-    )]
-    NoImage {
-        /// The slot.
-        slot: Slot,
-        /// The path in its entry.
-        image: String,
-    },
-    /// An entry could not be written.
-    #[error(transparent)]
-    Write(#[from] WriteError),
-    /// The boot loader's variable could not be set.
-    #[error("the boot loader could not be informed ({0}); try: sigmavault slots switch without --once")]
-    BootLoader(RunError),
+/// A machine with UEFI. systemd-boot counts starts itself; systemd-bless-boot.service ends that after a good one.
+#[allow(missing_debug_implementations, reason = "it has what runs programs")]
+pub struct SystemdBoot<'a> {
+    /// Its files.
+    pub files: &'a Files,
+    /// Its programs.
+    pub run: &'a dyn Run,
 }
 
-/// The result of a switch.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Switched {
-    /// The slot that starts first now.
-    pub slot: Slot,
-    /// Whether it was bad and got new tries.
-    pub retried: bool,
-    /// Whether this applies to the next start only.
-    pub once: bool,
-}
+impl BootChain for SystemdBoot<'_> {
+    fn list(&self) -> Result<Slots, SlotsError> {
+        list(self.files)
+    }
 
-impl Switched {
-    /// The result, for a person.
-    pub fn show(&self) -> String {
-        let slot = self.slot.letter();
-        let tries = if self.retried {
-            format!("It was bad and has {TRIES} new tries.\n")
-        } else {
-            String::new()
+    fn prefer(&self, slot: Slot) -> Result<Switched, ChainError> {
+        switch(self.files, slot)
+    }
+
+    fn once(&self, slot: Slot) -> Result<Switched, ChainError> {
+        once(self.files, slot, self.run)
+    }
+
+    fn earlier_try(&self, _: &Earlier) -> Result<Option<EarlierTry>, ChainError> {
+        Ok(None)
+    }
+
+    fn settle(&self, _: &EarlierTry) -> Result<(), ChainError> {
+        Ok(())
+    }
+
+    fn good(&self) -> Result<(), ChainError> {
+        Ok(())
+    }
+
+    fn bad(&self) -> AfterBad {
+        let Some(path) = efi::counted_entry(self.files) else {
+            return AfterBad::Stay(Staying::Proven);
         };
-        if self.once {
-            format!("Slot {slot} runs at the next start only. Restart with: systemctl reboot\n")
+        let left = path
+            .rsplit('/')
+            .next()
+            .and_then(entry::Name::parse)
+            .and_then(|name| name.tries_left);
+        let running = facts::running(self.files);
+        let other = || {
+            let startable =
+                |state: &SlotState| Some(state.slot) != running && !state.bad && state.bytes.is_some();
+            facts::current(self.files).is_ok_and(|slots| slots.slots.iter().any(startable))
+        };
+        // Without another slot, restarts would never end.
+        if left == Some(0) && !other() {
+            AfterBad::Stay(Staying::Alone)
         } else {
-            format!("Slot {slot} starts from the next start on. Restart with: systemctl reboot\n{tries}")
+            AfterBad::Restart
         }
+    }
+
+    fn tries_next(&self) -> bool {
+        false
     }
 }
 
+/// The slots as they are on the boot partition.
+fn list(files: &Files) -> Result<Slots, SlotsError> {
+    if facts::is_live(files) {
+        return Err(SlotsError::Live);
+    }
+    let found = facts::current(files)?;
+    if found.slots.is_empty() {
+        return Err(SlotsError::None);
+    }
+    Ok(found)
+}
+
 /// Makes the boot loader start a slot first.
-pub fn switch(files: &Files, slot: Slot) -> Result<Switched, SwitchError> {
+fn switch(files: &Files, slot: Slot) -> Result<Switched, ChainError> {
     let found = startable(files, slot)?;
     let of = |slot: Slot| found.iter().filter(move |entry| entry.name.slot == slot);
     let path = |file: &str| files.path(format!("{ENTRIES}/{file}"));
     // The first entry of a slot is the best. An interrupted switch can leave a second one.
     let Some(wanted) = of(slot).next() else {
-        return Err(SwitchError::Empty(slot));
+        return Err(ChainError::Empty(slot));
     };
     let name = if wanted.name.is_bad() {
         Name::new(slot, Some(TRIES)).file()
@@ -102,41 +116,43 @@ pub fn switch(files: &Files, slot: Slot) -> Result<Switched, SwitchError> {
         let text = with_sort_key(&entry.text, SECOND);
         durable::overwrite(&path(&entry.file), text.as_bytes())?;
     }
-    entries::record(files, &facts::current(files)?.slots)?;
+    record(files, &facts::current(files)?.slots)?;
     Ok(Switched {
         slot,
         retried: wanted.name.is_bad(),
         once: false,
+        tried: false,
     })
 }
 
 /// Makes the boot loader start a slot at the next start only.
-pub fn once(files: &Files, slot: Slot, run: &dyn Run) -> Result<Switched, SwitchError> {
+fn once(files: &Files, slot: Slot, run: &dyn Run) -> Result<Switched, ChainError> {
     startable(files, slot)?;
     // The boot loader matches a shell pattern against the whole file name, counter included.
     let pattern = format!("sigmavault-{}*.conf", slot.name());
     run.succeed(&bootctl::set_oneshot(&pattern))
-        .map_err(SwitchError::BootLoader)?;
+        .map_err(ChainError::BootLoader)?;
     Ok(Switched {
         slot,
         retried: false,
         once: true,
+        tried: false,
     })
 }
 
 /// Every entry, if this slot has one with its kernel image.
-fn startable(files: &Files, slot: Slot) -> Result<Vec<Entry>, SwitchError> {
-    entries::get(files)?;
+fn startable(files: &Files, slot: Slot) -> Result<Vec<Entry>, ChainError> {
+    list(files)?;
     let found = facts::entries(files)?;
     let Some(entry) = found.iter().find(|entry| entry.name.slot == slot) else {
-        return Err(SwitchError::Empty(slot));
+        return Err(ChainError::Empty(slot));
     };
     if entry.bytes.is_none() {
         let image = entry
             .image
             .clone()
             .unwrap_or_else(|| "its kernel image".to_owned());
-        return Err(SwitchError::NoImage { slot, image });
+        return Err(ChainError::NoImage { slot, image });
     }
     Ok(found)
 }
@@ -238,10 +254,7 @@ mod tests {
     #[test]
     fn a_slot_that_cannot_start_is_refused() {
         let (_folder, files) = machine(&[("sigmavault-a.conf", Slot::A, FIRST)]);
-        assert!(matches!(
-            switch(&files, Slot::B),
-            Err(SwitchError::Empty(Slot::B))
-        ));
+        assert!(matches!(switch(&files, Slot::B), Err(ChainError::Empty(Slot::B))));
         fs::remove_file(files.path("/boot/EFI/sigmavault/slot-a.efi")).unwrap();
         assert_eq!(
             switch(&files, Slot::A).unwrap_err().to_string(),
