@@ -110,6 +110,107 @@ test_a_firmware_without_orders() {
     has "$(<said)" 'did not take the order'
 }
 
+raspberry_pi() { # TRYING [SLOT]: a Raspberry Pi with two slots that started this one
+    broken
+    rm -r "$esp/loader"
+    mkdir -p "$esp/sigmavault" device-tree
+    echo 0.1.0 >"$esp/sigmavault/slot-a.version"
+    echo 0.2.0 >"$esp/sigmavault/slot-b.version"
+    printf '{"slot":"%s","disk":"mmcblk0","esp":"11","entry":"","chain":"tryboot","trying":%s,"state":"ext4"}\n' \
+        "${2:-a}" "$1" >"$run/boot.json"
+    bootloader=$PWD/device-tree try_flag=$PWD/flag
+    [ "$1" = true ] && printf '\0\0\0\1' >"$bootloader/tryboot" || printf '\0\0\0\0' >"$bootloader/tryboot"
+    echo 0 >"$try_flag"
+    modprobe() { echo "$*" >>loaded; }
+}
+
+test_a_try_on_a_raspberry_pi_returns_by_itself() {
+    raspberry_pi true b
+    main emergency </dev/null
+    is "$(<left)" reboot
+    is "$(cut -f 2- "$esp/sigmavault/failures.tsv")" $'b\tthe root file system of slot a is damaged'
+    is "$(<"$try_flag")" 0 'the flag'
+    has "$(<said)" 'with the slot that ran before'
+    has "$(<said)" 'o to start the other slot (a) once'
+    # The other slot is the next one without an order.
+    rm left
+    patience=1000
+    main emergency <<<o
+    is "$(<left)" reboot
+    is "$(<"$try_flag")" 0 'the flag'
+}
+
+test_the_preferred_slot_of_a_raspberry_pi_waits() {
+    raspberry_pi false
+    main emergency <<<p
+    is "$(<left)" poweroff
+    hasnt "$(<said)" 'starts again in'
+    is "$(<"$try_flag")" 0 'the flag'
+    rm left
+    main emergency <<<o
+    is "$(<left)" reboot
+    is "$(<"$try_flag")" 1 'the flag'
+    is "$(<loaded)" '-q sigmavault_tryboot'
+    [ ! -e "$efi_variables/LoaderEntryOneShot-$loader_guid" ] || fail "an EFI variable was set"
+}
+
+test_a_raspberry_pi_without_the_kernel_module() {
+    raspberry_pi false
+    rm "$try_flag"
+    main emergency <<<op
+    is "$(<left)" poweroff
+    has "$(<said)" 'did not take the order. Switch the machine off and on'
+    [ ! -e "$try_flag" ] || fail "a file was made instead"
+}
+
+test_a_slot_of_a_raspberry_pi_that_is_not_there_is_not_offered() {
+    raspberry_pi false
+    rm "$esp/sigmavault/slot-b.version"
+    main emergency <<<or
+    is "$(<left)" reboot
+    is "$(<"$try_flag")" 0 'the flag'
+    hasnt "$(<said)" 'other slot ('
+}
+
+test_a_try_that_found_no_disk_returns_too() {
+    raspberry_pi true b
+    rm "$run/boot.json"
+    main emergency </dev/null
+    is "$(<left)" reboot
+    has "$(<said)" 'slot unknown did not start'
+    # The preferred slot has no other to return to.
+    printf '\0\0\0\0' >"$bootloader/tryboot"
+    rm left
+    main emergency <<<p
+    is "$(<left)" poweroff
+}
+
+test_a_damaged_state_ends_a_try() {
+    raspberry_pi true b
+    : >"$run/state-failed"
+    main emergency </dev/null
+    is "$(<left)" reboot
+}
+
+test_tries_have_a_deadline() {
+    raspberry_pi true b
+    sed "s,/sys/firmware,$PWD/firmware,; s,/run/sigmavault,$run,; s,/proc/cmdline,$PWD/cmdline," "$top/units/boot/sigmavault-boot-generator" >generator
+    echo quiet >cmdline
+    sh generator out
+    [ -L out/sysinit.target.wants/sigmavault-boot-deadline.timer ] || fail "the try has no deadline"
+    rm -r out
+    sed -i s/true/false/ "$run/boot.json"
+    sh generator out
+    [ ! -e out ] || fail "the preferred slot has a deadline"
+    rm "$run/boot.json"
+    sh generator out
+    [ ! -e out ] || fail "a start without a record has a deadline"
+    mkdir -p firmware/efi/efivars
+    : >"firmware/efi/efivars/LoaderBootCountPath-$loader_guid"
+    sh generator out
+    [ -L out/sysinit.target.wants/sigmavault-boot-deadline.timer ] || fail "a counted entry has no deadline"
+}
+
 test_a_damaged_state_is_no_slots_fault() {
     broken sigmavault-a.conf sigmavault-b.conf
     : >"$run/state-failed"
