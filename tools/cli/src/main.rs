@@ -79,6 +79,10 @@ enum Command {
     /// boot-check.toml, the REST interface, and every pool that was imported before. The reason of a bad boot is recorded
     /// and shown by `sigmavault status` and `sigmavault slots`. While the boot loader still counts the starts of a slot,
     /// a bad boot restarts the machine; once the starts are used up, the other slot runs.
+    ///
+    /// The firmware of a Raspberry Pi counts nothing: it starts a slot as a try, and after that the preferred slot again. A good
+    /// boot of the tried slot makes it the preferred one, a bad one restarts the machine. The check of the preferred slot records
+    /// how a try went that did not return by itself, and restarts the machine for the next one, three times in all.
     BootCheck {
         /// Record an orderly shutdown
         #[arg(long, conflicts_with = "deadline")]
@@ -135,6 +139,10 @@ struct Facts {
 #[derive(Debug, Subcommand)]
 enum SlotsAction {
     /// Start this slot from the next start on; a bad one gets three new tries
+    ///
+    /// On a Raspberry Pi the other slot is tried first. `systemctl reboot` starts it; once that start was good (see
+    /// sigmavault-boot-check(8)), it starts from then on, and until then every other start is of the slot that ran before. After
+    /// three starts that failed it is given up. Switching to the slot that is preferred already withdraws a try.
     Switch {
         /// The slot
         #[arg(value_name = "a|b", value_parser = slot)]

@@ -145,3 +145,72 @@ fn status_names_the_slot_and_the_fall_back() {
     sigmavault(root.path(), &["slots", "switch", "b"]);
     assert!(status().contains("\nSlot        B of A, B\n"), "{}", status());
 }
+
+/// A FAT32 file system whose root folder has these files, by their short names.
+fn boot_partition(files: &[&[u8; 11]]) -> Vec<u8> {
+    let mut image = vec![0; 2048];
+    for (at, bytes) in [
+        (11, &[0, 2, 1, 1, 0, 1][..]),
+        (36, &[1]),
+        (44, &[2]),
+        (510, &[0x55, 0xAA]),
+    ] {
+        image[at..at + bytes.len()].copy_from_slice(bytes);
+    }
+    image[512 + 8..512 + 12].copy_from_slice(&[0xFF, 0xFF, 0xFF, 0x0F]);
+    for (at, name) in files.iter().enumerate() {
+        let entry = &mut image[1024 + 32 * at..];
+        entry[..11].copy_from_slice(*name);
+        entry[30] = 1;
+    }
+    image
+}
+
+#[test]
+fn a_raspberry_pi_tries_a_slot_first() {
+    let root = installed();
+    let boot = boot_partition(&[b"CONFIG  TXT", b"INITRD  IMG", b"VMLINUZ    "]);
+    for (path, bytes) in [
+        (
+            "run/sigmavault/boot.json",
+            &br#"{"slot":"a","disk":"mmcblk0","esp":"0011","entry":"","chain":"tryboot","trying":false,"state":"ext4"}"#[..],
+        ),
+        (
+            "boot/autoboot.txt",
+            b"[all]\ntryboot_a_b=1\nboot_partition=2\n[tryboot]\nboot_partition=3\n",
+        ),
+        ("boot/sigmavault/slot-a.version", b"0.1.0\n"),
+        ("boot/sigmavault/slot-b.version", b"0.2.0\n"),
+        ("boot/sigmavault/bad", b"b\n"),
+        ("boot/sigmavault/failures.tsv", b"2026-11-20T08:57:00Z\tb\troot hash does not match\n"),
+        ("dev/sigmavault/boot-a", &boot),
+        ("dev/sigmavault/boot-b", &boot),
+        ("sys/kernel/sigmavault_tryboot/flag", b"0\n"),
+    ] {
+        let path = root.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+    let list = || text(sigmavault(root.path(), &["slots"]).stdout);
+    assert_eq!(
+        list(),
+        "Slot A      0.1.0, runs now, starts next, 64 KiB\n            good\n\
+         Slot B      0.2.0, 64 KiB\n            bad: every start failed\n\
+         Note        fell back from slot B: root hash does not match (2026-11-20T08:57:00Z)\n\
+         Failed      2026-11-20T08:57:00Z  B  root hash does not match\n"
+    );
+    let output = sigmavault(root.path(), &["slots", "switch", "b", "--json"]);
+    assert_eq!(
+        serde_json::from_slice::<Value>(&output.stdout).unwrap(),
+        json!({"slot": "b", "retried": true, "once": false, "tried": true})
+    );
+    assert_eq!(
+        list(),
+        "Slot A      0.1.0, runs now, 64 KiB\n            good\n\
+         Slot B      0.2.0, is tried at the next restart, 64 KiB\n            3 starts left to prove itself\n\
+         Failed      2026-11-20T08:57:00Z  B  root hash does not match\n"
+    );
+    let read = |path: &str| fs::read_to_string(root.path().join(path)).unwrap();
+    assert_eq!(read("boot/sigmavault/try"), "b 3\n");
+    assert_eq!(read("sys/kernel/sigmavault_tryboot/flag"), "1\n");
+}

@@ -7,6 +7,8 @@ use tempfile::TempDir;
 
 use super::*;
 
+mod tried;
+
 const BOOT_ID: &str = "0b0e5d7c-9a6e-4a51-9d1b-6f6f2a3c4d5e";
 const EFIVARS: &str = "/sys/firmware/efi/efivars";
 const VENDOR: &str = "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
@@ -20,6 +22,7 @@ struct Fake {
     pools: &'static str,
     keys: &'static str,
     state: &'static str,
+    jobs: &'static str,
     looks: Mutex<u32>,
     asked: Mutex<Vec<String>>,
     notes: Mutex<Vec<String>>,
@@ -37,6 +40,7 @@ impl Fake {
             pools: "tank\n",
             keys: "tank\t-\tnone\t-\n",
             state: "running",
+            jobs: "7 zfs-import.target start waiting\n9 zfs-import-cache.service start running\n",
             looks: Mutex::default(),
             asked: Mutex::default(),
             notes: Mutex::default(),
@@ -107,9 +111,7 @@ impl Fake {
                 (self.unit)(*self.looks.lock().unwrap())
             ),
             ["systemctl", "list-units", ..] => r#"[{"unit":"smbd.service","description":"Samba"}]"#.into(),
-            ["systemctl", "list-jobs", ..] => {
-                "7 zfs-import.target start waiting\n9 zfs-import-cache.service start running\n".into()
-            }
+            ["systemctl", "list-jobs", ..] => self.jobs.to_owned(),
             ["zpool", "list", ..] => self.pools.to_owned(),
             ["zfs", "list", ..] => self.keys.to_owned(),
             ["journalctl", ..] => "kernel panic ahead\nsmbd: no\n".into(),

@@ -27,3 +27,6 @@ pub fn of<'a>(files: &'a Files, run: &'a dyn Run) -> Box<dyn BootChain + 'a> {
         Chain::Tryboot => Box::new(TrybootChain { files }),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -184,3 +184,8 @@ fn read_back(path: &Path) -> io::Result<Vec<u8>> {
     posix_fadvise(File::open(path)?, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED)?;
     fs::read(path)
 }
+
+#[cfg(test)]
+pub mod simulated;
+#[cfg(test)]
+mod tests;
