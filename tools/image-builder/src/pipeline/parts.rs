@@ -1,6 +1,6 @@
 //! The stages before the ISO, in their order and side by side where they can.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::context::Context;
 use super::error::{BuildError, Problem};
@@ -14,8 +14,8 @@ use super::stages::{base, boot, boot_partitions, initrd, packages, root, tryboot
 pub struct Parts {
     /// Folder of our .debs.
     pub ours: PathBuf,
-    /// Folders of the .debs with kernel modules.
-    pub modules: Vec<PathBuf>,
+    /// Kernel modules that Debian does not have.
+    pub modules: Modules,
     /// Folder of the root.
     pub root: PathBuf,
     /// Folder of the initrd.
@@ -28,6 +28,22 @@ pub struct Parts {
     pub volume_id: String,
     /// Kernel command line.
     pub command_line: String,
+}
+
+/// Folders of .debs with kernel modules that Debian does not have.
+#[derive(Debug)]
+pub struct Modules {
+    /// OpenZFS.
+    pub zfs: PathBuf,
+    /// What asks a Raspberry Pi for a try; for those only.
+    pub tryboot: Option<PathBuf>,
+}
+
+impl Modules {
+    /// All of them.
+    pub fn folders(&self) -> impl Iterator<Item = &Path> {
+        [&self.zfs].into_iter().chain(&self.tryboot).map(PathBuf::as_path)
+    }
 }
 
 /// Runs every stage before the ISO.
@@ -59,12 +75,18 @@ pub fn make_parts(context: &Context, tools: &Tools, resolved: &Resolved) -> Resu
     let kernel = resolved.zfs.kernel.as_str();
     let source = RootSource {
         base: &base,
-        ours: modules.iter().chain([&ours]).map(PathBuf::as_path).collect(),
+        ours: modules.folders().chain([ours.as_path()]).collect(),
         late: resolved.late.clone(),
         kernel,
     };
+    let initrd_source = initrd::Source {
+        user_space: &user_space,
+        base: &base,
+        kernel,
+        modules: modules.tryboot.as_deref(),
+    };
     let (root, initrd) = std::thread::scope(|scope| {
-        let initrd = scope.spawn(|| initrd::make(context, tools, &user_space, &base, kernel));
+        let initrd = scope.spawn(|| initrd::make(context, tools, &initrd_source));
         let root = root::make(context, tools, &source);
         (root, join(initrd))
     });
@@ -99,13 +121,13 @@ pub fn make_parts(context: &Context, tools: &Tools, resolved: &Resolved) -> Resu
     })
 }
 
-/// Kernel modules that Debian does not have.
-fn modules(context: &Context, tools: &Tools, resolved: &Resolved) -> Result<Vec<PathBuf>, BuildError> {
-    let mut folders = vec![zfs::make(context, tools, &resolved.zfs)?];
-    if context.profile.is_disk_image() {
-        folders.push(tryboot::make(context, tools, &resolved.zfs)?);
-    }
-    Ok(folders)
+fn modules(context: &Context, tools: &Tools, resolved: &Resolved) -> Result<Modules, BuildError> {
+    let is_pi = context.profile.is_disk_image();
+    let tryboot = || tryboot::make(context, tools, &resolved.zfs);
+    Ok(Modules {
+        zfs: zfs::make(context, tools, &resolved.zfs)?,
+        tryboot: is_pi.then(tryboot).transpose()?,
+    })
 }
 
 fn join<T>(handle: std::thread::ScopedJoinHandle<'_, T>) -> T {

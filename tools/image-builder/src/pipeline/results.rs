@@ -137,12 +137,7 @@ fn manifest(context: &Context, resolved: &Resolved, parts: &Parts) -> Result<Man
             .map_err(Problem::io("read", &path))
     };
     let debian = resolved.all.packages();
-    let ours: Vec<&Path> = parts
-        .modules
-        .iter()
-        .chain([&parts.ours])
-        .map(PathBuf::as_path)
-        .collect();
+    let ours: Vec<&Path> = parts.modules.folders().chain([parts.ours.as_path()]).collect();
     let mut packages = root::packages(context, &parts.root, &ours, &debian)?;
     packages.extend(resolved.boot.packages());
     packages.sort();

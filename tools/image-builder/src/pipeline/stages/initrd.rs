@@ -51,14 +51,27 @@ pub fn tree(context: &Context, debs: DebSet) -> Tree<'static> {
     }
 }
 
+/// What the initrd is made from.
+#[derive(Debug)]
+pub struct Source<'a> {
+    /// Folder of its user space.
+    pub user_space: &'a Path,
+    /// Folder of the base tree, which has the kernel.
+    pub base: &'a Path,
+    /// Kernel release.
+    pub kernel: &'a str,
+    /// Folder with a .deb of further modules.
+    pub modules: Option<&'a Path>,
+}
+
 /// Assembles `initrd.img` in the folder returned.
-pub fn make(
-    context: &Context,
-    tools: &Tools,
-    user_space: &Path,
-    base: &Path,
-    kernel: &str,
-) -> Result<PathBuf, BuildError> {
+pub fn make(context: &Context, tools: &Tools, source: &Source) -> Result<PathBuf, BuildError> {
+    let &Source {
+        user_space,
+        base,
+        kernel,
+        modules,
+    } = source;
     let key = |path: &Path| {
         path.file_name()
             .unwrap_or_default()
@@ -70,6 +83,7 @@ pub fn make(
         .with("initrd-base", &key(user_space))
         .with("base", &key(base))
         .with("kernel", kernel)
+        .with("modules", &modules.map(key).unwrap_or_default())
         .with_path("hooks", &context.source.join("initramfs-hooks"))
         .map_err(BuildError::Setup)?;
     let made = context.stage("initrd", &context.built().key(), &inputs, |runner, folder| {
@@ -79,6 +93,10 @@ pub fn make(
             .show(&base.join("tree"), inside::POOL)
             .give(folder, inside::WORK);
         let sandbox = sandbox.env("KERNEL", kernel).env("ARCH", context.arch.name());
+        let sandbox = match modules {
+            Some(modules) => sandbox.show(modules, inside::CACHE),
+            None => sandbox,
+        };
         runner.run(&mut sandbox.script(ASSEMBLE))?;
         runner.bar().message("comparing the drivers");
         check_storage(context, base, kernel, &folder.join("modules.list"))?;
@@ -129,7 +147,7 @@ fn check_storage(context: &Context, base: &Path, kernel: &str, list: &Path) -> R
     }
 }
 
-/// Runs in the tools tree: user space in /tree, the base in /pool, the source in /src, results to /work.
+/// Runs in the tools tree: user space in /tree, the base in /pool, the source in /src, further modules in /cache, results to /work.
 const ASSEMBLE: &str = r#"
 base=/pool; modules=/work/extra/usr/lib/modules/$KERNEL
 mkdir -p "$modules"
@@ -189,6 +207,9 @@ while read -r file; do
 done </tmp/sorted
 cp "$base/usr/lib/modules/$KERNEL"/modules.builtin "$base/usr/lib/modules/$KERNEL"/modules.builtin.modinfo \
     "$base/usr/lib/modules/$KERNEL"/modules.order "$modules/"
+for deb in /cache/*.deb; do
+    [ ! -e "$deb" ] || dpkg-deb -x "$deb" /work/extra
+done
 ln -s usr/lib /work/extra/lib
 depmod --basedir /work/extra "$KERNEL"
 rm /work/extra/lib
