@@ -9,6 +9,9 @@ case ${XDG_CACHE_HOME:-},$home in
 esac
 mkdir -p "$cache/cargo-home" "$cache/host" "$cache/log"
 
+# What rustc calls this machine.
+triple=$(uname -m)-unknown-linux-gnu
+
 # tools_tree [ARCH]: where the tools tree is, or the one that builds for an architecture that this machine is not. sigmavault-image
 # computes the same key.
 tools_tree() {

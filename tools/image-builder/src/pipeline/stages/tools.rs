@@ -110,12 +110,17 @@ fn make(context: &Context, runner: &Runner, root: &Path, locked: Option<&[Packag
     runner.run(&mut command)
 }
 
-/// Tools of `image/tools-tree/packages` that are not among these packages.
+/// Tools of `image/tools-tree/packages`, for this builder, that are not among these packages.
 fn lacking(asked: &str, packages: &[Package]) -> Vec<String> {
+    let own = format!("[{}]", Arch::builder());
     let names = asked
         .lines()
         .map(str::trim)
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .filter_map(|line| match line.split_once(' ') {
+            Some((name, builder)) => (builder == own).then_some(name),
+            None => Some(line),
+        })
         .map(|line| line.split_once('/').map_or(line, |(name, _)| name));
     names
         .filter(|name| {
@@ -220,6 +225,9 @@ mod tests {
         };
         assert_eq!(lacking(asked, &["mkosi", "cargo", "apt"].map(package)), ["mold"]);
         assert_eq!(lacking(asked, &["mkosi", "cargo", "mold"].map(package)), [""; 0]);
+        // For other builders.
+        let own = format!("mold [{}]\ngrub-pc-bin [m68k]\n", Arch::builder());
+        assert_eq!(lacking(&own, &[]), ["mold"]);
         // For another architecture than the one that there is.
         assert_eq!(
             lacking("libc6-dev:arm64\nlibc6-dev:amd64\n", &[package("libc6-dev")]),
