@@ -1,6 +1,7 @@
 //! Reading the machine: disks by `lsblk`, the medium by the names that the initrd gave it below `/dev/sigmavault`.
 
 mod drivers;
+mod setup;
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
@@ -16,7 +17,7 @@ use crate::credentials::accounts::Accounts;
 use crate::device::verity::{self, VerityError};
 use crate::identity;
 use crate::keyboard::KnownLetters;
-use crate::machine::{Contents, Disk, Firmware, InUse, KeyboardLayout, Machine, Source};
+use crate::machine::{Contents, Disk, InUse, KeyboardLayout, Machine, Source};
 use crate::site::Site;
 
 mod contents;
@@ -92,28 +93,30 @@ pub fn read(site: &Site) -> Result<Machine, InventoryError> {
     let source = source(site)?;
     let text = run.text(&lsblk::whole_tree(&COLUMNS))?;
     let medium = [&source.esp, &source.verity].map(|device| parent_disk(site, device));
-    let disks = disks(site, &lsblk::parse(&text)?, &medium);
+    let setup = setup::read(site, &source.verity)?;
+    let mut disks = disks(site, &lsblk::parse(&text)?, &medium);
+    if let Some(setup) = &setup {
+        refuse_read_only(site, &mut disks, &setup.disk);
+    }
     let memory = files
         .parse("/proc/meminfo", meminfo::parse)
         .map_err(|error| InventoryError::Read("/proc/meminfo", error.to_string()))?;
     Ok(Machine {
         memory: memory.total_bytes,
-        firmware: if files.exists("/sys/firmware/efi") {
-            Firmware::Uefi
-        } else {
-            Firmware::Bios
-        },
+        firmware: setup::firmware(files),
         tpm2: files
             .attribute("/sys/class/tpm/tpm0/tpm_version_major")
             .as_deref()
             == Some("2"),
         unreadable: disks
             .iter()
+            .filter(|disk| setup.as_ref().is_none_or(|setup| setup.disk != disk.name))
             .map(|disk| (disk.name.clone(), drivers::missing(site, &disk.name)))
             .filter(|(_, missing)| !missing.is_empty())
             .collect(),
         disks,
         source,
+        setup,
         interfaces: interfaces(files),
         locales: localectl::parse(&run.text(&localectl::list_locales()).unwrap_or_default()),
         keyboards: keyboards(
@@ -179,6 +182,22 @@ fn disks(site: &Site, devices: &[Device], medium: &[Option<String>]) -> Vec<Disk
         .collect();
     disks.sort_by(|a, b| a.name.cmp(&b.name));
     identity::merge_paths(disks)
+}
+
+/// An SD card has a switch against writing.
+fn refuse_read_only(site: &Site, disks: &mut [Disk], name: &str) {
+    let read_only = site
+        .files()
+        .attribute(format!("/sys/class/block/{name}/ro"))
+        .as_deref()
+        == Some("1");
+    if let Some(disk) = disks
+        .iter_mut()
+        .find(|disk| disk.name == name)
+        .filter(|_| read_only)
+    {
+        disk.in_use = Some(InUse::ReadOnly);
+    }
 }
 
 /// The system on the medium.

@@ -88,6 +88,10 @@ fn summary(draft: &mut Draft, console: &mut Console) -> Result<Option<InstallPla
     let what = match plan.mode {
         Mode::Erase => format!("To ERASE {} and install", plan.disk.name),
         Mode::KeepData => format!("To rewrite the system on {}", plan.disk.name),
+        Mode::Setup => {
+            let begin = console.yes(&format!("Set {} up now?", plan.disk.name), false)?;
+            return Ok(begin.then_some(plan));
+        }
     };
     loop {
         let typed = console.ask(&format!("{what}, type {expected} (an empty line goes back)"), "")?;

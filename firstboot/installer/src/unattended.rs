@@ -65,6 +65,7 @@ pub fn install(
             return Ok((report, answers.finish.on_failure));
         }
     }
+    let mut after = Action::default();
     let report = match plan::build(machine, answers, Confirmation::Required) {
         Err(refusals) => {
             for refusal in &refusals {
@@ -74,11 +75,12 @@ pub fn install(
         }
         Ok(plan) => {
             let plan = plan.by(order.answers.clone());
+            after = answers.finish.after(plan.mode);
             for line in show::plan(machine, &plan) {
                 writeln!(out, "{line}")?;
             }
             writeln!(out)?;
-            match place(&plan, answers.finish.action, keeper) {
+            match place(&plan, after, keeper) {
                 Ok(place) => carried_out(execute, &plan, stop, keeper, place.as_ref(), out)?,
                 Err(error) => {
                     writeln!(out, "refused: {error}")?;
@@ -89,7 +91,7 @@ pub fn install(
     };
     print(&report, out)?;
     let action = if report.result == Verdict::Installed {
-        answers.finish.action
+        after
     } else {
         answers.finish.on_failure
     };

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::action::{Action, Reading, SlotRef};
 use crate::keyboard;
-use crate::machine::{Disk, decimal};
+use crate::machine::{Disk, Present, decimal};
 use crate::plan::Partition;
 use crate::pool_key;
 use crate::size::binary;
@@ -38,17 +38,32 @@ impl fmt::Display for Action {
                     keyboard::named(keyboard)
                 )
             }
+            Self::CheckBoot { disk, .. } => {
+                write!(f, "check what the firmware loads for slot A of {}", disk.path)
+            }
+            Self::OwnTable { disk, stale, renewed } => {
+                write!(f, "give {} and its partitions {} new GUIDs", disk.path, labels(renewed))?;
+                if stale.is_empty() {
+                    return Ok(());
+                }
+                write!(f, ", remove {} of a setup that was not completed", labels(stale))
+            }
+            Self::AddPartitions {
+                disk,
+                partitions,
+                passphrase,
+                ..
+            } => {
+                let encrypted = encrypted(passphrase.is_some());
+                write!(f, "add partitions to {}: {}{encrypted}", disk.path, list(partitions))
+            }
             Self::WipeDisk { disk } => write!(f, "erase signatures and partition table of {}", disk.path),
             Self::Partition {
                 disk,
                 partitions,
                 passphrase,
             } => {
-                let encrypted = if passphrase.is_some() {
-                    ", state encrypted"
-                } else {
-                    ""
-                };
+                let encrypted = encrypted(passphrase.is_some());
                 write!(f, "partition {}: {}{encrypted}", disk.path, list(partitions))
             }
             Self::FindPartitions { disk } => write!(f, "find the partitions of {}", disk.path),
@@ -62,7 +77,7 @@ impl fmt::Display for Action {
             Self::EnrolTpm { .. } => f.write_str("let the TPM open the state partition with a PIN"),
             Self::MakeRecoveryKey { .. } => f.write_str("make a recovery key for the state partition"),
             Self::OpenState { .. } => f.write_str("unlock the state partition"),
-            Self::MountTarget => f.write_str("mount the new system"),
+            Self::MountTarget { .. } => f.write_str("mount the new system"),
             Self::WriteFile { path, mode, .. } => write!(f, "write /{path} (mode {mode:o})"),
             Self::Link { path, target } => write!(f, "link /{path} to {target}"),
             Self::CopyHostId => f.write_str("copy /etc/hostid"),
@@ -99,9 +114,32 @@ impl fmt::Display for Action {
             }
             Self::WriteMark { .. } => f.write_str("note which answers have installed the disk"),
             Self::UnmountEsp => f.write_str("unmount the EFI system partition"),
+            Self::WriteSettingsImage => {
+                f.write_str("write what the initrd of slot A gets beside itself: the keymap of the unlock prompt, if there is one")
+            }
+            Self::CopyBoot { bytes } => {
+                let bytes = decimal(*bytes);
+                write!(f, "copy the boot partition of slot A, {bytes}, to slot B and compare them")
+            }
+            Self::WriteVersion { slot, version } => {
+                write!(f, "note that slot {} holds version {version}", slot.letter())
+            }
+            Self::LeaveSetup { slot } => {
+                let letter = slot.letter();
+                write!(f, "take the words of the first start from the kernel command line of slot {letter}")
+            }
             Self::Compare { disk, .. } => write!(f, "compare the partitions of {} with the plan", disk.path),
         }
     }
+}
+
+const fn encrypted(state: bool) -> &'static str {
+    if state { ", state encrypted" } else { "" }
+}
+
+fn labels(parts: &[Present]) -> String {
+    let labels: Vec<&str> = parts.iter().map(|part| part.label.as_str()).collect();
+    labels.join(", ")
 }
 
 fn names(disks: &[Disk]) -> String {

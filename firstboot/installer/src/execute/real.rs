@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use sigmavault_types::slots::Slot;
 
+use super::boot_partition;
 use super::disk;
 use super::error::ExecuteError;
 use super::esp::Esp;
@@ -31,6 +32,11 @@ impl Execute for Real {
         let mark = esp.mark();
         esp.close()?;
         mark
+    }
+
+    fn end_setup(&self, disk: &Disk, root_hash: &str) -> Result<(), ExecuteError> {
+        let parts = disk::parts(self.0.run(), disk)?;
+        boot_partition::leave_setup(&self.0, parts.boot(Slot::A)?, root_hash)
     }
 
     fn execute(
