@@ -127,6 +127,18 @@ impl Draft {
         }
     }
 
+    /// What the installer is there for on this machine.
+    pub(crate) fn aim(&self) -> String {
+        match self.machine.setup.as_ref().zip(self.machine.setup_disk()) {
+            None => "This puts SigmaVault NAS OS onto a disk of this machine.".to_owned(),
+            Some((setup, disk)) => format!(
+                "This sets up SigmaVault NAS OS on the disk that this {} runs from: {}.",
+                setup.model,
+                disk.describe()
+            ),
+        }
+    }
+
     /// What happens to the system disk.
     pub(crate) fn mode(&self) -> Mode {
         self.answers.system.mode.unwrap_or_default()

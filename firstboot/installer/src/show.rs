@@ -403,10 +403,15 @@ pub fn ending(report: &Report) -> String {
         Verdict::Installed => {
             let key = report.recovery_key_kept.as_ref();
             let key = key.map_or_else(String::new, |kept| format!("\n\nRecovery key: {kept}"));
-            format!(
-                "The answers that were left for this machine have installed {disk}.{key}\n\n\
-                 Take the medium out and restart: the machine starts from the disk."
-            )
+            match report.mode {
+                Some(Mode::Setup) => format!(
+                    "{disk} is set up.{key}\n\nRestart: the machine starts the system that was set up."
+                ),
+                _ => format!(
+                    "The answers that were left for this machine have installed {disk}.{key}\n\n\
+                     Take the medium out and restart: the machine starts from the disk."
+                ),
+            }
         }
         Verdict::Refused => format!(
             "Nothing was written: the answers that were left for this machine cannot be used.\n\n{}",

@@ -2,8 +2,9 @@
 
 use sigmavault_types::slots::Slot;
 
+use super::setup_action::SetupAction;
 use crate::answers::{Keyboard, Secret};
-use crate::machine::{Disk, Holder, Present, Source};
+use crate::machine::{Disk, Holder, Source};
 use crate::once::Mark;
 use crate::plan::{Partition, PoolPlan};
 use crate::progress::Step;
@@ -112,35 +113,6 @@ pub enum Action {
         passphrase: Secret,
         /// What is typed there with a TPM.
         tpm_pin: Option<Secret>,
-    },
-    /// Checks that what the firmware loads for the slot that runs starts this system, and can be changed as a setup must
-    /// change it in the end.
-    CheckBoot {
-        /// The disk that is set up.
-        disk: Disk,
-        /// Root hash of the system that runs.
-        root_hash: String,
-    },
-    /// Makes the partition table of a disk that was written from an image its own: new GUIDs, the second table at the end
-    /// of the disk, and nothing of a setup that was not completed.
-    OwnTable {
-        /// The disk.
-        disk: Disk,
-        /// Partitions that are removed.
-        stale: Vec<Present>,
-        /// Partitions that get new GUIDs.
-        renewed: Vec<Present>,
-    },
-    /// Makes partitions behind those that are there, and the file systems in them.
-    AddPartitions {
-        /// The disk.
-        disk: Disk,
-        /// Partitions that stay.
-        kept: Vec<Present>,
-        /// Those that are made.
-        partitions: Vec<Partition>,
-        /// Encrypts the state partition with this passphrase.
-        passphrase: Option<Secret>,
     },
     /// Erases signatures and partition tables.
     WipeDisk {
@@ -296,26 +268,8 @@ pub enum Action {
     },
     /// Unmounts the EFI system partition.
     UnmountEsp,
-    /// Writes what the firmware gives to the initrd beside the initrd itself: the keymap of the prompt for the
-    /// passphrase, or nothing.
-    WriteSettingsImage,
-    /// Copies the boot partition of slot A to that of slot B, and compares them.
-    CopyBoot {
-        /// Bytes of each.
-        bytes: u64,
-    },
-    /// Notes the version of the system in a slot.
-    WriteVersion {
-        /// The slot.
-        slot: Slot,
-        /// Version of its system.
-        version: String,
-    },
-    /// Takes the words of the first start from a slot's kernel command line, so that it starts the system that was set up.
-    LeaveSetup {
-        /// The slot.
-        slot: Slot,
-    },
+    /// Does what only the first start of a Raspberry Pi needs.
+    Setup(SetupAction),
     /// Compares the partitions with the plan.
     Compare {
         /// The disk.

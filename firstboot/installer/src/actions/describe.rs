@@ -3,11 +3,10 @@
 use std::fmt;
 
 use super::action::{Action, Reading, SlotRef};
+use super::lists::{encrypted, list, names};
 use crate::keyboard;
-use crate::machine::{Disk, Present, decimal};
-use crate::plan::Partition;
+use crate::machine::decimal;
 use crate::pool_key;
-use crate::size::binary;
 
 impl fmt::Display for SlotRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -38,25 +37,6 @@ impl fmt::Display for Action {
                     keyboard::named(keyboard)
                 )
             }
-            Self::CheckBoot { disk, .. } => {
-                write!(f, "check what the firmware loads for slot A of {}", disk.path)
-            }
-            Self::OwnTable { disk, stale, renewed } => {
-                write!(f, "give {} and its partitions {} new GUIDs", disk.path, labels(renewed))?;
-                if stale.is_empty() {
-                    return Ok(());
-                }
-                write!(f, ", remove {} of a setup that was not completed", labels(stale))
-            }
-            Self::AddPartitions {
-                disk,
-                partitions,
-                passphrase,
-                ..
-            } => {
-                let encrypted = encrypted(passphrase.is_some());
-                write!(f, "add partitions to {}: {}{encrypted}", disk.path, list(partitions))
-            }
             Self::WipeDisk { disk } => write!(f, "erase signatures and partition table of {}", disk.path),
             Self::Partition {
                 disk,
@@ -69,7 +49,7 @@ impl fmt::Display for Action {
             Self::FindPartitions { disk } => write!(f, "find the partitions of {}", disk.path),
             Self::CopySlot { slot, source } => {
                 let bytes = decimal(source.root_bytes + source.verity_bytes);
-                write!(f, "copy {bytes} of the medium to {slot}")
+                write!(f, "copy {bytes} of the running system to {slot}")
             }
             Self::VerifySlot { slot, root_hash } => {
                 write!(f, "read {slot} back against root hash {root_hash}")
@@ -114,43 +94,8 @@ impl fmt::Display for Action {
             }
             Self::WriteMark { .. } => f.write_str("note which answers have installed the disk"),
             Self::UnmountEsp => f.write_str("unmount the EFI system partition"),
-            Self::WriteSettingsImage => {
-                f.write_str("write what the initrd of slot A gets beside itself: the keymap of the unlock prompt, if there is one")
-            }
-            Self::CopyBoot { bytes } => {
-                let bytes = decimal(*bytes);
-                write!(f, "copy the boot partition of slot A, {bytes}, to slot B and compare them")
-            }
-            Self::WriteVersion { slot, version } => {
-                write!(f, "note that slot {} holds version {version}", slot.letter())
-            }
-            Self::LeaveSetup { slot } => {
-                let letter = slot.letter();
-                write!(f, "take the words of the first start from the kernel command line of slot {letter}")
-            }
+            Self::Setup(action) => action.fmt(f),
             Self::Compare { disk, .. } => write!(f, "compare the partitions of {} with the plan", disk.path),
         }
     }
-}
-
-const fn encrypted(state: bool) -> &'static str {
-    if state { ", state encrypted" } else { "" }
-}
-
-fn labels(parts: &[Present]) -> String {
-    let labels: Vec<&str> = parts.iter().map(|part| part.label.as_str()).collect();
-    labels.join(", ")
-}
-
-fn names(disks: &[Disk]) -> String {
-    let paths: Vec<&str> = disks.iter().map(|disk| disk.path.as_str()).collect();
-    paths.join(", ")
-}
-
-fn list(partitions: &[Partition]) -> String {
-    let parts: Vec<String> = partitions
-        .iter()
-        .map(|part| format!("{} {}", part.label, binary(part.bytes)))
-        .collect();
-    parts.join(", ")
 }

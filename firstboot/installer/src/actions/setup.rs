@@ -7,6 +7,7 @@ use sigmavault_types::slots::Slot;
 
 use super::action::{Action, SlotRef, Stage};
 use super::parts::{copy, fill, mark, said};
+use super::setup_action::SetupAction;
 use crate::machine::Present;
 use crate::plan::{InstallPlan, Partition, SetupPlan};
 use crate::progress::Step;
@@ -23,17 +24,17 @@ pub(super) fn stages(plan: &InstallPlan, setup: &SetupPlan) -> Vec<Stage> {
         .filter(|part| OWN.contains(&part.label.as_str()));
     let passphrase = plan.encryption.as_ref().map(|encryption| &encryption.passphrase);
     let partition = vec![
-        Action::OwnTable {
+        Action::Setup(SetupAction::OwnTable {
             disk: disk(),
             stale: setup.stale.clone(),
             renewed: renewed.cloned().collect(),
-        },
-        Action::AddPartitions {
+        }),
+        Action::Setup(SetupAction::AddPartitions {
             disk: disk(),
             kept: setup.kept.clone(),
             partitions: plan.partitions.clone(),
             passphrase: passphrase.cloned(),
-        },
+        }),
         Action::FindPartitions { disk: disk() },
     ];
     let count = plan.partitions.len();
@@ -52,16 +53,16 @@ pub(super) fn stages(plan: &InstallPlan, setup: &SetupPlan) -> Vec<Stage> {
 fn bootable(plan: &InstallPlan, setup: &SetupPlan) -> Stage {
     let boot = setup.kept.iter().find(|part| part.label == "boot-a");
     let mut actions = vec![
-        Action::WriteSettingsImage,
-        Action::CopyBoot {
+        Action::Setup(SetupAction::WriteSettingsImage),
+        Action::Setup(SetupAction::CopyBoot {
             bytes: boot.map_or(0, |part| part.bytes),
-        },
-        Action::LeaveSetup { slot: Slot::B },
+        }),
+        Action::Setup(SetupAction::LeaveSetup { slot: Slot::B }),
         Action::MountEsp,
-        Action::WriteVersion {
+        Action::Setup(SetupAction::WriteVersion {
             slot: Slot::B,
             version: plan.source.version.clone(),
-        },
+        }),
     ];
     actions.extend(mark(plan));
     actions.push(Action::UnmountEsp);
@@ -78,7 +79,7 @@ pub(super) fn last(plan: &InstallPlan, setup: &SetupPlan) -> Vec<Action> {
             disk: disk(),
             partitions: kept.chain(plan.partitions.iter().cloned()).collect(),
         },
-        Action::LeaveSetup { slot: Slot::A },
+        Action::Setup(SetupAction::LeaveSetup { slot: Slot::A }),
     ]
 }
 

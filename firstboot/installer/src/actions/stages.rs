@@ -5,6 +5,7 @@ use sigmavault_types::slots::Slot;
 
 use super::action::{Action, SlotRef, Stage};
 use super::parts::{copy, fill, keymap, mark, quiet, said, stage};
+use super::setup_action::SetupAction;
 use super::{settings, setup};
 use crate::answers::Mode;
 use crate::machine::{Disk, Holder};
@@ -20,9 +21,11 @@ pub fn stages(plan: &InstallPlan) -> Vec<Stage> {
     let check = Action::CheckDisks { disks };
     let readings = plan.settings.iter().flat_map(settings::readings);
     let readings: Vec<Action> = readings.chain(keymap(plan)).collect();
-    let boot = plan.setup.as_ref().map(|_| Action::CheckBoot {
-        disk: plan.disk.clone(),
-        root_hash: plan.source.root_hash.clone(),
+    let boot = plan.setup.as_ref().map(|_| {
+        Action::Setup(SetupAction::CheckBoot {
+            disk: plan.disk.clone(),
+            root_hash: plan.source.root_hash.clone(),
+        })
     });
     let boot: Vec<Action> = boot.into_iter().collect();
     let mut stages = vec![stage(Step::Check, [vec![check], boot, readings, stops].concat())];

@@ -114,6 +114,8 @@ const KEYBOARDS: [(&str, &str, Variants); 14] = [
 ];
 
 const MIB: u64 = 1 << 20;
+/// The GPT partition type of what the firmware loads.
+const FAT: &str = "ebd0a0a2-b9e5-4433-87c0-68b6b72699c7";
 
 /// Layouts without the letters a to z.
 pub(super) const NOT_LATIN: [&str; 2] = ["rs", "ru"];
@@ -189,7 +191,7 @@ pub(super) fn usual() -> Machine {
     }
 }
 
-/// A Raspberry Pi at its first start, with an SD card and an empty NVMe disk.
+/// A Raspberry Pi at its first start, with an SD card and an empty solid-state disk.
 pub(super) fn raspberry_pi() -> Machine {
     let card = Disk {
         in_use: Some(InUse::Medium),
@@ -215,7 +217,6 @@ pub(super) fn raspberry_pi() -> Machine {
         start += bytes;
         part
     };
-    const FAT: &str = "ebd0a0a2-b9e5-4433-87c0-68b6b72699c7";
     let partitions = vec![
         part(1, "boot", "c12a7328-f81f-11d2-ba4b-00a0c93ec93b", 64 * MIB),
         part(2, "boot-a", FAT, 256 * MIB),

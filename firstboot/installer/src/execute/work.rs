@@ -13,7 +13,7 @@ use super::held::Held;
 use super::keymap::Keymap;
 use super::target::{Mounted, StateDevice};
 use super::{boot_partition, check, files, pool, readings, setup, users};
-use crate::actions::{Action, SlotRef};
+use crate::actions::{Action, SetupAction, SlotRef};
 use crate::answers::{Keyboard, Secret};
 use crate::machine::{Disk, Holder, StopBy};
 use crate::plan::PoolPlan;
@@ -179,6 +179,37 @@ impl<'a> Work<'a> {
             .write_keymap(keymap.ok_or(ExecuteError::OutOfOrder("the keymap"))?)
     }
 
+    /// Executes an action of a Raspberry Pi's first start.
+    fn perform_setup(&mut self, action: &SetupAction, told: Told<'_>) -> Result<(), ExecuteError> {
+        let site = self.site;
+        match action {
+            SetupAction::CheckBoot { disk, root_hash } => self.check_boot(disk, root_hash),
+            SetupAction::OwnTable { disk, stale, renewed } => {
+                self.held.hand_over(site, disk)?;
+                setup::own_table(site.run(), disk, stale, renewed)
+            }
+            SetupAction::AddPartitions {
+                disk,
+                kept,
+                partitions,
+                passphrase,
+            } => {
+                self.held.check(site, disk)?;
+                setup::add(site, disk, kept, partitions, passphrase.as_ref())
+            }
+            SetupAction::WriteSettingsImage => {
+                let boot = self.parts()?.boot(Slot::A)?;
+                boot_partition::write_settings(site, boot, self.keymap.as_ref())
+            }
+            SetupAction::CopyBoot { bytes } => {
+                let parts = self.parts()?;
+                boot_partition::copy(site, parts.boot(Slot::A)?, parts.boot(Slot::B)?, *bytes, told)
+            }
+            SetupAction::WriteVersion { slot, version } => self.esp()?.write_version(*slot, version),
+            SetupAction::LeaveSetup { slot } => self.leave_setup(*slot),
+        }
+    }
+
     /// Executes an action. `told` is called with the bytes done of a long one.
     pub fn perform(&mut self, action: &Action, told: Told<'_>) -> Result<(), ExecuteError> {
         let site = self.site;
@@ -192,30 +223,7 @@ impl<'a> Work<'a> {
                 passphrase,
                 tpm_pin,
             } => self.make_keymap(keyboard, passphrase, tpm_pin.as_ref()),
-            Action::CheckBoot { disk, root_hash } => self.check_boot(disk, root_hash),
-            Action::OwnTable { disk, stale, renewed } => {
-                self.held.hand_over(site, disk)?;
-                setup::own_table(site.run(), disk, stale, renewed)
-            }
-            Action::AddPartitions {
-                disk,
-                kept,
-                partitions,
-                passphrase,
-            } => {
-                self.held.check(site, disk)?;
-                setup::add(site, disk, kept, partitions, passphrase.as_ref())
-            }
-            Action::WriteSettingsImage => {
-                let boot = self.parts()?.boot(Slot::A)?;
-                boot_partition::write_settings(site, boot, self.keymap.as_ref())
-            }
-            Action::CopyBoot { bytes } => {
-                let parts = self.parts()?;
-                boot_partition::copy(site, parts.boot(Slot::A)?, parts.boot(Slot::B)?, *bytes, told)
-            }
-            Action::WriteVersion { slot, version } => self.esp()?.write_version(*slot, version),
-            Action::LeaveSetup { slot } => self.leave_setup(*slot),
+            Action::Setup(action) => self.perform_setup(action, told),
             Action::WipeDisk { disk } => {
                 self.held.hand_over(site, disk)?;
                 disk::wipe(site.run(), disk)

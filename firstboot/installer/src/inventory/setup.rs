@@ -5,7 +5,7 @@ use sigmavault_facts::Files;
 use sigmavault_host::lsblk::{self, Column};
 use sigmavault_types::slots::BOOT_INFO_PATH;
 
-use super::{InventoryError, parent_disk};
+use super::error::InventoryError;
 use crate::machine::{Firmware, Present, Setup};
 use crate::site::Site;
 
@@ -47,17 +47,14 @@ fn chain(files: &Files) -> Option<String> {
     boot.chain
 }
 
-/// The disk that this system runs from and that is to be set up; none on an installation medium. `verity` is the hash
-/// device of the slot that runs.
-pub(super) fn read(site: &Site, verity: &str) -> Result<Option<Setup>, InventoryError> {
+/// What is on the disk that this system runs from, with this kernel name, if it is to be set up; nothing on an installation
+/// medium.
+pub(super) fn read(site: &Site, disk: &str) -> Result<Option<Setup>, InventoryError> {
     let files = site.files();
     let cmdline = files.text("/proc/cmdline").unwrap_or_default();
     if !asks(&cmdline) || firmware(files) != Firmware::RaspberryPi {
         return Ok(None);
     }
-    let disk = parent_disk(site, verity).ok_or(InventoryError::NoMedium(
-        "the disk of /dev/sigmavault/root-verity",
-    ))?;
     let text = site
         .run()
         .text(&lsblk::tree(&COLUMNS, Some(&format!("/dev/{disk}"))))?;
@@ -76,7 +73,7 @@ pub(super) fn read(site: &Site, verity: &str) -> Result<Option<Setup>, Inventory
     partitions.sort_by_key(|part| part.number);
     let model = files.text("/proc/device-tree/model").unwrap_or_default();
     Ok(Some(Setup {
-        disk,
+        disk: disk.to_owned(),
         model: Some(model.trim_end_matches('\0').trim().to_owned())
             .filter(|model| !model.is_empty())
             .unwrap_or_else(|| "Raspberry Pi".to_owned()),

@@ -33,12 +33,10 @@ pub fn check(answers: &Answers) -> Vec<Refusal> {
 
 /// What the answers are for. Without any about the system disk they are for the first start of a Raspberry Pi.
 pub fn mode(wanted: &System) -> Mode {
+    let says_nothing = wanted.disk.is_empty() && wanted.confirm.is_none();
     wanted
         .mode
-        .unwrap_or(match wanted.disk.is_empty() && wanted.confirm.is_none() {
-            true => Mode::Setup,
-            false => Mode::Erase,
-        })
+        .unwrap_or(if says_nothing { Mode::Setup } else { Mode::Erase })
 }
 
 fn system_disk(wanted: &System, mode: Mode, refusals: &mut Vec<Refusal>) {

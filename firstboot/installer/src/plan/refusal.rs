@@ -39,7 +39,7 @@ pub enum Refusal {
     },
     /// A disk that the image was written to is too small to be set up.
     #[error(
-        "{disk} has {found}; the system needs {needed}\n  try: write the image to a card or disk of at least {needed}"
+        "the disk {disk} has {found}; the system needs {needed}\n  try: write the image to a card or disk of at least {needed}"
     )]
     NoRoom {
         /// The disk.
@@ -51,14 +51,16 @@ pub enum Refusal {
     },
     /// It was set up before, up to the last step.
     #[error(
-        "{disk} was set up before, and only the change of its kernel command line is missing\n  try: restart the machine, which makes this change; to begin anew, write the image to the disk again"
+        "the disk {disk} was set up before, and only the change of its kernel command line is missing\n  try: restart the machine, which makes this change; to begin anew, write the image to the disk again"
     )]
     SetUpBefore {
         /// The disk.
         disk: String,
     },
     /// It does not hold what the image has.
-    #[error("{disk} is not as the image was written to it: {reason}\n  try: write the image to it again")]
+    #[error(
+        "the disk {disk} is not as the image was written to it: {reason}\n  try: write the image to it again"
+    )]
     NotAsWritten {
         /// The disk.
         disk: String,

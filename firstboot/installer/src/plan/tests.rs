@@ -11,6 +11,7 @@ mod answers;
 mod anywhere;
 mod disks;
 mod keyboard;
+mod setup;
 
 const GIB: u64 = 1 << 30;
 const MIB: u64 = 1 << 20;

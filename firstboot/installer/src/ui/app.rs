@@ -284,7 +284,7 @@ impl App {
             Phase::Refused(_) => (Refused::TITLE, Refused::HELP, Refused::KEYS.to_vec()),
             Phase::Installing(_) => (Progress::TITLE, Progress::HELP, Progress::KEYS.to_vec()),
             Phase::Key(_) => (KeyShown::TITLE, KeyShown::HELP, KeyShown::KEYS.to_vec()),
-            Phase::Done(_) => (Done::TITLE, Done::HELP, Done::KEYS.to_vec()),
+            Phase::Done(done) => (Done::TITLE, done.help(), Done::KEYS.to_vec()),
             Phase::Failed(failed) => (Failed::TITLE, Failed::HELP, failed.keys()),
         }
     }

@@ -69,6 +69,11 @@ impl Machine {
         fs::read_to_string(self.path(format!("/boot-partitions/{slot}/cmdline.txt"))).unwrap()
     }
 
+    /// Has slot A's boot partition hold another kernel command line.
+    pub fn change_command_line(&self, line: &str) {
+        self.write("/boot-partitions/a/cmdline.txt", line);
+    }
+
     /// The names of the card's partitions.
     pub fn card(&self) -> Vec<&'static str> {
         let disks = self.0.disks.lock().unwrap();
