@@ -106,14 +106,14 @@ impl Report<'_> {
         (self.tell)(Event::Began { step, bytes });
         let last = Mutex::new(began);
         perform(work, stage, &|done| {
-            if let Ok(mut last) = last.lock()
+            if let (Some(total), Ok(mut last)) = (bytes, last.lock())
                 && last.elapsed() >= TELL_EVERY
             {
                 *last = Instant::now();
                 (self.tell)(Event::Bytes {
                     step,
                     done,
-                    total: bytes.unwrap_or(done),
+                    total,
                     elapsed: began.elapsed(),
                 });
             }

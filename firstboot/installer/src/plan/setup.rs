@@ -51,7 +51,14 @@ pub(super) fn disk<'a>(
     confirmation: Confirmation,
     refusals: &mut Vec<Refusal>,
 ) -> Option<&'a Disk> {
-    let disk = machine.setup_disk()?;
+    let setup = machine.setup.as_ref()?;
+    let Some(disk) = machine.setup_disk() else {
+        refusals.push(Refusal::NotAsWritten {
+            disk: setup.disk.clone(),
+            reason: "it is not among the disks of this machine".to_owned(),
+        });
+        return None;
+    };
     let only = "which this Raspberry Pi runs from, and which is the only one that can be its system disk: leave it out";
     if !wanted.disk.is_empty() && wanted.disk.choose(&[disk]).is_err() {
         refusals.push(Refusal::answer(

@@ -227,6 +227,19 @@ fn a_disk_that_does_not_hold_the_image() {
 }
 
 #[test]
+fn a_disk_that_is_not_there_is_refused() {
+    let mut machine = pi(32 * GIB, image());
+    machine.disks.remove(0);
+    assert_eq!(
+        refused(&machine, &nothing_said()),
+        [
+            "the disk mmcblk0 is not as the image was written to it: it is not among the disks of this machine\n  try: write the \
+          image to it again"
+        ]
+    );
+}
+
+#[test]
 fn a_card_with_its_switch_against_writing() {
     let mut machine = pi(32 * GIB, image());
     machine.disks[0].in_use = Some(InUse::ReadOnly);
