@@ -7,12 +7,17 @@ use clap::{ArgGroup, Parser};
 use clap_complete::Shell;
 use sigmavault_installer::demo::Scenario;
 
-/// Install SigmaVault NAS OS from its live medium onto a disk
+/// Install SigmaVault NAS OS from its live medium onto a disk, or set up a Raspberry Pi's disk with its image
 ///
 /// Without options it asks on screens of at least 80 columns and 24 lines, shows the plan, and begins once the serial
 /// number of the system disk is typed. With answers it asks nothing and prints what it does line by line; the last line
 /// is `sigmavault-installer-report: ` with a JSON object. It installs only on a machine that was started from the
 /// medium.
+///
+/// On a Raspberry Pi the image is written to the card or disk itself, and the first start is a live session from there. In
+/// it the installer adds what the image lacks (a second slot, the state partition), writes the settings and restarts. The
+/// disk is known and loses nothing, so that no disk is chosen and no serial number is typed; answers leave [system] out.
+/// After a power cut the next start is a first start again.
 #[derive(Debug, Parser)]
 #[command(
     name = "sigmavault-installer",
@@ -29,7 +34,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     pub answers: Option<PathBuf>,
     /// Install without questions if there are answers on the kernel command line, in a system credential, on a file
-    /// system labelled SVANSWERS or on the medium; otherwise do nothing
+    /// system labelled SVANSWERS or on the medium (on a Raspberry Pi: on the disk's first partition); otherwise do nothing
     #[arg(long)]
     pub unattended: bool,
     /// Check an answer file; on a machine started from the medium, also against this machine, and list what would be

@@ -39,11 +39,13 @@ pub enum Scenario {
     Bios,
     /// As `Empty`; the disk fails half-way.
     FailingDisk,
+    /// The first start of a Raspberry Pi from a card that the image was written to.
+    Setup,
 }
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Empty,
         Self::Reinstall,
         Self::HalfDone,
@@ -54,6 +56,7 @@ impl Scenario {
         Self::LowMemory,
         Self::Bios,
         Self::FailingDisk,
+        Self::Setup,
     ];
 
     /// Its name on the command line.
@@ -69,6 +72,7 @@ impl Scenario {
             Self::LowMemory => "low-memory",
             Self::Bios => "bios",
             Self::FailingDisk => "failing-disk",
+            Self::Setup => "setup",
         }
     }
 
@@ -85,6 +89,7 @@ impl Scenario {
             Self::LowMemory => "1 GiB of memory",
             Self::Bios => "started by BIOS, not UEFI",
             Self::FailingDisk => "the system disk fails half-way",
+            Self::Setup => "the first start of a Raspberry Pi from a card with the image",
         }
     }
 
@@ -110,6 +115,7 @@ impl Scenario {
             Self::NoDisk => machine.disks.retain(|disk| disk.name == "sdf"),
             Self::LowMemory => machine.memory = 1 << 30,
             Self::Bios => machine.firmware = Firmware::Bios,
+            Self::Setup => machine = machines::raspberry_pi(),
         }
         machine
     }
@@ -213,6 +219,10 @@ impl Demo {
 impl Execute for Demo {
     fn mark(&self, _: &Disk) -> Result<Option<Mark>, ExecuteError> {
         Ok(None)
+    }
+
+    fn end_setup(&self, _: &Disk, _: &str) -> Result<(), ExecuteError> {
+        Ok(())
     }
 
     fn execute(

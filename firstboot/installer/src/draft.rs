@@ -40,8 +40,9 @@ impl Place {
 
     /// Whether the question applies after the answers so far.
     pub(crate) fn applies(self, draft: &Draft) -> bool {
-        let keeps = draft.answers.system.mode == Mode::KeepData;
+        let keeps = draft.mode() == Mode::KeepData;
         match self {
+            Self::Disk | Self::Mode if draft.mode() == Mode::Setup => false,
             Self::Mode => draft.disk().is_none_or(|disk| disk.contents != Contents::Empty),
             Self::Pool => !keeps && (draft.disk().is_none() || !draft.pool_candidates().is_empty()),
             Self::Encryption | Self::Network | Self::User => !keeps,
@@ -105,6 +106,7 @@ impl Draft {
             .into_iter()
             .find(|name| machine.locales.iter().any(|locale| locale == name))
             .unwrap_or("C.UTF-8");
+        let disk = machine.setup.as_ref().map(|setup| setup.disk.clone());
         Self {
             machine,
             answers: Answers {
@@ -112,10 +114,8 @@ impl Draft {
                 keyboard: Keyboard::default(),
                 timezone: "Etc/UTC".to_owned(),
                 system: System {
-                    disk: Selector::default(),
-                    confirm: None,
-                    mode: Mode::Erase,
-                    state_size: None,
+                    mode: Some(if disk.is_some() { Mode::Setup } else { Mode::Erase }),
+                    ..System::default()
                 },
                 encryption: None,
                 pool: None,
@@ -123,8 +123,25 @@ impl Draft {
                 user: None,
                 finish: crate::answers::Finish::default(),
             },
-            disk: None,
+            disk,
         }
+    }
+
+    /// What the installer is there for on this machine.
+    pub(crate) fn aim(&self) -> String {
+        match self.machine.setup.as_ref().zip(self.machine.setup_disk()) {
+            None => "This puts SigmaVault NAS OS onto a disk of this machine.".to_owned(),
+            Some((setup, disk)) => format!(
+                "This sets up SigmaVault NAS OS on the disk that this {} runs from: {}.",
+                setup.model,
+                disk.describe()
+            ),
+        }
+    }
+
+    /// What happens to the system disk.
+    pub(crate) fn mode(&self) -> Mode {
+        self.answers.system.mode.unwrap_or_default()
     }
 
     /// The system disk, once it is chosen and as long as it is there.
@@ -146,7 +163,7 @@ impl Draft {
     /// Selects the system disk. The mode chosen for another disk does not apply to it.
     pub(crate) fn choose(&mut self, name: &str) {
         if self.disk.as_deref() != Some(name) {
-            self.answers.system.mode = Mode::Erase;
+            self.answers.system.mode = Some(Mode::Erase);
         }
         self.disk = Some(name.to_owned());
         if let Some(disk) = self.machine.disks.iter().find(|disk| disk.name == name) {
@@ -187,7 +204,7 @@ impl Draft {
         }
         let mut draft = self.clone();
         draft.choose(&disk.name);
-        draft.answers.system.mode = mode;
+        draft.answers.system.mode = Some(mode);
         draft.answers.pool = None;
         draft.refusals().into_iter().find_map(|refusal| match refusal {
             Refusal::TooSmall { found, needed, .. } => Some(Bar::TooSmall { found, needed }),
@@ -198,6 +215,9 @@ impl Draft {
             }
             Refusal::NoUefi
             | Refusal::Memory { .. }
+            | Refusal::NoRoom { .. }
+            | Refusal::SetUpBefore { .. }
+            | Refusal::NotAsWritten { .. }
             | Refusal::HoldsData { .. }
             | Refusal::Unconfirmed { .. }
             | Refusal::Nameless { .. }
@@ -228,13 +248,19 @@ impl Draft {
 
     /// Reasons against an installation that no answer can change.
     pub(crate) fn hopeless(&self) -> Vec<String> {
+        let setup = self.machine.setup_disk().map(Disk::describe);
         let mut reasons: Vec<String> = self
             .refusals()
             .into_iter()
-            .filter(|refusal| matches!(refusal, Refusal::NoUefi | Refusal::Memory { .. }))
+            .filter(|refusal| match refusal {
+                Refusal::InUse { disk, .. } => setup.as_ref() == Some(disk),
+                other => rules_out(other),
+            })
             .map(|refusal| sentence(&refusal.to_string()))
             .collect();
-        reasons.extend(self.no_disk());
+        if self.mode() != Mode::Setup {
+            reasons.extend(self.no_disk());
+        }
         reasons
     }
 
@@ -255,6 +281,18 @@ impl Draft {
         );
         Some(text)
     }
+}
+
+/// Whether no answer changes it.
+const fn rules_out(refusal: &Refusal) -> bool {
+    matches!(
+        refusal,
+        Refusal::NoUefi
+            | Refusal::Memory { .. }
+            | Refusal::NoRoom { .. }
+            | Refusal::SetUpBefore { .. }
+            | Refusal::NotAsWritten { .. }
+    )
 }
 
 /// With a capital letter.

@@ -1,6 +1,8 @@
 //! Reading the machine: disks by `lsblk`, the medium by the names that the initrd gave it below `/dev/sigmavault`.
 
 mod drivers;
+mod error;
+mod setup;
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
@@ -9,14 +11,13 @@ use std::path::Path;
 use sigmavault_facts::counters::is_hardware_disk;
 use sigmavault_facts::{Files, kernel, meminfo};
 use sigmavault_host::lsblk::{self, Column, Device};
-use sigmavault_host::run::RunError;
-use sigmavault_host::{ParseError, localectl, timedatectl, udevadm};
+use sigmavault_host::{localectl, timedatectl, udevadm};
 
 use crate::credentials::accounts::Accounts;
-use crate::device::verity::{self, VerityError};
+use crate::device::verity;
 use crate::identity;
 use crate::keyboard::KnownLetters;
-use crate::machine::{Contents, Disk, Firmware, InUse, KeyboardLayout, Machine, Source};
+use crate::machine::{Contents, Disk, InUse, KeyboardLayout, Machine, Source};
 use crate::site::Site;
 
 mod contents;
@@ -24,34 +25,7 @@ mod holders;
 
 use contents::contents;
 pub use contents::{STATE, STATE_UNFINISHED};
-
-/// Why the machine cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub enum InventoryError {
-    /// A program failed.
-    #[error(
-        "{} failed: {}\n  try: look at `journalctl -b` and `dmesg`; the installation can be run again",
-        .0.invocation(),
-        .0.last_words()
-    )]
-    Program(#[from] RunError),
-    /// Its output was not understood.
-    #[error(transparent)]
-    Output(#[from] ParseError),
-    /// Not started from a medium with a verified root.
-    #[error(
-        "this system was not started from an installation medium: {0} is missing\n  try: start the machine from the SigmaVault stick or CD"
-    )]
-    NoMedium(&'static str),
-    /// The medium's hash tree is invalid.
-    #[error(
-        "the medium's hash tree cannot be read: {0}\n  try: write the medium again with `sigmavault-image flash`"
-    )]
-    Verity(#[from] VerityError),
-    /// A file of /proc or the like.
-    #[error("cannot read {0}: {1}")]
-    Read(&'static str, String),
-}
+pub use error::InventoryError;
 
 /// What is asked about disks.
 const COLUMNS: [Column; 17] = [
@@ -92,28 +66,33 @@ pub fn read(site: &Site) -> Result<Machine, InventoryError> {
     let source = source(site)?;
     let text = run.text(&lsblk::whole_tree(&COLUMNS))?;
     let medium = [&source.esp, &source.verity].map(|device| parent_disk(site, device));
-    let disks = disks(site, &lsblk::parse(&text)?, &medium);
+    let setup = match &medium[1] {
+        Some(disk) => setup::read(site, disk)?,
+        None => None,
+    };
+    let mut disks = disks(site, &lsblk::parse(&text)?, &medium);
+    if let Some(setup) = &setup {
+        refuse_read_only(site, &mut disks, &setup.disk);
+    }
     let memory = files
         .parse("/proc/meminfo", meminfo::parse)
         .map_err(|error| InventoryError::Read("/proc/meminfo", error.to_string()))?;
     Ok(Machine {
         memory: memory.total_bytes,
-        firmware: if files.exists("/sys/firmware/efi") {
-            Firmware::Uefi
-        } else {
-            Firmware::Bios
-        },
+        firmware: setup::firmware(files),
         tpm2: files
             .attribute("/sys/class/tpm/tpm0/tpm_version_major")
             .as_deref()
             == Some("2"),
         unreadable: disks
             .iter()
+            .filter(|disk| setup.as_ref().is_none_or(|setup| setup.disk != disk.name))
             .map(|disk| (disk.name.clone(), drivers::missing(site, &disk.name)))
             .filter(|(_, missing)| !missing.is_empty())
             .collect(),
         disks,
         source,
+        setup,
         interfaces: interfaces(files),
         locales: localectl::parse(&run.text(&localectl::list_locales()).unwrap_or_default()),
         keyboards: keyboards(
@@ -179,6 +158,22 @@ fn disks(site: &Site, devices: &[Device], medium: &[Option<String>]) -> Vec<Disk
         .collect();
     disks.sort_by(|a, b| a.name.cmp(&b.name));
     identity::merge_paths(disks)
+}
+
+/// An SD card has a switch against writing.
+fn refuse_read_only(site: &Site, disks: &mut [Disk], name: &str) {
+    let read_only = site
+        .files()
+        .attribute(format!("/sys/class/block/{name}/ro"))
+        .as_deref()
+        == Some("1");
+    if let Some(disk) = disks
+        .iter_mut()
+        .find(|disk| disk.name == name)
+        .filter(|_| read_only)
+    {
+        disk.in_use = Some(InUse::ReadOnly);
+    }
 }
 
 /// The system on the medium.

@@ -82,6 +82,13 @@ impl Execute for Locked {
         result
     }
 
+    fn end_setup(&self, disk: &Disk, root_hash: &str) -> Result<(), ExecuteError> {
+        let held = self.take()?;
+        let result = self.execute.end_setup(disk, root_hash);
+        drop(held);
+        result
+    }
+
     fn execute(
         &self,
         plan: &InstallPlan,

@@ -24,8 +24,11 @@ pub struct Machine {
     /// Disks that the installed system could not read, by kernel name, with the drivers that its initrd lacks.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unreadable: BTreeMap<String, Vec<String>>,
-    /// The system on the medium.
+    /// The system on the medium, or in the slot that runs.
     pub source: Source,
+    /// What the first start of a disk that was written from an image has found on it; none on an installation medium.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub setup: Option<Setup>,
     /// Network interfaces that can be given an address, by name.
     pub interfaces: Vec<String>,
     /// Locales that the image has.
@@ -49,6 +52,57 @@ pub enum Firmware {
     Uefi,
     /// By BIOS, or UEFI's imitation of it (CSM).
     Bios,
+    /// By the firmware of a Raspberry Pi, which has neither.
+    RaspberryPi,
+}
+
+/// A Raspberry Pi's disk at its first start: it was written from an image, this system runs from slot A on it, and it is
+/// the only disk that can be the system disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Setup {
+    /// Kernel name of the disk.
+    pub disk: String,
+    /// Model of the machine, such as `Raspberry Pi 5 Model B Rev 1.0`.
+    pub model: String,
+    /// Partitions of the disk, by number.
+    pub partitions: Vec<Present>,
+}
+
+/// A partition that is on a disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Present {
+    /// Its number.
+    pub number: u32,
+    /// GPT name.
+    pub label: String,
+    /// GPT partition type, a GUID.
+    pub kind: String,
+    /// Bytes of the disk before it.
+    pub start: u64,
+    /// Its bytes.
+    pub bytes: u64,
+}
+
+impl Present {
+    /// What a definition of it is called (repart.d(5)), without `.conf`; it sorts before those of the image.
+    pub fn definition(&self) -> String {
+        format!("{:02}-{}", self.number, self.label)
+    }
+}
+
+impl Setup {
+    /// GPT name of the partition that marks the disk as set up.
+    pub const STATE: &'static str = "state";
+    /// Its name until then.
+    pub const STATE_UNFINISHED: &'static str = "state-new";
+
+    /// Whether the disk was set up before: its state partition has its final name, which it gets when nothing but the
+    /// kernel command line is left to be changed.
+    pub fn is_done(&self) -> bool {
+        self.partitions.iter().any(|part| part.label == Self::STATE)
+    }
 }
 
 /// An XKB layout.
@@ -250,6 +304,12 @@ pub struct Installed {
 }
 
 impl Machine {
+    /// The disk that is set up, at its first start.
+    pub fn setup_disk(&self) -> Option<&Disk> {
+        let setup = self.setup.as_ref()?;
+        self.disks.iter().find(|disk| disk.name == setup.disk)
+    }
+
     /// The disks that something can be installed to: all but the medium.
     pub fn candidates(&self) -> Vec<&Disk> {
         self.disks

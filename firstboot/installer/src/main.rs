@@ -15,7 +15,7 @@ use anyhow::{Context as _, anyhow, bail};
 use clap::{CommandFactory as _, Parser as _};
 use serde_json::json;
 use sigmavault_host::run::Local;
-use sigmavault_installer::answers::{self, Action, Answers, Keyboard};
+use sigmavault_installer::answers::{self, Action, Answers, Keyboard, Mode};
 use sigmavault_installer::demo::{self, Demo, Scenario};
 use sigmavault_installer::execute::Execute;
 use sigmavault_installer::execute::real::Real;
@@ -50,9 +50,9 @@ fn read_machine() -> anyhow::Result<Machine> {
 }
 
 /// Answers found on this machine, and where they were.
-fn left_answers() -> anyhow::Result<Option<Found>> {
+fn left_answers(machine: Option<&Machine>) -> anyhow::Result<Option<Found>> {
     // A machine that cannot be read matters only if there are answers.
-    let medium = read_machine().map_or_else(|_| Medium::default(), |machine| Medium::of(&machine.source));
+    let medium = machine.map(Medium::of).unwrap_or_default();
     Ok(sources::find(
         &sources::volume::Live(Site::this_machine()),
         &medium,
@@ -208,17 +208,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         );
     }
     if arguments.unattended {
-        let world = World::of(arguments)?;
-        return match left_answers() {
-            Ok(None) => Ok(ExitCode::SUCCESS),
-            Ok(Some(found)) => {
-                let mut out = host::Consoles::open();
-                writeln!(out, "answers: {}", found.place)?;
-                let keeper = live::Left::new(found.volume);
-                install(world, &found.place, &found.text, Given::Left, &keeper, &mut out)
-            }
-            Err(error) => refuse(&error, Given::Left, &mut host::Consoles::open()),
-        };
+        return by_left_answers(World::of(arguments)?);
     }
     let world = World::of(arguments)?;
     if arguments.plain || std::env::var_os("TERM").is_some_and(|term| term == "dumb") {
@@ -291,8 +281,12 @@ fn check(arguments: &Arguments, path: &Path) -> anyhow::Result<ExitCode> {
             let json =
                 json!({ "valid": true, "errors": [], "refusals": [], "plan": plan, "actions": actions });
             let shown = machine.as_ref().zip(plan.as_ref());
+            let setup = match plan::mode(&answers.system) {
+                Mode::Setup => FOR_A_PI,
+                Mode::Erase | Mode::KeepData => "",
+            };
             let text = shown.map_or_else(
-                || format!("{}: {ELSEWHERE}", path.display()),
+                || format!("{}: {setup}{ELSEWHERE}", path.display()),
                 |(machine, plan)| {
                     let lines = show::plan(machine, plan);
                     let lines = lines.iter().map(ToString::to_string);
@@ -334,6 +328,9 @@ const ELSEWHERE: &str = "good, as far as that can be told without the machine; -
                          from the medium, or --machine FILE also checks disks, interfaces, TPM, and the image's \
                          languages, keyboards, time zones and user names, and shows the plan";
 
+/// Said before that of answers without a system disk.
+const FOR_A_PI: &str = "for the first start of a Raspberry Pi, since they name no system disk: ";
+
 /// A refusal with the place in the file that it is about.
 fn placed(path: &Path, text: &str, refusal: &Refusal) -> String {
     let place = refusal.key().and_then(|key| answers::Place::of_answer(text, key));
@@ -359,6 +356,39 @@ fn said(arguments: &Arguments, good: bool, json: &serde_json::Value, text: &str)
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// Installs by answers that were left for this machine, if there are any. A setup that only lacks its last step needs none.
+fn by_left_answers(world: World) -> anyhow::Result<ExitCode> {
+    let machine = world.machine().ok();
+    if let Some(machine) = &machine {
+        let mut out = host::Consoles::open();
+        if let Some((report, action)) = unattended::end_setup(machine, &*world.execute(), &mut out)? {
+            leave_ending(&report, Given::Left);
+            world.finish(action)?;
+            return Ok(code(&report));
+        }
+    }
+    match left_answers(machine.as_ref()) {
+        Ok(None) => Ok(ExitCode::SUCCESS),
+        Ok(Some(found)) => {
+            let mut out = host::Consoles::open();
+            writeln!(out, "answers: {}", found.place)?;
+            let same_disk = machine.is_some_and(|machine| {
+                machine.setup.is_some() && found.volume.as_deref() == Some(Path::new(&machine.source.esp))
+            });
+            let keeper = live::Left::new(found.volume).on_same_disk(same_disk);
+            install(world, &found.place, &found.text, Given::Left, &keeper, &mut out)
+        }
+        Err(error) => refuse(&error, Given::Left, &mut host::Consoles::open()),
+    }
+}
+
+fn code(report: &Report) -> ExitCode {
+    match report.result {
+        Verdict::Installed | Verdict::AlreadyInstalled => ExitCode::SUCCESS,
+        Verdict::Refused | Verdict::Failed | Verdict::Stopped => ExitCode::FAILURE,
+    }
 }
 
 /// Reports that nothing was done.
@@ -409,10 +439,7 @@ fn install(
     let (report, action) = unattended::install(&machine, &answers, &order, &execute, &stop, keeper, out)?;
     leave_ending(&report, given);
     world.finish(action)?;
-    Ok(match report.result {
-        Verdict::Installed | Verdict::AlreadyInstalled => ExitCode::SUCCESS,
-        Verdict::Refused | Verdict::Failed | Verdict::Stopped => ExitCode::FAILURE,
-    })
+    Ok(code(&report))
 }
 
 /// Asks line by line.

@@ -46,8 +46,12 @@ pub fn run(
     }
     let version = &draft.machine.source.version;
     console.say(&format!(
-        "SigmaVault NAS OS {version}: installation\n\
-         An empty line takes what stands in brackets. Nothing is written before the summary is confirmed."
+        "SigmaVault NAS OS {version}: {}\n\
+         An empty line takes what stands in brackets. Nothing is written before the summary is confirmed.",
+        match draft.mode() {
+            Mode::Setup => draft.aim(),
+            Mode::Erase | Mode::KeepData => "installation".to_owned(),
+        }
     ))?;
     loop {
         for place in Place::ALL {
@@ -88,6 +92,10 @@ fn summary(draft: &mut Draft, console: &mut Console) -> Result<Option<InstallPla
     let what = match plan.mode {
         Mode::Erase => format!("To ERASE {} and install", plan.disk.name),
         Mode::KeepData => format!("To rewrite the system on {}", plan.disk.name),
+        Mode::Setup => {
+            let begin = console.yes(&format!("Set {} up now?", plan.disk.name), false)?;
+            return Ok(begin.then_some(plan));
+        }
     };
     loop {
         let typed = console.ask(&format!("{what}, type {expected} (an empty line goes back)"), "")?;
@@ -128,8 +136,12 @@ fn finish(
             for note in &outcome.notes {
                 console.say(&format!("Note: {note}"))?;
             }
+            let what = match plan.mode {
+                Mode::Erase | Mode::KeepData => "installed",
+                Mode::Setup => "set up",
+            };
             console.say(&format!(
-                "SigmaVault NAS OS {} is installed on {}.",
+                "SigmaVault NAS OS {} is {what} on {}.",
                 plan.source.version, plan.disk.name
             ))?;
             if let Some(key) = outcome.recovery_key {
@@ -145,7 +157,9 @@ fn finish(
         }
     }
     let options = ["leave the installer", "restart", "switch off"].map(str::to_owned);
-    let action = match console.choose("What now?", &options, 0) {
+    // The system that was set up starts from the same disk: there is nothing to take out first.
+    let proposed = usize::from(plan.mode == Mode::Setup && installed);
+    let action = match console.choose("What now?", &options, proposed) {
         Ok(1) => Action::Reboot,
         Ok(2) => Action::Poweroff,
         Ok(_) | Err(PlainError::Ended) => Action::Wait,

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::answers::Mode;
 use crate::execute::ExecuteError;
-use crate::machine::Disk;
+use crate::machine::{Disk, Source};
 use crate::once::Mark;
 use crate::plan::{InstallPlan, Refusal};
 use crate::progress::Outcome;
@@ -52,6 +53,9 @@ pub struct Report {
     pub refusals: Vec<String>,
     /// What went wrong.
     pub error: Option<String>,
+    /// What was to happen to the system disk, once that is known; for a person.
+    #[serde(skip)]
+    pub mode: Option<Mode>,
 }
 
 impl Report {
@@ -83,6 +87,24 @@ impl Report {
         }
     }
 
+    /// The last step of a setup that a power cut kept from it was taken, or failed.
+    pub fn setup_ended(disk: &Disk, source: &Source, result: &Result<(), ExecuteError>) -> Self {
+        Self {
+            result: if result.is_ok() {
+                Verdict::Installed
+            } else {
+                Verdict::Failed
+            },
+            disk: Some(disk.path.clone()),
+            serial: disk.serial.clone(),
+            version: Some(source.version.clone()),
+            root_hash: Some(source.root_hash.clone()),
+            error: result.as_ref().err().map(ToString::to_string),
+            mode: Some(Mode::Setup),
+            ..Self::nothing()
+        }
+    }
+
     /// The plan was carried out, or failed.
     pub fn ended(plan: &InstallPlan, took: Duration, result: &Result<Outcome, ExecuteError>) -> Self {
         Self {
@@ -100,6 +122,7 @@ impl Report {
             recovery_key_kept: None,
             refusals: Vec::new(),
             error: result.as_ref().err().map(ToString::to_string),
+            mode: Some(plan.mode),
         }
     }
 
@@ -114,6 +137,7 @@ impl Report {
             recovery_key_kept: None,
             refusals: Vec::new(),
             error: None,
+            mode: None,
         }
     }
 

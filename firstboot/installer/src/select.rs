@@ -65,9 +65,14 @@ pub enum SelectError {
 }
 
 impl Selector {
+    /// Whether it has no condition.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// The one disk that matches.
     pub fn choose<'a>(&self, disks: &[&'a Disk]) -> Result<&'a Disk, SelectError> {
-        if *self == Self::default() {
+        if self.is_empty() {
             return Err(SelectError::Empty);
         }
         let mut matching: Vec<&Disk> = disks.iter().copied().filter(|disk| self.matches(disk)).collect();

@@ -17,9 +17,9 @@ use crate::size::binary;
 pub fn steps(plan: &InstallPlan) -> Vec<Step> {
     [
         (Step::Check, true),
-        (Step::Partition, plan.mode == Mode::Erase),
-        (Step::CopyA, true),
-        (Step::VerifyA, true),
+        (Step::Partition, plan.mode != Mode::KeepData),
+        (Step::CopyA, plan.mode != Mode::Setup),
+        (Step::VerifyA, plan.mode != Mode::Setup),
         (Step::CopyB, true),
         (Step::VerifyB, true),
         (Step::Keys, plan.encryption.is_some()),
@@ -87,16 +87,17 @@ fn parts(plan: &InstallPlan) -> Vec<String> {
         format!("  SigmaVault NAS OS {}", plan.source.version),
         format!("  root hash {}", plan.source.root_hash),
     ];
-    if plan.mode == Mode::KeepData {
-        lines.push("  both system slots are rewritten; the other partitions stay".to_owned());
-    } else {
-        let partitions = plan.partitions.iter();
-        let partitions: Vec<String> = partitions
-            .map(|part| format!("{} {}", part.label, binary(part.bytes)))
-            .collect();
-        lines.push(format!("  partitions: {}", partitions.join(", ")));
-    }
-    if plan.mode == Mode::Erase {
+    let partitions = plan.partitions.iter();
+    let partitions: Vec<String> = partitions
+        .map(|part| format!("{} {}", part.label, binary(part.bytes)))
+        .collect();
+    let partitions = partitions.join(", ");
+    lines.push(match plan.mode {
+        Mode::KeepData => "  both system slots are rewritten; the other partitions stay".to_owned(),
+        Mode::Erase => format!("  partitions: {partitions}"),
+        Mode::Setup => format!("  partitions added: {partitions}"),
+    });
+    if plan.mode != Mode::KeepData {
         lines.push("Encryption".to_owned());
         match &plan.encryption {
             None => lines.push("  none".to_owned()),
@@ -186,8 +187,22 @@ fn lost(plan: &InstallPlan) -> Vec<Line> {
         lines.extend(no_failover(&plan.disk));
         return lines;
     }
-    let mut lines = vec![Line::new(Tone::Loss, "Disks that are ERASED")];
-    lines.extend(disk(&plan.disk, "for the system"));
+    let mut lines = Vec::new();
+    if plan.mode == Mode::Setup {
+        lines.push(Line::new(Tone::Heading, "Disk that is set up"));
+        lines.push(Line::new(Tone::Plain, format!("  {}", plan.disk.describe())));
+        lines.push(Line::new(
+            Tone::Plain,
+            "    this system runs from it; nothing of the image on it is lost",
+        ));
+        if plan.pool.is_none() {
+            return lines;
+        }
+    }
+    lines.push(Line::new(Tone::Loss, "Disks that are ERASED"));
+    if plan.mode == Mode::Erase {
+        lines.extend(disk(&plan.disk, "for the system"));
+    }
     for member in plan.pool.iter().flat_map(|pool| &pool.disks) {
         lines.extend(disk(member, "for the data pool"));
     }
@@ -388,10 +403,15 @@ pub fn ending(report: &Report) -> String {
         Verdict::Installed => {
             let key = report.recovery_key_kept.as_ref();
             let key = key.map_or_else(String::new, |kept| format!("\n\nRecovery key: {kept}"));
-            format!(
-                "The answers that were left for this machine have installed {disk}.{key}\n\n\
-                 Take the medium out and restart: the machine starts from the disk."
-            )
+            match report.mode {
+                Some(Mode::Setup) => format!(
+                    "{disk} is set up.{key}\n\nRestart: the machine starts the system that was set up."
+                ),
+                _ => format!(
+                    "The answers that were left for this machine have installed {disk}.{key}\n\n\
+                     Take the medium out and restart: the machine starts from the disk."
+                ),
+            }
         }
         Verdict::Refused => format!(
             "Nothing was written: the answers that were left for this machine cannot be used.\n\n{}",

@@ -1,7 +1,7 @@
 //! Where answers come from when nobody types them.
 //!
 //! The first that there is: the kernel command line, a system credential, a file system labelled `SVANSWERS`, the
-//! medium. A source that is named or labelled for it but cannot be read is an error, never passed over: the next one
+//! medium, which on a Raspberry Pi is the disk that the image was written to. A source that is named or labelled for it but cannot be read is an error, never passed over: the next one
 //! might erase another disk. So are two file systems with one label.
 //!
 //! [`find`] decides; [`Door`] is what it needs of the machine, and [`volume::Live`] is the machine.
@@ -15,7 +15,7 @@ use base64::engine::general_purpose::STANDARD_PAD_INDIFFERENT;
 use sigmavault_facts::kernel;
 
 use crate::answers;
-use crate::machine::Source;
+use crate::machine::Machine;
 
 pub use door::{Device, Door};
 
@@ -31,7 +31,8 @@ pub const ARGUMENT: &str = "sigmavault.answers";
 pub const CREDENTIAL: &str = "/run/credentials/@system/sigmavault.answers";
 /// Label of a file system that is there for nothing else.
 pub const LABEL: &str = "SVANSWERS";
-/// The file on such a file system and on the medium's EFI system partition.
+/// The file on such a file system, on the medium's EFI system partition, and on the first partition of a Raspberry Pi's
+/// disk.
 pub const FILE: &str = "answers.toml";
 /// The file in the medium's ISO 9660 tree.
 pub const TREE_FILE: &str = "sigmavault/answers.toml";
@@ -109,17 +110,29 @@ pub enum Argument {
 /// The devices of the medium that may hold answers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Medium {
-    /// EFI system partition.
+    /// EFI system partition, or the first partition of a Raspberry Pi's disk.
     pub esp: Option<PathBuf>,
+    /// What a person calls that partition.
+    pub called: &'static str,
     /// Devices that show the ISO 9660 tree, the best first.
     pub tree: Vec<PathBuf>,
 }
 
 impl Medium {
     /// The medium that the system was started from.
-    pub fn of(source: &Source) -> Self {
+    pub fn of(machine: &Machine) -> Self {
+        let source = &machine.source;
+        let esp = Some(&source.esp).filter(|esp| !esp.is_empty()).map(PathBuf::from);
+        if machine.setup.is_some() {
+            return Self {
+                esp,
+                called: "the disk's first partition (boot)",
+                tree: Vec::new(),
+            };
+        }
         Self {
-            esp: Some(&source.esp).filter(|esp| !esp.is_empty()).map(PathBuf::from),
+            esp,
+            called: "the medium's EFI system partition",
             tree: volume::tree_devices(Path::new("/sys/class/block"), &source.verity),
         }
     }
@@ -159,7 +172,7 @@ pub fn find(door: &dyn Door, medium: &Medium) -> Result<Option<Found>, SourceErr
         return read(door, &device, Path::new(FILE), place).map(Some);
     }
     if let Some(esp) = &medium.esp {
-        let place = format!("{FILE} on the medium's EFI system partition");
+        let place = format!("{FILE} on {}", medium.called);
         if let Some(text) = door.text_on(esp, Path::new(FILE)).map_err(unread(&place))? {
             return Ok(Some(Found {
                 place,

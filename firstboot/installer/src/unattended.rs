@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::answers::{Action, Answers};
+use crate::answers::{Action, Answers, Mode};
 use crate::execute::{Execute, ExecuteError};
 use crate::installation::{Installation, Message};
-use crate::machine::{Disk, Machine};
+use crate::machine::{Disk, Machine, Setup};
 use crate::once::{self, Decision, Given, Order};
 use crate::plan::{self, Confirmation, InstallPlan};
 use crate::pool_key;
@@ -16,6 +16,10 @@ use crate::progress::{Event, Outcome};
 use crate::recovery::{Keeper, NoPlace, Place, Sheet};
 use crate::report::{Report, Verdict};
 use crate::show;
+
+/// Said where the passphrase may lie beside what it opens.
+const ANSWERS_ON_THE_DISK: &str = "answers that are on the first partition of this disk show the passphrase to whoever has \
+                                   it: remove /boot/answers.toml on the installed system";
 
 /// Time between two lines about the progress of a step.
 const TELL_EVERY: Duration = Duration::from_secs(5);
@@ -65,6 +69,7 @@ pub fn install(
             return Ok((report, answers.finish.on_failure));
         }
     }
+    let mut after = Action::default();
     let report = match plan::build(machine, answers, Confirmation::Required) {
         Err(refusals) => {
             for refusal in &refusals {
@@ -74,11 +79,12 @@ pub fn install(
         }
         Ok(plan) => {
             let plan = plan.by(order.answers.clone());
+            after = answers.finish.after(plan.mode);
             for line in show::plan(machine, &plan) {
                 writeln!(out, "{line}")?;
             }
             writeln!(out)?;
-            match place(&plan, answers.finish.action, keeper) {
+            match place(&plan, after, keeper) {
                 Ok(place) => carried_out(execute, &plan, stop, keeper, place.as_ref(), out)?,
                 Err(error) => {
                     writeln!(out, "refused: {error}")?;
@@ -89,11 +95,41 @@ pub fn install(
     };
     print(&report, out)?;
     let action = if report.result == Verdict::Installed {
-        answers.finish.action
+        after
     } else {
         answers.finish.on_failure
     };
     Ok((report, action))
+}
+
+/// Takes the last step of a setup that a power cut kept from it; does nothing on any other machine. Returns the report and
+/// what the machine does next.
+pub fn end_setup(
+    machine: &Machine,
+    execute: &dyn Execute,
+    out: &mut dyn Write,
+) -> io::Result<Option<(Report, Action)>> {
+    let done = machine.setup.as_ref().is_some_and(Setup::is_done);
+    let Some(disk) = machine.setup_disk().filter(|_| done) else {
+        return Ok(None);
+    };
+    writeln!(
+        out,
+        "{} was set up, and only the change of its kernel command line is missing",
+        disk.describe()
+    )?;
+    let result = execute.end_setup(disk, &machine.source.root_hash);
+    if let Err(error) = &result {
+        writeln!(out, "error: {error}")?;
+    }
+    let report = Report::setup_ended(disk, &machine.source, &result);
+    print(&report, out)?;
+    let action = if result.is_ok() {
+        Action::Reboot
+    } else {
+        Action::Wait
+    };
+    Ok(Some((report, action)))
 }
 
 /// The disk that these answers have installed already, with the report that says so.
@@ -145,6 +181,9 @@ fn carried_out(
         Ok(outcome) => {
             for note in &outcome.notes {
                 writeln!(out, "note: {note}")?;
+            }
+            if plan.mode == Mode::Setup && plan.encryption.is_some() {
+                writeln!(out, "note: {ANSWERS_ON_THE_DISK}")?;
             }
             if let (Some(place), Some(sheet)) = (place, Sheet::of(plan, outcome)) {
                 match keeper.keep(place, &sheet) {

@@ -44,6 +44,10 @@ impl Execute for Never {
         Ok(None)
     }
 
+    fn end_setup(&self, _: &Disk, _: &str) -> Result<(), ExecuteError> {
+        Ok(())
+    }
+
     fn execute(
         &self,
         _: &InstallPlan,

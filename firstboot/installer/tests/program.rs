@@ -542,6 +542,7 @@ fn schema_manual_completions_and_scenarios() {
         "low-memory",
         "bios",
         "failing-disk",
+        "setup",
     ];
     assert_eq!(names, known);
 }

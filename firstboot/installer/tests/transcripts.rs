@@ -7,6 +7,7 @@ mod fake;
 use std::fs;
 use std::path::PathBuf;
 
+use fake::card::command_line;
 use fake::{Machine, part};
 use sigmavault_installer::execute::Execute as _;
 use sigmavault_installer::execute::real::Real;
@@ -209,5 +210,30 @@ fn a_disk_that_was_exchanged_is_not_wiped() {
     assert!(
         text.contains("# [failed] vdc  200 GB  virtio  Fake  S-vdc is no longer there"),
         "{text}"
+    );
+}
+
+#[test]
+fn setup() {
+    let machine = Machine::raspberry_pi();
+    assert_eq!(holds("setup", &machine, &[USER]), None);
+    let (before, after) = (
+        Machine::raspberry_pi().command_line("a"),
+        machine.command_line("a"),
+    );
+    assert_eq!(after.len(), before.len());
+    assert_eq!(
+        after.split_whitespace().collect::<Vec<_>>(),
+        command_line("").split_whitespace().collect::<Vec<_>>()
+    );
+    assert_eq!(machine.command_line("b"), after);
+}
+
+#[test]
+fn setup_with_luks() {
+    let answers = [PASSPHRASE, USER];
+    assert_eq!(
+        holds("setup-luks", &Machine::raspberry_pi(), &answers).as_deref(),
+        Some("cbdefghi-jklnrtuv-vutrnlkj-ihgfedbc-cdcdefef-ghghijij-klklnrnr-tutuvcvc")
     );
 }

@@ -2,6 +2,7 @@
 
 use sigmavault_types::slots::Slot;
 
+use super::setup_action::SetupAction;
 use crate::answers::{Keyboard, Secret};
 use crate::machine::{Disk, Holder, Source};
 use crate::once::Mark;
@@ -164,7 +165,10 @@ pub enum Action {
         passphrase: Secret,
     },
     /// Mounts the new system, so that its settings can be written.
-    MountTarget,
+    MountTarget {
+        /// The slot whose root is mounted: one that nothing else uses.
+        slot: Slot,
+    },
     /// Writes a text file.
     WriteFile {
         /// Its path.
@@ -264,6 +268,8 @@ pub enum Action {
     },
     /// Unmounts the EFI system partition.
     UnmountEsp,
+    /// Does what only the first start of a Raspberry Pi needs.
+    Setup(SetupAction),
     /// Compares the partitions with the plan.
     Compare {
         /// The disk.

@@ -3,11 +3,10 @@
 use std::fmt;
 
 use super::action::{Action, Reading, SlotRef};
+use super::lists::{encrypted, list, names};
 use crate::keyboard;
-use crate::machine::{Disk, decimal};
-use crate::plan::Partition;
+use crate::machine::decimal;
 use crate::pool_key;
-use crate::size::binary;
 
 impl fmt::Display for SlotRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -44,17 +43,13 @@ impl fmt::Display for Action {
                 partitions,
                 passphrase,
             } => {
-                let encrypted = if passphrase.is_some() {
-                    ", state encrypted"
-                } else {
-                    ""
-                };
+                let encrypted = encrypted(passphrase.is_some());
                 write!(f, "partition {}: {}{encrypted}", disk.path, list(partitions))
             }
             Self::FindPartitions { disk } => write!(f, "find the partitions of {}", disk.path),
             Self::CopySlot { slot, source } => {
                 let bytes = decimal(source.root_bytes + source.verity_bytes);
-                write!(f, "copy {bytes} of the medium to {slot}")
+                write!(f, "copy {bytes} of the running system to {slot}")
             }
             Self::VerifySlot { slot, root_hash } => {
                 write!(f, "read {slot} back against root hash {root_hash}")
@@ -62,7 +57,7 @@ impl fmt::Display for Action {
             Self::EnrolTpm { .. } => f.write_str("let the TPM open the state partition with a PIN"),
             Self::MakeRecoveryKey { .. } => f.write_str("make a recovery key for the state partition"),
             Self::OpenState { .. } => f.write_str("unlock the state partition"),
-            Self::MountTarget => f.write_str("mount the new system"),
+            Self::MountTarget { .. } => f.write_str("mount the new system"),
             Self::WriteFile { path, mode, .. } => write!(f, "write /{path} (mode {mode:o})"),
             Self::Link { path, target } => write!(f, "link /{path} to {target}"),
             Self::CopyHostId => f.write_str("copy /etc/hostid"),
@@ -99,20 +94,8 @@ impl fmt::Display for Action {
             }
             Self::WriteMark { .. } => f.write_str("note which answers have installed the disk"),
             Self::UnmountEsp => f.write_str("unmount the EFI system partition"),
+            Self::Setup(action) => action.fmt(f),
             Self::Compare { disk, .. } => write!(f, "compare the partitions of {} with the plan", disk.path),
         }
     }
-}
-
-fn names(disks: &[Disk]) -> String {
-    let paths: Vec<&str> = disks.iter().map(|disk| disk.path.as_str()).collect();
-    paths.join(", ")
-}
-
-fn list(partitions: &[Partition]) -> String {
-    let parts: Vec<String> = partitions
-        .iter()
-        .map(|part| format!("{} {}", part.label, binary(part.bytes)))
-        .collect();
-    parts.join(", ")
 }

@@ -3,11 +3,12 @@
 use sigmavault_facts::slots::entry;
 use sigmavault_types::slots::Slot;
 
-use super::action::{Action, Heading, SlotRef, Stage};
-use super::settings;
+use super::action::{Action, SlotRef, Stage};
+use super::parts::{copy, fill, keymap, mark, quiet, said, stage};
+use super::setup_action::SetupAction;
+use super::{settings, setup};
 use crate::answers::Mode;
 use crate::machine::{Disk, Holder};
-use crate::once::Mark;
 use crate::plan::InstallPlan;
 use crate::progress::Step;
 
@@ -20,16 +21,27 @@ pub fn stages(plan: &InstallPlan) -> Vec<Stage> {
     let check = Action::CheckDisks { disks };
     let readings = plan.settings.iter().flat_map(settings::readings);
     let readings: Vec<Action> = readings.chain(keymap(plan)).collect();
-    let mut stages = vec![stage(Step::Check, [vec![check], readings, stops].concat())];
-    stages.extend(match plan.mode {
-        Mode::Erase => erase(plan),
-        Mode::KeepData => keep_data(plan),
+    let boot = plan.setup.as_ref().map(|_| {
+        Action::Setup(SetupAction::CheckBoot {
+            disk: plan.disk.clone(),
+            root_hash: plan.source.root_hash.clone(),
+        })
     });
-    let compare = Action::Compare {
-        disk: plan.disk.clone(),
-        partitions: plan.partitions.clone(),
+    let boot: Vec<Action> = boot.into_iter().collect();
+    let mut stages = vec![stage(Step::Check, [vec![check], boot, readings, stops].concat())];
+    stages.extend(match (plan.mode, &plan.setup) {
+        (_, Some(setup)) => setup::stages(plan, setup),
+        (Mode::KeepData, None) => keep_data(plan),
+        (Mode::Erase | Mode::Setup, None) => erase(plan),
+    });
+    let last = match &plan.setup {
+        Some(setup) => setup::last(plan, setup),
+        None => vec![Action::Compare {
+            disk: plan.disk.clone(),
+            partitions: plan.partitions.clone(),
+        }],
     };
-    stages.push(said(Step::Finish, vec![compare], "the disk is as planned"));
+    stages.push(said(Step::Finish, last, "the disk is as planned"));
     stages
 }
 
@@ -42,37 +54,6 @@ fn holders(disks: &[Disk]) -> Vec<Holder> {
         }
     }
     found
-}
-
-/// The keymap of the prompt for the passphrase, tried before anything is written. Without encryption nothing is typed
-/// before the system has loaded its own.
-fn keymap(plan: &InstallPlan) -> Option<Action> {
-    let (settings, encryption) = (plan.settings.as_ref()?, plan.encryption.as_ref()?);
-    Some(Action::MakeKeymap {
-        keyboard: settings.keyboard.clone(),
-        passphrase: encryption.passphrase.clone(),
-        tpm_pin: encryption.tpm_pin.clone(),
-    })
-}
-
-fn stage(step: Step, actions: Vec<Action>) -> Stage {
-    said(step, actions, "")
-}
-
-fn said(step: Step, actions: Vec<Action>, said: impl Into<String>) -> Stage {
-    Stage {
-        heading: Heading::Step(step),
-        actions,
-        said: said.into(),
-    }
-}
-
-fn quiet(actions: Vec<Action>) -> Stage {
-    Stage {
-        heading: Heading::Quiet,
-        actions,
-        said: String::new(),
-    }
 }
 
 /// A new system on a disk that loses everything.
@@ -98,38 +79,7 @@ fn erase(plan: &InstallPlan) -> Vec<Stage> {
             .into_iter()
             .flat_map(|slot| copy(plan, SlotRef::Slot(slot))),
     );
-    if let Some(encryption) = &plan.encryption {
-        let passphrase = || encryption.passphrase.clone();
-        let tpm = encryption.tpm_pin.clone().map(|pin| Action::EnrolTpm {
-            passphrase: passphrase(),
-            pin,
-        });
-        let recovery_key = encryption.recovery_key.then(|| Action::MakeRecoveryKey {
-            passphrase: passphrase(),
-        });
-        stages.push(stage(Step::Keys, tpm.into_iter().chain(recovery_key).collect()));
-    }
-    let open = passphrase.map(|passphrase| Action::OpenState {
-        passphrase: passphrase.clone(),
-    });
-    let close = passphrase.map(|_| Action::CloseState);
-    stages.push(quiet(open.into_iter().chain([Action::MountTarget]).collect()));
-    if let Some(settings) = &plan.settings {
-        let actions = settings::actions(settings);
-        stages.push(said(Step::Settings, actions, settings.network.hostname.clone()));
-    }
-    if let Some(pool) = &plan.pool {
-        let key = pool.encrypted.then(|| Action::MakePoolKey {
-            pool: pool.name.clone(),
-        });
-        let wipe = |disk: &Disk| Action::WipeDisk { disk: disk.clone() };
-        let wipes = pool.disks.iter().map(wipe);
-        let mut actions: Vec<Action> = key.into_iter().chain(wipes).collect();
-        actions.push(Action::CreatePool { pool: pool.clone() });
-        let made = format!("{} on {} disks", pool.name, pool.disks.len());
-        stages.push(said(Step::Pool, actions, made));
-    }
-    stages.push(quiet([Action::UnmountTarget].into_iter().chain(close).collect()));
+    stages.extend(fill(plan, Slot::A));
     stages.push(bootable(plan));
     stages
 }
@@ -184,40 +134,6 @@ fn keep_data(plan: &InstallPlan) -> Vec<Stage> {
     last.push(Action::UnmountEsp);
     stages.push(stage(Step::Boot, last));
     stages
-}
-
-/// The mark of the answers. It comes last: with it the same answers install the disk no more, whatever its state.
-fn mark(plan: &InstallPlan) -> Option<Action> {
-    let answers = plan.answers.clone()?;
-    let root_hash = plan.source.root_hash.clone();
-    Some(Action::WriteMark {
-        mark: Mark { answers, root_hash },
-    })
-}
-
-/// Copies the system to a slot and reads it back.
-fn copy(plan: &InstallPlan, slot: SlotRef) -> [Stage; 2] {
-    let source = &plan.source;
-    let copy = Action::CopySlot {
-        slot,
-        source: source.clone(),
-    };
-    let verify = Action::VerifySlot {
-        slot,
-        root_hash: source.root_hash.clone(),
-    };
-    [
-        Stage {
-            heading: Heading::Copy(slot, source.root_bytes + source.verity_bytes),
-            actions: vec![copy],
-            said: String::new(),
-        },
-        Stage {
-            heading: Heading::Verify(slot, source.root_bytes),
-            actions: vec![verify],
-            said: "root hash matches".to_owned(),
-        },
-    ]
 }
 
 fn entry(plan: &InstallPlan, slot: SlotRef, sort_key: &'static str) -> Action {

@@ -30,13 +30,13 @@ fn a_kept_system_is_replaced_one_slot_after_the_other() {
             "mount the EFI system partition",
             "read the boot entries: which slot boots, which stands by",
             "take the slot that stands by out of the boot menu",
-            "copy 1.93 GB of the medium to the slot that stands by",
+            "copy 1.93 GB of the running system to the slot that stands by",
             "read the slot that stands by back against root hash \
              4d7a1c2be9f05a6833c1d2f4b7e8a9906b5c4d3e2f1a0b9c8d7e6f5a4b3c2d1e",
             "write the kernel image of the slot that stands by",
             "write the boot entry of the slot that stands by (sigmavault-0)",
             "take the slot that boots out of the boot menu",
-            "copy 1.93 GB of the medium to the slot that boots",
+            "copy 1.93 GB of the running system to the slot that boots",
             "read the slot that boots back against root hash \
              4d7a1c2be9f05a6833c1d2f4b7e8a9906b5c4d3e2f1a0b9c8d7e6f5a4b3c2d1e",
             "write the kernel image of the slot that boots",

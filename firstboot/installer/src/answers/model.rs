@@ -22,7 +22,9 @@ pub struct Answers {
     /// Time zone such as `Europe/Berlin`.
     #[serde(default = "default_timezone")]
     pub timezone: String,
-    /// The system disk.
+    /// The system disk. On the first start of a Raspberry Pi it is the disk that the image was written to, and this can be
+    /// left out.
+    #[serde(default)]
     pub system: System,
     /// Encryption of the state partition; absent: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -67,20 +69,21 @@ impl Default for Keyboard {
 }
 
 /// The system disk, and what happens to its contents.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct System {
-    /// The disk; exactly one, since mirrored system disks are not supported.
+    /// The disk; exactly one, since mirrored system disks are not supported. Left out with `setup`.
+    #[serde(default, skip_serializing_if = "Selector::is_empty")]
     pub disk: Selector,
     /// The disk's serial number or WWN again: nothing is written without it. When other disks have the same, or there is
-    /// none, the disk's path below `/dev/disk/by-path`.
+    /// none, the disk's path below `/dev/disk/by-path`. Left out with `setup`, which erases nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirm: Option<String>,
-    /// What happens to the disk.
-    #[serde(default)]
-    pub mode: Mode,
+    /// What happens to the disk; absent: `setup` on the first start of a Raspberry Pi, `erase` elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Mode>,
     /// Size of the state partition with a unit (`64G`); absent: the rest of the disk up to 64 GiB,
-    /// or all of the rest when that leaves less than 64 GiB free.
+    /// or all of the rest when that leaves less than 64 GiB free; with `setup` always all of the rest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_size: Option<Size>,
 }
@@ -94,6 +97,19 @@ pub enum Mode {
     Erase,
     /// An installed SigmaVault gets a new system; its state partition and data stay.
     KeepData,
+    /// A Raspberry Pi's disk, written from the image, gets what the image lacks. Nothing on it is lost.
+    Setup,
+}
+
+impl Mode {
+    /// As it is written in an answer file.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Erase => "erase",
+            Self::KeepData => "keep-data",
+            Self::Setup => "setup",
+        }
+    }
 }
 
 /// LUKS2 on the state partition.
@@ -296,12 +312,23 @@ pub struct User {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Finish {
-    /// After success.
-    #[serde(default)]
-    pub action: Action,
+    /// After success; absent: `reboot` with `setup`, `wait` otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<Action>,
     /// After a refusal or failure.
     #[serde(default = "wait")]
     pub on_failure: Action,
+}
+
+impl Finish {
+    /// What happens after success in this mode.
+    pub fn after(&self, mode: Mode) -> Action {
+        self.action.unwrap_or(match mode {
+            // Nothing is left to be taken out of the machine.
+            Mode::Setup => Action::Reboot,
+            Mode::Erase | Mode::KeepData => Action::Wait,
+        })
+    }
 }
 
 /// What the machine does at the end of the installation.

@@ -24,11 +24,11 @@ fn the_least_that_is_an_answer_file() {
         (answers.language.as_str(), answers.timezone.as_str()),
         ("C.UTF-8", "Etc/UTC")
     );
-    assert_eq!(answers.system.mode, Mode::Erase);
+    assert_eq!(answers.system.mode, None);
     assert_eq!(
         answers.finish,
         Finish {
-            action: Action::Wait,
+            action: None,
             on_failure: Action::Wait
         }
     );
@@ -39,12 +39,31 @@ fn the_least_that_is_an_answer_file() {
 }
 
 #[test]
+fn a_raspberry_pi_needs_nothing_about_its_disk() {
+    let answers = parse("[user]\nname = 'anna'\n").expect("answers");
+    assert_eq!(answers.system, System::default());
+    for (action, mode, expected) in [
+        (None, Mode::Setup, Action::Reboot),
+        (None, Mode::Erase, Action::Wait),
+        (None, Mode::KeepData, Action::Wait),
+        (Some(Action::Poweroff), Mode::Setup, Action::Poweroff),
+        (Some(Action::Reboot), Mode::Erase, Action::Reboot),
+    ] {
+        let finish = Finish {
+            action,
+            ..answers.finish
+        };
+        assert_eq!(finish.after(mode), expected, "{action:?} {mode:?}");
+    }
+}
+
+#[test]
 fn the_example_is_read() {
     let answers = parse(EXAMPLE).expect("answers");
     assert_eq!(answers.system.state_size, Some(Size(128 << 30)));
     assert_eq!(answers.pool.and_then(|pool| pool.layout), Some(Kind::Raidz1));
     assert_eq!(answers.user.map(|user| user.name).as_deref(), Some("anna"));
-    assert_eq!(answers.finish.action, Action::Reboot);
+    assert_eq!(answers.finish.action, Some(Action::Reboot));
 }
 
 /// Names of all properties of a schema.
@@ -101,8 +120,6 @@ fn the_schema_has_no_null() {
 #[test]
 fn what_is_wrong_is_said_with_its_place() {
     for (text, expected) in [
-        ("", "line 1, column 1: system is missing"),
-        ("[system]\n", "line 1, column 1: system.disk is missing"),
         ("[system\n", "line 1, column 8: unclosed table, expected `]`"),
         (
             "[system]\ndsik.serial = 'x'\n",
@@ -122,7 +139,7 @@ fn what_is_wrong_is_said_with_its_place() {
         ),
         (
             "system.disk.serial = 'a'\nsystem.mode = 'keepdata'\n",
-            "line 2, column 15: system.mode cannot be 'keepdata'; it is one of erase, keep-data; nearest: 'keep-data'",
+            "line 2, column 15: system.mode cannot be 'keepdata'; it is one of erase, keep-data, setup; nearest: 'keep-data'",
         ),
         (
             "[[system.disk]]\nserial = 'a'\n[[system.disk]]\nserial = 'b'\n",
@@ -241,7 +258,7 @@ prop_compose! {
     fn system()(
         disk in selector(),
         confirm in option::of(any::<String>()),
-        mode in prop_oneof![Just(Mode::Erase), Just(Mode::KeepData)],
+        mode in option::of(prop_oneof![Just(Mode::Erase), Just(Mode::KeepData), Just(Mode::Setup)]),
         state_size in option::of(size()),
     ) -> System {
         System { disk, confirm, mode, state_size }
@@ -307,7 +324,7 @@ prop_compose! {
         (hostname, link) in (any::<String>(), option::of(link())),
         address in option::of(address()),
         user in option::of(user()),
-        (action, on_failure) in (action(), action()),
+        (action, on_failure) in (option::of(action()), action()),
     ) -> Answers {
         Answers {
             language,

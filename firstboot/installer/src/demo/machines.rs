@@ -3,7 +3,8 @@
 use crate::credentials::accounts::Accounts;
 use crate::keyboard::KnownLetters;
 use crate::machine::{
-    Contents, Disk, Firmware, Holder, InUse, Installed, KeyboardLayout, Machine, Source, StopBy,
+    Contents, Disk, Firmware, Holder, InUse, Installed, KeyboardLayout, Machine, Present, Setup, Source,
+    StopBy,
 };
 
 const LOCALES: [&str; 16] = [
@@ -112,6 +113,10 @@ const KEYBOARDS: [(&str, &str, Variants); 14] = [
     ),
 ];
 
+const MIB: u64 = 1 << 20;
+/// The GPT partition type of what the firmware loads.
+const FAT: &str = "ebd0a0a2-b9e5-4433-87c0-68b6b72699c7";
+
 /// Layouts without the letters a to z.
 pub(super) const NOT_LATIN: [&str; 2] = ["rs", "ru"];
 
@@ -163,6 +168,7 @@ pub(super) fn usual() -> Machine {
             verity_bytes: 15_728_640,
             esp: "/dev/sdf1".to_owned(),
         },
+        setup: None,
         interfaces: ["enp1s0", "enp2s0"].map(str::to_owned).to_vec(),
         locales: LOCALES.map(str::to_owned).to_vec(),
         keyboards: KEYBOARDS
@@ -182,6 +188,66 @@ pub(super) fn usual() -> Machine {
             users: ACCOUNTS.map(str::to_owned).to_vec(),
             groups: ACCOUNTS.into_iter().chain(GROUPS).map(str::to_owned).collect(),
         },
+    }
+}
+
+/// A Raspberry Pi at its first start, with an SD card and an empty solid-state disk.
+pub(super) fn raspberry_pi() -> Machine {
+    let card = Disk {
+        in_use: Some(InUse::Medium),
+        contents: Contents::Foreign("5 partitions: \"boot\" (vfat), \"boot-a\" (vfat), \"boot-b\" (vfat), Linux root (erofs), Linux root verity".to_owned()),
+        ..disk("mmcblk0", "SN128", "0x4b1c22a9", "mmc", 127_865_454_592)
+    };
+    let data = disk(
+        "nvme0n1",
+        "KINGSTON SNV3S1000G",
+        "50026B7381A2C3D4",
+        "nvme",
+        1_000_204_886_016,
+    );
+    let mut start = MIB;
+    let mut part = |number, label: &str, kind: &str, bytes| {
+        let part = Present {
+            number,
+            label: label.to_owned(),
+            kind: kind.to_owned(),
+            start,
+            bytes,
+        };
+        start += bytes;
+        part
+    };
+    let partitions = vec![
+        part(1, "boot", "c12a7328-f81f-11d2-ba4b-00a0c93ec93b", 64 * MIB),
+        part(2, "boot-a", FAT, 256 * MIB),
+        part(3, "boot-b", FAT, 256 * MIB),
+        part(4, "root-a", "b921b045-1df0-41c3-af44-4c6f280d3fae", 3648 * MIB),
+        part(
+            5,
+            "root-a-verity",
+            "df3300ce-d69f-4c92-978c-9bfb0f38d820",
+            60 * MIB,
+        ),
+    ];
+    let usual = usual();
+    Machine {
+        memory: 8 << 30,
+        firmware: Firmware::RaspberryPi,
+        tpm2: false,
+        disks: vec![card, data],
+        source: Source {
+            root: "/dev/dm-0".to_owned(),
+            verity: "/dev/mmcblk0p5".to_owned(),
+            esp: "/dev/mmcblk0p1".to_owned(),
+            ..usual.source
+        },
+        setup: Some(Setup {
+            disk: "mmcblk0".to_owned(),
+            model: "Raspberry Pi 5 Model B Rev 1.0".to_owned(),
+            partitions,
+        }),
+        interfaces: vec!["end0".to_owned()],
+        ..usual
     }
 }
 

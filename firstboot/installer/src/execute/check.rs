@@ -16,7 +16,8 @@ pub fn disks(site: &Site, planned: &[Disk]) -> Result<(), ExecuteError> {
                     disk: disk.describe(),
                 });
             }
-            Some(Disk { in_use: Some(by), .. }) => {
+            // The disk that is set up is in use by this system itself.
+            Some(Disk { in_use: Some(by), .. }) if disk.in_use.as_ref() != Some(by) => {
                 return Err(ExecuteError::InUse {
                     disk: disk.name.clone(),
                     by: by.clone(),

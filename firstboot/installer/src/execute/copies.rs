@@ -1,4 +1,4 @@
-//! Slots: written, then read back.
+//! Slots: written, then read back; other partitions: copied, then compared.
 
 use std::io::ErrorKind;
 
@@ -6,6 +6,7 @@ use sigmavault_types::slots::Slot;
 
 use super::disk::Parts;
 use super::error::{ExecuteError, io};
+use crate::device::compare::difference;
 use crate::device::copy::{CopyError, copy};
 use crate::device::verity::{self, Side, VerityError};
 use crate::machine::{InUse, Source};
@@ -23,24 +24,41 @@ pub fn write(
     told: Told<'_>,
 ) -> Result<(), ExecuteError> {
     let (root, tree) = parts.slot(slot);
-    for (from, to, len, before) in [
-        (&source.root, root, source.root_bytes, 0),
-        (&source.verity, tree, source.verity_bytes, source.root_bytes),
-    ] {
-        copy(&site.path(from), &site.path(to), len, &mut |done| {
-            told(before + done)
-        })
-        .map_err(|error| match error {
-            CopyError::Read(error) => io("read", from, error),
-            CopyError::Write(error) if error.kind() == ErrorKind::ResourceBusy => ExecuteError::InUse {
-                disk: to.to_owned(),
-                by: InUse::Claimed,
-            },
-            CopyError::Write(error) => io("write", to, error),
-            CopyError::Stopped => ExecuteError::Stopped,
-        })?;
-        site.note(&format!("copy {len} bytes from {from} to {to}"));
+    device(site, &source.root, root, source.root_bytes, told)?;
+    device(site, &source.verity, tree, source.verity_bytes, &|done| {
+        told(source.root_bytes + done)
+    })
+}
+
+/// Copies the first bytes of a device to another one.
+pub fn device(site: &Site, from: &str, to: &str, bytes: u64, told: Told<'_>) -> Result<(), ExecuteError> {
+    copy(&site.path(from), &site.path(to), bytes, &mut |done| told(done)).map_err(|error| match error {
+        CopyError::Read(error) => io("read", from, error),
+        CopyError::Write(error) if error.kind() == ErrorKind::ResourceBusy => ExecuteError::InUse {
+            disk: to.to_owned(),
+            by: InUse::Claimed,
+        },
+        CopyError::Write(error) => io("write", to, error),
+        CopyError::Stopped => ExecuteError::Stopped,
+    })?;
+    site.note(&format!("copy {bytes} bytes from {from} to {to}"));
+    Ok(())
+}
+
+/// Compares the first bytes of two devices, of which one is a copy.
+pub fn compare(site: &Site, from: &str, to: &str, bytes: u64, told: Told<'_>) -> Result<(), ExecuteError> {
+    match difference(&site.path(from), &site.path(to), bytes, &mut |done| told(done)) {
+        Ok(None) => {}
+        Ok(Some(at)) => {
+            return Err(ExecuteError::ReadBack {
+                device: to.to_owned(),
+                detail: format!("byte {at} differs from {from}"),
+            });
+        }
+        Err(error) if error.kind() == ErrorKind::Interrupted => return Err(ExecuteError::Stopped),
+        Err(error) => return Err(io("compare with its copy", from, error)),
     }
+    site.note(&format!("compare {bytes} bytes of {from} and {to}: the same"));
     Ok(())
 }
 

@@ -1,12 +1,13 @@
 //! The system disk: wiping, partitioning by systemd-repart, keys, and the comparison at the end.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sigmavault_host::lsblk::{self, Column, Device};
 use sigmavault_host::run::Run;
 use sigmavault_host::{blockdev, sgdisk, systemd_cryptenroll, systemd_repart, udevadm, wipefs};
 use sigmavault_types::slots::Slot;
+use tempfile::TempDir;
 
 use super::error::{ExecuteError, io};
 use super::files;
@@ -33,6 +34,8 @@ pub struct Parts {
     /// State, below its encryption.
     pub state: String,
     slots: [(String, String); 2],
+    /// What the firmware of a Raspberry Pi loads for each slot; none on other machines.
+    boot: Option<[String; 2]>,
 }
 
 impl Parts {
@@ -40,6 +43,12 @@ impl Parts {
     pub fn slot(&self, slot: Slot) -> (&str, &str) {
         let (root, tree) = &self.slots[slot as usize];
         (root, tree)
+    }
+
+    /// What the firmware of a Raspberry Pi loads for a slot.
+    pub fn boot(&self, slot: Slot) -> Result<&str, ExecuteError> {
+        let boot = self.boot.as_ref().map(|boot| boot[slot as usize].as_str());
+        boot.ok_or(ExecuteError::OutOfOrder("the boot partition of a slot"))
     }
 }
 
@@ -85,26 +94,50 @@ pub fn partition(
     partitions: &[Partition],
     passphrase: Option<&Secret>,
 ) -> Result<(), ExecuteError> {
-    let folder = tempfile::Builder::new()
-        .prefix("repart-")
-        .tempdir_in(site.path(RUN))
-        .map_err(|error| io("make a folder in", RUN, error))?;
-    let definitions = Path::new(RUN).join(folder.path().file_name().unwrap_or_default());
-    define(
-        site,
-        partitions,
-        passphrase.is_some(),
-        Path::new(DEFINITIONS),
-        &definitions,
-    )?;
+    let definitions = Definitions::new(site)?;
+    definitions.add(site, partitions, passphrase.is_some())?;
     let key = passphrase
         .map(|passphrase| KeyFile::new(site, passphrase))
         .transpose()?;
     let key = key.as_ref().map(KeyFile::path);
-    site.run()
-        .succeed(&systemd_repart::replace_table(&disk.path, &definitions, key))?;
+    site.run().succeed(&systemd_repart::replace_table(
+        &disk.path,
+        definitions.path(),
+        key,
+    ))?;
     site.run().succeed(&udevadm::settle())?;
     Ok(())
+}
+
+/// A folder of definitions, as long as they are used.
+#[derive(Debug)]
+pub struct Definitions {
+    _folder: TempDir,
+    path: PathBuf,
+}
+
+impl Definitions {
+    /// Without any.
+    pub fn new(site: &Site) -> Result<Self, ExecuteError> {
+        let folder = tempfile::Builder::new()
+            .prefix("repart-")
+            .tempdir_in(site.path(RUN))
+            .map_err(|error| io("make a folder in", RUN, error))?;
+        Ok(Self {
+            path: Path::new(RUN).join(folder.path().file_name().unwrap_or_default()),
+            _folder: folder,
+        })
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Adds those of the image for these partitions.
+    pub fn add(&self, site: &Site, partitions: &[Partition], encrypted: bool) -> Result<(), ExecuteError> {
+        define(site, partitions, encrypted, Path::new(DEFINITIONS), &self.path)
+    }
 }
 
 /// Puts the image's definitions into `folder`, with what this plan adds to each as a drop-in.
@@ -139,29 +172,42 @@ fn define(
 /// The partitions of an installed disk, by their GPT names.
 pub fn parts(run: &dyn Run, disk: &Disk) -> Result<Parts, ExecuteError> {
     let device = look(run, disk, &PARTITIONS)?;
-    let find = |labels: &[&'static str]| {
-        device
-            .children
-            .iter()
-            .find(|part| {
-                part.partlabel
-                    .as_deref()
-                    .is_some_and(|label| labels.contains(&label))
-            })
-            .map(|part| part.path.clone())
-            .ok_or_else(|| ExecuteError::NoPartition {
-                disk: disk.name.clone(),
-                label: labels[0],
-            })
+    let find = |labels: &[&'static str]| labelled(&device, disk, labels);
+    let boot = match (find(&["boot-a"]), find(&["boot-b"])) {
+        (Ok(a), Ok(b)) => Some([a, b]),
+        _ => None,
     };
     Ok(Parts {
-        esp: find(&["esp"])?,
+        esp: find(&["esp", "boot"])?,
         state: find(&[STATE, STATE_UNFINISHED])?,
         slots: [
             (find(&["root-a"])?, find(&["root-a-verity"])?),
             (find(&["root-b"])?, find(&["root-b-verity"])?),
         ],
+        boot,
     })
+}
+
+/// The boot partition of slot A on a disk that is to be set up.
+pub fn first_boot_part(run: &dyn Run, disk: &Disk) -> Result<String, ExecuteError> {
+    labelled(&look(run, disk, &PARTITIONS)?, disk, &["boot-a"])
+}
+
+/// The first partition with one of these names.
+fn labelled(device: &Device, disk: &Disk, labels: &[&'static str]) -> Result<String, ExecuteError> {
+    device
+        .children
+        .iter()
+        .find(|part| {
+            part.partlabel
+                .as_deref()
+                .is_some_and(|label| labels.contains(&label))
+        })
+        .map(|part| part.path.clone())
+        .ok_or_else(|| ExecuteError::NoPartition {
+            disk: disk.name.clone(),
+            label: labels[0],
+        })
 }
 
 /// What is asked about partitions.
@@ -203,20 +249,24 @@ pub fn make_recovery_key(site: &Site, state: &str, passphrase: &Secret) -> Resul
 /// Gives the state partition its final name: the mark of a complete installation.
 pub fn rename_state(run: &dyn Run, disk: &Disk) -> Result<(), ExecuteError> {
     let device = look(run, disk, &PARTITIONS)?;
-    let number = device
+    let part = device
         .children
         .iter()
-        .find(|part| part.partlabel.as_deref() == Some(STATE_UNFINISHED))
-        .and_then(|part| {
-            part.path
-                .trim_start_matches(&disk.path)
-                .trim_start_matches('p')
-                .parse::<u32>()
-                .ok()
-        });
-    if let Some(number) = number {
+        .find(|part| part.partlabel.as_deref() == Some(STATE_UNFINISHED));
+    let number = part.and_then(|part| {
+        part.path
+            .trim_start_matches(&disk.path)
+            .trim_start_matches('p')
+            .parse::<u32>()
+            .ok()
+    });
+    if let Some((part, number)) = part.zip(number) {
         run.succeed(&sgdisk::change_name(&disk.path, number, STATE))?;
-        run.succeed(&udevadm::settle())?;
+        run.succeed(&match disk.in_use {
+            None => udevadm::settle(),
+            // The kernel does not read the table of a disk in use again, so that nothing tells udev of the name.
+            Some(_) => udevadm::look_again(&part.path),
+        })?;
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use sigmavault_host::run::RunError;
 
+use super::command_line::Unfit;
 use crate::inventory::InventoryError;
 use crate::machine::InUse;
 
@@ -150,6 +151,16 @@ pub enum ExecuteError {
     UntypablePin {
         /// The layout.
         layout: String,
+    },
+    /// The kernel command line of a slot is not the one that a setup can change.
+    #[error(
+        "the kernel command line on {device} cannot be changed: {unfit}\n  try: write the image to the disk again"
+    )]
+    CommandLine {
+        /// The boot partition.
+        device: String,
+        /// Why not.
+        unfit: Unfit,
     },
     /// An action came before the one that it needs.
     #[error(

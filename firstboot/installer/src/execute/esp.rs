@@ -238,6 +238,14 @@ impl Esp {
         self.put(KEYMAP, keymap.text().as_bytes())
     }
 
+    /// Notes the version of the system in a slot.
+    pub fn write_version(&self, slot: Slot, version: &str) -> Result<(), ExecuteError> {
+        self.put(
+            &format!("sigmavault/slot-{}.version", slot.name()),
+            format!("{version}\n").as_bytes(),
+        )
+    }
+
     /// Notes which answers have installed the disk, and reads that back.
     pub fn write_mark(&self, mark: &Mark) -> Result<(), ExecuteError> {
         let (file, text) = (self.folder.join(ANSWERS), mark.text());

@@ -50,10 +50,19 @@ pub fn replace(site: &Site, file: &Path, bytes: &[u8]) -> Result<(), ExecuteErro
         .and_then(|()| sigmavault_durable::replace(&path, bytes))
         .map_err(|error| io("write", file, error))?;
     let shown = match std::str::from_utf8(bytes) {
-        Ok(text) => shown(text),
-        Err(_) => format!(": {} bytes", bytes.len()),
+        Ok(text) if !text.contains('\0') => shown(text),
+        _ => format!(": {} bytes", bytes.len()),
     };
     site.note(&format!("replace {}{shown}", file.display()));
+    Ok(())
+}
+
+/// Writes a file again whose old bytes are as many and lie in one sector: a power cut leaves the old ones or the new ones,
+/// and nothing else of the file system changes.
+pub fn overwrite(site: &Site, file: &Path, bytes: &[u8]) -> Result<(), ExecuteError> {
+    sigmavault_durable::overwrite(&site.path(file), bytes).map_err(|error| io("write", file, error))?;
+    let text = String::from_utf8_lossy(bytes);
+    site.note(&format!("overwrite {}{}", file.display(), shown(&text)));
     Ok(())
 }
 

@@ -79,7 +79,10 @@ impl Held {
                 open,
                 claim: Claim::Waits,
             };
-            if disk.holders.is_empty() {
+            if disk.in_use.is_some() {
+                // This system runs from it, which keeps others away.
+                taken.claim = Claim::Over;
+            } else if disk.holders.is_empty() {
                 taken.claim(site)?;
             }
             held.disks.push(taken);

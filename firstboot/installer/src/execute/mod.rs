@@ -7,9 +7,13 @@
 //! - `target`, `users`: the new system, put together to be filled, and its users
 //! - `pool`: the data pool
 //! - `esp`: boot loader, kernel images and boot entries; `keymap`: the keyboard of the prompt for the passphrase
+//! - `setup`: the disk of a Raspberry Pi's first start; `boot_partition`: what its firmware loads, with `command_line` and
+//!   `settings_image`
 //! - `files`: changes to files; `key_file`: the passphrase in a file; `error`: why it did not work
 
+mod boot_partition;
 mod check;
+mod command_line;
 mod copies;
 mod disk;
 mod error;
@@ -22,6 +26,8 @@ mod keymap;
 mod pool;
 mod readings;
 pub mod real;
+mod settings_image;
+mod setup;
 mod target;
 mod users;
 mod work;

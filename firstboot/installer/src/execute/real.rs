@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use sigmavault_types::slots::Slot;
 
+use super::boot_partition;
 use super::disk;
 use super::error::ExecuteError;
 use super::esp::Esp;
@@ -31,6 +32,11 @@ impl Execute for Real {
         let mark = esp.mark();
         esp.close()?;
         mark
+    }
+
+    fn end_setup(&self, disk: &Disk, root_hash: &str) -> Result<(), ExecuteError> {
+        let parts = disk::parts(self.0.run(), disk)?;
+        boot_partition::leave_setup(&self.0, parts.boot(Slot::A)?, root_hash)
     }
 
     fn execute(
@@ -100,14 +106,14 @@ impl Report<'_> {
         (self.tell)(Event::Began { step, bytes });
         let last = Mutex::new(began);
         perform(work, stage, &|done| {
-            if let Ok(mut last) = last.lock()
+            if let (Some(total), Ok(mut last)) = (bytes, last.lock())
                 && last.elapsed() >= TELL_EVERY
             {
                 *last = Instant::now();
                 (self.tell)(Event::Bytes {
                     step,
                     done,
-                    total: bytes.unwrap_or(done),
+                    total,
                     elapsed: began.elapsed(),
                 });
             }

@@ -62,7 +62,7 @@ impl Drop for StateDevice {
     }
 }
 
-/// Slot A's root with a writable `/etc` and `/home` that end up in the state partition's `factory` folder, from
+/// A slot's root with a writable `/etc` and `/home` that end up in the state partition's `factory` folder, from
 /// where the first boot, and every factory reset, takes them. Dropped, it is unmounted.
 #[derive(Debug)]
 pub struct Mounted {
@@ -72,7 +72,7 @@ pub struct Mounted {
 
 impl Mounted {
     /// Mounts everything.
-    pub fn assemble(site: &Site, parts: &Parts, state: &str) -> Result<Self, ExecuteError> {
+    pub fn assemble(site: &Site, parts: &Parts, slot: Slot, state: &str) -> Result<Self, ExecuteError> {
         let mut mounted = Self {
             site: site.clone(),
             mounts: Vec::new(),
@@ -81,8 +81,8 @@ impl Mounted {
         for folder in ["factory/etc", "factory/home", ".work"] {
             files::make_folder(site, Path::new(STATE).join(folder))?;
         }
-        let (slot, _) = parts.slot(Slot::A);
-        mounted.mount("erofs", Some("ro"), slot, Self::root())?;
+        let (root, _) = parts.slot(slot);
+        mounted.mount("erofs", Some("ro"), root, Self::root())?;
         let overlay = format!("lowerdir={ROOT}/etc,upperdir={STATE}/factory/etc,workdir={STATE}/.work");
         mounted.mount("overlay", Some(&overlay), "new-etc", &Self::root().join("etc"))?;
         let home = format!("{STATE}/factory/home");

@@ -12,8 +12,8 @@ use super::esp::Esp;
 use super::held::Held;
 use super::keymap::Keymap;
 use super::target::{Mounted, StateDevice};
-use super::{check, files, pool, readings, users};
-use crate::actions::{Action, SlotRef};
+use super::{boot_partition, check, files, pool, readings, setup, users};
+use crate::actions::{Action, SetupAction, SlotRef};
 use crate::answers::{Keyboard, Secret};
 use crate::machine::{Disk, Holder, StopBy};
 use crate::plan::PoolPlan;
@@ -36,6 +36,8 @@ pub struct Work<'a> {
     held: Held,
     spare: Option<Slot>,
     keymap: Option<Keymap>,
+    /// That of the system that runs, where it is set up.
+    root_hash: Option<String>,
     outcome: Outcome,
 }
 
@@ -52,6 +54,7 @@ impl<'a> Work<'a> {
             held: Held::default(),
             spare: None,
             keymap: None,
+            root_hash: None,
             outcome: Outcome::default(),
         }
     }
@@ -142,11 +145,11 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    fn mount_target(&mut self) -> Result<(), ExecuteError> {
+    fn mount_target(&mut self, slot: Slot) -> Result<(), ExecuteError> {
         let parts = self.parts()?;
         let state = self.state.as_ref();
         let state = state.map_or(parts.state.as_str(), StateDevice::path);
-        self.target = Some(Mounted::assemble(self.site, parts, state)?);
+        self.target = Some(Mounted::assemble(self.site, parts, slot, state)?);
         Ok(())
     }
 
@@ -158,10 +161,53 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
+    fn check_boot(&mut self, disk: &Disk, root_hash: &str) -> Result<(), ExecuteError> {
+        self.root_hash = Some(root_hash.to_owned());
+        let device = disk::first_boot_part(self.site.run(), disk)?;
+        boot_partition::check(self.site, &device, root_hash)
+    }
+
+    fn leave_setup(&self, slot: Slot) -> Result<(), ExecuteError> {
+        let root_hash = self.root_hash.as_deref();
+        let root_hash = root_hash.ok_or(ExecuteError::OutOfOrder("the root hash"))?;
+        boot_partition::leave_setup(self.site, self.parts()?.boot(slot)?, root_hash)
+    }
+
     fn write_keymap(&self) -> Result<(), ExecuteError> {
         let keymap = self.keymap.as_ref();
         self.esp()?
             .write_keymap(keymap.ok_or(ExecuteError::OutOfOrder("the keymap"))?)
+    }
+
+    /// Executes an action of a Raspberry Pi's first start.
+    fn perform_setup(&mut self, action: &SetupAction, told: Told<'_>) -> Result<(), ExecuteError> {
+        let site = self.site;
+        match action {
+            SetupAction::CheckBoot { disk, root_hash } => self.check_boot(disk, root_hash),
+            SetupAction::OwnTable { disk, stale, renewed } => {
+                self.held.hand_over(site, disk)?;
+                setup::own_table(site.run(), disk, stale, renewed)
+            }
+            SetupAction::AddPartitions {
+                disk,
+                kept,
+                partitions,
+                passphrase,
+            } => {
+                self.held.check(site, disk)?;
+                setup::add(site, disk, kept, partitions, passphrase.as_ref())
+            }
+            SetupAction::WriteSettingsImage => {
+                let boot = self.parts()?.boot(Slot::A)?;
+                boot_partition::write_settings(site, boot, self.keymap.as_ref())
+            }
+            SetupAction::CopyBoot { bytes } => {
+                let parts = self.parts()?;
+                boot_partition::copy(site, parts.boot(Slot::A)?, parts.boot(Slot::B)?, *bytes, told)
+            }
+            SetupAction::WriteVersion { slot, version } => self.esp()?.write_version(*slot, version),
+            SetupAction::LeaveSetup { slot } => self.leave_setup(*slot),
+        }
     }
 
     /// Executes an action. `told` is called with the bytes done of a long one.
@@ -177,6 +223,7 @@ impl<'a> Work<'a> {
                 passphrase,
                 tpm_pin,
             } => self.make_keymap(keyboard, passphrase, tpm_pin.as_ref()),
+            Action::Setup(action) => self.perform_setup(action, told),
             Action::WipeDisk { disk } => {
                 self.held.hand_over(site, disk)?;
                 disk::wipe(site.run(), disk)
@@ -215,7 +262,7 @@ impl<'a> Work<'a> {
                 disk::rename_state(site.run(), disk)
             }
             Action::Compare { disk, partitions } => disk::compare(site.run(), disk, partitions),
-            Action::MountTarget => self.mount_target(),
+            Action::MountTarget { slot } => self.mount_target(*slot),
             Action::WriteFile { path, mode, text } => {
                 files::write(site, &self.root()?.join(path), text, *mode)
             }

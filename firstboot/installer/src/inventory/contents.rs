@@ -2,14 +2,14 @@
 
 use sigmavault_host::lsblk::Device;
 
-use crate::machine::{Contents, Installed};
+use crate::machine::{Contents, Installed, Setup};
 
 /// GPT names of the partitions of an installed system, the state partition apart.
 const SLOTS: [&str; 4] = ["root-a", "root-a-verity", "root-b", "root-b-verity"];
 /// GPT name of the state partition.
-pub const STATE: &str = "state";
+pub const STATE: &str = Setup::STATE;
 /// Its GPT name until the installation is complete.
-pub const STATE_UNFINISHED: &str = "state-new";
+pub const STATE_UNFINISHED: &str = Setup::STATE_UNFINISHED;
 
 /// What is on a disk, by its partitions and signatures.
 pub(super) fn contents(device: &Device) -> Contents {

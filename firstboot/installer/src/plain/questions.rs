@@ -101,13 +101,13 @@ fn mode(draft: &mut Draft, console: &mut Console) -> Result<(), PlainError> {
                     "reinstall the system and keep settings, users and data",
                 ];
                 let chosen = console.choose("What shall happen to it?", &options.map(str::to_owned), 1)?;
-                draft.answers.system.mode = if chosen == 1 { Mode::KeepData } else { Mode::Erase };
+                draft.answers.system.mode = Some(if chosen == 1 { Mode::KeepData } else { Mode::Erase });
                 return Ok(());
             }
             Some(reason) => console.say(&format!("Its data cannot be kept: {reason}."))?,
         }
     }
-    draft.answers.system.mode = Mode::Erase;
+    draft.answers.system.mode = Some(Mode::Erase);
     console.say("Everything on it will be lost.")
 }
 

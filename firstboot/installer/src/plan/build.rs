@@ -1,10 +1,10 @@
 //! The whole plan, made from its parts.
 
-use super::install::{Confirmation, InstallPlan};
+use super::install::{Confirmation, EncryptionPlan, InstallPlan, PoolPlan, Settings};
 use super::refusal::Refusal;
-use super::{pool, settings, system};
+use super::{pool, settings, setup, system};
 use crate::answers::{Answers, Mode};
-use crate::machine::{Firmware, Machine};
+use crate::machine::{Disk, Firmware, Machine};
 
 /// The memory that the system needs, for a person, and the least that the kernel shows of it: firmware and kernel
 /// reserve a part.
@@ -29,51 +29,71 @@ pub fn build(
             needed: MEMORY.0.to_owned(),
         });
     }
-    let disk = system::choose(machine, &answers.system, confirmation, &mut refusals);
-    let plan = match answers.system.mode {
-        Mode::Erase => {
-            let partitions = disk.and_then(|disk| {
-                system::erase(disk, &machine.source, answers.system.state_size, &mut refusals)
-            });
-            let encryption = answers
-                .encryption
-                .as_ref()
-                .map(|wanted| system::encryption(wanted, machine, &mut refusals));
-            let pool = answers.pool.as_ref().and_then(|wanted| {
-                let encrypted = answers.encryption.is_some();
-                pool::plan(wanted, machine, disk, encrypted, confirmation, &mut refusals)
-            });
-            let settings = settings::plan(answers, machine, &mut refusals);
-            disk.zip(partitions)
-                .zip(settings)
-                .map(|((disk, partitions), settings)| InstallPlan {
-                    disk: disk.clone(),
-                    mode: Mode::Erase,
-                    source: machine.source.clone(),
-                    partitions,
-                    encryption,
-                    pool,
-                    settings: Some(settings),
-                    answers: None,
-                })
-        }
-        Mode::KeepData => {
-            system::refuse_what_stays(answers, &mut refusals);
-            let partitions = disk.and_then(|disk| system::keep(disk, &machine.source, &mut refusals));
-            disk.zip(partitions).map(|(disk, partitions)| InstallPlan {
-                disk: disk.clone(),
-                mode: Mode::KeepData,
-                source: machine.source.clone(),
-                partitions,
-                encryption: None,
-                pool: None,
-                settings: None,
-                answers: None,
-            })
-        }
+    let mode = setup::mode(machine, &answers.system, &mut refusals);
+    let disk = match mode {
+        Mode::Setup => setup::disk(machine, &answers.system, confirmation, &mut refusals),
+        Mode::Erase | Mode::KeepData => system::choose(machine, &answers.system, confirmation, &mut refusals),
     };
+    let size = answers.system.state_size;
+    let present = match (disk, &machine.setup) {
+        (Some(disk), Some(found)) => setup::present(disk, found, &mut refusals),
+        _ => None,
+    };
+    if mode == Mode::KeepData {
+        system::refuse_what_stays(answers, &mut refusals);
+    }
+    let partitions = disk.and_then(|disk| match mode {
+        Mode::Erase => system::erase(disk, &machine.source, size, &mut refusals),
+        Mode::KeepData => system::keep(disk, &machine.source, &mut refusals),
+        Mode::Setup => setup::partitions(disk, present.as_ref()?, size, &mut refusals),
+    });
+    let fresh = match mode {
+        Mode::KeepData => Fresh::default(),
+        Mode::Erase | Mode::Setup => fresh(machine, answers, disk, confirmation, &mut refusals),
+    };
+    let plan = disk.zip(partitions).map(|(disk, partitions)| InstallPlan {
+        disk: disk.clone(),
+        mode,
+        source: machine.source.clone(),
+        partitions,
+        setup: present,
+        encryption: fresh.encryption,
+        pool: fresh.pool,
+        settings: fresh.settings,
+        answers: None,
+    });
     match plan {
         Some(plan) if refusals.is_empty() => Ok(plan),
         _ => Err(refusals),
+    }
+}
+
+/// What a system without earlier data gets.
+#[derive(Default)]
+struct Fresh {
+    encryption: Option<EncryptionPlan>,
+    pool: Option<PoolPlan>,
+    settings: Option<Settings>,
+}
+
+fn fresh(
+    machine: &Machine,
+    answers: &Answers,
+    disk: Option<&Disk>,
+    confirmation: Confirmation,
+    refusals: &mut Vec<Refusal>,
+) -> Fresh {
+    let encryption = answers
+        .encryption
+        .as_ref()
+        .map(|wanted| system::encryption(wanted, machine, refusals));
+    let pool = answers.pool.as_ref().and_then(|wanted| {
+        let encrypted = answers.encryption.is_some();
+        pool::plan(wanted, machine, disk, encrypted, confirmation, refusals)
+    });
+    Fresh {
+        encryption,
+        pool,
+        settings: settings::plan(answers, machine, refusals),
     }
 }

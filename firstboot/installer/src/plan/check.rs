@@ -13,10 +13,11 @@ const DISK: u64 = 1 << 40;
 /// [`build`](super::build()), which knows disks, interfaces and what the image has.
 pub fn check(answers: &Answers) -> Vec<Refusal> {
     let mut refusals = Vec::new();
-    system_disk(&answers.system, &mut refusals);
-    match answers.system.mode {
+    let mode = mode(&answers.system);
+    system_disk(&answers.system, mode, &mut refusals);
+    match mode {
         Mode::KeepData => system::refuse_what_stays(answers, &mut refusals),
-        Mode::Erase => {
+        Mode::Erase | Mode::Setup => {
             if let Some(wanted) = &answers.encryption {
                 system::check_keys(wanted, &mut refusals);
             }
@@ -30,15 +31,25 @@ pub fn check(answers: &Answers) -> Vec<Refusal> {
     refusals
 }
 
-fn system_disk(wanted: &System, refusals: &mut Vec<Refusal>) {
-    selector("system.disk", &wanted.disk, refusals);
-    if wanted.confirm.is_none() {
+/// What the answers are for. Without any about the system disk they are for the first start of a Raspberry Pi.
+pub fn mode(wanted: &System) -> Mode {
+    let says_nothing = wanted.disk.is_empty() && wanted.confirm.is_none();
+    wanted
+        .mode
+        .unwrap_or(if says_nothing { Mode::Setup } else { Mode::Erase })
+}
+
+fn system_disk(wanted: &System, mode: Mode, refusals: &mut Vec<Refusal>) {
+    if mode != Mode::Setup || !wanted.disk.is_empty() {
+        selector("system.disk", &wanted.disk, refusals);
+    }
+    if mode != Mode::Setup && wanted.confirm.is_none() {
         refusals.push(Refusal::answer(
             "system.confirm",
             "is missing: give the serial number of the system disk once more; nothing is written without it",
         ));
     }
-    if wanted.mode == Mode::Erase
+    if mode != Mode::KeepData
         && let Some(Err(reason)) = wanted.state_size.map(system::check_state_size)
     {
         refusals.push(Refusal::answer("system.state-size", reason));
@@ -52,7 +63,7 @@ fn data_pool(wanted: &Pool, system: &Selector, refusals: &mut Vec<Refusal>) {
     for (index, disk) in wanted.disks.iter().enumerate() {
         let key = format!("pool.disks[{index}]");
         selector(&key, disk, refusals);
-        if disk == system {
+        if disk == system && !system.is_empty() {
             refusals.push(Refusal::answer(&key, "is the system disk"));
         } else if wanted.disks[..index].contains(disk) {
             refusals.push(Refusal::answer(&key, "names the same disk again"));
@@ -67,7 +78,7 @@ fn data_pool(wanted: &Pool, system: &Selector, refusals: &mut Vec<Refusal>) {
 
 /// A selector that matches no disk, or any.
 fn selector(key: &str, wanted: &Selector, refusals: &mut Vec<Refusal>) {
-    if *wanted == Selector::default() {
+    if wanted.is_empty() {
         refusals.push(Refusal::Disk {
             what: key.to_owned(),
             error: SelectError::Empty,

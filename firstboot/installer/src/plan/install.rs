@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::answers::{Mode, Network, Secret, User};
 use crate::identity::Named;
 use crate::layout::Layout;
-use crate::machine::{Disk, Source};
+use crate::machine::{Disk, Present, Source};
 use crate::once::Fingerprint;
 
 /// Everything that an installation does.
@@ -18,8 +18,11 @@ pub struct InstallPlan {
     pub mode: Mode,
     /// What is copied.
     pub source: Source,
-    /// Its partitions, in order.
+    /// Its partitions, in order; in a setup those that are added.
     pub partitions: Vec<Partition>,
+    /// What is on the disk, in a setup.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub setup: Option<SetupPlan>,
     /// LUKS2 on the state partition.
     pub encryption: Option<EncryptionPlan>,
     /// The data pool.
@@ -40,6 +43,16 @@ impl InstallPlan {
             ..self
         }
     }
+}
+
+/// What is on a disk that is set up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct SetupPlan {
+    /// Partitions of the image, which stay.
+    pub kept: Vec<Present>,
+    /// Partitions of a setup that was not completed, which are removed.
+    pub stale: Vec<Present>,
 }
 
 /// One partition of the system disk.

@@ -37,6 +37,36 @@ pub enum Refusal {
         /// What is needed.
         needed: String,
     },
+    /// A disk that the image was written to is too small to be set up.
+    #[error(
+        "the disk {disk} has {found}; the system needs {needed}\n  try: write the image to a card or disk of at least {needed}"
+    )]
+    NoRoom {
+        /// The disk.
+        disk: String,
+        /// What it has.
+        found: String,
+        /// What is needed.
+        needed: String,
+    },
+    /// It was set up before, up to the last step.
+    #[error(
+        "the disk {disk} was set up before, and only the change of its kernel command line is missing\n  try: restart the machine, which makes this change; to begin anew, write the image to the disk again"
+    )]
+    SetUpBefore {
+        /// The disk.
+        disk: String,
+    },
+    /// It does not hold what the image has.
+    #[error(
+        "the disk {disk} is not as the image was written to it: {reason}\n  try: write the image to it again"
+    )]
+    NotAsWritten {
+        /// The disk.
+        disk: String,
+        /// What differs.
+        reason: String,
+    },
     /// In use.
     #[error("{disk} cannot be used: {reason}\n  try: {}", .reason.way_out())]
     InUse {

@@ -14,7 +14,7 @@ const ESP: u64 = GIB;
 /// Both partition tables and the alignment of what lies between them.
 const OVERHEAD: u64 = 4 * MIB;
 /// The smallest state partition.
-const STATE_MIN: u64 = 2 * GIB;
+pub(super) const STATE_MIN: u64 = 2 * GIB;
 /// The default size of the state partition, and the least space that is left free.
 const STATE_USUAL: u64 = 64 * GIB;
 /// The most bytes of a passphrase: what cryptsetup(8) takes from a terminal.
@@ -114,14 +114,7 @@ pub(super) fn erase(
     }
     let rest = (disk.bytes - fixed) / MIB * MIB;
     if let Some(size) = state_size.filter(|size| size.0 > rest) {
-        refusals.push(Refusal::answer(
-            "system.state-size",
-            format!(
-                "{size} is more than {} has beside the system: give at most {}",
-                disk.describe(),
-                Size(rest)
-            ),
-        ));
+        refusals.push(state_too_large(disk, size, rest));
         return None;
     }
     let state = match state_size {
@@ -130,6 +123,18 @@ pub(super) fn erase(
         None => STATE_USUAL,
     };
     Some(partitions(ESP, root, verity, state))
+}
+
+/// The refusal of a state partition that does not fit.
+pub(super) fn state_too_large(disk: &Disk, size: Size, most: u64) -> Refusal {
+    Refusal::answer(
+        "system.state-size",
+        format!(
+            "{size} is more than {} has beside the system: give at most {}",
+            disk.describe(),
+            Size(most)
+        ),
+    )
 }
 
 /// The partitions of a disk whose data is kept: those that are there.
@@ -273,19 +278,24 @@ fn check_typed(key: &str, text: &str, least: usize, refusals: &mut Vec<Refusal>)
 }
 
 fn partitions(esp: u64, root: u64, verity: u64, state: u64) -> Vec<Partition> {
-    [
+    definitions([
         ("10-esp", esp),
         ("20-root-a", root),
         ("21-root-a-verity", verity),
         ("30-root-b", root),
         ("31-root-b-verity", verity),
         ("40-state", state),
-    ]
-    .into_iter()
-    .map(|(definition, bytes)| Partition {
-        definition: definition.to_owned(),
-        label: definition[3..].to_owned(),
-        bytes,
-    })
-    .collect()
+    ])
+}
+
+/// Partitions by their definitions, with their sizes.
+pub(super) fn definitions<const COUNT: usize>(sizes: [(&str, u64); COUNT]) -> Vec<Partition> {
+    sizes
+        .into_iter()
+        .map(|(definition, bytes)| Partition {
+            definition: definition.to_owned(),
+            label: definition[3..].to_owned(),
+            bytes,
+        })
+        .collect()
 }

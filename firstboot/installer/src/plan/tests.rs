@@ -11,6 +11,7 @@ mod answers;
 mod anywhere;
 mod disks;
 mod keyboard;
+mod setup;
 
 const GIB: u64 = 1 << 30;
 const MIB: u64 = 1 << 20;
@@ -71,6 +72,7 @@ fn machine() -> Machine {
             verity_bytes: 12 * MIB,
             esp: "/dev/disk/by-partlabel/esp".to_owned(),
         },
+        setup: None,
         interfaces: vec!["enp1s0".to_owned(), "enp2s0".to_owned()],
         locales: vec!["de_DE.UTF-8".to_owned(), "en_US.UTF-8".to_owned()],
         keyboards: vec![KeyboardLayout {
@@ -103,7 +105,7 @@ fn answers() -> Answers {
         system: System {
             disk: by_serial("SYS"),
             confirm: Some("SYS".to_owned()),
-            mode: Mode::Erase,
+            mode: None,
             state_size: None,
         },
         encryption: None,

@@ -18,6 +18,8 @@ const NO_LINKS: MsFlags = MsFlags::from_bits_retain(256);
 #[derive(Debug)]
 pub struct Left {
     volume: Option<PathBuf>,
+    /// Whether that volume is on the disk that the keys open.
+    same_disk: bool,
     memory: PathBuf,
 }
 
@@ -26,8 +28,15 @@ impl Left {
     pub fn new(volume: Option<PathBuf>) -> Self {
         Self {
             volume,
+            same_disk: false,
             memory: PathBuf::from(MEMORY),
         }
+    }
+
+    /// For answers on the first partition of the disk that the keys open.
+    #[must_use]
+    pub fn on_same_disk(self, same_disk: bool) -> Self {
+        Self { same_disk, ..self }
     }
 
     fn memory(&self) -> io::Result<&Path> {
@@ -58,7 +67,15 @@ impl Keeper for Left {
         match (place, &self.volume) {
             (Place::Volume, Some(device)) => {
                 let name = on(device, |folder| sheet.write_into(folder))?;
-                Ok(format!("{} on the answers' volume", name.display()))
+                let name = name.display();
+                Ok(if self.same_disk {
+                    format!(
+                        "{name} on the first partition of the disk that it opens: move it away from there, where everybody \
+                         can read it (/boot on the installed system)"
+                    )
+                } else {
+                    format!("{name} on the answers' volume")
+                })
             }
             _ => {
                 let folder = self.memory()?;
@@ -130,6 +147,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let left = Left {
             volume: None,
+            same_disk: false,
             memory: folder.path().join("memory"),
         };
         for after in [Action::Reboot, Action::Poweroff] {
@@ -150,6 +168,7 @@ mod tests {
     fn a_volume_that_cannot_be_written_to_refuses_before_anything_is_written() {
         let left = Left {
             volume: Some(PathBuf::from("/dev/sigmavault-no-such-device")),
+            same_disk: false,
             memory: tempfile::tempdir().unwrap().path().join("memory"),
         };
         let error = left.choose(Action::Poweroff).unwrap_err().to_string();

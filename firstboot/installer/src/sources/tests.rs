@@ -65,6 +65,7 @@ impl Door for Fake {
 fn medium() -> Medium {
     Medium {
         esp: Some(PathBuf::from("/dev/sdb2")),
+        called: "the medium's EFI system partition",
         tree: vec![PathBuf::from("/dev/sdb1"), PathBuf::from("/dev/sdb")],
     }
 }

@@ -109,7 +109,8 @@ impl App {
         self.phase = first_phase(&self.draft);
         if matches!(self.phase, Phase::Asking(_)) && self.draft.disk.is_some() {
             let gone = self.draft.disk().is_none_or(|disk| disk.in_use.is_some());
-            self.phase = Phase::Asking(if gone { Place::Disk } else { Place::Summary });
+            let again = gone && Place::Disk.applies(&self.draft);
+            self.phase = Phase::Asking(if again { Place::Disk } else { Place::Summary });
         }
         self.enter();
     }
@@ -283,7 +284,7 @@ impl App {
             Phase::Refused(_) => (Refused::TITLE, Refused::HELP, Refused::KEYS.to_vec()),
             Phase::Installing(_) => (Progress::TITLE, Progress::HELP, Progress::KEYS.to_vec()),
             Phase::Key(_) => (KeyShown::TITLE, KeyShown::HELP, KeyShown::KEYS.to_vec()),
-            Phase::Done(_) => (Done::TITLE, Done::HELP, Done::KEYS.to_vec()),
+            Phase::Done(done) => (Done::TITLE, done.help(), Done::KEYS.to_vec()),
             Phase::Failed(failed) => (Failed::TITLE, Failed::HELP, failed.keys()),
         }
     }
@@ -390,12 +391,19 @@ impl App {
     }
 
     fn stopping(&self) -> &'static str {
-        if self.draft.answers.system.mode == Mode::KeepData {
-            "It stops at the next safe point. Settings, users and data stay; the system may start from one of its two \
-             slots only, until the installation is run again."
-        } else {
-            "It stops at the next safe point. The system disk is then not bootable, and what was erased stays lost; \
-             the installation can be run again at any time."
+        match self.draft.mode() {
+            Mode::KeepData => {
+                "It stops at the next safe point. Settings, users and data stay; the system may start from one of its two \
+                 slots only, until the installation is run again."
+            }
+            Mode::Erase => {
+                "It stops at the next safe point. The system disk is then not bootable, and what was erased stays lost; \
+                 the installation can be run again at any time."
+            }
+            Mode::Setup => {
+                "It stops at the next safe point. The disk is then not set up, and what was erased for a data pool stays \
+                 lost; the setup can be run again at any time, also after a restart."
+            }
         }
     }
 

@@ -13,7 +13,7 @@ use super::look::Look;
 use super::menu::Menu;
 use super::request::Request;
 use super::text::{duration, wrap};
-use crate::answers::Action;
+use crate::answers::{Action, Mode};
 use crate::draft::{Draft, sentence};
 use crate::execute::ExecuteError;
 use crate::plan::InstallPlan;
@@ -91,6 +91,7 @@ fn split(area: Rect, menu: u16) -> [Rect; 2] {
 /// It is installed.
 #[derive(Debug)]
 pub(crate) struct Done {
+    mode: Mode,
     lines: Vec<String>,
     notes: Vec<String>,
     menu: Menu,
@@ -99,14 +100,28 @@ pub(crate) struct Done {
 impl Done {
     pub(crate) const TITLE: &'static str = "Done";
     pub(crate) const KEYS: Keys = &[("Up/Down", "move"), ("Enter", "do it")];
-    pub(crate) const HELP: &'static str = "Pull the medium out when the machine starts again. If it starts from the \
-        medium again, choose the disk in the firmware's boot menu.";
+
+    pub(crate) fn help(&self) -> &'static str {
+        match self.mode {
+            Mode::Erase | Mode::KeepData => {
+                "Pull the medium out when the machine starts again. If it starts from the medium again, choose the disk in \
+                 the firmware's boot menu."
+            }
+            Mode::Setup => {
+                "The machine starts the system that was set up, from the same disk. Leave the disk in the machine."
+            }
+        }
+    }
 
     pub(crate) fn new(plan: &InstallPlan, took: Duration, outcome: &Outcome) -> Self {
         let disk = &plan.disk;
+        let what = match plan.mode {
+            Mode::Erase | Mode::KeepData => "installed",
+            Mode::Setup => "set up",
+        };
         let mut lines = vec![
             format!(
-                "SigmaVault NAS OS {} is installed on {}.",
+                "SigmaVault NAS OS {} is {what} on {}.",
                 plan.source.version, disk.name
             ),
             disk.describe(),
@@ -132,6 +147,7 @@ impl Done {
             lines.push(format!("The data pool {} is at {}.", pool.name, pool.mountpoint));
         }
         Self {
+            mode: plan.mode,
             lines,
             notes: outcome.notes.clone(),
             menu: Menu::new(vec![

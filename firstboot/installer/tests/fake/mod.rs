@@ -14,6 +14,7 @@ use sigmavault_host::run::{Invocation, Output, Recorder, Run, RunError};
 use sigmavault_installer::site::Site;
 use tempfile::TempDir;
 
+pub mod card;
 mod kernel_image;
 
 use kernel_image::kernel_image;
@@ -40,6 +41,8 @@ fn system() -> Vec<u8> {
 /// A partition as lsblk shows it.
 #[derive(Debug, Clone)]
 pub struct Part {
+    /// Its number; 0 until it is on a disk.
+    pub number: u64,
     pub label: &'static str,
     pub bytes: u64,
     pub fstype: &'static str,
@@ -147,12 +150,17 @@ impl Machine {
         fs::write(path, text).unwrap();
     }
 
-    fn lay_out(&self, disk: &str, parts: Vec<Part>) {
-        for (number, part) in (1..).zip(&parts) {
-            let file = fs::File::create(self.path(format!("/dev/{disk}{number}"))).unwrap();
-            file.set_len(part.bytes).unwrap();
+    fn lay_out(&self, disk: &str, mut parts: Vec<Part>) {
+        for (number, part) in (1..).zip(&mut parts) {
+            part.number = number;
+            self.make_device(disk, part);
         }
         self.0.disks.lock().unwrap().insert(disk.to_owned(), parts);
+    }
+
+    fn make_device(&self, disk: &str, part: &Part) {
+        let file = fs::File::create(self.path(format!("/dev/{}", name_of(disk, part.number)))).unwrap();
+        file.set_len(part.bytes).unwrap();
     }
 
     fn answer(&self, invocation: &Invocation) -> Output {
@@ -186,6 +194,9 @@ impl Machine {
         match (program, &words[..]) {
             ("lsblk", _) => return Output::success(self.lsblk(last)),
             ("systemd-repart", _) => self.repart(&words),
+            ("partx", ["--delete", "--nr", number, disk]) => self.forget(disk, number.parse().unwrap()),
+            ("mount", ["--types", "vfat", .., device, card::POINT]) => self.mount_boot(device),
+            ("umount", [card::POINT]) => self.unmount_boot(),
             ("sgdisk", [change, _]) if change.starts_with("--change-name=") => self.rename(change, last),
             ("systemd-cryptenroll", words) if words.contains(&"--recovery-key") => {
                 return Output::success(format!("    {RECOVERY_KEY}\n"));
@@ -248,20 +259,25 @@ impl Machine {
             .filter(|path| path.is_file())
             .collect();
         names.sort();
-        let parts = names.iter().map(|path| {
+        let kept = |path: &&PathBuf| path.with_extension("conf.d").is_dir();
+        let parts = names.iter().filter(kept).map(|path| {
             let drop_in = path.with_extension("conf.d").join("plan.conf");
             let text = fs::read_to_string(drop_in).unwrap();
             let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key));
             let name = path.file_stem().unwrap().to_str().unwrap();
             let encrypted = value("Encrypt=").is_some();
-            Part {
-                label: value("Label=").unwrap_or(&name[3..]).to_owned().leak(),
-                bytes: value("SizeMinBytes=").unwrap().parse().unwrap(),
-                fstype: if encrypted { "crypto_LUKS" } else { "" },
-            }
+            part(
+                value("Label=").unwrap_or(&name[3..]).to_owned().leak(),
+                value("SizeMinBytes=").unwrap().parse().unwrap(),
+                if encrypted { "crypto_LUKS" } else { "" },
+            )
         });
         let disk = words.last().unwrap().trim_start_matches("/dev/");
-        self.lay_out(disk, parts.collect());
+        if words.contains(&"--empty=force") {
+            self.lay_out(disk, parts.collect());
+        } else {
+            self.add(disk, parts.collect());
+        }
     }
 
     fn rename(&self, change: &str, disk: &str) {
@@ -269,10 +285,11 @@ impl Machine {
             .trim_start_matches("--change-name=")
             .split_once(':')
             .unwrap();
-        let number: usize = number.parse().unwrap();
+        let number: u64 = number.parse().unwrap();
         let mut disks = self.0.disks.lock().unwrap();
         let parts = disks.get_mut(disk.trim_start_matches("/dev/")).unwrap();
-        parts[number - 1].label = name.to_owned().leak();
+        let part = parts.iter_mut().find(|part| part.number == number).unwrap();
+        part.label = name.to_owned().leak();
     }
 
     fn lsblk(&self, last: &str) -> String {
@@ -317,18 +334,37 @@ fn keymap(layouts: &str) -> String {
 
 /// A partition.
 pub fn part(label: &'static str, bytes: u64, fstype: &'static str) -> Part {
-    Part { label, bytes, fstype }
+    Part {
+        number: 0,
+        label,
+        bytes,
+        fstype,
+    }
+}
+
+/// Kernel name of a partition.
+fn name_of(disk: &str, number: u64) -> String {
+    let between = if disk.ends_with(|letter: char| letter.is_ascii_digit()) {
+        "p"
+    } else {
+        ""
+    };
+    format!("{disk}{between}{number}")
 }
 
 fn device(name: &str, serial: &str, parts: &[Part]) -> Value {
     let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-    let children: Vec<Value> = (1..)
-        .zip(parts)
-        .map(|(number, part)| {
-            let name = format!("{name}{number}");
+    let mut start = 2048;
+    let children: Vec<Value> = parts
+        .iter()
+        .map(|part| {
+            let name = name_of(name, part.number);
+            let before = start;
+            start += part.bytes / 512;
             json!({
-                "name": name, "path": format!("/dev/{name}"), "type": "part", "size": part.bytes,
-                "partlabel": part.label, "fstype": text(part.fstype), "mountpoints": [null],
+                "name": name, "path": format!("/dev/{name}"), "type": "part", "size": part.bytes, "start": before,
+                "partlabel": part.label, "partn": part.number, "parttype": card::kind(part.label),
+                "fstype": text(part.fstype), "mountpoints": [null],
             })
         })
         .collect();

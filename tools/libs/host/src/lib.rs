@@ -1,8 +1,8 @@
 //! Running other programs. Each module is one tool: it builds the invocations that this product uses and parses the
 //! tool's output, both without running anything. [`run`] holds the runner, with a recorder and a replayer.
 //!
-//! - disks: [`lsblk`], [`blkid`], [`blockdev`], [`sgdisk`], [`systemd_repart`], [`wipefs`], [`udevadm`], [`mount`],
-//!   [`mdadm`], [`dmsetup`]
+//! - disks: [`lsblk`], [`blkid`], [`blockdev`], [`sgdisk`], [`partx`], [`systemd_repart`], [`wipefs`], [`udevadm`],
+//!   [`mount`], [`mdadm`], [`dmsetup`]
 //! - encryption: [`cryptsetup`], [`systemd_cryptenroll`]
 //! - pools: [`zpool`], [`zfs`]
 //! - starting: [`bootctl`], [`systemctl`], [`journalctl`]
@@ -26,6 +26,7 @@ pub mod mdadm;
 pub mod mount;
 pub mod nmcli;
 mod parse;
+pub mod partx;
 pub mod run;
 pub mod setupcon;
 pub mod sgdisk;

@@ -27,6 +27,9 @@ pub enum Column {
     Label,
     Partlabel,
     Parttypename,
+    Parttype,
+    Partn,
+    Start,
     Pttype,
     Pkname,
     Mountpoints,
@@ -53,6 +56,9 @@ impl Column {
             Self::Label => "LABEL",
             Self::Partlabel => "PARTLABEL",
             Self::Parttypename => "PARTTYPENAME",
+            Self::Parttype => "PARTTYPE",
+            Self::Partn => "PARTN",
+            Self::Start => "START",
             Self::Pttype => "PTTYPE",
             Self::Pkname => "PKNAME",
             Self::Mountpoints => "MOUNTPOINTS",
@@ -141,6 +147,14 @@ pub struct Device {
     pub partlabel: Option<String>,
     /// Kind of a partition, for a person.
     pub parttypename: Option<String>,
+    /// Kind of a partition, a GUID on a GPT.
+    pub parttype: Option<String>,
+    /// Number of a partition in its table.
+    #[serde(rename = "partn", deserialize_with = "number")]
+    pub number: u64,
+    /// Sectors of 512 bytes before a partition.
+    #[serde(deserialize_with = "number")]
+    pub start: u64,
     /// Kind of partition table.
     pub pttype: Option<String>,
     /// Name in the kernel of the device that it is on.

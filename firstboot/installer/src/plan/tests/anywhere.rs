@@ -13,7 +13,7 @@ fn good_answers_are_good_anywhere() {
     assert_eq!(said(|_| {}), [""; 0]);
     assert_eq!(
         said(|answers| {
-            answers.system.mode = Mode::KeepData;
+            answers.system.mode = Some(Mode::KeepData);
             answers.user = None;
         }),
         [""; 0]
@@ -89,7 +89,7 @@ fn selectors_that_match_nothing_or_the_same() {
 #[test]
 fn what_keeping_data_leaves_alone_is_refused_anywhere() {
     let said = said(|answers| {
-        answers.system.mode = Mode::KeepData;
+        answers.system.mode = Some(Mode::KeepData);
         answers.pool = Some(pool(&["D1"]));
     });
     assert_eq!(said.len(), 1);

@@ -138,7 +138,7 @@ fn data_is_kept() {
     let mut machine = machine();
     machine.disks[0].contents = installed(2000 * MIB, 32 * GIB, true);
     let mut answers = answers();
-    answers.system.mode = Mode::KeepData;
+    answers.system.mode = Some(Mode::KeepData);
     answers.user = None;
     let kept = plan(&machine, &answers);
     assert_eq!(
@@ -195,7 +195,7 @@ fn kept_data_refuses_what_would_not_be_done() {
     let mut machine = machine();
     machine.disks[0].contents = installed(2000 * MIB, 32 * GIB, true);
     let mut answers = answers();
-    answers.system.mode = Mode::KeepData;
+    answers.system.mode = Some(Mode::KeepData);
     answers.system.state_size = Some(Size(64 * GIB));
     answers.pool = Some(pool(&[]));
     answers.encryption = Some(Encryption {

@@ -64,7 +64,7 @@ impl Screen for ModeScreen {
                 barred,
             });
         }
-        let kept = draft.answers.system.mode == Mode::KeepData;
+        let kept = draft.mode() == Mode::KeepData;
         // The way that loses nothing is proposed.
         let chosen = usize::from(keeps && (kept || self.disk.as_ref() != Some(&disk.name)));
         self.fields
@@ -77,11 +77,11 @@ impl Screen for ModeScreen {
             Reply::Used => Turn::Stay,
             Reply::Unused => Turn::Unused,
             Reply::Complete => {
-                draft.answers.system.mode = if self.fields.chosen(KEY) == 1 {
+                draft.answers.system.mode = Some(if self.fields.chosen(KEY) == 1 {
                     Mode::KeepData
                 } else {
                     Mode::Erase
-                };
+                });
                 Turn::Next
             }
         }

@@ -41,14 +41,15 @@ impl Screen for Summary {
         if self.plan.is_none() {
             return vec![("Up/Down", "scroll"), ("Esc", "back")];
         }
-        vec![
-            ("Up/Down PgUp/PgDn", "scroll"),
-            ("Enter", "install"),
-            ("Esc", "back"),
-        ]
+        let begin = if self.takes_text() { "install" } else { "set up" };
+        vec![("Up/Down PgUp/PgDn", "scroll"), ("Enter", begin), ("Esc", "back")]
     }
 
     fn help(&self) -> &'static str {
+        if !self.takes_text() && self.plan.is_some() {
+            return "This is all that will be done. It begins once Enter is pressed; until then nothing is written. The \
+                    system that runs from the disk stays on it. Disks of a data pool lose what is on them.";
+        }
         "This is all that will be done. The installation begins once the serial number of the system disk (its \
          WWN or name, if the number is missing or also that of another disk) is typed and Enter is pressed. Until then nothing is written. Compare the number \
          with the label on the disk."
@@ -84,7 +85,7 @@ impl Screen for Summary {
             KeyCode::PageUp => self.first = self.first.saturating_sub(PAGE - 1),
             KeyCode::PageDown => self.first = (self.first + PAGE - 1).min(last),
             KeyCode::Enter => return self.confirm(draft),
-            _ if self.plan.is_some() && self.typed.handle(key) => self.problem = None,
+            _ if self.takes_text() && self.typed.handle(key) => self.problem = None,
             _ => return Turn::Unused,
         }
         Turn::Stay
@@ -135,10 +136,19 @@ impl Screen for Summary {
 }
 
 impl Summary {
+    /// Whether something is typed to confirm the plan.
+    fn takes_text(&self) -> bool {
+        self.plan.as_ref().is_some_and(|plan| plan.mode != Mode::Setup)
+    }
+
     fn confirm(&mut self, draft: &mut Draft) -> Turn {
         let Some(plan) = &self.plan else {
             return Turn::Stay;
         };
+        if plan.mode == Mode::Setup {
+            // Nothing on the disk is lost, so that there is nothing to type.
+            return self.begin(draft);
+        }
         let expected = identity::confirmation(&draft.machine, &plan.disk);
         let typed = self.typed.text();
         let typed = typed.trim();
@@ -151,6 +161,10 @@ impl Summary {
             return Turn::Stay;
         }
         draft.answers.system.confirm = Some(typed.to_owned());
+        self.begin(draft)
+    }
+
+    fn begin(&mut self, draft: &Draft) -> Turn {
         match draft.plan(Confirmation::Typed) {
             Ok(plan) => Turn::Install(Box::new(plan)),
             Err(refusals) => {
@@ -171,6 +185,15 @@ impl Summary {
         let what = match plan.mode {
             Mode::Erase => format!("To ERASE {} and install, type", plan.disk.name),
             Mode::KeepData => format!("To rewrite the system on {}, type", plan.disk.name),
+            Mode::Setup => {
+                let text = format!("Press Enter to set up {}.", plan.disk.name);
+                frame.render_widget(
+                    text::Line::styled(text, look.chosen()),
+                    Rect { height: 1, ..area },
+                );
+                self.draw_problem(frame, area, look);
+                return;
+            }
         };
         frame.render_widget(
             text::Line::from(vec![
@@ -182,6 +205,10 @@ impl Summary {
         );
         self.typed
             .draw(frame, Rect::new(area.x, area.y + 1, area.width.min(50), 1), true);
+        self.draw_problem(frame, area, look);
+    }
+
+    fn draw_problem(&self, frame: &mut Frame, area: Rect, look: Look) {
         if let Some(problem) = &self.problem {
             frame.render_widget(
                 text::Line::styled(format!("! {problem}"), look.alarm()),

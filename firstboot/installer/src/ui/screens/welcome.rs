@@ -115,12 +115,15 @@ impl Screen for Welcome {
         Turn::Next
     }
 
-    fn draw(&self, frame: &mut Frame, area: Rect, _: &Draft, look: Look) {
+    fn draw(&self, frame: &mut Frame, area: Rect, draft: &Draft, look: Look) {
         let below = intro(
             frame,
             area,
-            "This puts SigmaVault NAS OS onto a disk of this machine. A few questions come first; nothing is written \
-             before the summary at the end is confirmed. F1 explains each screen.\n\nLanguage of the installed system:",
+            &format!(
+                "{} A few questions come first; nothing is written before the summary at the end is confirmed. F1 explains \
+                 each screen.\n\nLanguage of the installed system:",
+                draft.aim()
+            ),
         );
         self.picker.draw(frame, below, true, look);
     }
