@@ -104,11 +104,11 @@ impl Board {
 
     /// The device trees that the firmware takes without a `device_tree` line, the preferred one first.
     ///
-    /// With `upstream_kernel=1` it prefers the names of the mainline kernel. For the D0 stepping no document says how it
-    /// finds a tree of mainline (raspberrypi/firmware#2018, open): it loads the C1 tree and applies an overlay, which a
-    /// mainline tree does not have. The model takes mainline's name with `upstream_kernel=1` only, and the name of an older
-    /// firmware otherwise; a disk that has neither fails. For a Compute Module 4 firmware of 2021 took the tree of a
-    /// Raspberry Pi 4 with `upstream_kernel=1` (raspberrypi/firmware#1660, closed); the model does not fall back to it.
+    /// With `upstream_kernel=1` it prefers the names of the mainline kernel. On a board of stepping D0 it loads the C1 tree
+    /// and applies the overlay [`OVERLAY_D0`] to it; its log shows that a tree named `bcm2712d0-rpi-5-b.dtb` beside them is not
+    /// read (NumberOneGit/rpi5-uefi#8). Whether it finds mainline's tree for D0 by `upstream_kernel=1` is open
+    /// (raspberrypi/firmware#2018). For a Compute Module 4 firmware of 2021 took the tree of a Raspberry Pi 4 with
+    /// `upstream_kernel=1` (raspberrypi/firmware#1660, closed); the model does not fall back to it.
     pub const fn trees(self, upstream_kernel: bool) -> &'static [TreeName] {
         match (self, upstream_kernel) {
             (Self::Pi4B, _) => const { &[TreeName::documented("bcm2711-rpi-4-b.dtb")] },
@@ -122,9 +122,15 @@ impl Board {
                 }
             }
             (Self::Cm4, false) => const { &[TreeName::documented("bcm2711-rpi-cm4.dtb")] },
-            (Self::Pi5C1, _) => const { &[TreeName::documented(TREE_5_C1)] },
-            (Self::Pi5D0, true) => const { &[TreeName::assumed("bcm2712-d-rpi-5-b.dtb")] },
-            (Self::Pi5D0, false) => const { &[TreeName::assumed("bcm2712d0-rpi-5-b.dtb")] },
+            (Self::Pi5C1, _) | (Self::Pi5D0, false) => const { &[TreeName::documented(TREE_5_C1)] },
+            (Self::Pi5D0, true) => {
+                const {
+                    &[
+                        TreeName::assumed("bcm2712-d-rpi-5-b.dtb"),
+                        TreeName::documented(TREE_5_C1),
+                    ]
+                }
+            }
             (Self::Pi500, _) => const { &[TreeName::documented("bcm2712-rpi-500.dtb")] },
             (Self::Cm5, _) => {
                 const {

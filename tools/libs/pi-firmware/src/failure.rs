@@ -110,15 +110,13 @@ pub enum Failure {
     /// The tree of the first stepping on a board of the second.
     #[error(
         "partition {partition} has only {found} for this board, whose processor is of stepping D0: the kernel panics. Add \
-         {wanted}, and upstream_kernel=1 to config.txt for a tree of the mainline kernel"
+         overlays/bcm2712d0.dtbo, which the firmware applies to that tree"
     )]
     WrongStepping {
         /// The partition.
         partition: u32,
         /// The tree that is there.
         found: String,
-        /// The tree that was looked for.
-        wanted: String,
     },
     /// A damaged tree, or one for another processor.
     #[error("{file} on partition {partition} is no device tree for this board: {why}")]

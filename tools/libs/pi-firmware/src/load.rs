@@ -181,10 +181,7 @@ impl<S: Read + Seek> Loader<'_, S> {
     fn tree(&mut self) -> Result<Loaded, Failure> {
         let names = self.trees();
         let partition = self.number;
-        let found = match self.first(&names)? {
-            Some(found) => Some(found),
-            None => self.first_stepping(&names)?,
-        };
+        let found = self.first(&names)?;
         let Some(found) = found else {
             return Err(Failure::NoTree {
                 partition,
@@ -192,6 +189,7 @@ impl<S: Read + Seek> Loader<'_, S> {
             });
         };
         if self.settings.device_tree.is_none() {
+            self.check_stepping(&found)?;
             let assumed = self.board.trees(self.settings.upstream_kernel).iter();
             let mut assumed = assumed.filter(|name| !name.documented);
             if assumed.any(|name| found.name.ends_with(name.file)) {
@@ -208,22 +206,18 @@ impl<S: Read + Seek> Loader<'_, S> {
         }
     }
 
-    /// The C1 tree for a D0 board: good only with the overlay that the firmware applies to it.
-    fn first_stepping(&mut self, wanted: &[String]) -> Result<Option<Loaded>, Failure> {
-        if self.board != Board::Pi5D0 || self.settings.device_tree.is_some() {
-            return Ok(None);
+    /// The C1 tree is good for a D0 board only with the overlay that the firmware applies to it.
+    fn check_stepping(&mut self, found: &Loaded) -> Result<(), Failure> {
+        if self.board != Board::Pi5D0 || !found.name.ends_with(TREE_5_C1) {
+            return Ok(());
         }
-        let Some(found) = self.first(&[TREE_5_C1.to_owned()])? else {
-            return Ok(None);
-        };
-        if !self.settings.upstream_kernel && self.is_there(OVERLAY_D0)? {
+        if self.is_there(OVERLAY_D0)? {
             self.notes.push(Note::OverlayNotApplied(OVERLAY_D0.to_owned()));
-            return Ok(Some(found));
+            return Ok(());
         }
         Err(Failure::WrongStepping {
             partition: self.number,
-            found: found.name,
-            wanted: wanted.join(", "),
+            found: found.name.clone(),
         })
     }
 

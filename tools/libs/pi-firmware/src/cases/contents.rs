@@ -76,6 +76,16 @@ fn a_second_stepping_without_its_tree() {
         without,
     );
     assert_eq!(changed(Board::Pi5C1, without).unwrap().partition, 2);
+    // Neither the name of the other kernel's tree nor an older name is looked for without upstream_kernel=1.
+    says(
+        Board::Pi5D0,
+        "partition 2 has only bcm2712-rpi-5-b.dtb",
+        None,
+        |slot| {
+            slot.put("config.txt", CONFIG.replace("upstream_kernel=1", ""))
+                .put("bcm2712d0-rpi-5-b.dtb", tree("brcm,bcm2712", &[]));
+        },
+    );
     // The boot loader looks for the first stepping's tree before it takes a partition.
     says(
         Board::Pi5D0,
