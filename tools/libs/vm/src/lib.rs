@@ -14,6 +14,7 @@ pub mod agent;
 mod board;
 mod boot;
 pub mod credential;
+mod device_tree;
 mod direct;
 mod drive;
 mod ending;
