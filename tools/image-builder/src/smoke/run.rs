@@ -192,6 +192,7 @@ impl Test<'_> {
             cpu: self.options.cpu.clone(),
             memory: self.options.memory,
             uefi,
+            direct: None,
             medium: Some(LiveMedium {
                 iso: self.image.iso.clone(),
                 kind: self.options.medium,

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
+use crate::board::Board;
 use crate::ending::Ending;
 use crate::kvm::Unopened;
 use crate::picture::PictureError;
@@ -19,6 +20,12 @@ pub enum Error {
     NoFirmware {
         /// What was looked for.
         path: PathBuf,
+    },
+    /// The machine has firmware of its own, which nothing emulates.
+    #[error("QEMU has no firmware for the machine {board:?}; give it a kernel")]
+    NoUefi {
+        /// The machine.
+        board: Board,
     },
     /// The tools tree lacks a program.
     #[error("the tools tree has no {program}; add its package to image/tools-tree/packages")]

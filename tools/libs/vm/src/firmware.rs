@@ -49,32 +49,32 @@ impl FirmwareFiles {
     /// Copies the variables of the tools tree's firmware for this board into `work`.
     pub fn prepare(board: Board, tools_root: &Path, work: &Path) -> Result<Self, Error> {
         let vars = work.join("vars.fd");
-        let from = tools_root.join(board.firmware().1);
-        let files = Self::with(board, tools_root, vars)?;
+        let (files, from) = Self::with(board, tools_root, vars)?;
         fs::copy(&from, &files.vars).map_err(Error::io("copy", &from))?;
         Ok(files)
     }
 
     /// Uses the variables that an earlier boot of the machine left in `vars`; copies fresh ones there for the first boot.
     pub fn kept(board: Board, tools_root: &Path, vars: &Path) -> Result<Self, Error> {
-        let files = Self::with(board, tools_root, vars.to_owned())?;
+        let (files, from) = Self::with(board, tools_root, vars.to_owned())?;
         if !vars.exists() {
-            let from = tools_root.join(board.firmware().1);
             fs::copy(&from, vars).map_err(Error::io("copy", &from))?;
         }
         Ok(files)
     }
 
-    fn with(board: Board, tools_root: &Path, vars: PathBuf) -> Result<Self, Error> {
-        let (inside, _) = board.firmware();
+    /// With these variables, and the fresh ones to copy there.
+    fn with(board: Board, tools_root: &Path, vars: PathBuf) -> Result<(Self, PathBuf), Error> {
+        let (inside, fresh) = board.firmware().ok_or(Error::NoUefi { board })?;
         let code = tools_root.join(inside);
         if !code.is_file() {
             return Err(Error::NoFirmware { path: code });
         }
-        Ok(Self {
+        let files = Self {
             code: Path::new("/").join(inside),
             vars,
-        })
+        };
+        Ok((files, tools_root.join(fresh)))
     }
 }
 
@@ -94,7 +94,7 @@ mod tests {
     fn variables_are_a_private_copy() {
         let tree = tempfile::tempdir().unwrap();
         let work = tempfile::tempdir().unwrap();
-        let (code, variables) = Board::Q35.firmware();
+        let (code, variables) = Board::Q35.firmware().unwrap();
         fs::create_dir_all(tree.path().join("usr/share/OVMF")).unwrap();
         fs::write(tree.path().join(code), "code").unwrap();
         fs::write(tree.path().join(variables), "vars").unwrap();
@@ -116,6 +116,8 @@ mod tests {
     #[test]
     fn a_tree_without_the_firmware_is_named() {
         let tree = tempfile::tempdir().unwrap();
+        let error = FirmwareFiles::prepare(Board::RaspberryPi4, tree.path(), tree.path()).unwrap_err();
+        assert!(matches!(error, Error::NoUefi { .. }), "{error}");
         let error = FirmwareFiles::prepare(Board::Virt, tree.path(), tree.path()).unwrap_err();
         assert!(error.to_string().contains("AAVMF_CODE.fd"), "{error}");
     }

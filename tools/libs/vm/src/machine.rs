@@ -7,15 +7,13 @@ use serde_json::{Value, json};
 
 use crate::accel::Accelerator;
 use crate::board::Board;
+use crate::direct::DirectKernel;
 use crate::drive::{Drive, LiveMedium, controllers};
 use crate::firmware::FirmwareFiles;
 use crate::guest::{JOURNAL_PORT, REPORT_PORT};
 use crate::logs::Logs;
 use crate::memory::Memory;
 use crate::tools::Share;
-
-/// Virtual processors of every machine.
-pub const CPUS: u32 = 2;
 
 /// What QEMU does when the guest resets itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,8 +35,10 @@ pub struct Machine {
     pub cpu: String,
     /// Memory; taken from the host only as the guest touches it.
     pub memory: Memory,
-    /// OVMF and its variables; `None` for `SeaBIOS`.
+    /// OVMF and its variables; `None` for `SeaBIOS`, or for a kernel.
     pub uefi: Option<FirmwareFiles>,
+    /// A kernel that is started without firmware.
+    pub direct: Option<DirectKernel>,
     /// The medium that it boots from first; `None` to boot from its drives.
     pub medium: Option<LiveMedium>,
     /// Its disks.
@@ -80,6 +80,8 @@ impl Machine {
         let mut shares = vec![Share::Write(&self.sockets), Share::Write(self.logs.folder())];
         shares.extend(self.medium.iter().map(|medium| Share::Read(&medium.iso)));
         shares.extend(self.uefi.iter().map(|files| Share::Write(&files.vars)));
+        let kernel = self.direct.iter().flat_map(DirectKernel::files);
+        shares.extend(kernel.map(Share::Read));
         shares.extend(self.drives.iter().map(|drive| {
             if drive.read_only {
                 Share::Read(&drive.path)
@@ -111,7 +113,7 @@ impl Machine {
         line.pair("-accel", self.accelerator.argument());
         let emulated = self.accelerator == Accelerator::Tcg;
         line.pair("-cpu", &self.board.cpu(&self.cpu, emulated));
-        line.pair("-smp", &CPUS.to_string());
+        line.pair("-smp", &self.board.cpus().to_string());
         // Neither reserved nor preallocated: a machine may have more memory than is free on the host.
         line.pair(
             "-object",
@@ -129,11 +131,15 @@ impl Machine {
         };
         line.pair("-action", &format!("reboot={on_reset},shutdown=poweroff"));
         line.pair("-display", "none");
-        line.pair("-device", self.board.screen());
-        line.pair("-object", "rng-random,id=rng,filename=/dev/urandom");
-        line.pair("-device", "virtio-rng-pci,rng=rng");
-        line.pair("-netdev", "user,id=net,restrict=on");
-        line.pair("-device", "virtio-net-pci,netdev=net");
+        if let Some(screen) = self.board.screen() {
+            line.pair("-device", screen);
+        }
+        if self.board.has_pci() {
+            line.pair("-object", "rng-random,id=rng,filename=/dev/urandom");
+            line.pair("-device", "virtio-rng-pci,rng=rng");
+            line.pair("-netdev", "user,id=net,restrict=on");
+            line.pair("-device", "virtio-net-pci,netdev=net");
+        }
         self.firmware(&mut line);
         self.storage(&mut line);
         self.tpm(&mut line);
@@ -145,6 +151,9 @@ impl Machine {
     }
 
     fn firmware(&self, line: &mut Line) {
+        for (option, value) in self.direct.iter().flat_map(DirectKernel::options) {
+            line.pair(option, &value);
+        }
         let Some(files) = &self.uefi else { return };
         line.file("code", &files.code, true)
             .file("vars", &files.vars, false);
@@ -163,6 +172,13 @@ impl Machine {
             for device in medium.devices(self.board) {
                 line.pair("-device", device);
             }
+        }
+        if !self.board.has_pci() {
+            // The machine has a slot, which takes no block node.
+            for drive in &self.drives {
+                line.pair("-drive", &format!("if=sd,format=raw,file={}", value(&drive.path)));
+            }
+            return;
         }
         for controller in controllers(&self.drives) {
             line.pair("-device", &controller);
@@ -207,7 +223,9 @@ impl Machine {
         line.pair("-chardev", &serial);
         let (option, serial) = self.board.serial();
         line.pair(option, serial);
-        line.pair("-device", "virtio-serial-pci");
+        if self.board.has_pci() {
+            line.pair("-device", "virtio-serial-pci");
+        }
         line.pair(
             "-chardev",
             &format!(
@@ -216,6 +234,9 @@ impl Machine {
                 value(&self.logs.guest())
             ),
         );
+        if !self.board.has_pci() {
+            return;
+        }
         line.pair(
             "-device",
             &format!("virtserialport,chardev=report,name={REPORT_PORT}"),
@@ -292,6 +313,7 @@ mod tests {
                 code: "/fw/code.fd".into(),
                 vars: "/w/vars.fd".into(),
             }),
+            direct: None,
             medium: Some(LiveMedium {
                 iso: "/out/a,b.iso".into(),
                 kind: Medium::Usb,

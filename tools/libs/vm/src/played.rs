@@ -37,6 +37,7 @@ pub fn machine(folder: &Path) -> Machine {
         cpu: "max".into(),
         memory: Memory::gib(1),
         uefi: None,
+        direct: None,
         medium: None,
         drives: vec![Drive::new(at("disk0"), "A", Bus::Virtio)],
         pluggable: None,

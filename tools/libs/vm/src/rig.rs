@@ -134,6 +134,7 @@ impl Rig {
             cpu: "max".to_owned(),
             memory: self.memory,
             uefi,
+            direct: None,
             medium: self.iso.clone().map(|iso| LiveMedium {
                 iso,
                 kind: Medium::Usb,
