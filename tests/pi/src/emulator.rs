@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use sigmavault_pi_firmware::tree::{self, NOT_IN_QEMU, Told};
-use sigmavault_pi_firmware::{Boot, Family};
+use sigmavault_pi_firmware::tree::{self, Told};
+use sigmavault_pi_firmware::{Boot, Family, qemu};
 use sigmavault_vm::{Accelerator, Board, Bus, DirectKernel, Drive, Logs, Machine, Memory, OnReset};
 
 use crate::card::Card;
@@ -11,6 +11,9 @@ use crate::error::Error;
 
 /// Serial number of the drive on the machine that has drives with one.
 const SERIAL: &str = "SV-CARD";
+
+/// Memory of the machines: what a Pi 4 of QEMU has.
+const MEMORY: Memory = Memory::gib(2);
 
 /// Words that are added to the kernel's command line. The last console is the one that the system talks on.
 pub const fn words(family: Family) -> &'static str {
@@ -22,7 +25,7 @@ pub const fn words(family: Family) -> &'static str {
     }
 }
 
-/// The machine on which a kernel for these boards runs. Its memory is what a Pi 4 of QEMU has.
+/// The machine on which a kernel for these boards runs.
 pub fn machine(family: Family, kernel: DirectKernel, card: &Card, sockets: &Path, logs: Logs) -> Machine {
     let (board, bus) = match family {
         Family::Pi4 => (Board::RaspberryPi4, Bus::Card),
@@ -32,7 +35,7 @@ pub fn machine(family: Family, kernel: DirectKernel, card: &Card, sockets: &Path
         board,
         accelerator: Accelerator::Tcg,
         cpu: "max".to_owned(),
-        memory: Memory::gib(2),
+        memory: MEMORY,
         uefi: None,
         direct: Some(kernel),
         medium: None,
@@ -63,7 +66,7 @@ pub fn device_tree(boot: &Boot, command_line: &str, virt: Option<&[u8]>) -> Resu
     };
     Ok(match virt {
         Some(virt) => tree::tell(virt, &told)?,
-        None => tree::disable(&tree::tell(&boot.tree.bytes, &told)?, &NOT_IN_QEMU)?,
+        None => qemu::fit(&tree::tell(&boot.tree.bytes, &told)?, MEMORY.mib() << 20)?,
     })
 }
 
@@ -81,7 +84,10 @@ mod tests {
             ("start4.elf", b""),
             ("fixup4.dat", b""),
             ("vmlinuz", &kernel("k")),
-            ("bcm2711-rpi-4-b.dtb", &tree("brcm,bcm2711", &NOT_IN_QEMU)),
+            (
+                "bcm2711-rpi-4-b.dtb",
+                &tree("brcm,bcm2711", &[&qemu::ABSENT[..], &[qemu::CARD]].concat()),
+            ),
             ("bcm2712-rpi-5-b.dtb", &tree("brcm,bcm2712", &[])),
         ]);
         let disk = gpt(&[

@@ -14,7 +14,7 @@
 //! - [`filter`] and [`settings`]: `config.txt`
 //! - [`board`]: boards and what their firmware looks for
 //! - [`choice`]: which partition is taken; [`load`]: what is read from it
-//! - [`tree`]: changes to a flattened device tree
+//! - [`tree`]: changes to a flattened device tree; [`qemu`]: those for an emulated Pi 4
 
 pub mod autoboot;
 pub mod board;
@@ -31,6 +31,7 @@ pub mod kernel;
 mod lines;
 pub mod load;
 pub mod note;
+pub mod qemu;
 #[cfg(any(test, feature = "sample"))]
 pub mod sample;
 pub mod settings;

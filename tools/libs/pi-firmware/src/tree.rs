@@ -1,5 +1,4 @@
-//! Changes to a flattened device tree (Devicetree Specification 0.4): what the firmware adds for the kernel, and devices that an
-//! emulator does not have.
+//! Changes to a flattened device tree (Devicetree Specification 0.4): what the firmware adds for the kernel.
 
 use dtoolkit::fdt::Fdt;
 use dtoolkit::model::{DeviceTree, DeviceTreeNode, DeviceTreeProperty};
@@ -37,20 +36,6 @@ pub struct Told<'a> {
     pub command_line: &'a str,
 }
 
-/// The devices of a Raspberry Pi 4, by their unit names, that QEMU's `raspi4b` lacks and that a mainline kernel stumbles over;
-/// the radio at the first serial port, without which the port is a console; and the second serial port, which
-/// hangs in QEMU when it is opened.
-pub const NOT_IN_QEMU: [&str; 8] = [
-    "interrupt-controller@7ef00100",
-    "i2c@7ef04500",
-    "i2c@7ef09500",
-    "clock@7ef00000",
-    "hdmi@7ef00700",
-    "hdmi@7ef05700",
-    "bluetooth",
-    "serial@7e215040",
-];
-
 /// Whether this is a tree for a processor.
 pub fn check(tree: &[u8], processor: &'static str) -> Result<(), TreeError> {
     let tree = read(tree)?;
@@ -78,17 +63,6 @@ pub fn tell(tree: &[u8], told: &Told<'_>) -> Result<Vec<u8>, TreeError> {
     Ok(tree.to_dtb())
 }
 
-/// The tree with these nodes, wherever they are, marked as devices that are not there.
-pub fn disable(tree: &[u8], units: &[&str]) -> Result<Vec<u8>, TreeError> {
-    let mut tree = read(tree)?;
-    for unit in units {
-        if disable_below(&mut tree.root, unit) == 0 {
-            return Err(TreeError::NoNode((*unit).to_owned()));
-        }
-    }
-    Ok(tree.to_dtb())
-}
-
 /// What `/chosen` of a tree says, as [`tell`] writes it; for tests of what a kernel was given.
 pub fn told(tree: &[u8]) -> Result<(u32, bool, u32, String), TreeError> {
     let tree = read(tree)?;
@@ -112,12 +86,14 @@ pub fn told(tree: &[u8]) -> Result<(u32, bool, u32, String), TreeError> {
     ))
 }
 
-fn read(tree: &[u8]) -> Result<DeviceTree, TreeError> {
+/// The tree that these bytes are.
+pub(crate) fn read(tree: &[u8]) -> Result<DeviceTree, TreeError> {
     let tree = Fdt::new(tree).map_err(|error| TreeError::Damaged(error.to_string()))?;
     Ok(DeviceTree::from_fdt(&tree))
 }
 
-fn child<'a>(node: &'a mut DeviceTreeNode, name: &str) -> &'a mut DeviceTreeNode {
+/// The child of this name, made when it is not there.
+pub(crate) fn child<'a>(node: &'a mut DeviceTreeNode, name: &str) -> &'a mut DeviceTreeNode {
     if node.child(name).is_none() {
         node.add_child(DeviceTreeNode::new_unchecked(name));
     }
@@ -127,19 +103,24 @@ fn child<'a>(node: &'a mut DeviceTreeNode, name: &str) -> &'a mut DeviceTreeNode
     }
 }
 
-fn set(node: &mut DeviceTreeNode, name: &str, value: impl dtoolkit::ToPropertyValue) {
+/// Sets a property.
+pub(crate) fn set(node: &mut DeviceTreeNode, name: &str, value: impl dtoolkit::ToPropertyValue) {
     node.add_property(DeviceTreeProperty::new_unchecked(name, value));
 }
 
-/// How many nodes of this name there were.
-fn disable_below(node: &mut DeviceTreeNode, unit: &str) -> usize {
+/// Does something to all nodes of a unit name, wherever they are; returns how many there are.
+pub(crate) fn each(
+    node: &mut DeviceTreeNode,
+    unit: &str,
+    change: &mut dyn FnMut(&mut DeviceTreeNode),
+) -> usize {
     let mut count = 0;
     for child in node.children_mut() {
         if child.name() == unit {
-            set(child, "status", "disabled");
+            change(child);
             count += 1;
         }
-        count += disable_below(child, unit);
+        count += each(child, unit, change);
     }
     count
 }
