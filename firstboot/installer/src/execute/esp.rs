@@ -37,8 +37,9 @@ const LARGEST: u64 = 4096;
 const TRIES: u32 = 3;
 /// Where the loader is: the place that the firmware's list names, and the one where firmware looks without it.
 const LOADERS: [&str; 2] = ["EFI/systemd", "EFI/BOOT"];
-/// Settings of the loader. With its editor, whoever sits at the machine could start a shell in the place of the system.
-const LOADER: &[u8] = b"timeout 3\neditor no\n";
+/// Settings of the loader. With its editor, whoever sits at the machine could start a shell in the place of the system. Without the entry
+/// for the firmware's own screens, a loader that has nothing to start goes back to the firmware, which tries the next disk.
+const LOADER: &[u8] = b"timeout 3\neditor no\nauto-firmware no\n";
 /// What the firmware's list of boot options calls the loader.
 const DESCRIPTION: &str = "SigmaVault NAS OS";
 
@@ -80,6 +81,10 @@ impl Esp {
                 .run()
                 .succeed(&bootctl::install(&self.folder, DESCRIPTION, variables))
         };
+        // Before the loader, which without its settings starts the firmware's own screens when nothing else can be started yet.
+        files::make_folder(&self.site, &self.folder.join("loader"))?;
+        self.put("loader/loader.conf", LOADER)?;
+        self.sync("")?;
         let old = self.loaders();
         let note = match install(Variables::Write) {
             Ok(_) => None,
@@ -93,7 +98,6 @@ impl Esp {
         };
         LOADERS.iter().try_for_each(|folder| self.sync(folder))?;
         drop(old);
-        self.put("loader/loader.conf", LOADER)?;
         Ok(note)
     }
 
