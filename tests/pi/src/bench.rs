@@ -14,9 +14,12 @@ use crate::emulator;
 use crate::error::Error;
 use crate::flag_line;
 use crate::report::{End, Start};
+use crate::script::Next;
 
 /// How long QEMU may take to end after its machine has.
 const END_LIMIT: Duration = Duration::from_secs(30);
+/// How long after a prompt something is typed.
+const TYPING_PAUSE: Duration = Duration::from_secs(1);
 /// Lines of the console in the report of a start that ended otherwise than by a restart.
 const LAST_LINES: usize = 12;
 
@@ -42,9 +45,9 @@ pub struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// Starts the board once. `seen` is asked about the lines of the console as they come, and ends the start by `true`, which
-    /// cuts the power.
-    pub fn start(&mut self, limit: Duration, seen: &mut dyn FnMut(&str) -> bool) -> Result<Start, Error> {
+    /// Starts the board once. `seen` is asked about the lines of the console as they come, and about prompts; [`Next::Over`] ends the
+    /// start, which cuts the power.
+    pub fn start(&mut self, limit: Duration, seen: &mut dyn FnMut(&str) -> Next) -> Result<Start, Error> {
         self.starts += 1;
         let began = Instant::now();
         let reset = self.flag.take();
@@ -67,7 +70,7 @@ impl Bench<'_> {
         boot: &Boot,
         limit: Duration,
         start: &mut Start,
-        seen: &mut dyn FnMut(&str) -> bool,
+        seen: &mut dyn FnMut(&str) -> Next,
     ) -> Result<(), Error> {
         let logs = self.artifacts.join(format!("start-{}", self.starts));
         fs::create_dir_all(&logs).map_err(Error::io("create", &logs))?;
@@ -100,7 +103,7 @@ impl Bench<'_> {
         session: &mut Session<'_>,
         limit: Duration,
         logs: &Path,
-        seen: &mut dyn FnMut(&str) -> bool,
+        seen: &mut dyn FnMut(&str) -> Next,
     ) -> Result<End, Error> {
         let awaited = Awaited {
             what: "the console",
@@ -108,15 +111,9 @@ impl Bench<'_> {
             limit,
             artifacts: logs,
         };
-        let mut next = 0;
-        let mut look = |session: &Session<'_>| {
-            let lines = session.transcript().lines();
-            let found = lines[next..].iter().find(|line| seen(line)).cloned();
-            next = lines.len();
-            found
-        };
+        let mut look = Look::default();
         let ended = session.wait_for(&awaited, &mut |line| eprintln!("   {line}"), |session| {
-            if let Some(line) = look(session) {
+            if let Some(line) = look.at(session, seen)? {
                 return Ok(Some(End::Seen(line)));
             }
             Ok(session.has_ended().then_some(End::Crashed))
@@ -129,7 +126,7 @@ impl Bench<'_> {
         }
         let halt = session.wait_for_exit(END_LIMIT)?;
         // What came between the last look and the end.
-        if let Some(line) = look(session) {
+        if let Some(line) = look.at(session, seen)? {
             return Ok(End::Seen(line));
         }
         Ok(match halt {
@@ -173,5 +170,47 @@ impl Bench<'_> {
         let path = folder.join("virt.dtb");
         machine.dump_tree(self.tools, &path)?;
         fs::read(&path).map_err(Error::io("read", &path))
+    }
+}
+
+/// How much of the console was looked at.
+#[derive(Debug, Default)]
+struct Look {
+    lines: usize,
+    prompt: String,
+}
+
+impl Look {
+    /// Shows what is new on the console to `seen`, and types what it says; returns the text with which all was seen.
+    fn at(
+        &mut self,
+        session: &mut Session<'_>,
+        seen: &mut dyn FnMut(&str) -> Next,
+    ) -> Result<Option<String>, sigmavault_vm::Error> {
+        let transcript = session.transcript();
+        let prompt = transcript.unfinished();
+        let mut new = transcript.lines()[self.lines..].to_vec();
+        self.lines += new.len();
+        if prompt != self.prompt {
+            new.push(prompt.clone());
+            self.prompt = prompt;
+        }
+        for text in new.into_iter().filter(|text| !text.is_empty()) {
+            match seen(&text) {
+                Next::Watch => {}
+                Next::Type(lines) => {
+                    // A program that has just asked may still be setting the line up.
+                    std::thread::sleep(TYPING_PAUSE);
+                    for line in lines {
+                        // Of a machine that is gone nothing can be typed on.
+                        if !session.has_ended() {
+                            session.type_on_serial(&format!("{line}\r"))?;
+                        }
+                    }
+                }
+                Next::Over => return Ok(Some(text)),
+            }
+        }
+        Ok(None)
     }
 }

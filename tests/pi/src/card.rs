@@ -2,16 +2,13 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::Read;
 use std::path::Path;
 
+use sigmavault_image_builder::disk_image;
 use sigmavault_pi_firmware::table::Table;
 use sigmavault_vm::{GIB, Image, Share, ToolsTree};
 
 use crate::error::Error;
-
-/// The first bytes of what zstd has compressed (RFC 8878).
-const ZSTD: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
 
 /// A disk with an image on it.
 #[derive(Debug)]
@@ -21,16 +18,23 @@ pub struct Card {
 }
 
 impl Card {
-    /// Copies an image to a disk of `gib` GiB at `path`. QEMU wants cards whose size is a power of two.
+    /// Copies an image, compressed or not, to a disk of `gib` GiB at `path`. QEMU wants cards whose size is a power of two.
     pub fn make(image: &Path, path: &Path, gib: u64) -> Result<Self, Error> {
-        let mut first = [0; 4];
+        let read = Error::io("read", image);
         let mut file = File::open(image).map_err(Error::io("open", image))?;
-        // A shorter file has no partition table either, which its start shows.
-        let _ = file.read_exact(&mut first);
-        if first == ZSTD {
-            return Err(Error::Compressed(image.to_owned()));
-        }
-        let bytes = file.metadata().map_err(Error::io("read", image))?.len();
+        let source = Image {
+            path: image.to_owned(),
+        };
+        let made = if disk_image::is_packed(&mut file).map_err(read)? {
+            let mut disk = File::create(path).map_err(Error::io("create", path))?;
+            disk_image::unpack_into(&file, &mut disk, &|_| {}).map_err(Error::io("unpack", image))?;
+            Image {
+                path: path.to_owned(),
+            }
+        } else {
+            source.copy_to(path)?
+        };
+        let bytes = fs::metadata(path).map_err(Error::io("read", path))?.len();
         if bytes > gib * GIB {
             return Err(Error::TooLarge {
                 path: image.to_owned(),
@@ -38,16 +42,12 @@ impl Card {
                 gib,
             });
         }
-        let image = Image {
-            path: image.to_owned(),
-        };
-        let image = image.copy_to(path)?;
         let grown = File::options()
             .write(true)
             .open(path)
             .and_then(|file| file.set_len(gib * GIB));
         grown.map_err(Error::io("grow", path))?;
-        Ok(Self { image })
+        Ok(Self { image: made })
     }
 
     /// Opens it to read.
@@ -99,9 +99,9 @@ mod tests {
     fn what_is_no_image() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
-        fs::write(at("image.zst"), [&ZSTD[..], b"..."].concat()).unwrap();
+        fs::write(at("image.zst"), b"\x28\xb5\x2f\xfd...").unwrap();
         let error = Card::make(&at("image.zst"), &at("card"), 1).unwrap_err();
-        assert!(error.to_string().contains("unpack it first: zstd -d"), "{error}");
+        assert!(error.to_string().starts_with("cannot unpack "), "{error}");
         Image::create(at("large"), GIB + 1).unwrap();
         let error = Card::make(&at("large"), &at("card"), 1).unwrap_err();
         assert!(

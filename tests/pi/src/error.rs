@@ -7,6 +7,8 @@ use sigmavault_image_builder::pipeline::error::Problem;
 use sigmavault_image_builder::source::SourceError;
 use sigmavault_pi_firmware::tree::TreeError;
 
+use crate::script::NoStep;
+
 /// What can fail when a disk image is started. What a board refuses is a result, not one of these.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -20,9 +22,6 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
-    /// The image is compressed.
-    #[error("{} is compressed; unpack it first: zstd -d {}", .0.display(), .0.display())]
-    Compressed(PathBuf),
     /// The image does not fit the card.
     #[error("{} has {bytes} bytes, more than the card of {gib} GiB; choose a larger one with --card-size", path.display())]
     TooLarge {
@@ -39,6 +38,9 @@ pub enum Error {
     /// A device tree cannot be changed.
     #[error("cannot change the device tree: {0}")]
     Tree(#[from] TreeError),
+    /// A script has a line that is no step.
+    #[error(transparent)]
+    Script(#[from] NoStep),
     /// The source tree was not found.
     #[error(transparent)]
     Source(#[from] SourceError),

@@ -14,7 +14,7 @@ use sigmavault_pi_boot::card::Card;
 use sigmavault_pi_boot::error::Error;
 use sigmavault_pi_boot::options::Options;
 use sigmavault_pi_boot::report::Report;
-use sigmavault_pi_boot::script::Script;
+use sigmavault_pi_boot::script::{self, Script, Step};
 use sigmavault_pi_firmware::Flag;
 use sigmavault_vm::{ToolsTree, interrupt_flag};
 
@@ -63,10 +63,17 @@ fn run(options: &Options) -> Result<bool, Error> {
         interrupted: &interrupted,
         starts: 0,
     };
-    let mut script = Script::new(options.until.clone(), options.partitions.clone());
+    let steps = match &options.script {
+        Some(path) => {
+            let text = fs::read_to_string(path).map_err(Error::io("read", path))?;
+            script::parse(&text)?
+        }
+        None => options.until.iter().cloned().map(Step::Expect).collect(),
+    };
+    let mut script = Script::new(steps, options.partitions.clone());
     let mut starts = Vec::new();
     for _ in 0..options.starts {
-        let start = bench.start(options.limit(), &mut |line| script.take(line))?;
+        let start = bench.start(options.limit(), &mut |text| script.take(text))?;
         let goes_on = script.goes_on(&start);
         starts.push(start);
         if !goes_on {

@@ -36,7 +36,7 @@ impl AsBoard {
 #[derive(Debug, Clone, Parser)]
 #[command(name = "sigmavault-pi-boot", version)]
 pub struct Options {
-    /// Image of a disk, not compressed
+    /// Image of a disk, as built or unpacked
     #[arg(long, value_name = "FILE")]
     pub image: PathBuf,
     /// Board to start it as
@@ -63,6 +63,9 @@ pub struct Options {
     /// Text that must appear on the console; several must appear in this order
     #[arg(long, value_name = "TEXT")]
     pub until: Vec<String>,
+    /// File of steps, a line each: `expect TEXT` and `type TEXT`; the sequence is over with the last one
+    #[arg(long, value_name = "FILE", conflicts_with = "until")]
+    pub script: Option<PathBuf>,
     /// Partitions that the starts must take, such as 2,3,2
     #[arg(long, value_name = "NUMBERS", value_delimiter = ',')]
     pub partitions: Vec<u32>,

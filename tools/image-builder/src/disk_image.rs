@@ -40,6 +40,12 @@ pub fn is_packed(file: &mut (impl Read + Seek)) -> io::Result<bool> {
 /// Unpacks into a file without a name; zeros take no room. `told` is called with the bytes read so far.
 pub fn unpack(packed: &File, told: &dyn Fn(u64)) -> io::Result<File> {
     let mut disk = scratch()?;
+    unpack_into(packed, &mut disk, told)?;
+    Ok(disk)
+}
+
+/// Unpacks into an empty file.
+pub fn unpack_into(packed: &File, disk: &mut File, told: &dyn Fn(u64)) -> io::Result<()> {
     let mut reader = zstd::stream::read::Decoder::new(Counted {
         reader: BufReader::new(packed),
         at: 0,
@@ -62,7 +68,7 @@ pub fn unpack(packed: &File, told: &dyn Fn(u64)) -> io::Result<File> {
     }
     disk.set_len(size)?;
     disk.seek(SeekFrom::Start(0))?;
-    Ok(disk)
+    Ok(())
 }
 
 /// A file for gigabytes: `/tmp` may be memory.
