@@ -141,6 +141,10 @@ fn pi_start(profile: &Profile) -> Vec<Item> {
             expected: "It starts from that disk, with the card taken out.".to_owned(),
         },
         Item {
+            action: "The same on boards of every revision that is to be had (Pi 5: C1 and D0).".to_owned(),
+            expected: "The same. How the firmware of a D0 board finds its device tree is not documented.".to_owned(),
+        },
+        Item {
             action: "Start with two USB disks that have the same image.".to_owned(),
             expected: "It stops and names both.".to_owned(),
         },
@@ -224,7 +228,7 @@ mod tests {
             (items.len() - profile.hardware.ids.len(), text(&profile, &items))
         };
         let (pi, text) = list("rpi4");
-        assert_eq!(pi, 21);
+        assert_eq!(pi, 22);
         assert!(
             text.starts_with("# rpi4: Raspberry Pi 4, 400 and Compute Module 4\n"),
             "{text}"
