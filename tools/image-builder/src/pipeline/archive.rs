@@ -416,7 +416,7 @@ fn provided_packages(arch: Arch) -> String {
 }
 
 /// With a kernel from backports, its ZFS and headers come from there too; nothing else does.
-const BACKPORTS: &str = "Package: src:linux src:linux-signed-amd64 src:linux-signed-arm64 src:zfs-linux\n\
+const BACKPORTS: &str = "Package: src:linux src:linux-base src:linux-signed-amd64 src:linux-signed-arm64 src:zfs-linux\n\
     Pin: release n=*-backports\nPin-Priority: 900\n";
 
 fn configuration(arch: Arch) -> String {
