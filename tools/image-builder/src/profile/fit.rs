@@ -70,6 +70,14 @@ pub enum Reason {
     /// The machine has neither UEFI nor BIOS.
     #[error("the machine has no firmware that starts it; it starts only by {}", names(.0))]
     NoFirmware(Vec<BootFirmware>),
+    /// The image is for other models.
+    #[error("it starts on {} only, and this is {machine}", names(models))]
+    OtherModel {
+        /// The machine's.
+        machine: String,
+        /// The profile's.
+        models: Vec<String>,
+    },
     /// The report does not say what started the machine.
     #[error("the report does not say what firmware the machine has")]
     FirmwareUnknown,
@@ -122,7 +130,10 @@ impl Reason {
     /// What it does to the verdict.
     pub fn weight(&self) -> Weight {
         match self {
-            Self::OtherArch { .. } | Self::OtherFirmware { .. } | Self::NoFirmware(_) => Weight::Excludes,
+            Self::OtherArch { .. }
+            | Self::OtherFirmware { .. }
+            | Self::OtherModel { .. }
+            | Self::NoFirmware(_) => Weight::Excludes,
             Self::NoDevices(_) | Self::NoDisks(_) | Self::NoScreen | Self::TierBelow { .. } => {
                 Weight::Against
             }
@@ -212,6 +223,7 @@ fn reasons(profile: &Profile, report: &HardwareReport) -> Vec<Reason> {
         }];
     };
     let mut reasons = vec![Reason::Arch(arch), firmware(profile, arch, report)];
+    reasons.extend(model(profile, report));
     reasons.extend(devices(profile, report));
     reasons.extend(disks(profile, report));
     if profile.system.desktop == Desktop::Gnome && !report.devices.is_empty() {
@@ -235,6 +247,17 @@ fn firmware(profile: &Profile, arch: Arch, report: &HardwareReport) -> Reason {
     } else {
         Reason::OtherFirmware { machine, starts_by }
     }
+}
+
+/// Another machine than the profile is for.
+fn model(profile: &Profile, report: &HardwareReport) -> Option<Reason> {
+    let machine = report.machine.product.clone()?;
+    let models = &profile.hardware.models;
+    let other = !models.is_empty() && !models.iter().any(|model| glob::matches(model, &machine));
+    other.then(|| Reason::OtherModel {
+        machine,
+        models: models.clone(),
+    })
 }
 
 /// Whether the device tree's model is one of the Raspberry Pis.

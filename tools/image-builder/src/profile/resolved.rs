@@ -106,6 +106,9 @@ pub struct Drivers {
 pub struct Hardware {
     /// Devices that the image must have a driver and firmware for.
     pub ids: Vec<HardwareId>,
+    /// Names of the only machines that it starts on; empty for any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub models: Vec<String>,
 }
 
 /// `[boot]`.

@@ -151,6 +151,8 @@ pub const KEYS: &[Key] = &[
     list("drivers", "required", Kind::Module, "Kernel modules that the image must have, with their firmware."),
     list("hardware", "ids", Kind::HardwareId,
         "Devices that the image must drive: each has a driver with its firmware, in the initrd too where it leads to disks."),
+    list("hardware", "models", Kind::Text,
+        "Names of the machines, as their firmware says them, with `*` for any text; an image starts on no other machine."),
     set("boot", "media", Kind::Choice(Medium::NAMES),
         "What the image boots from; `disk` alone is for `raspberry-pi`: the image is that of the disk which the system stays on.").required(),
     set("boot", "firmware", Kind::Choice(BootFirmware::NAMES),
