@@ -74,8 +74,8 @@ impl ZfsSource {
     pub fn prepare(&self) -> String {
         format!(
             "kernel={kernel}; src=/work/t/usr/src
-        # The headers name their common part by the path they are installed under.
-        sed -i \"s,^include /usr/src/,include $src/,\" $src/linux-headers-$kernel/Makefile
+        # The headers name themselves and their common part by the path they are installed under.
+        sed -i \"s,/usr/src/,$src/,\" $src/linux-headers-$kernel/Makefile
         # Without debug information, which would be stripped, and without BTF, which only tracing uses. The code is the
         # same: C sees the kernel's settings in autoconf.h.
         sed -i '/^CONFIG_DEBUG_INFO/d' $src/linux-headers-$kernel/include/config/auto.conf",
