@@ -83,6 +83,12 @@ pi() {
     same=$hash
 }
 
+usb_disk() { # NAME: puts the disk behind a USB controller
+    mkdir -p "$sys/devices/pci0/usb2/2-1"
+    mv "$sys/block/$1" "$sys/devices/pci0/usb2/2-1/"
+    ln -s "../devices/pci0/usb2/2-1/$1" "$sys/block/$1"
+}
+
 CARD='boot=c1 boot-a=c2 boot-b=c3 root-a=a1 root-a-verity=a2'
 
 test_the_card_that_a_raspberry_pi_started_from() {
@@ -113,10 +119,12 @@ test_the_first_start_of_a_raspberry_pi_has_no_state() {
 
 test_two_disks_with_one_system_are_refused() {
     pi 2 0 4
-    for name in sda sdb sdc; do
+    for name in sda sdb sdc sdd; do
         # shellcheck disable=SC2086
         disk $name $CARD state=5
-        echo ID_BUS=usb >udev/$name
+        # The last one is a SATA disk.
+        [ $name = sdd ] || usb_disk $name
+        echo ID_BUS=ata >udev/$name
         echo "$same" >hashes/${name}5
     done
     echo other >hashes/sdc5

@@ -121,6 +121,12 @@ pub fn end_setup(
     let result = execute.end_setup(disk, &machine.source.root_hash);
     if let Err(error) = &result {
         writeln!(out, "error: {error}")?;
+    } else {
+        writeln!(
+            out,
+            "note: a recovery key that was asked for and is not beside the answers was lost; make another one: sudo systemd-cryptenroll \
+             --recovery-key /dev/sigmavault/state"
+        )?;
     }
     let report = Report::setup_ended(disk, &machine.source, &result);
     print(&report, out)?;

@@ -174,8 +174,8 @@ fn pi_slots() -> Vec<Item> {
             "Slot B comes back by itself within a minute.",
         ),
         (
-            "The same with a kernel that hangs (`init=/bin/sleep` in cmdline.txt of slot A does).",
-            "The watchdog restarts the Pi within a minute, and slot B comes back.",
+            "The same with a system that hangs: in its start `sudo kill -SEGV 1`.",
+            "The watchdog restarts the Pi within two minutes, and slot B comes back.",
         ),
         (
             "Rename config.txt of slot B, `sigmavault slots switch b`, restart.",

@@ -84,14 +84,21 @@ pub fn leave_setup(site: &Site, device: &str, root_hash: &str) -> Result<(), Exe
     mounted.close()
 }
 
-/// Writes what the initrd gets beside itself, and reads it back.
+/// Writes what the initrd gets beside itself, and reads it back. The file keeps its place and its length: the firmware starts nothing
+/// when it is not there, and a power cut must not take it away.
 pub fn write_settings(site: &Site, device: &str, keymap: Option<&Keymap>) -> Result<(), ExecuteError> {
     let mounted = Mounted::new(site, device, OPTIONS)?;
-    let (file, archive) = (
-        Mounted::path(SETTINGS),
-        settings_image::archive(keymap.map(Keymap::text)),
-    );
-    files::replace(site, &file, &archive)?;
+    let file = Mounted::path(SETTINGS);
+    let mut archive = settings_image::archive(keymap.map(Keymap::text));
+    let old = files::read(site, &file)?;
+    if archive.len() <= old.len() {
+        archive.resize(old.len(), 0);
+        if archive != old {
+            files::overwrite(site, &file, &archive)?;
+        }
+    } else {
+        files::replace(site, &file, &archive)?;
+    }
     files::read_back(site, &file, &archive)?;
     mounted.close()
 }

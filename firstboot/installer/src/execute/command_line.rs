@@ -1,9 +1,8 @@
 //! The kernel command line of a slot (`cmdline.txt`), from the first start's to the installed system's; pure.
 
 use sigmavault_facts::kernel;
+use sigmavault_facts::slots::tryboot::FIRST_START;
 
-/// Words of the first start: a live session, in which the setup runs.
-const FIRST_START: [&str; 3] = ["systemd.volatile=overlay", "sigmavault.live", "sigmavault.setup"];
 /// Bytes that a drive writes as one.
 const SECTOR: usize = 512;
 
@@ -53,8 +52,12 @@ mod tests {
     fn the_words_of_the_first_start_go() {
         for (words, expected) in [
             (
-                "systemd.volatile=overlay sigmavault.live sigmavault.setup",
-                "                                                         ",
+                "gpt systemd.volatile=overlay sigmavault.live sigmavault.setup",
+                "                                                             ",
+            ),
+            (
+                "md_mod.start_ro=1 md_mod.start_ro=10",
+                "                  md_mod.start_ro=10",
             ),
             (
                 "sigmavault.setup quiet sigmavault.live",

@@ -49,20 +49,15 @@ pub fn replace(site: &Site, file: &Path, bytes: &[u8]) -> Result<(), ExecuteErro
     fs::create_dir_all(folder)
         .and_then(|()| sigmavault_durable::replace(&path, bytes))
         .map_err(|error| io("write", file, error))?;
-    let shown = match std::str::from_utf8(bytes) {
-        Ok(text) if !text.contains('\0') => shown(text),
-        _ => format!(": {} bytes", bytes.len()),
-    };
-    site.note(&format!("replace {}{shown}", file.display()));
+    site.note(&format!("replace {}{}", file.display(), shown_bytes(bytes)));
     Ok(())
 }
 
-/// Writes a file again whose old bytes are as many and lie in one sector: a power cut leaves the old ones or the new ones,
-/// and nothing else of the file system changes.
+/// Writes a file again whose old bytes are as many: nothing else of the file system changes, and a power cut leaves the old bytes or the
+/// new ones in each sector.
 pub fn overwrite(site: &Site, file: &Path, bytes: &[u8]) -> Result<(), ExecuteError> {
     sigmavault_durable::overwrite(&site.path(file), bytes).map_err(|error| io("write", file, error))?;
-    let text = String::from_utf8_lossy(bytes);
-    site.note(&format!("overwrite {}{}", file.display(), shown(&text)));
+    site.note(&format!("overwrite {}{}", file.display(), shown_bytes(bytes)));
     Ok(())
 }
 
@@ -167,6 +162,14 @@ pub fn remove_folder(site: &Site, folder: &Path) -> Result<(), ExecuteError> {
 }
 
 /// The lines of a text, each on a line of its own.
+/// Text as it is, other bytes by their number.
+fn shown_bytes(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) if !text.contains('\0') => shown(text),
+        _ => format!(": {} bytes", bytes.len()),
+    }
+}
+
 fn shown(text: &str) -> String {
     text.lines()
         .map(|line| format!("\n  {line}").trim_end_matches(' ').to_owned())

@@ -60,7 +60,7 @@ impl Machine {
             symlink(format!("../../devices/{CARD}/{part}"), link).unwrap();
         }
         machine.write("/boot-partitions/a/cmdline.txt", &command_line(WORDS));
-        machine.write("/boot-partitions/a/settings.img", "");
+        machine.write("/boot-partitions/a/settings.img", &"\0".repeat(64 << 10));
         machine
     }
 

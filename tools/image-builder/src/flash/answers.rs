@@ -3,11 +3,12 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use fatfs::{FileSystem, FsOptions};
-use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
+use nix::fcntl::{OFlag, PosixFadviseAdvice, posix_fadvise};
 use sigmavault_verity::source::{Part, ReadAt};
 
 use crate::disk_image;
@@ -19,6 +20,10 @@ use crate::inspect::Inspection;
 const NAME: &str = "answers.toml";
 /// Largest file of answers that the installer reads.
 const MOST: u64 = 1 << 20;
+
+/// How often a disk that is in use is tried, and the time in between.
+const TRIES: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(300);
 
 /// Why the answers are not on the disk.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +48,9 @@ pub enum AnswersError {
     #[error("the image has no partition for answers; build or download it again")]
     NoPartition,
     /// They could not be written.
-    #[error("{device} holds the image, but not the answers: {source}; run the same command again")]
+    #[error(
+        "the answers cannot be put on {device}: {source}; unmount what is on it, and run the same command again"
+    )]
     Write {
         /// The disk.
         device: String,
@@ -89,17 +96,22 @@ pub fn partition(image: &Inspection) -> Result<&Partition, AnswersError> {
     found.ok_or(AnswersError::NoPartition)
 }
 
-/// Writes the answers to the partition of a disk, and reads them back.
+/// Writes the answers to a partition of an unpacked image, before it is written to a disk.
+pub fn write_into(image: &File, partition: &Partition, text: &str) -> Result<(), AnswersError> {
+    let failed = |source| AnswersError::Write {
+        device: "the unpacked image".to_owned(),
+        source,
+    };
+    put(image, partition, text.as_bytes()).map_err(failed)
+}
+
+/// Writes the answers to the partition of a disk, which nothing else may use meanwhile, and reads them back.
 pub fn write(device: &str, partition: &Partition, text: &str) -> Result<(), AnswersError> {
     let failed = |source| AnswersError::Write {
         device: device.to_owned(),
         source,
     };
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open(device)
-        .map_err(failed)?;
+    let file = open(device).map_err(failed)?;
     put(&file, partition, text.as_bytes()).map_err(failed)?;
     match get(&file, partition) {
         Ok(found) if found == text.as_bytes() => Ok(()),
@@ -107,6 +119,25 @@ pub fn write(device: &str, partition: &Partition, text: &str) -> Result<(), Answ
             device: device.to_owned(),
         }),
         Err(error) => Err(failed(io::Error::other(error))),
+    }
+}
+
+/// Opens a disk for itself. A desktop that has just looked at it lets go of it after a moment.
+fn open(device: &str) -> io::Result<File> {
+    let mut tries = TRIES;
+    loop {
+        let opened = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .custom_flags(OFlag::O_EXCL.bits())
+            .open(device);
+        tries -= 1;
+        match opened {
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy && tries > 0 => {
+                std::thread::sleep(PAUSE)
+            }
+            other => return other,
+        }
     }
 }
 
@@ -254,7 +285,7 @@ mod tests {
         (partition.first, partition.last) = (65 * 2048, 66 * 2048 - 1);
         let error = write(file.path().to_str().unwrap(), &partition, "x = 1\n").unwrap_err();
         assert!(
-            error.to_string().contains("holds the image, but not the answers"),
+            error.to_string().contains("the answers cannot be put on"),
             "{error}"
         );
         let mut behind = [0; 4];

@@ -162,9 +162,15 @@ pub fn run(args: &FlashArgs) -> Result<ExitCode, FlashError> {
         if !args.yes {
             confirm(&disk, &mut std::io::stdin().lock())?;
         }
+        // Into the image where that is unpacked, so that they are written and read back with it.
+        if let (Some(text), Some(place), Some(_)) = (&answers, &place, &iso.unpacked) {
+            let content = iso.content()?;
+            answers::write_into(&content, place, text)?;
+            report.answers = true;
+        }
         report.sha256 = Some(write(args, &iso, &disk, &progress)?);
         report.written = true;
-        if let (Some(text), Some(place)) = (&answers, &place) {
+        if let (Some(text), Some(place), false) = (&answers, &place, report.answers) {
             answers::write(&disk.path, place, text)?;
             report.answers = true;
         }

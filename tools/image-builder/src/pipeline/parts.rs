@@ -103,7 +103,7 @@ pub fn make_parts(context: &Context, tools: &Tools, resolved: &Resolved) -> Resu
             packages: &resolved.boot,
         };
         let boot = boot_partitions::make(context, tools, &source)?;
-        (boot, boot_partitions::SETUP.to_owned())
+        (boot, boot_partitions::setup())
     } else {
         let live = boot::live_command_line(&volume_id);
         let boot = boot::make(context, tools, &initrd, kernel, &command_line, &live)?;

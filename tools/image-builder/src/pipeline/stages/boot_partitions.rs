@@ -6,6 +6,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use sigmavault_facts::slots::tryboot::FIRST_START;
+
 use super::tools::Tools;
 use crate::pipeline::context::Context;
 use crate::pipeline::debs::DebSet;
@@ -14,8 +16,11 @@ use crate::pipeline::key::Inputs;
 use crate::pipeline::run::Runner;
 use crate::pipeline::sandbox::inside;
 
-/// What the command line of the first start adds: the disk is set up from a session that keeps its changes in memory.
-pub const SETUP: &str = "systemd.volatile=overlay sigmavault.live sigmavault.setup";
+/// What the command line of the first start adds.
+pub fn setup() -> String {
+    FIRST_START.join(" ")
+}
+
 /// Largest `cmdline.txt`: one sector, so that no power cut leaves half of it.
 const SECTOR: usize = 512;
 
@@ -36,7 +41,7 @@ pub struct Source<'a> {
 
 /// Makes `boot-a.img` and `boot-b.img` in the folder returned.
 pub fn make(context: &Context, tools: &Tools, source: &Source) -> Result<PathBuf, BuildError> {
-    let line = format!("{} {SETUP}\n", source.command_line);
+    let line = format!("{} {}\n", source.command_line, setup());
     if line.len() > SECTOR {
         let error = InputError::CommandLineTooLong {
             length: line.len(),
@@ -51,7 +56,7 @@ pub fn make(context: &Context, tools: &Tools, source: &Source) -> Result<PathBuf
             .to_string_lossy()
             .into_owned()
     };
-    let inputs = Inputs::recipe(1)
+    let inputs = Inputs::recipe(2)
         .with("tools", &tools.key)
         .with("initrd", &key(source.initrd))
         .with("base", &key(source.base))
@@ -131,8 +136,9 @@ cp /pool/vmlinuz vmlinuz
 cp /pool/initrd.img initrd.img
 # What follows is found at multiples of four bytes; the kernel skips zeros.
 truncate -s %4096 initrd.img
-# Settings that are needed before the disk is open, such as the keymap of its passphrase: none yet.
+# Settings that are needed before the disk is open, such as the keymap of its passphrase: none yet. They are written in place.
 (mkdir /tmp/empty && cd /tmp/empty && : | cpio --quiet --create --format=newc >/work/boot/settings.img)
+truncate -s 64K settings.img
 echo "$DEVICE_TREES" | while read -r file name; do
     [ -n "$file" ] || continue
     for folder in "/tree/usr/lib/modules/$KERNEL/dtb" "/tree/usr/lib/linux-image-$KERNEL"; do
@@ -155,7 +161,7 @@ cd /work
 # Clusters of 2 KiB: FAT32 needs 65525 of them, and the firmware reads FAT32 on a GPT in all its versions.
 for slot in a b; do
     truncate -s 256M "boot-$slot.img"
-    mkfs.vfat --invariant -F 32 -S 512 -s 4 -i "5349474$slot" -n "BOOT-$slot" "boot-$slot.img" >/dev/null
+    mkfs.vfat --invariant -F 32 -S 512 -s 4 -i "5349474$slot" -n BOOT-SLOT "boot-$slot.img" >/dev/null
 done
 export MTOOLS_SKIP_CHECK=1
 find boot -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +

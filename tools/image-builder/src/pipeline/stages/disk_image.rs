@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use sigmavault_facts::slots::tryboot::autoboot;
 use uuid::{Uuid, uuid};
 
 use super::iso::{Parts, budget};
@@ -32,9 +33,6 @@ const BOOT_MIB: u64 = 64;
 const SLOT_BOOT_MIB: u64 = 256;
 /// File system and partition alignment.
 const MIB: u64 = 1 << 20;
-
-/// `autoboot.txt`: slot A starts, and slot B when the start is a try.
-pub const AUTOBOOT: &str = "[all]\ntryboot_a_b=1\nboot_partition=2\n[tryboot]\nboot_partition=3\n";
 
 /// Writes the image to `target`; the name stands for a complete file only.
 pub fn write(context: &Context, tools: &Tools, parts: &Parts, target: &Path) -> Result<(), BuildError> {
@@ -103,7 +101,10 @@ fn assemble(
         truncate -s {BOOT_MIB}M /work/boot.img
         mkfs.vfat --invariant -F 32 -S 512 -s 1 -i 53494740 -n BOOT /work/boot.img >/dev/null
         export MTOOLS_SKIP_CHECK=1
-        for file in $(ls /work/tree | LC_ALL=C sort); do mcopy -s -m -i /work/boot.img \"/work/tree/$file\" ::/; done
+        cd /work/tree
+        for path in $(find . -mindepth 1 | LC_ALL=C sort); do
+            if [ -d \"$path\" ]; then mmd -i /work/boot.img \"::/$path\"; else mcopy -m -i /work/boot.img \"$path\" \"::/$path\"; fi
+        done
         truncate -s {size}M /work/disk.img
         sgdisk --clear --disk-guid={disk} {table} /work/disk.img >/dev/null
         {copies}",
@@ -135,7 +136,7 @@ fn slot_mib(bytes: u64) -> u64 {
 fn write_tree(context: &Context, parts: &Parts, tree: &Path) -> Result<(), Problem> {
     let json = serde_json::to_string_pretty(parts.manifest).map_err(InternalError::Json)?;
     let mut files = vec![
-        ("autoboot.txt", AUTOBOOT.as_bytes().to_vec()),
+        ("autoboot.txt", autoboot::TEXT.as_bytes().to_vec()),
         ("sigmavault/manifest.json", format!("{json}\n").into_bytes()),
         ("sigmavault/sbom.spdx.json", parts.sbom.as_bytes().to_vec()),
         (
@@ -180,10 +181,5 @@ mod tests {
         for (bytes, mib) in [(0, 1), (1, 1), (MIB / 2, 1), (MIB / 2 + 1, 2), (100 * MIB, 200)] {
             assert_eq!(slot_mib(bytes), mib, "{bytes}");
         }
-    }
-
-    #[test]
-    fn what_says_which_slot_starts_is_one_sector() {
-        assert!(AUTOBOOT.len() <= 512);
     }
 }

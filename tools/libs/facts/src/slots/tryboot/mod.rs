@@ -24,6 +24,16 @@ pub const BAD: &str = "/boot/sigmavault/bad";
 /// The one-shot flag, by the kernel module `sigmavault_tryboot`: what this boot has set it to.
 pub const FLAG: &str = "/sys/kernel/sigmavault_tryboot/flag";
 
+/// Words of the kernel command line of the first start, in which the disk is set up from a session that keeps its changes in memory.
+/// While the partition table is written anew its copy counts too, and arrays of other systems are not written.
+pub const FIRST_START: [&str; 5] = [
+    "gpt",
+    "md_mod.start_ro=1",
+    "systemd.volatile=overlay",
+    "sigmavault.live",
+    "sigmavault.setup",
+];
+
 /// The file with the version of the system in a slot: written last, and removed first, when a slot is written.
 pub fn version_path(slot: Slot) -> String {
     format!("/boot/sigmavault/slot-{}.version", slot.name())
