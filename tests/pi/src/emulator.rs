@@ -19,10 +19,10 @@ const MEMORY: Memory = Memory::gib(2);
 pub const fn words(family: Family) -> &'static str {
     match family {
         // The driver of the serial port comes late; until then the kernel writes to it by itself. QEMU restarts the machine as soon
-        // as the watchdog is started.
-        Family::Pi4 => "earlycon=pl011,mmio32,0xfe201000 console=ttyAMA0,115200 systemd.watchdog_sec=0",
+        // as the watchdog is started. Emulated devices take their time on a busy machine.
+        Family::Pi4 => "earlycon=pl011,mmio32,0xfe201000 console=ttyAMA0,115200 systemd.watchdog_sec=0 sigmavault.wait=600",
         // Nobody answers the module's mailbox.
-        Family::Pi5 => "console=ttyAMA0,115200 sigmavault_tryboot.emulate=1",
+        Family::Pi5 => "console=ttyAMA0,115200 sigmavault.wait=600 sigmavault_tryboot.emulate=1",
     }
 }
 
@@ -111,7 +111,7 @@ mod tests {
         let line = command_line(&boot, Family::Pi4);
         assert_eq!(
             line,
-            "root=x console=ttyS1 earlycon=pl011,mmio32,0xfe201000 console=ttyAMA0,115200 systemd.watchdog_sec=0"
+            "root=x console=ttyS1 earlycon=pl011,mmio32,0xfe201000 console=ttyAMA0,115200 systemd.watchdog_sec=0 sigmavault.wait=600"
         );
         let made = device_tree(&boot, &line, None).unwrap();
         assert_eq!(tree_says(&made), (3, true, 1, line));
