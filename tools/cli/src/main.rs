@@ -201,7 +201,8 @@ enum Reset {
     Configuration,
     /// Settings and state: /etc, /var, /home and the like as after installation; pools stay
     System,
-    /// The pools and the system disk: the machine does not start afterwards, reinstall it from the stick
+    /// The pools and the system disk: the machine does not start afterwards; reinstall it from the stick, or write the image to the
+    /// disk of a Raspberry Pi again
     Everything,
     /// Cancel a reset that waits for the next start
     Cancel,
