@@ -113,6 +113,7 @@ test_a_firmware_without_orders() {
 raspberry_pi() { # TRYING [SLOT]: a Raspberry Pi with two slots that started this one
     broken
     rm -r "$esp/loader"
+    preferred=
     mkdir -p "$esp/sigmavault" device-tree
     echo 0.1.0 >"$esp/sigmavault/slot-a.version"
     echo 0.2.0 >"$esp/sigmavault/slot-b.version"
@@ -122,6 +123,10 @@ raspberry_pi() { # TRYING [SLOT]: a Raspberry Pi with two slots that started thi
     [ "$1" = true ] && printf '\0\0\0\1' >"$bootloader/tryboot" || printf '\0\0\0\0' >"$bootloader/tryboot"
     echo 0 >"$try_flag"
     modprobe() { echo "$*" >>loaded; }
+}
+
+autoboot() { # PARTITION: the file that prefers this one
+    printf '[all]\ntryboot_a_b=1\nboot_partition=%d\n[tryboot]\nboot_partition=%d\n' "$1" "$((5 - $1))" >"$esp/autoboot.txt"
 }
 
 test_a_try_on_a_raspberry_pi_returns_by_itself() {
@@ -140,27 +145,129 @@ test_a_try_on_a_raspberry_pi_returns_by_itself() {
     is "$(<"$try_flag")" 0 'the flag'
 }
 
-test_the_preferred_slot_of_a_raspberry_pi_waits() {
+# fails NUMBER: what the machine does by itself, or by the keys on standard input, after failures of slot a in a row before this one
+fails() {
+    local at
+    rm -f left "$esp/sigmavault/failures.tsv"
+    : >said
+    echo 0 >"$try_flag"
+    for ((at = 0; at < $1; at++)); do
+        printf '2026-11-20T08:0%d:00Z\ta\tbroken\n' "$at" >>"$esp/sigmavault/failures.tsv"
+        # Those of the other slot do not count.
+        printf '2026-11-20T08:0%d:30Z\tb\tbroken too\n' "$at" >>"$esp/sigmavault/failures.tsv"
+    done
+    main emergency
+}
+
+test_a_preferred_slot_that_fails_in_a_row_falls_back() {
     raspberry_pi false
-    main emergency <<<p
-    is "$(<left)" poweroff
-    hasnt "$(<said)" 'starts again in'
-    is "$(<"$try_flag")" 0 'the flag'
-    rm left
-    main emergency <<<o
-    is "$(<left)" reboot
-    is "$(<"$try_flag")" 1 'the flag'
-    is "$(<loaded)" '-q sigmavault_tryboot'
+    autoboot 2
+    for before in 0 1; do
+        fails $before </dev/null
+        is "$(<left) $(<"$try_flag")" 'reboot 0' "after $before failures it"
+        has "$(<said)" 'starts again in'
+    done
+    for before in 2 3 4; do
+        fails $before </dev/null
+        is "$(<left) $(<"$try_flag")" 'reboot 1' "after $before failures it"
+        has "$(<said)" 'starts the other slot (b) in'
+    done
+    is "$(sort -u loaded)" '-q sigmavault_tryboot'
+    # By then the other slot was started three times, and failed too.
+    fails 5 <<<p
+    is "$(<left) $(<"$try_flag")" 'poweroff 0'
+    hasnt "$(<said)" ' seconds'
+    fails 5 <<<o
+    is "$(<left) $(<"$try_flag")" 'reboot 1'
     [ ! -e "$efi_variables/LoaderEntryOneShot-$loader_guid" ] || fail "an EFI variable was set"
+    # Keys come first.
+    patience=1000
+    fails 2 <<<p
+    is "$(<left) $(<"$try_flag")" 'poweroff 0'
+}
+
+test_a_preferred_slot_without_another_waits() {
+    raspberry_pi false
+    rm "$esp/sigmavault/slot-b.version"
+    fails 1 </dev/null
+    is "$(<left)" reboot
+    fails 2 <<<op
+    is "$(<left) $(<"$try_flag")" 'poweroff 0'
+}
+
+test_failures_that_cannot_be_counted_wait() {
+    raspberry_pi false
+    rm "$esp/sigmavault/"*
+    mkdir "$esp/sigmavault/failures.tsv"
+    main emergency <<<p 2>/dev/null
+    is "$(<left)" poweroff
 }
 
 test_a_raspberry_pi_without_the_kernel_module() {
     raspberry_pi false
-    rm "$try_flag"
-    main emergency <<<op
+    fails 1 </dev/null
+    flag=$try_flag try_flag=$PWD/nowhere/flag
+    rm left
+    main emergency <<<op 2>/dev/null
     is "$(<left)" poweroff
+    has "$(<said)" 'did not take the order. It waits for a key'
     has "$(<said)" 'did not take the order. Switch the machine off and on'
-    [ ! -e "$try_flag" ] || fail "a file was made instead"
+    is "$(<"$flag")" 0 'the flag'
+}
+
+test_a_boot_loader_that_knows_no_tries_gets_no_order() {
+    raspberry_pi false
+    # A second before and the first second of October 2022.
+    printf '\x63\x37\x82\xff' >"$bootloader/build-timestamp"
+    fails 2 <<<op
+    is "$(<left) $(<"$try_flag")" 'poweroff 0'
+    has "$(<said)" 'sudo rpi-eeprom-update -a'
+    printf '\x63\x37\x83\x00' >"$bootloader/build-timestamp"
+    fails 2 </dev/null
+    is "$(<left) $(<"$try_flag")" 'reboot 1'
+}
+
+test_the_order_is_for_the_slot_that_a_restart_does_not_take() {
+    # The firmware could not start slot b, and came to slot a, which it calls a try.
+    raspberry_pi true a
+    autoboot 2
+    fails 5 <<<o
+    is "$(<left) $(<"$try_flag")" 'reboot 1'
+    hasnt "$(<said)" 'This start was a try'
+    # It could not start the preferred slot b: that needs no order, which would mean slot a.
+    raspberry_pi false a
+    autoboot 3
+    fails 5 <<<o
+    is "$(<left) $(<"$try_flag")" 'reboot 0'
+    # A try of slot b.
+    raspberry_pi true b
+    autoboot 2
+    main emergency </dev/null
+    is "$(<left) $(<"$try_flag")" $'reboot\nreboot 0'
+    has "$(<said)" 'This start was a try'
+}
+
+test_the_preferred_slot_is_read_as_the_firmware_does() {
+    raspberry_pi false
+    autoboot 3
+    is "$(prefers)" b
+    printf '# boot_partition=2\r\nboot_partition=2\r\n[tryboot]\r\nboot_partition=3\r\n' >"$esp/autoboot.txt"
+    is "$(prefers)" a
+    for text in '' '[tryboot]\nboot_partition=3' '[pi4]\nboot_partition=2' '[all]\nboot_partition=1'; do
+        printf "$text\n" >"$esp/autoboot.txt"
+        is "$(prefers)" '' "the slot of $text"
+    done
+    rm "$esp/autoboot.txt"
+    is "$(prefers)" ''
+}
+
+test_a_raspberry_pi_is_repaired_from_a_disk_of_another_kind() {
+    raspberry_pi false
+    fails 5 <<<p
+    has "$(<said)" 'To repair the system, start from another disk with the image, of another kind (an SD card if this is a USB disk), and leave its installer for a shell; there are all tools.'
+    broken
+    main emergency <<<p
+    has "$(<said)" 'To repair the system, start the installation medium, whose live session has a shell; there are all tools.'
 }
 
 test_a_slot_of_a_raspberry_pi_that_is_not_there_is_not_offered() {

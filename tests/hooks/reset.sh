@@ -103,3 +103,52 @@ test_a_full_state_resets_nothing() {
     has "$(<gave_up)" 'nothing was reset'
     is "$(<"$state/etc/upper/hostname")" mine
 }
+
+boot_partition() { # the first partition of a Raspberry Pi with secrets, a PC has only the folder `EFI`
+    . "$hooks/reset"
+    names=$PWD/names
+    sync() { :; }
+    mkdir -p "$names" esp/EFI esp/sigmavault
+    echo 'password = "secret"' >esp/answers.toml
+    for name in S_1 S_1-2; do echo "key of $name" >"esp/recovery-key-$name.txt"; done
+    : >esp/recovery-key-empty.txt
+    ln esp/answers.toml answers
+    ln esp/recovery-key-S_1-2.txt key
+    dd if=/dev/urandom of="$names/boot-a" bs=1M count=2 status=none
+    cp "$names/boot-a" "$names/boot-b"
+    cp "$names/boot-a" whole
+}
+
+test_a_reset_of_everything_overwrites_what_starts_a_raspberry_pi() {
+    boot_partition
+    erase_slots
+    erase_boot esp
+    is "$(ls -A esp)" ''
+    is "$(tr -d '\0' <answers | wc -c) $(stat -c %s answers)" '0 20' 'the answers'
+    is "$(tr -d '\0' <key | wc -c) $(stat -c %s key)" '0 13' 'the recovery key'
+    for slot in a b; do
+        is "$(stat -c %s "$names/boot-$slot")" 2097152 'the size'
+        cmp -n 1048576 "$names/boot-$slot" /dev/zero
+        cmp -i 1048576 "$names/boot-$slot" whole
+    done
+    # Where it cannot, it says so, and does the rest.
+    boot_partition
+    rm "$names/boot-a"
+    mkdir "$names/boot-a"
+    if erase_slots 2>/dev/null; then fail 'nobody noticed'; fi
+    cmp -n 1048576 "$names/boot-b" /dev/zero
+}
+
+test_a_reset_of_everything_empties_the_boot_partition_of_a_pc() {
+    boot_partition
+    rm "$names"/*
+    erase_slots
+    erase_boot esp
+    is "$(ls -A esp) $(ls -A "$names")" ' '
+}
+
+test_a_reset_says_how_to_use_the_machine_again() {
+    text=$(<"$hooks/mount-state")
+    has "$text" 'erase_boot /run/sigmavault/esp'
+    has "$text" 'Write the image to the card or disk again'
+}

@@ -142,7 +142,8 @@ enum SlotsAction {
     ///
     /// On a Raspberry Pi the other slot is tried first. `systemctl reboot` starts it; once that start was good (see
     /// sigmavault-boot-check(8)), it starts from then on, and until then every other start is of the slot that ran before. After
-    /// three starts that failed it is given up. Switching to the slot that is preferred already withdraws a try.
+    /// three starts that failed it is given up. Switching to the slot that is preferred already withdraws a try. A boot loader from
+    /// before October 2022 cannot try a slot, and is to be updated first: `sudo rpi-eeprom-update -a` in Raspberry Pi OS.
     Switch {
         /// The slot
         #[arg(value_name = "a|b", value_parser = slot)]
@@ -201,7 +202,8 @@ enum Reset {
     Configuration,
     /// Settings and state: /etc, /var, /home and the like as after installation; pools stay
     System,
-    /// The pools and the system disk: the machine does not start afterwards, reinstall it from the stick
+    /// The pools and the system disk: the machine does not start afterwards; reinstall it from the stick, or write the image to the
+    /// disk of a Raspberry Pi again
     Everything,
     /// Cancel a reset that waits for the next start
     Cancel,

@@ -169,7 +169,13 @@ fn boot_partition(files: &[&[u8; 11]]) -> Vec<u8> {
 #[test]
 fn a_raspberry_pi_tries_a_slot_first() {
     let root = installed();
-    let boot = boot_partition(&[b"CONFIG  TXT", b"INITRD  IMG", b"VMLINUZ    "]);
+    let boot = boot_partition(&[
+        b"CONFIG  TXT",
+        b"CMDLINE TXT",
+        b"SETTINGSIMG",
+        b"INITRD  IMG",
+        b"VMLINUZ    ",
+    ]);
     for (path, bytes) in [
         (
             "run/sigmavault/boot.json",

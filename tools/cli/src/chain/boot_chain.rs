@@ -146,10 +146,17 @@ pub enum SlotsError {
     NoKernel,
     /// The file that tells the firmware what to start was changed by hand.
     #[error(
-        "{0}; what the firmware of this Raspberry Pi starts is unclear; try: give the file these lines: {lines}",
-        lines = tryboot::autoboot::TEXT.trim_end().replace('\n', ", ")
+        "{error}; what the firmware of this Raspberry Pi starts is unclear; try: give the file these lines, with which slot {} starts: \
+         {lines}",
+        running.letter(),
+        lines = tryboot::autoboot::text(*running).trim_end().replace('\n', ", ")
     )]
-    Autoboot(FactError),
+    Autoboot {
+        /// What is wrong with the file.
+        error: FactError,
+        /// The slot that runs.
+        running: Slot,
+    },
 }
 
 /// Why a boot chain could not be changed.
@@ -200,6 +207,18 @@ pub enum ChainError {
     /// The boot loader's variable could not be set.
     #[error("the boot loader could not be informed ({0}); try: sigmavault slots switch without --once")]
     BootLoader(RunError),
+    /// With the flag the boot loader would start nothing.
+    #[error(
+        "the boot loader of this Raspberry Pi is of {built} and cannot try another slot: it starts nothing then; slot {} stays; try: \
+         update it to one of October 2022 or later: start Raspberry Pi OS, and there: sudo rpi-eeprom-update -a",
+        running.letter()
+    )]
+    OldBootLoader {
+        /// The day on which it was built.
+        built: String,
+        /// The slot that runs.
+        running: Slot,
+    },
     /// The one-shot flag of the firmware could not be set.
     #[error(
         "the firmware of this Raspberry Pi could not be told which slot to start ({source}: {}); try: modprobe sigmavault_tryboot, \

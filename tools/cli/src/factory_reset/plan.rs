@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use sigmavault_facts::show::size;
 use sigmavault_facts::{Files, slots};
+use sigmavault_types::slots::Chain;
 
 use super::pools::Pool;
 
@@ -147,7 +148,11 @@ impl Plan {
             "{disk}: settings, state, users' files and every slot; it no longer starts"
         ));
         self.stays.push("disks that hold no imported pool".into());
-        self.afterwards.push("install again from the stick".into());
+        let again = match slots::chain(files) {
+            Chain::SystemdBoot => "install again from the stick",
+            Chain::Tryboot => "write the image to the card or disk again to use the machine",
+        };
+        self.afterwards.push(again.into());
         self.afterwards.push(
             "an encrypted state loses its keys, any other is overwritten once; before giving a solid-state disk away, \
              erase it with the manufacturer's tool or nvme format too: it may keep copies"

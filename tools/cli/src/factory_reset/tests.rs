@@ -139,6 +139,24 @@ fn the_keys_of_pools_stay_with_the_pools_and_go_with_everything() {
 }
 
 #[test]
+fn a_raspberry_pi_gets_its_image_again() {
+    let machine = Machine::new();
+    let path = machine.files.path("/run/sigmavault/boot.json");
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    for (chain, expected) in [
+        ("systemd-boot", "install again from the stick"),
+        (
+            "tryboot",
+            "write the image to the card or disk again to use the machine",
+        ),
+    ] {
+        let info = format!(r#"{{"slot":"a","disk":"mmcblk0","entry":"","chain":"{chain}","trying":false}}"#);
+        fs::write(&path, info).unwrap();
+        assert_eq!(machine.plan(Level::Everything).afterwards[0], expected);
+    }
+}
+
+#[test]
 fn only_the_name_of_the_machine_confirms() {
     let plan = Machine::new().plan(Level::System);
     let mut shown = Vec::new();

@@ -6,27 +6,41 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
-use std::path::Path;
+
+use sigmavault_facts::Files;
+use sigmavault_facts::slots::tryboot::boot_device;
+use sigmavault_types::slots::Slot;
 
 /// Bytes of a directory entry.
 const ENTRY: usize = 32;
 /// Largest root folder that is read, in clusters.
 const CLUSTERS: usize = 64;
 
+/// The model of the board.
+const MODEL: &str = "/proc/device-tree/model";
+/// Boards whose boot loader reads the firmware from the boot partition; later ones have it in their flash memory.
+const WITHOUT_FIRMWARE: [&str; 2] = ["Raspberry Pi 4", "Raspberry Pi Compute Module 4"];
+/// The firmware that they read.
+const FIRMWARE: (&str, &[u8; 11]) = ("start4.elf", b"START4  ELF");
 /// The files that the firmware needs first, with their short names. The last one is the kernel.
-const NEEDED: [(&str, &[u8; 11]); 3] = [
+const NEEDED: [(&str, &[u8; 11]); 5] = [
     ("config.txt", b"CONFIG  TXT"),
+    ("cmdline.txt", b"CMDLINE TXT"),
+    ("settings.img", b"SETTINGSIMG"),
     ("initrd.img", b"INITRD  IMG"),
     ("vmlinuz", b"VMLINUZ    "),
 ];
 
-/// The size of the kernel on a boot partition in bytes, or the first file that is missing or empty.
-pub fn kernel_bytes(device: &Path) -> Result<u64, &'static str> {
+/// The size of the kernel on the boot partition of a slot in bytes, or the first file that is missing or empty.
+pub fn kernel_bytes(files: &Files, slot: Slot) -> Result<u64, &'static str> {
+    let device = files.path(boot_device(slot));
+    let model = files.attribute(MODEL).unwrap_or_default();
+    let firmware = WITHOUT_FIRMWARE.iter().any(|name| model.starts_with(name));
     let found = File::open(device).and_then(|disk| root_folder(|buffer, at| disk.read_exact_at(buffer, at)));
     let found = found.unwrap_or_default();
     let size = |name: &[u8; 11]| found.iter().find(|file| file.name == *name).map(|file| file.size);
     let mut kernel = 0;
-    for (file, name) in NEEDED {
+    for (file, name) in firmware.then_some(FIRMWARE).into_iter().chain(NEEDED) {
         kernel = size(name).filter(|size| *size > 0).ok_or(file)?;
     }
     Ok(u64::from(kernel))
@@ -139,29 +153,82 @@ mod tests {
     use super::*;
 
     const CONFIG: &[u8; 11] = b"CONFIG  TXT";
+    const CMDLINE: &[u8; 11] = b"CMDLINE TXT";
+    const SETTINGS: &[u8; 11] = b"SETTINGSIMG";
     const INITRD: &[u8; 11] = b"INITRD  IMG";
     const KERNEL: &[u8; 11] = b"VMLINUZ    ";
 
     fn bytes(image: &[u8]) -> Result<u64, &'static str> {
+        bytes_on("Raspberry Pi 5 Model B Rev 1.0", image)
+    }
+
+    fn bytes_on(model: &str, image: &[u8]) -> Result<u64, &'static str> {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("boot-b");
-        std::fs::write(&path, image).unwrap();
-        kernel_bytes(&path)
+        let files = Files::new(folder.path());
+        for (path, bytes) in [
+            (boot_device(Slot::B).as_str(), image),
+            (MODEL, format!("{model}\0").as_bytes()),
+        ] {
+            let path = files.path(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        }
+        assert_eq!(kernel_bytes(&files, Slot::A), {
+            let first = if model.contains('4') {
+                FIRMWARE.0
+            } else {
+                "config.txt"
+            };
+            Err(first)
+        });
+        kernel_bytes(&files, Slot::B)
     }
 
     #[test]
     fn a_slot_that_starts_has_its_files() {
-        let whole = [(CONFIG, 9), (INITRD, 7), (KERNEL, 38_000_000)];
+        let whole = [
+            (CONFIG, 9),
+            (CMDLINE, 80),
+            (SETTINGS, 512),
+            (INITRD, 7),
+            (KERNEL, 38_000_000),
+        ];
         assert_eq!(bytes(&sample(&whole)), Ok(38_000_000));
-        assert_eq!(bytes(&sample(&whole[1..])), Err("config.txt"));
-        assert_eq!(bytes(&sample(&whole[..2])), Err("vmlinuz"));
-        assert_eq!(
-            bytes(&sample(&[(CONFIG, 9), (INITRD, 0), (KERNEL, 1)])),
-            Err("initrd.img")
-        );
+        for (at, (file, _)) in NEEDED.iter().enumerate() {
+            let mut part = whole.to_vec();
+            part[at].1 = 0;
+            assert_eq!(bytes(&sample(&part)), Err(*file), "empty");
+            part.remove(at);
+            assert_eq!(bytes(&sample(&part)), Err(*file));
+        }
         assert_eq!(bytes(&sample(&[])), Err("config.txt"));
         assert_eq!(bytes(b"not FAT"), Err("config.txt"));
-        assert_eq!(kernel_bytes(Path::new("/nowhere")), Err("config.txt"));
+    }
+
+    #[test]
+    fn older_boards_read_their_firmware_too() {
+        let whole = [
+            (FIRMWARE.1, 2),
+            (CONFIG, 9),
+            (CMDLINE, 80),
+            (SETTINGS, 512),
+            (INITRD, 7),
+            (KERNEL, 5),
+        ];
+        for model in [
+            "Raspberry Pi 4 Model B Rev 1.5",
+            "Raspberry Pi Compute Module 4 Rev 1.1",
+        ] {
+            assert_eq!(bytes_on(model, &sample(&whole)), Ok(5));
+            assert_eq!(bytes_on(model, &sample(&whole[1..])), Err("start4.elf"));
+        }
+        for model in [
+            "Raspberry Pi 5 Model B Rev 1.0",
+            "Raspberry Pi Compute Module 5 Rev 1.0",
+            "",
+        ] {
+            assert_eq!(bytes_on(model, &sample(&whole[1..])), Ok(5));
+        }
     }
 
     #[test]
@@ -170,13 +237,25 @@ mod tests {
             .map(|n| format!("{n:08}DTB").into_bytes().try_into().unwrap())
             .collect();
         let mut files: Vec<(&[u8; 11], u32)> = many.iter().map(|name| (name, 1)).collect();
-        files.extend([(CONFIG, 9), (INITRD, 7), (KERNEL, 5)]);
+        files.extend([
+            (CONFIG, 9),
+            (CMDLINE, 80),
+            (SETTINGS, 512),
+            (INITRD, 7),
+            (KERNEL, 5),
+        ]);
         assert_eq!(bytes(&sample(&files)), Ok(5));
     }
 
     #[test]
     fn damage_ends_the_search_and_nothing_else() {
-        let whole = sample(&[(CONFIG, 9), (INITRD, 7), (KERNEL, 5)]);
+        let whole = sample(&[
+            (CONFIG, 9),
+            (CMDLINE, 80),
+            (SETTINGS, 512),
+            (INITRD, 7),
+            (KERNEL, 5),
+        ]);
         // Every byte of the boot sector and the first part of the table and the folder, in its turn.
         for at in (0..64).chain([510, 511]).chain(512..544).chain(1024..1200) {
             for value in [0, 1, 0x7F, 0xFF] {

@@ -2,7 +2,9 @@
 //!
 //! - [`plan`]: what is written in which order
 //! - [`kernel`]: whether a boot partition has what the firmware starts
+//! - [`boot_loader`]: whether the boot loader knows tries
 
+mod boot_loader;
 mod kernel;
 mod plan;
 
@@ -44,7 +46,7 @@ impl BootChain for TrybootChain<'_> {
             .into_iter()
             .filter_map(|slot| {
                 let version = files.attribute(facts::version_path(slot));
-                let bytes = kernel_bytes(&files.path(facts::boot_device(slot))).ok();
+                let bytes = kernel_bytes(files, slot).ok();
                 (version.is_some() || bytes.is_some()).then(|| state.state(slot, version, bytes))
             })
             .collect();
@@ -81,11 +83,18 @@ impl BootChain for TrybootChain<'_> {
     }
 
     fn bad(&self) -> AfterBad {
-        // The flag is used up: a restart leads to the preferred slot, which counts this try.
-        if slots::boot_info(self.files).is_some_and(|info| info.trying) {
-            AfterBad::Restart
-        } else {
-            AfterBad::Stay(Staying::Proven)
+        if !slots::boot_info(self.files).is_some_and(|info| info.trying) {
+            return AfterBad::Stay(Staying::Proven);
+        }
+        match self.state() {
+            // The firmware calls it a try too when it could not start the other slot, and came back to this one.
+            Ok(state) if state.running == Some(state.preferred()) => AfterBad::Stay(Staying::Proven),
+            // Nobody counts it: the initrd of the preferred slot ordered this start, because that slot does not start.
+            Ok(state) if state.attempt.map(|attempt| attempt.slot) != state.running => {
+                AfterBad::Stay(Staying::Alone)
+            }
+            // The flag is used up: a restart leads to the preferred slot, which counts this try.
+            _ => AfterBad::Restart,
         }
     }
 
@@ -97,7 +106,10 @@ impl BootChain for TrybootChain<'_> {
 impl TrybootChain<'_> {
     fn state(&self) -> Result<Tryboot, SlotsError> {
         Tryboot::read(self.files).map_err(|error| match error {
-            FactError::Malformed { .. } => SlotsError::Autoboot(error),
+            FactError::Malformed { .. } => SlotsError::Autoboot {
+                running: slots::boot_info(self.files).map_or(Slot::A, |info| info.slot),
+                error,
+            },
             error => SlotsError::Unreadable(error),
         })
     }
@@ -109,8 +121,7 @@ impl TrybootChain<'_> {
             .iter()
             .find(|state| state.slot == slot)
             .ok_or(ChainError::Empty(slot))?;
-        let device = files.path(facts::boot_device(slot));
-        kernel_bytes(&device).map_err(|file| ChainError::NotBootable {
+        kernel_bytes(files, slot).map_err(|file| ChainError::NotBootable {
             slot,
             device: facts::boot_device(slot),
             file,
@@ -118,6 +129,12 @@ impl TrybootChain<'_> {
         let state = self.state()?;
         let steps = plan::switch(&state, slot, once);
         let tried = steps.contains(&Step::Flag(true));
+        if let Some(built) = boot_loader::too_old(files).filter(|_| tried) {
+            return Err(ChainError::OldBootLoader {
+                built,
+                running: state.running.unwrap_or_else(|| slot.other()),
+            });
+        }
         if tried && !files.exists(FLAG) {
             return Err(flag_error(files, io::ErrorKind::NotFound.into()));
         }

@@ -85,8 +85,10 @@ impl Pi {
                 &version_path(slot),
                 format!("0.{}.0\n", slot as u8 + 1).as_bytes(),
             );
-            let files: [(&[u8; 11], u32); 3] = [
+            let files: [(&[u8; 11], u32); 5] = [
                 (b"CONFIG  TXT", 40),
+                (b"CMDLINE TXT", 80),
+                (b"SETTINGSIMG", 512),
                 (b"INITRD  IMG", 9),
                 (b"VMLINUZ    ", 38 << 20),
             ];
@@ -115,7 +117,8 @@ impl Pi {
         self.files.text(path).unwrap_or_default().trim_end().to_owned()
     }
 
-    fn boot_info(&self, trying: bool) {
+    /// What the initrd tells about the start that runs.
+    pub fn boot_info(&self, trying: bool) {
         let slot = self.running.name();
         let text = format!(
             r#"{{"slot":"{slot}","disk":"mmcblk0","esp":"0011","entry":"","chain":"tryboot","trying":{trying},"state":"ext4"}}"#

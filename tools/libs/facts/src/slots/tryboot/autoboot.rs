@@ -14,6 +14,15 @@ pub const LONGEST: usize = 512;
 /// The text that the image has: slot A is preferred.
 pub const TEXT: &str = "[all]\ntryboot_a_b=1\nboot_partition=2\n[tryboot]\nboot_partition=3\n";
 
+/// The image's text with this slot as the preferred one.
+pub fn text(preferred: Slot) -> String {
+    format!(
+        "[all]\ntryboot_a_b=1\nboot_partition={}\n[tryboot]\nboot_partition={}\n",
+        digit(preferred),
+        digit(preferred.other())
+    )
+}
+
 /// A text that was understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Autoboot {
@@ -140,6 +149,8 @@ mod tests {
         let read = Autoboot::parse(TEXT).unwrap();
         assert_eq!(read.preferred, Slot::A);
         assert_eq!(read.preferring(Slot::A), TEXT);
+        assert_eq!(text(Slot::A), TEXT);
+        assert_eq!(text(Slot::B), read.preferring(Slot::B));
         assert_eq!(
             read.preferring(Slot::B),
             "[all]\ntryboot_a_b=1\nboot_partition=3\n[tryboot]\nboot_partition=2\n"
