@@ -20,7 +20,9 @@ pub const fn words(family: Family) -> &'static str {
     match family {
         // The driver of the serial port comes late; until then the kernel writes to it by itself. QEMU restarts the machine as soon
         // as the watchdog is started. Emulated devices take their time on a busy machine.
-        Family::Pi4 => "earlycon=pl011,mmio32,0xfe201000 console=ttyAMA0,115200 systemd.watchdog_sec=0 sigmavault.wait=600",
+        Family::Pi4 => {
+            "earlycon=pl011,mmio32,0xfe201000 console=ttyAMA0,115200 systemd.watchdog_sec=0 sigmavault.wait=600"
+        }
         // Nobody answers the module's mailbox.
         Family::Pi5 => "console=ttyAMA0,115200 sigmavault.wait=600 sigmavault_tryboot.emulate=1",
     }

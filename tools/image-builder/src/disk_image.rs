@@ -60,7 +60,7 @@ pub fn unpack_into(packed: &File, disk: &mut File, told: &dyn Fn(u64)) -> io::Re
         }
         let part = chunk.get(..length).unwrap_or_default();
         if part.iter().all(|byte| *byte == 0) {
-            disk.seek(SeekFrom::Current(length as i64))?;
+            disk.seek(SeekFrom::Start(size + length as u64))?;
         } else {
             disk.write_all(part)?;
         }
@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn what_is_cut_short_is_an_error() {
-        let whole = zstd::encode_all(&[7; 100_000][..], 1).unwrap();
+        let whole = zstd::encode_all(&vec![7; 100_000][..], 1).unwrap();
         let mut packed = tempfile::tempfile().unwrap();
         packed.write_all(&whole[..whole.len() - 2]).unwrap();
         packed.seek(SeekFrom::Start(0)).unwrap();

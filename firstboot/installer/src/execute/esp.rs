@@ -82,7 +82,7 @@ impl Esp {
                 .succeed(&bootctl::install(&self.folder, DESCRIPTION, variables))
         };
         // Before the loader, which without its settings starts the firmware's own screens when nothing else can be started yet.
-        files::make_folder(&self.site, &self.folder.join("loader"))?;
+        files::make_folder(&self.site, self.folder.join("loader"))?;
         self.put("loader/loader.conf", LOADER)?;
         self.sync("")?;
         let old = self.loaders();

@@ -134,7 +134,7 @@ fn open(device: &str) -> io::Result<File> {
         tries -= 1;
         match opened {
             Err(error) if error.kind() == io::ErrorKind::ResourceBusy && tries > 0 => {
-                std::thread::sleep(PAUSE)
+                std::thread::sleep(PAUSE);
             }
             other => return other,
         }

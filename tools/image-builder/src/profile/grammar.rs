@@ -123,7 +123,10 @@ impl Kind {
             ),
             Self::DeviceTree => {
                 let (file, name) = text.split_once('=').unwrap_or((text, "x.dtb"));
-                let tree = |text: &str| chars_in(text, "-._,") && text.ends_with(".dtb");
+                let tree = |text: &str| {
+                    text.strip_suffix(".dtb")
+                        .is_some_and(|name| chars_in(name, "-._,"))
+                };
                 let folders = file.split('/').rev().skip(1).all(|folder| chars_in(folder, "-_"));
                 let good = folders && file.rsplit('/').next().is_some_and(tree) && tree(name);
                 (

@@ -1,6 +1,7 @@
 //! The image of a whole disk for machines whose firmware starts no ISO: a GPT with the boot partitions first and slot A behind them,
 //! compressed. Slot B and the state are made when it starts for the first time, in the rest of the disk.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -86,14 +87,19 @@ fn assemble(
         ),
     ];
     for (number, (name, mib, kind, guid, file)) in (1..).zip(rows) {
-        table +=
-            &format!(" -n {number}:{at}M:+{mib}M -t {number}:{kind} -u {number}:{guid} -c {number}:{name}");
+        // Writing to a String cannot fail.
+        let _ = write!(
+            table,
+            " -n {number}:{at}M:+{mib}M -t {number}:{kind} -u {number}:{guid} -c {number}:{name}"
+        );
         if number > 3 {
             // Read-only (Discoverable Partitions Specification).
-            table += &format!(" -A {number}:set:60");
+            let _ = write!(table, " -A {number}:set:60");
         }
-        copies +=
-            &format!("dd if={file} of=/work/disk.img bs=1M seek={at} conv=notrunc,sparse status=none\n");
+        let _ = writeln!(
+            copies,
+            "dd if={file} of=/work/disk.img bs=1M seek={at} conv=notrunc,sparse status=none"
+        );
         at += mib;
     }
     let script = format!(
