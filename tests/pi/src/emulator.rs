@@ -24,20 +24,21 @@ pub const fn words(family: Family) -> &'static str {
             "earlycon=pl011,mmio32,0xfe201000 console=ttyAMA0,115200 systemd.watchdog_sec=0 sigmavault.wait=600"
         }
         // Nobody answers the module's mailbox.
-        Family::Pi5 => "console=ttyAMA0,115200 sigmavault.wait=600 sigmavault_tryboot.emulate=1",
+        Family::Pi5 => "earlycon=pl011,0x9000000 console=ttyAMA0,115200 sigmavault.wait=600 sigmavault_tryboot.emulate=1",
     }
 }
 
 /// The machine on which a kernel for these boards runs.
 pub fn machine(family: Family, kernel: DirectKernel, card: &Card, sockets: &Path, logs: Logs) -> Machine {
-    let (board, bus) = match family {
-        Family::Pi4 => (Board::RaspberryPi4, Bus::Card),
-        Family::Pi5 => (Board::Virt, Bus::Nvme),
+    // The processor of the board: Linux 7.2 does not start on QEMU's `max`.
+    let (board, bus, cpu) = match family {
+        Family::Pi4 => (Board::RaspberryPi4, Bus::Card, "cortex-a72"),
+        Family::Pi5 => (Board::Virt, Bus::Nvme, "cortex-a76"),
     };
     Machine {
         board,
         accelerator: Accelerator::Tcg,
-        cpu: "max".to_owned(),
+        cpu: cpu.to_owned(),
         memory: MEMORY,
         uefi: None,
         direct: Some(kernel),
