@@ -24,7 +24,9 @@ pub const fn words(family: Family) -> &'static str {
             "earlycon=pl011,mmio32,0xfe201000 console=ttyAMA0,115200 systemd.watchdog_sec=0 sigmavault.wait=600"
         }
         // Nobody answers the module's mailbox.
-        Family::Pi5 => "earlycon=pl011,0x9000000 console=ttyAMA0,115200 sigmavault.wait=600 sigmavault_tryboot.emulate=1",
+        Family::Pi5 => {
+            "earlycon=pl011,0x9000000 console=ttyAMA0,115200 sigmavault.wait=600 sigmavault_tryboot.emulate=1"
+        }
     }
 }
 
