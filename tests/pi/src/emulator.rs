@@ -56,11 +56,14 @@ pub fn machine(family: Family, kernel: DirectKernel, card: &Card, sockets: &Path
     }
 }
 
-/// The kernel's command line in the machine.
+/// The kernel's command line in the machine. A port that the machine lacks is left out: the kernel tries only the first of several with
+/// one driver.
 pub fn command_line(boot: &Boot, family: Family) -> String {
-    format!("{} {}", boot.command_line, words(family))
-        .trim_start()
-        .to_owned()
+    let board = boot.command_line.split_whitespace();
+    let kept = board.filter(|word| !word.starts_with("console=ttyAMA"));
+    kept.chain(words(family).split_whitespace())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// The device tree for the machine: on a Pi 4 the one that the firmware gives, without what QEMU lacks; for a Pi 5 the
@@ -86,7 +89,7 @@ mod tests {
     fn boot(board: sigmavault_pi_firmware::Board, mode: BootMode) -> Boot {
         let slot = Disk::with(&[
             ("config.txt", b"kernel=vmlinuz\n"),
-            ("cmdline.txt", b"root=x console=ttyS1\n"),
+            ("cmdline.txt", b"root=x console=ttyS1 console=ttyAMA10,115200n8\n"),
             ("start4.elf", b""),
             ("fixup4.dat", b""),
             ("vmlinuz", &kernel("k")),
