@@ -118,25 +118,31 @@ pub fn partition<'a>(table: &'a Table, name: &str) -> Option<&'a Partition> {
 
 /// The text of the manifest.
 pub fn manifest(disk: &File, table: &Table) -> Result<Vec<u8>, FatError> {
-    read(disk, table, BOOT, MANIFEST)
+    named(disk, table, BOOT, MANIFEST)
 }
 
 /// The kernel command line of slot A.
 pub fn command_line(disk: &File, table: &Table) -> Result<String, FatError> {
-    let text = read(disk, table, BOOT_A, COMMAND_LINE)?;
+    let text = named(disk, table, BOOT_A, COMMAND_LINE)?;
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
-fn read(disk: &File, table: &Table, name: &str, path: &str) -> Result<Vec<u8>, FatError> {
-    let missing = || FatError::NotFound(path.to_owned());
-    let partition = partition(table, name).ok_or_else(missing)?;
+fn named(disk: &File, table: &Table, name: &str, path: &str) -> Result<Vec<u8>, FatError> {
+    let partition = partition(table, name).ok_or_else(|| FatError::NotFound(path.to_owned()))?;
+    read(disk, partition, path)
+}
+
+/// A small file on a partition of a disk.
+pub fn read(disk: &File, partition: &Partition, path: &str) -> Result<Vec<u8>, FatError> {
     let part = Part::new(
         disk,
         partition.first.saturating_mul(gpt::SECTOR),
         partition.size(),
     );
     let volume = Fat32::open(&part)?;
-    let entry = volume.find(path)?.ok_or_else(missing)?;
+    let entry = volume
+        .find(path)?
+        .ok_or_else(|| FatError::NotFound(path.to_owned()))?;
     let content = volume.content(&entry)?;
     if content.size() > TEXT_MAX {
         return Err(FatError::Damaged("a text on it is too large"));

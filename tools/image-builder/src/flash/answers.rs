@@ -9,10 +9,9 @@ use std::time::Duration;
 
 use fatfs::{FileSystem, FsOptions};
 use nix::fcntl::{OFlag, PosixFadviseAdvice, posix_fadvise};
-use sigmavault_verity::source::{Part, ReadAt};
 
 use crate::disk_image;
-use crate::fat32::{Fat32, FatError};
+use crate::fat32::FatError;
 use crate::gpt::{self, Partition};
 use crate::inspect::Inspection;
 
@@ -113,7 +112,7 @@ pub fn write(device: &str, partition: &Partition, text: &str) -> Result<(), Answ
     };
     let file = open(device).map_err(failed)?;
     put(&file, partition, text.as_bytes()).map_err(failed)?;
-    match get(&file, partition) {
+    match disk_image::read(&file, partition, NAME) {
         Ok(found) if found == text.as_bytes() => Ok(()),
         Ok(_) | Err(FatError::NotFound(_)) => Err(AnswersError::Different {
             device: device.to_owned(),
@@ -160,21 +159,6 @@ fn put(file: &File, partition: &Partition, text: &[u8]) -> io::Result<()> {
     // What is read next comes from the disk.
     posix_fadvise(file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED)?;
     Ok(())
-}
-
-fn get(file: &File, partition: &Partition) -> Result<Vec<u8>, FatError> {
-    let start = partition.first.saturating_mul(gpt::SECTOR);
-    let part = Part::new(file, start, partition.size());
-    let volume = Fat32::open(&part)?;
-    let entry = volume
-        .find(NAME)?
-        .ok_or_else(|| FatError::NotFound(NAME.to_owned()))?;
-    let content = volume.content(&entry)?;
-    let mut text = vec![0; usize::try_from(content.size()).unwrap_or(0)];
-    content
-        .read_exact_at(&mut text, 0)
-        .map_err(|source| FatError::Read { at: 0, source })?;
-    Ok(text)
 }
 
 /// A part of a disk, as a file system sees it.
@@ -272,7 +256,10 @@ mod tests {
         let long = "# a comment\n".repeat(400);
         for text in ["hostname = \"nas\"\n", &long, "x = 1\n"] {
             write(device, &partition, text).unwrap();
-            assert_eq!(get(file.as_file(), &partition).unwrap(), text.as_bytes());
+            assert_eq!(
+                disk_image::read(file.as_file(), &partition, NAME).unwrap(),
+                text.as_bytes()
+            );
         }
         let mut behind = [0; 4];
         FileExt::read_exact_at(file.as_file(), &mut behind, 65 << 20).unwrap();

@@ -4,19 +4,18 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use sigmavault_facts::slots::tryboot::autoboot;
 use uuid::{Uuid, uuid};
 
-use super::iso::{Parts, budget};
+use super::image_file;
+use super::iso::Parts;
 use super::tools::Tools;
 use crate::gpt;
 use crate::pipeline::context::Context;
 use crate::pipeline::error::{BuildError, InternalError, Problem};
 use crate::pipeline::run::Runner;
 use crate::pipeline::sandbox::inside;
-use crate::pipeline::store::remove;
 
 /// GUIDs of the disk and of its boot partitions: fixed, so that the same input makes the same bytes. The first start gives each disk
 /// its own.
@@ -35,22 +34,11 @@ const SLOT_BOOT_MIB: u64 = 256;
 /// File system and partition alignment.
 const MIB: u64 = 1 << 20;
 
-/// Writes the image to `target`; the name stands for a complete file only.
+/// Writes the image to `target`.
 pub fn write(context: &Context, tools: &Tools, parts: &Parts, target: &Path) -> Result<(), BuildError> {
-    let began = Instant::now();
-    let runner = context.runner("disk-image")?;
-    let wrap = |problem| context.failed(&runner, "disk-image", problem);
-    let folder = target
-        .parent()
-        .unwrap_or(Path::new("."))
-        .join(format!(".{}.unfinished", context.name()));
-    let result = assemble(context, tools, parts, &runner, &folder, target);
-    remove(&folder).map_err(wrap)?;
-    result.map_err(wrap)?;
-    let size = target.metadata().map_or(0, |about| about.len());
-    runner.bar().done(&format!("{} MiB", size >> 20));
-    context.timings.add("disk-image", began.elapsed(), false, size);
-    Ok(())
+    image_file::write(context, "disk-image", target, |runner, folder| {
+        assemble(context, tools, parts, runner, folder)
+    })
 }
 
 fn assemble(
@@ -59,9 +47,7 @@ fn assemble(
     parts: &Parts,
     runner: &Runner,
     folder: &Path,
-    target: &Path,
-) -> Result<(), Problem> {
-    remove(folder)?;
+) -> Result<PathBuf, Problem> {
     let tree = folder.join("tree");
     fs::create_dir_all(&tree).map_err(Problem::io("make the folder", &tree))?;
     write_tree(context, parts, &tree)?;
@@ -126,11 +112,7 @@ fn assemble(
     runner.bar().message("compressing");
     // What is large in it is compressed already.
     runner.run(&mut sandbox.script("zstd --quiet -9 -T0 /work/disk.img -o /work/image.img.zst"))?;
-    let image = folder.join("image.img.zst");
-    budget(context, &image)?;
-    let file = fs::File::open(&image).map_err(Problem::io("open", &image))?;
-    file.sync_all().map_err(Problem::io("write", &image))?;
-    fs::rename(&image, target).map_err(Problem::io("rename to", target))
+    Ok(folder.join("image.img.zst"))
 }
 
 /// MiB of a slot's partition for something of this size: twice as much, and no less than a MiB.

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use uuid::{Uuid, uuid};
 
+use super::image_file;
 use super::tools::Tools;
 use crate::gpt::{self, PartitionEdit};
 use crate::manifest::Manifest;
 use crate::pipeline::context::Context;
-use crate::pipeline::error::{Budgeted, BuildError, InputError, InternalError, Problem};
+use crate::pipeline::error::{BuildError, InternalError, Problem};
 use crate::pipeline::run::Runner;
 use crate::pipeline::sandbox::inside;
-use crate::pipeline::store::remove;
 use crate::profile::{Arch, BootFirmware};
 
 /// The disk's GUID: fixed, so that the same input makes the same bytes.
@@ -37,22 +37,11 @@ pub struct Parts<'a> {
     pub command_line: &'a str,
 }
 
-/// Writes the ISO to `target`; the name stands for a complete file only.
+/// Writes the ISO to `target`.
 pub fn write(context: &Context, tools: &Tools, parts: &Parts, target: &Path) -> Result<(), BuildError> {
-    let began = std::time::Instant::now();
-    let runner = context.runner("iso")?;
-    let wrap = |problem| context.failed(&runner, "iso", problem);
-    let folder = target
-        .parent()
-        .unwrap_or(Path::new("."))
-        .join(format!(".{}.unfinished", context.name()));
-    let result = assemble(context, tools, parts, &runner, &folder, target);
-    remove(&folder).map_err(wrap)?;
-    result.map_err(wrap)?;
-    let size = target.metadata().map_or(0, |about| about.len());
-    runner.bar().done(&format!("{} MiB", size >> 20));
-    context.timings.add("iso", began.elapsed(), false, size);
-    Ok(())
+    image_file::write(context, "iso", target, |runner, folder| {
+        assemble(context, tools, parts, runner, folder)
+    })
 }
 
 fn assemble(
@@ -61,10 +50,7 @@ fn assemble(
     parts: &Parts,
     runner: &Runner,
     folder: &Path,
-    target: &Path,
-) -> Result<(), Problem> {
-    remove(folder)?;
-    fs::create_dir_all(folder).map_err(Problem::io("make the folder", folder))?;
+) -> Result<PathBuf, Problem> {
     let bios = context
         .profile
         .boot_firmware(context.arch)
@@ -106,32 +92,11 @@ fn assemble(
             edit(4, verity_type, verity_guid, "root-a-verity", Some(READ_ONLY)),
         ],
     )?;
-    budget(context, &image)?;
-    let file = fs::File::open(&image).map_err(Problem::io("open", &image))?;
-    file.sync_all().map_err(Problem::io("write", &image))?;
-    fs::rename(&image, target).map_err(Problem::io("rename to", target))
+    Ok(image)
 }
 
 /// Attribute bit 60 of the Discoverable Partitions Specification: read-only.
 const READ_ONLY: u64 = 1 << 60;
-
-/// Refuses an image that is larger than its profile allows.
-pub fn budget(context: &Context, image: &Path) -> Result<(), Problem> {
-    let size = image.metadata().map_err(Problem::io("read", image))?.len();
-    match context.profile.iso_budget() {
-        Some(budget) if size > budget => {
-            let (what, profile) = (Budgeted::Iso, context.profile.name.clone());
-            Err(InputError::OverBudget {
-                what,
-                size,
-                budget,
-                profile,
-            }
-            .into())
-        }
-        _ => Ok(()),
-    }
-}
 
 /// The ISO 9660 tree: what a person sees who opens the medium, and what BIOS boots.
 fn write_tree(context: &Context, parts: &Parts, bios: bool, tree: &Path) -> Result<(), Problem> {

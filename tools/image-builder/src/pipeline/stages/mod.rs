@@ -9,6 +9,7 @@ pub mod checks;
 pub mod crates;
 pub mod deb;
 pub mod disk_image;
+pub mod image_file;
 pub mod initrd;
 pub mod iso;
 pub mod packages;
