@@ -50,8 +50,12 @@ mod tests {
 
     #[test]
     fn the_unit_names_disks_and_limit() {
+        let all = all();
+        let unit = all
+            .iter()
+            .find(|credential| credential.name.ends_with("sigmavault-smoke.service"));
         assert!(
-            all()[1].value.contains(
+            unit.unwrap().value.contains(
                 "\nEnvironment=SMOKE_BOOT_LIMIT=300 SMOKE_DISK_A=SVSMOKE-A SMOKE_DISK_B=SVSMOKE-B\n"
             )
         );

@@ -17,6 +17,9 @@ use crate::guest::JOURNAL_PORT;
 const SCRIPT_CREDENTIAL: &str = "sigmavault-smoke.sh";
 /// Runs the script.
 const UNIT: &str = "sigmavault-smoke.service";
+/// Name of the credential that carries the journal's script.
+const JOURNAL_CREDENTIAL: &str = "sigmavault-smoke-journal.sh";
+const JOURNAL_SCRIPT: &str = include_str!("journal.sh");
 /// Sends the journal out, from early on until the machine is off.
 const JOURNAL_UNIT: &str = "sigmavault-smoke-journal.service";
 
@@ -74,12 +77,14 @@ IgnoreOnIsolate=yes
 
 [Service]
 Type=exec
-ExecStart=/bin/bash -c 'until [[ -c /dev/virtio-ports/{JOURNAL_PORT} ]]; do sleep 0.2; done; exec journalctl -b -f --no-tail -o short-monotonic --no-hostname >/dev/virtio-ports/{JOURNAL_PORT}'
+LoadCredential={JOURNAL_CREDENTIAL}
+ExecStart=/bin/bash %d/{JOURNAL_CREDENTIAL} /dev/virtio-ports/{JOURNAL_PORT}
 "
     );
     let wants = format!("[Unit]\nWants={UNIT} {JOURNAL_UNIT}\n");
     [
         (SCRIPT_CREDENTIAL.to_owned(), script.to_owned()),
+        (JOURNAL_CREDENTIAL.to_owned(), JOURNAL_SCRIPT.to_owned()),
         (format!("systemd.extra-unit.{UNIT}"), unit),
         (format!("systemd.extra-unit.{JOURNAL_UNIT}"), journal),
         (
@@ -116,6 +121,7 @@ mod tests {
             names,
             [
                 "sigmavault-smoke.sh",
+                "sigmavault-smoke-journal.sh",
                 "systemd.extra-unit.sigmavault-smoke.service",
                 "systemd.extra-unit.sigmavault-smoke-journal.service",
                 "systemd.unit-dropin.sysinit.target~sigmavault-smoke",
@@ -136,9 +142,13 @@ mod tests {
     fn units_name_their_environment_and_ports() {
         let all = script_credentials("exit", "LIMIT=300 DISK=SV-A");
         assert_eq!(all[0].value, "exit");
-        assert!(all[1].value.contains("\nEnvironment=LIMIT=300 DISK=SV-A\n"));
-        assert!(all[1].value.contains("ConditionPathExists=!/etc/initrd-release"));
-        assert!(all[2].value.contains("/dev/virtio-ports/org.sigmavault.journal"));
+        assert!(all[2].value.contains("\nEnvironment=LIMIT=300 DISK=SV-A\n"));
+        assert!(all[2].value.contains("ConditionPathExists=!/etc/initrd-release"));
+        assert!(
+            all[3]
+                .value
+                .contains("smoke-journal.sh /dev/virtio-ports/org.sigmavault.journal\n")
+        );
     }
 
     #[test]
