@@ -26,7 +26,7 @@ pub struct Config {
     pub request_timeout_seconds: u64,
     /// Largest body of a request, in bytes.
     pub body_limit_bytes: usize,
-    /// Maximum number of connections; further ones wait.
+    /// Maximum number of connections of one user. Idle ones make room for further ones.
     pub connection_limit: usize,
     /// Seconds that requests under way get to finish when the service stops.
     pub shutdown_seconds: u64,

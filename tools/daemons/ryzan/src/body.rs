@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::body::to_bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
 use axum::http::header;
+use futures_util::StreamExt as _;
 use serde_json::Value;
 use sigmavault_service::serve::body::announces_more;
 
@@ -37,12 +38,11 @@ impl FromRequest<Arc<Service>> for JsonBody {
             return Err(ApiError::BodyTooLarge { limit });
         }
         let patience = service.config.client_timeout();
-        let bytes = tokio::time::timeout(patience, to_bytes(request.into_body(), limit))
+        let bytes = tokio::time::timeout(patience, collect(request.into_body(), limit))
             .await
             .map_err(|_| ApiError::BodyTooSlow {
                 seconds: patience.as_secs(),
-            })?
-            .map_err(|_| ApiError::BodyTooLarge { limit })?;
+            })??;
         if values(&bytes) > VALUES {
             return Err(ApiError::Invalid {
                 message: format!("the body has more than {VALUES} values"),
@@ -58,6 +58,22 @@ impl FromRequest<Arc<Service>> for JsonBody {
                 code: Some("invalid_json"),
             })
     }
+}
+
+/// The whole body, of at most `limit` bytes.
+async fn collect(body: Body, limit: usize) -> Result<Vec<u8>, ApiError> {
+    let mut bytes = Vec::new();
+    let mut parts = body.into_data_stream();
+    while let Some(part) = parts.next().await {
+        let part: Bytes = part.map_err(|error| ApiError::BodyBroken {
+            why: error.to_string(),
+        })?;
+        if bytes.len() + part.len() > limit {
+            return Err(ApiError::BodyTooLarge { limit });
+        }
+        bytes.extend_from_slice(&part);
+    }
+    Ok(bytes)
 }
 
 /// Approximate number of values in a JSON text, ignoring the contents of strings.

@@ -8,6 +8,8 @@ use serde::Deserialize;
 use sigmavault_facts::Files;
 use sigmavault_service::settings::{self, SettingsError};
 
+use crate::cors;
+
 /// Defaults that come with the package.
 pub const VENDOR_PATH: &str = "/usr/lib/sigmavault/ryzan.toml";
 
@@ -28,11 +30,14 @@ pub struct Config {
     pub control_users: Vec<String>,
     /// Host names that clients may use over TCP, in addition to the address and `localhost`.
     pub allowed_hosts: Vec<String>,
-    /// Requests per minute over TCP; further ones get status 429. Health and metrics do not count.
-    pub requests_per_minute: u32,
+    /// Origins of web pages that may ask over TCP, such as `https://chat.lan`, in addition to pages of this machine.
+    pub allowed_origins: Vec<String>,
+    /// Was a limit of requests per minute. It is accepted and has no effect.
+    #[serde(rename = "requests-per-minute")]
+    pub former_requests_per_minute: Option<u32>,
     /// Largest body of a request, in bytes.
     pub body_limit_bytes: usize,
-    /// Maximum number of connections, for TCP and the socket each; further ones wait.
+    /// Maximum number of connections of one user, for TCP and the socket each. Idle ones make room for further ones.
     pub connection_limit: usize,
     /// Seconds that a client may take to send its headers or its body, or to read more of an answer.
     pub client_seconds: u64,
@@ -73,6 +78,10 @@ pub struct EngineConfig {
     pub parallel_requests: usize,
     /// Maximum number of waiting requests; further ones get status 429.
     pub waiting_requests: usize,
+    /// Maximum number of requests of one user that are computed or wait in the engine; further ones wait before it.
+    pub user_requests: usize,
+    /// Seconds that a request waits for others of the same user; then it gets status 429.
+    pub queue_seconds: u64,
     /// Maximum size of the prefix cache, in MiB.
     pub cache_mebibytes: usize,
     /// Maximum size of a model's prefix cache on disk, in MiB; 0 for none.
@@ -114,7 +123,8 @@ impl Default for Config {
             socket_group: "sigmavault".into(),
             control_users: vec!["sigmavault".into()],
             allowed_hosts: Vec::new(),
-            requests_per_minute: 100,
+            allowed_origins: Vec::new(),
+            former_requests_per_minute: None,
             body_limit_bytes: 8 << 20,
             connection_limit: 64,
             client_seconds: 30,
@@ -144,6 +154,8 @@ impl Default for EngineConfig {
             threads: 0,
             parallel_requests: 4,
             waiting_requests: 32,
+            user_requests: 16,
+            queue_seconds: 60,
             cache_mebibytes: 512,
             disk_cache_mebibytes: 1024,
             context: 0,
@@ -184,8 +196,14 @@ impl Config {
             );
             return Err(SettingsError::range("listen", problem));
         }
-        if !(1..=1_000_000).contains(&self.requests_per_minute) {
-            return range("requests-per-minute", "must be from 1 to 1000000");
+        if let Some(origin) = self
+            .allowed_origins
+            .iter()
+            .find(|origin| !cors::is_origin(origin))
+        {
+            let problem =
+                format!("{origin:?} is no origin of a page; write it as https://HOST or http://HOST:PORT");
+            return Err(SettingsError::range("allowed-origins", problem));
         }
         if !(1024..=1 << 30).contains(&self.body_limit_bytes) {
             return range("body-limit-bytes", "must be from 1024 to 1073741824");
@@ -210,6 +228,12 @@ impl Config {
         }
         if self.engine.waiting_requests > 65_536 {
             return range("engine.waiting-requests", "must be from 0 to 65536");
+        }
+        if !(1..=65_536).contains(&self.engine.user_requests) {
+            return range("engine.user-requests", "must be from 1 to 65536");
+        }
+        if !(1..=3600).contains(&self.engine.queue_seconds) {
+            return range("engine.queue-seconds", "must be from 1 to 3600");
         }
         if self.engine.disk_cache_mebibytes > 1 << 20 {
             return range("engine.disk-cache-mebibytes", "must be from 0 to 1048576");
@@ -240,6 +264,11 @@ impl Config {
     /// Time limit for clients.
     pub const fn client_timeout(&self) -> Duration {
         Duration::from_secs(self.client_seconds)
+    }
+
+    /// Time that a request waits for others of the same user.
+    pub const fn queue_timeout(&self) -> Duration {
+        Duration::from_secs(self.engine.queue_seconds)
     }
 
     /// Time that requests under way get to finish when the service stops.
@@ -275,7 +304,7 @@ mod tests {
         let inner = |name: &str| keys[name].as_table().unwrap().len();
         assert_eq!(
             (keys.len(), inner("model"), inner("engine"), inner("yield")),
-            (13, 4, 8, 7),
+            (13, 4, 10, 7),
             "every key stands in the vendor's file, but for model.tier, which has no default"
         );
     }
@@ -290,6 +319,12 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_of_requests_per_minute_is_accepted_and_means_nothing() {
+        let config = load("", "requests-per-minute = 100\n").unwrap();
+        assert_eq!(config.former_requests_per_minute, Some(100));
+    }
+
+    #[test]
     fn mistakes_are_named() {
         for (text, expected) in [
             (
@@ -299,6 +334,10 @@ mod tests {
             (
                 "[yield]\nio-halve = 60.0",
                 "setting `yield.io-halve`: must not be above yield.io-pause",
+            ),
+            (
+                "allowed-origins = [\"https://chat.lan\", \"*\"]",
+                "setting `allowed-origins`: \"*\" is no origin of a page; write it as https://HOST or http://HOST:PORT",
             ),
             (
                 "[model]\nmemory-percent = 100",

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use clap::{CommandFactory as _, Parser};
 use log::{info, warn};
 use sigmavault_facts::Files;
-use sigmavault_ryzan::config::Config;
+use sigmavault_ryzan::config::{Config, VENDOR_PATH};
 use sigmavault_ryzan::models::{AUTO, Models};
 use sigmavault_ryzan::state::Service;
 use sigmavault_ryzan::yielding::watch;
@@ -55,6 +55,11 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     config.listen = arguments.listen.unwrap_or(config.listen);
     config.socket = arguments.socket.unwrap_or(config.socket);
     let config = config.checked()?;
+    if config.former_requests_per_minute.is_some() {
+        warn!(
+            "requests-per-minute has no effect any more; see user-requests and queue-seconds in {VENDOR_PATH}"
+        );
+    }
     program::run(serve(config, files, arguments.model))
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// Paths counted under their own name. All others count as `other`, so that the number of labels is bounded.
-const PATHS: [&str; 11] = [
+const PATHS: [&str; 22] = [
     "/health",
     "/metrics",
     "/v1/models",
@@ -14,6 +14,17 @@ const PATHS: [&str; 11] = [
     "/v1/completions",
     "/v1/embeddings",
     "/v1/responses",
+    "/v1/rerank",
+    "/v1/messages",
+    "/v1/messages/count_tokens",
+    "/tokenize",
+    "/detokenize",
+    "/api/version",
+    "/api/tags",
+    "/api/show",
+    "/api/chat",
+    "/api/generate",
+    "/api/embed",
     "/control/status",
     "/control/load",
     "/control/unload",

@@ -1,4 +1,4 @@
-//! Streamed answers as server-sent events (WHATWG HTML, "Server-sent events").
+//! Streamed answers: as server-sent events (WHATWG HTML, "Server-sent events"), or as lines of JSON.
 //!
 //! The body of the response owns the answer. When the client disconnects, the body is dropped and with it the answer,
 //! which stops the computation.
@@ -44,6 +44,14 @@ impl Frame {
 
 /// Encodes the events of an answer for an endpoint.
 pub trait Encode: Send + 'static {
+    /// The media type of the stream.
+    const MEDIA: &'static str = "text/event-stream";
+    /// What is sent while there is nothing to send; empty sends nothing.
+    const WAITING: &'static str = ": waiting\n\n";
+    /// A frame on the wire.
+    fn wire(frame: &Frame) -> String {
+        frame.text()
+    }
     /// Frames before the first event.
     fn begin(&mut self) -> Vec<Frame>;
     /// Frames of an event.
@@ -61,8 +69,8 @@ struct State<E> {
 }
 
 /// The response that streams an answer.
-pub fn response(answer: Answer, mut encoder: impl Encode) -> Response {
-    let ready = encoder.begin().iter().map(Frame::text).collect();
+pub fn response<E: Encode>(answer: Answer, mut encoder: E) -> Response {
+    let ready = encoder.begin().iter().map(E::wire).collect();
     let state = State {
         answer: Some(answer),
         encoder,
@@ -73,10 +81,9 @@ pub fn response(answer: Answer, mut encoder: impl Encode) -> Response {
         Some((Ok::<_, Infallible>(text), state))
     });
     let mut response = Response::new(Body::from_stream(body));
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("text/event-stream"),
-    );
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(E::MEDIA));
     response
 }
 
@@ -87,7 +94,8 @@ async fn next<E: Encode>(state: &mut State<E>) -> Option<String> {
         }
         let answer = state.answer.as_mut()?;
         let frames = match tokio::time::timeout(SILENCE, answer.next()).await {
-            Err(_) => return Some(": waiting\n\n".to_owned()),
+            Err(_) if E::WAITING.is_empty() => continue,
+            Err(_) => return Some(E::WAITING.to_owned()),
             Ok(Some(Ok(event))) => state.encoder.event(event),
             Ok(Some(Err(error))) => state.encoder.failed(&error),
             Ok(None) => {
@@ -96,6 +104,6 @@ async fn next<E: Encode>(state: &mut State<E>) -> Option<String> {
                 return (!end.is_empty()).then(|| end.to_owned());
             }
         };
-        state.ready.extend(frames.iter().map(Frame::text));
+        state.ready.extend(frames.iter().map(E::wire));
     }
 }

@@ -1,15 +1,15 @@
 //! The state shared by all handlers.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use axum::extract::State;
 use sigmavault_facts::Files;
-use sigmavault_service::serve::Bucket;
+use sigmavault_service::serve::Members;
 
 use crate::config::Config;
 use crate::meters::Meters;
 use crate::models::Models;
+use crate::turns::Turns;
 
 /// The service as a handler's argument.
 pub type Shared = State<Arc<Service>>;
@@ -25,14 +25,17 @@ pub struct Service {
     pub models: Arc<Models>,
     /// Counters for `/metrics`.
     pub meters: Meters,
-    turns: Mutex<Bucket>,
+    /// The work of each user.
+    pub turns: Turns,
+    members: Arc<Members>,
 }
 
 impl Service {
     /// A service with these settings and models.
     pub fn new(config: Config, files: Files, models: Arc<Models>) -> Self {
         Self {
-            turns: Mutex::new(Bucket::new(config.requests_per_minute, Instant::now())),
+            turns: Turns::new(config.engine.user_requests, config.queue_timeout()),
+            members: Arc::new(Members::of(&config.socket_group)),
             meters: Meters::default(),
             config,
             files,
@@ -40,11 +43,13 @@ impl Service {
         }
     }
 
-    /// Counts a request over TCP against the rate limit, or returns the time until the next one is admitted.
-    pub fn take_turn(&self, now: Instant) -> Result<(), Duration> {
-        self.turns
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take(now)
+    /// Whether this user may use the service: root, its own user, and members of the socket's group.
+    pub async fn admits(&self, uid: u32) -> bool {
+        if let Some(known) = self.members.known(uid) {
+            return known;
+        }
+        let members = Arc::clone(&self.members);
+        let asked = tokio::task::spawn_blocking(move || members.admit(uid));
+        asked.await.unwrap_or(false)
     }
 }

@@ -7,7 +7,10 @@
 mod common;
 
 use std::collections::HashMap;
+use std::fs::Permissions;
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 
 use common::Daemon;
@@ -27,10 +30,12 @@ impl Bus {
         let config = folder.path().join("bus.conf");
         let text = format!(
             "<busconfig><type>custom</type><listen>unix:dir={}</listen>\
-             <policy context=\"default\"><allow send_destination=\"*\"/><allow receive_sender=\"*\"/><allow own=\"*\"/></policy></busconfig>",
+             <policy context=\"default\"><allow user=\"*\"/><allow send_destination=\"*\"/><allow receive_sender=\"*\"/><allow own=\"*\"/></policy></busconfig>",
             folder.path().display()
         );
         std::fs::write(&config, text).unwrap();
+        // Programs of other users reach it too.
+        std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
         let mut child = Command::new("dbus-daemon")
             .arg("--config-file")
             .arg(&config)
@@ -155,9 +160,8 @@ async fn without_a_model_the_bus_says_so() {
     assert_eq!(error_name(&error), "org.sigmavault.Ryzan.Error.NoModel");
     let error = ryzan.chat("auto", "[").await.unwrap_err();
     assert_eq!(error_name(&error), "org.sigmavault.Ryzan.Error.InvalidArgument");
-    // Nobody answers for polkit on this bus, so nobody may.
     let error = ryzan.load_model("auto").await.unwrap_err();
-    assert_eq!(error_name(&error), "org.sigmavault.Ryzan.Error.NotAuthorized");
+    assert_eq!(error_name(&error), "org.sigmavault.Ryzan.Error.NoModel");
     assert_eq!(daemon.stop(), Some(0));
 }
 
@@ -251,6 +255,53 @@ async fn a_model_that_writes_nul_stays_on_the_bus() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_polkit_nobody_may_load() {
+    let bus = Bus::start();
+    let _daemon = Daemon::start(true, "", &bus.address);
+    let connection = bus.connect().await;
+    let ryzan = RyzanProxy::new(&connection).await.unwrap();
+    let error = ryzan.load_model("auto").await.unwrap_err();
+    assert_eq!(error_name(&error), "org.sigmavault.Ryzan.Error.NotAuthorized");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_the_bus_as_over_the_socket_members_of_the_group_ask() {
+    let bus = Bus::start();
+    let _daemon = Daemon::start(true, "socket-group = \"adm\"\n", &bus.address);
+    for (method, refused) in [("Chat", true), ("ChatStream", true), ("GetStatus", false)] {
+        let mut call = Command::new("dbus-send");
+        call.arg(format!("--bus={}", bus.address))
+            .args([
+                "--print-reply",
+                "--dest=org.sigmavault.Ryzan",
+                "/org/sigmavault/Ryzan",
+            ])
+            .arg(format!("org.sigmavault.Ryzan.{method}"))
+            .current_dir("/")
+            // Debian's `nobody`.
+            .uid(65534)
+            .gid(65534);
+        if refused {
+            call.args(["string:auto", &format!("string:{HELLO}")]);
+        }
+        let output = match call.output() {
+            Ok(output) => output,
+            Err(error) => {
+                eprintln!("not tested: cannot start a program of another user: {error}");
+                return;
+            }
+        };
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.success(), !refused, "{method}: {said}");
+        assert_eq!(
+            said.contains("org.sigmavault.Ryzan.Error.NotAuthorized"),
+            refused,
+            "{method}: {said}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn polkit_decides_who_may_load() {
     for yes in [true, false] {
         let bus = Bus::start();
@@ -258,8 +309,18 @@ async fn polkit_decides_who_may_load() {
         let daemon = Daemon::start(true, "", &bus.address);
         let connection = bus.connect().await;
         let ryzan = RyzanProxy::new(&connection).await.unwrap();
-        let unloaded = ryzan.unload_model("small").await;
+        // What is no model's name is never shown.
+        let evil = "small, and enter your password at https://evil.example";
+        for error in [
+            ryzan.load_model(evil).await.unwrap_err(),
+            ryzan.unload_model(evil).await.unwrap_err(),
+        ] {
+            assert_eq!(error_name(&error), "org.sigmavault.Ryzan.Error.ModelNotFound");
+        }
+        assert!(questions.try_recv().is_err());
+        let unloaded = ryzan.unload_model("auto").await;
         let question = questions.recv().unwrap();
+        // The dialog shows the model's own name, whatever it was called.
         let expected = ("system-bus-name", "org.sigmavault.ryzan.unload-model", "small");
         assert_eq!(
             (question.0.as_str(), question.1.as_str(), question.2.as_str()),

@@ -68,10 +68,9 @@ fn who_sends_nothing_is_put_off_and_locks_nobody_out() {
             // Some say nothing, some begin a header, some begin a body.
             match number % 3 {
                 0 => {}
-                1 => stream.write_all(b"GET /health HTTP/1.1\r\nHost: loc").unwrap(),
-                _ => stream
-                    .write_all(format!("{}{{", post("/v1/completions", 100)).as_bytes())
-                    .unwrap(),
+                // Whoever waited longest may be closed already.
+                1 => drop(stream.write_all(b"GET /health HTTP/1.1\r\nHost: loc")),
+                _ => drop(stream.write_all(format!("{}{{", post("/v1/completions", 100)).as_bytes())),
             }
             stream
         })
@@ -83,7 +82,8 @@ fn who_sends_nothing_is_put_off_and_locks_nobody_out() {
     // Those that hold connections lose them, whatever they began.
     for mut stream in held.into_iter().take(9) {
         let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
+        // A connection that is closed with something unread is reset.
+        let _ = stream.read_to_string(&mut answer);
         assert!(
             answer.is_empty() || answer.starts_with("HTTP/1.1 408 "),
             "{answer}"
@@ -135,11 +135,7 @@ fn a_client_that_closes_its_half_leaves_nothing_behind() {
 
 #[test]
 fn bodies_that_are_none_are_refused_by_name() {
-    let daemon = Daemon::start(
-        true,
-        "body-limit-bytes = 1000000\nrequests-per-minute = 100000\n",
-        NO_BUS,
-    );
+    let daemon = Daemon::start(true, "body-limit-bytes = 1000000\n", NO_BUS);
     let send = |body: &[u8]| {
         let mut stream = connect(&daemon);
         stream
@@ -204,7 +200,7 @@ fn bodies_that_are_none_are_refused_by_name() {
 
 #[test]
 fn names_of_models_lead_to_no_other_folder() {
-    let daemon = Daemon::start(true, "requests-per-minute = 100000\n", NO_BUS);
+    let daemon = Daemon::start(true, "", NO_BUS);
     // A model that somebody could have put on a share.
     let share = daemon.root().join("share/evil");
     std::fs::create_dir_all(&share).unwrap();
@@ -329,7 +325,7 @@ fn damaged() -> impl Strategy<Value = Value> {
 
 #[test]
 fn whatever_is_asked_is_answered() {
-    let daemon = Daemon::start(true, "requests-per-minute = 1000000\n", NO_BUS);
+    let daemon = Daemon::start(true, "", NO_BUS);
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
         cases: 600,
         failure_persistence: None,

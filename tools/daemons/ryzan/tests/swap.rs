@@ -55,12 +55,7 @@ fn parts(body: &Value) -> (String, String, u64) {
 
 #[test]
 fn no_request_is_lost_while_models_come_and_go() {
-    let daemon = Daemon::start_in(
-        machine_with(&IDS, 2),
-        Some("one"),
-        "requests-per-minute = 1000000\n",
-        "unix:path=/nonexistent",
-    );
+    let daemon = Daemon::start_in(machine_with(&IDS, 2), Some("one"), "", "unix:path=/nonexistent");
     let (stop, answered) = (AtomicBool::new(false), AtomicUsize::new(0));
     let until = Instant::now() + Duration::from_secs(8);
     std::thread::scope(|scope| {

@@ -91,7 +91,7 @@ impl Machine {
         fs::write(folder.join("run/sigmavault/hardware.json"), hardware.to_string())?;
         // Pressure is read as usual but never lowers the pace.
         let settings = format!(
-            "requests-per-minute = 100000\n[model]\nfolder = \"{}\"\nmemory-percent = 60\n[engine]\nthreads = {threads}\n\
+            "[model]\nfolder = \"{}\"\nmemory-percent = 60\n[engine]\nthreads = {threads}\n\
              rest-seconds = {REST_SECONDS}\n[yield]\nio-halve = 100.0\nio-pause = 100.0\ncpu-halve = 100.0\nmemory-pause = 100.0\n",
             folder.join("models").display()
         );

@@ -11,16 +11,19 @@ mod prepare;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use sigmavault_llm::engine::{self, FinishReason, Generation, Usage};
 use uuid::Uuid;
 
+use crate::caller::Caller;
 use crate::models::Resident;
 use crate::openai::chat::ChatRequest;
 use crate::openai::completions::CompletionRequest;
 use crate::openai::error::ApiError;
 use crate::openai::messages::Call;
 use crate::state::Service;
+use crate::turns::Turn;
 use pieces::{Part, Pieces};
 use prepare::Prepared;
 
@@ -75,9 +78,31 @@ pub enum Event {
     Finished {
         /// Why.
         reason: Reason,
+        /// The stop text that ended it, if one did.
+        stop: Option<String>,
         /// Token counts.
         usage: Usage,
+        /// How long its parts took.
+        timing: Timing,
     },
+}
+
+/// How long the parts of an answer took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Timing {
+    /// Until the model was loaded.
+    pub load: Duration,
+    /// From then until the first token: preparing, waiting and computing the prompt.
+    pub prompt: Duration,
+    /// From the first token to the end.
+    pub answer: Duration,
+}
+
+/// When a request came, and when its model was there.
+#[derive(Debug, Clone, Copy)]
+struct Began {
+    at: Instant,
+    loaded: Instant,
 }
 
 /// A complete answer.
@@ -93,8 +118,12 @@ pub struct Whole {
     pub calls: Vec<Call>,
     /// Why it ended.
     pub reason: Option<Reason>,
+    /// The stop text that ended it, if one did.
+    pub stop: Option<String>,
     /// Token counts.
     pub usage: Usage,
+    /// How long its parts took.
+    pub timing: Timing,
 }
 
 /// An answer under way. Dropping it stops the computation.
@@ -104,6 +133,11 @@ pub struct Answer {
     pub resident: Arc<Resident>,
     /// Why this model was chosen, if the request left the choice open.
     pub why: Option<String>,
+    /// Tokens of the prompt.
+    pub prompt_tokens: usize,
+    _turn: Turn,
+    began: Began,
+    first_token: Option<Instant>,
     service: Arc<Service>,
     generation: Generation,
     pieces: Option<Pieces>,
@@ -114,27 +148,60 @@ pub struct Answer {
 }
 
 /// Begins an answer in a conversation.
-pub async fn chat(service: &Arc<Service>, request: ChatRequest) -> Result<Answer, ApiError> {
+pub async fn chat(service: &Arc<Service>, caller: Caller, request: ChatRequest) -> Result<Answer, ApiError> {
+    let turn = service.turns.take(caller).await?;
+    let at = Instant::now();
     let ask = prepare::ask(&request);
     let (resident, why) = service.models.acquire(&request.model, ask).await?;
+    let began = Began {
+        at,
+        loaded: Instant::now(),
+    };
     let default_tokens = service.config.engine.default_max_tokens;
     let model = Arc::clone(&resident);
-    let prepared = blocking(move || prepare::chat(&model, &request, default_tokens)).await?;
+    let mut prepared = blocking(move || prepare::chat(&model, &request, default_tokens)).await?;
+    prepared.request.owner = caller.uid;
+    if prepared.calls {
+        let (begin, end) = pieces::CALL;
+        prepared.request.stop_exempt = Some((begin.to_owned(), end.to_owned()));
+    }
     let pieces = Pieces::new(prepared.thinking, prepared.calls);
-    begin(service, resident, why, prepared, Some(pieces))
+    begin(service, turn, began, (resident, why), prepared, Some(pieces))
+}
+
+/// The number of tokens of the prompt that a conversation makes.
+pub async fn count(service: &Arc<Service>, caller: Caller, request: ChatRequest) -> Result<usize, ApiError> {
+    let _turn = service.turns.take(caller).await?;
+    let (resident, _) = service
+        .models
+        .acquire(&request.model, prepare::ask(&request))
+        .await?;
+    let prepared = blocking(move || prepare::chat(&resident, &request, 1)).await?;
+    Ok(prepared.request.prompt.len())
 }
 
 /// Begins the continuation of a text.
-pub async fn completion(service: &Arc<Service>, request: CompletionRequest) -> Result<Answer, ApiError> {
+pub async fn completion(
+    service: &Arc<Service>,
+    caller: Caller,
+    request: CompletionRequest,
+) -> Result<Answer, ApiError> {
+    let turn = service.turns.take(caller).await?;
+    let at = Instant::now();
     let ask = prepare::ask_of_text(&request);
     let (resident, why) = service.models.acquire(&request.model, ask).await?;
+    let began = Began {
+        at,
+        loaded: Instant::now(),
+    };
     let model = Arc::clone(&resident);
-    let prepared = blocking(move || prepare::completion(&model, &request)).await?;
-    begin(service, resident, why, prepared, None)
+    let mut prepared = blocking(move || prepare::completion(&model, &request)).await?;
+    prepared.request.owner = caller.uid;
+    begin(service, turn, began, (resident, why), prepared, None)
 }
 
 /// Runs work on a thread for blocking tasks: templates, tokens and grammars of long requests take a while.
-async fn blocking<T: Send + 'static>(
+pub async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
 ) -> Result<T, ApiError> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
@@ -146,15 +213,21 @@ async fn blocking<T: Send + 'static>(
 
 fn begin(
     service: &Arc<Service>,
-    resident: Arc<Resident>,
-    why: Option<String>,
+    turn: Turn,
+    began: Began,
+    (resident, why): (Arc<Resident>, Option<String>),
     prepared: Prepared,
     pieces: Option<Pieces>,
 ) -> Result<Answer, ApiError> {
+    let prompt_tokens = prepared.request.prompt.len();
     let generation = resident.submit(prepared.request)?;
     Ok(Answer {
         resident,
         why,
+        prompt_tokens,
+        _turn: turn,
+        began,
+        first_token: None,
         service: Arc::clone(service),
         generation,
         pieces,
@@ -182,6 +255,7 @@ impl Answer {
                     logprob,
                     top,
                 }) => {
+                    self.first_token.get_or_insert_with(Instant::now);
                     if let Some(logprob) = logprob {
                         let bytes = |id| self.resident.tokenizer.bytes(id).to_vec();
                         let top = top
@@ -196,9 +270,14 @@ impl Answer {
                     }
                     self.take(&text);
                 }
-                Some(engine::Event::Finished { text, reason, usage }) => {
+                Some(engine::Event::Finished {
+                    text,
+                    reason,
+                    stop,
+                    usage,
+                }) => {
                     self.take(&text);
-                    self.finish(reason, usage);
+                    self.finish(reason, stop, usage);
                 }
                 Some(engine::Event::Failed(why)) => {
                     self.ended = true;
@@ -227,9 +306,16 @@ impl Answer {
                     whole.tokens.extend(tokens);
                 }
                 Event::Call(call) => whole.calls.push(call),
-                Event::Finished { reason, usage } => {
+                Event::Finished {
+                    reason,
+                    stop,
+                    usage,
+                    timing,
+                } => {
                     whole.reason = Some(reason);
+                    whole.stop = stop;
                     whole.usage = usage;
+                    whole.timing = timing;
                 }
             }
         }
@@ -264,9 +350,9 @@ impl Answer {
         }
     }
 
-    fn finish(&mut self, reason: FinishReason, usage: Usage) {
+    fn finish(&mut self, reason: FinishReason, stop: Option<String>, usage: Usage) {
         if let Some(pieces) = self.pieces.take() {
-            let parts = pieces.finish();
+            let parts = pieces.finish(reason == FinishReason::Length);
             self.tell(parts);
         }
         let reason = match reason {
@@ -274,7 +360,18 @@ impl Answer {
             FinishReason::Stop => Reason::Stop,
             FinishReason::Length => Reason::Length,
         };
-        self.ready.push_back(Event::Finished { reason, usage });
+        let now = Instant::now();
+        let first = self.first_token.unwrap_or(now);
+        self.ready.push_back(Event::Finished {
+            reason,
+            stop,
+            usage,
+            timing: Timing {
+                load: self.began.loaded - self.began.at,
+                prompt: first - self.began.loaded,
+                answer: now - first,
+            },
+        });
         self.ended = true;
         let meters = &self.service.meters;
         for (meter, count) in [

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 const THINK: (&str, &str) = ("<think>", "</think>");
-const CALL: (&str, &str) = ("<tool_call>", "</tool_call>");
+pub(super) const CALL: (&str, &str) = ("<tool_call>", "</tool_call>");
 
 /// A part of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +38,10 @@ pub struct Pieces {
     place: Where,
     calls: bool,
     held: String,
+    /// Whether there was text since the beginning, or since the last tag.
     written: bool,
+    /// Whether white space before the text belongs to the tag before it.
+    trim: bool,
 }
 
 #[derive(Deserialize)]
@@ -61,6 +64,7 @@ impl Pieces {
             calls,
             held: String::new(),
             written: false,
+            trim: thinking,
         }
     }
 
@@ -72,22 +76,39 @@ impl Pieces {
         parts
     }
 
-    /// Returns the parts that were held back. An unfinished call is text.
-    pub fn finish(mut self) -> Vec<Part> {
+    /// Returns the parts that were held back. An unfinished call is text, unless the output was `cut` by its length: then it
+    /// is nothing, as is the beginning of a tag.
+    pub fn finish(mut self, cut: bool) -> Vec<Part> {
         let mut parts = Vec::new();
         let rest = std::mem::take(&mut self.held);
         match self.place {
-            Where::Thinking => say(&mut parts, Part::Reasoning(rest.trim_end().to_owned())),
-            Where::Answering => {
-                let rest = if self.written {
-                    rest.as_str()
+            Where::Thinking => {
+                let rest = if cut {
+                    &rest[..begun(&rest, &[THINK.1])]
                 } else {
-                    rest.trim_start()
+                    &rest
                 };
-                say(&mut parts, Part::Content(rest.to_owned()));
+                say(&mut parts, Part::Reasoning(rest.trim_end().to_owned()));
+            }
+            Where::Answering => {
+                let mut text = rest.as_str();
+                if self.trim && !self.written {
+                    text = text.trim_start();
+                }
+                if cut && !self.written && THINK.0.starts_with(text.trim_start()) && !text.trim().is_empty() {
+                    text = "";
+                }
+                if cut && self.calls {
+                    let end = begun(text, &[CALL.0]);
+                    if end < text.len() {
+                        text = text[..end].trim_end();
+                    }
+                }
+                say(&mut parts, Part::Content(text.to_owned()));
             }
             Where::Calling => {
-                parts.push(call(&rest).unwrap_or_else(|| Part::Content(format!("{}{rest}", CALL.0))));
+                let text = || Part::Content(format!("{}{rest}", CALL.0));
+                parts.extend(call(&rest).or_else(|| (!cut).then(text)));
             }
         }
         parts
@@ -101,6 +122,7 @@ impl Pieces {
                     let before = self.take(at, THINK.1.len());
                     say(parts, Part::Reasoning(before.trim_end().to_owned()));
                     self.place = Where::Answering;
+                    self.trim = true;
                     return true;
                 }
                 let certain = self.held.len() - held_back(&self.held, &[THINK.1]);
@@ -108,13 +130,14 @@ impl Pieces {
                 false
             }
             Where::Answering => {
-                if !self.written {
+                if !self.written && self.trim {
                     let blank = self.held.len() - self.held.trim_start().len();
                     self.held.drain(..blank);
                 }
-                // Reasoning comes before everything else; a later tag is text.
-                if !self.written && self.held.starts_with(THINK.0) {
-                    self.take(0, THINK.0.len());
+                // Reasoning comes before everything else, with or without white space; a later tag is text.
+                if !self.written && self.held.trim_start().starts_with(THINK.0) {
+                    let blank = self.held.len() - self.held.trim_start().len();
+                    self.take(0, blank + THINK.0.len());
                     self.place = Where::Thinking;
                     return true;
                 }
@@ -130,7 +153,8 @@ impl Pieces {
                 if self.calls {
                     tags.push(CALL.0);
                 }
-                let beginning = !self.written && !self.held.is_empty() && THINK.0.starts_with(&self.held);
+                let beginning =
+                    !self.written && !self.held.is_empty() && THINK.0.starts_with(self.held.trim_start());
                 let back = if beginning {
                     self.held.len()
                 } else {
@@ -151,6 +175,7 @@ impl Pieces {
                 self.place = Where::Answering;
                 // White space between calls is not part of the answer.
                 self.written = false;
+                self.trim = true;
                 true
             }
         }
@@ -181,12 +206,15 @@ fn held_back(text: &str, tags: &[&str]) -> usize {
     if tags.is_empty() {
         return 0;
     }
-    let start = text
-        .char_indices()
+    text.len() - text[..begun(text, tags)].trim_end().len()
+}
+
+/// Where a tag may have begun at the end of a text; the length of the text where none has.
+fn begun(text: &str, tags: &[&str]) -> usize {
+    text.char_indices()
         .map(|(at, _)| at)
         .find(|&at| tags.iter().any(|tag| tag.starts_with(&text[at..])))
-        .unwrap_or(text.len());
-    text.len() - text[..start].trim_end().len()
+        .unwrap_or(text.len())
 }
 
 fn call(inside: &str) -> Option<Part> {
@@ -208,7 +236,7 @@ mod tests {
     /// The parts of a text that comes in these pieces, with neighbours of one kind joined.
     fn parts(mut pieces: Pieces, texts: &[&str]) -> Vec<Part> {
         let mut all: Vec<Part> = texts.iter().flat_map(|text| pieces.push(text)).collect();
-        all.extend(pieces.finish());
+        all.extend(pieces.finish(false));
         let mut joined: Vec<Part> = Vec::new();
         for part in all {
             match (joined.last_mut(), part) {
@@ -261,6 +289,52 @@ mod tests {
             parts(Pieces::new(true, false), &["Hm", "m.\n</thi", "nk>\n", "\nYes."]),
             [reasoning("Hmm."), content("Yes.")]
         );
+    }
+
+    #[test]
+    fn white_space_before_the_text_is_kept_unless_a_tag_is_before_it() {
+        assert_eq!(
+            parts(Pieces::new(false, true), &["\n", " ", "Yes."]),
+            [content("\n Yes.")]
+        );
+        assert_eq!(parts(Pieces::new(false, false), &[" "]), [content(" ")]);
+        assert_eq!(
+            parts(Pieces::new(false, false), &[" <thi", "nk>Hm.</think>", " Yes."]),
+            [reasoning("Hm."), content("Yes.")]
+        );
+    }
+
+    #[test]
+    fn no_tag_of_a_text_that_was_cut_is_told() {
+        for (thinking, text, expected) in [
+            (
+                false,
+                "Yes. <tool_call>\n{\"name\": \"a\", \"argu",
+                vec![content("Yes.")],
+            ),
+            (false, "Yes. <tool_c", vec![content("Yes.")]),
+            (false, "Yes. ", vec![content("Yes. ")]),
+            (false, "<thi", vec![]),
+            (false, "a < b", vec![content("a < b")]),
+            (true, "Hm. </th", vec![reasoning("Hm.")]),
+            (
+                false,
+                "<tool_call>{\"name\": \"a\", \"arguments\": {}}",
+                vec![called("a", "{}")],
+            ),
+        ] {
+            let mut pieces = Pieces::new(thinking, true);
+            let mut all = pieces.push(text);
+            all.extend(pieces.finish(true));
+            let told: Vec<Part> = all.into_iter().fold(Vec::new(), |mut joined: Vec<Part>, part| {
+                match (joined.last_mut(), part) {
+                    (Some(Part::Content(before)), Part::Content(text)) => before.push_str(&text),
+                    (_, part) => joined.push(part),
+                }
+                joined
+            });
+            assert_eq!(told, expected, "{text}");
+        }
     }
 
     #[test]

@@ -39,15 +39,24 @@ pub fn chat(resident: &Resident, request: &ChatRequest, default_tokens: usize) -
     let forced = matches!(request.tools.choice, Choice::Required | Choice::Named(_));
     let held = request.format != Format::Text || forced;
     let knows_tools = template.source().contains("tools");
-    let messages: Vec<Value> = if knows_tools || (callable.is_empty() && !has_calls(&request.messages)) {
-        request.messages.iter().map(Message::for_template).collect()
+    // A message that the answer continues stands after the rendered ones, in the place of the answer.
+    let (given, begun) = match request.messages.split_last() {
+        Some((last, before)) if request.continues => (before, Some(last.content.as_str())),
+        _ => (request.messages.as_slice(), None),
+    };
+    let messages: Vec<Value> = if knows_tools || (callable.is_empty() && !has_calls(given)) {
+        given.iter().map(Message::for_template).collect()
     } else {
-        spelled_out(&request.messages, &callable)
+        spelled_out(given, &callable)
     };
     let tools: Vec<Value> = callable.iter().map(|function| function.for_template()).collect();
     let mut variables = Map::new();
-    // Output that is constrained from its first character cannot begin with reasoning.
-    if let Some(thinking) = if held { Some(false) } else { request.thinking } {
+    // Output that is constrained from its first character, or that goes on, cannot begin with reasoning.
+    if let Some(thinking) = if held || begun.is_some() {
+        Some(false)
+    } else {
+        request.thinking
+    } {
         variables.insert("enable_thinking".to_owned(), json!(thinking));
     }
     let conversation = Conversation {
@@ -58,13 +67,19 @@ pub fn chat(resident: &Resident, request: &ChatRequest, default_tokens: usize) -
         now: SystemTime::now(),
     };
     let text = template.render(&conversation).map_err(refused)?;
-    let prompt = encode(resident, &text, true)?;
+    let mut prompt = encode(resident, &text, true)?;
     // Boundaries are only needed where a state cannot be truncated.
     let boundaries = if resident.info.recurrent {
         template.boundaries(&conversation, &resident.tokenizer, &prompt, BOUNDARIES)
     } else {
         Vec::new()
     };
+    if let Some(begun) = begun {
+        if text.trim_end().ends_with("<think>") {
+            prompt.extend(encode(resident, "\n</think>\n\n", true)?);
+        }
+        prompt.extend(encode(resident, begun, false)?);
+    }
     let constraint = match &request.format {
         Format::Schema(schema) => Some(schema_constraint(resident, schema)?),
         Format::Object => Some(schema_constraint(resident, &json!({"type": "object"}))?),
@@ -77,13 +92,16 @@ pub fn chat(resident: &Resident, request: &ChatRequest, default_tokens: usize) -
         )?),
     };
     Ok(Prepared {
-        thinking: text.trim_end().ends_with("<think>"),
+        thinking: begun.is_none() && text.trim_end().ends_with("<think>"),
         calls: !callable.is_empty() && request.format == Format::Text,
         request: Request {
             prompt,
             max_tokens: request.parameters.max_tokens.unwrap_or(default_tokens),
             sampling: sampling(&request.parameters),
             stop: request.parameters.stop.clone(),
+            stop_exempt: None,
+            // Whose it is, is set when it begins.
+            owner: 0,
             constraint,
             top_logprobs: request.logprobs,
             speculate: true,
@@ -109,6 +127,8 @@ pub fn completion(resident: &Resident, request: &CompletionRequest) -> Result<Pr
             max_tokens: request.parameters.max_tokens.unwrap_or(1),
             sampling: sampling(&request.parameters),
             stop: request.parameters.stop.clone(),
+            stop_exempt: None,
+            owner: 0,
             constraint: None,
             top_logprobs: request.logprobs,
             speculate: true,

@@ -30,8 +30,9 @@ impl From<ApiError> for BusError {
         match error {
             ApiError::ModelNotFound { .. } => Self::ModelNotFound(message),
             ApiError::NoModel { .. } => Self::NoModel(message),
-            ApiError::Busy { .. } => Self::Busy(message),
+            ApiError::Busy { .. } | ApiError::TooManyRequests { .. } => Self::Busy(message),
             ApiError::Failed { .. } => Self::Failed(message),
+            ApiError::Forbidden { .. } => Self::NotAuthorized(message),
             _ => Self::InvalidArgument(message),
         }
     }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use zbus::fdo::DBusProxy;
 use zbus::message::Header;
 use zbus::names::{BusName, UniqueName};
 use zbus::object_server::SignalEmitter;
@@ -15,6 +16,7 @@ use super::stream::{self, Signals};
 use super::streams::Streams;
 use super::text::sendable;
 use crate::answer::{self, Event};
+use crate::caller::Caller;
 use crate::openai::chat::ChatRequest;
 use crate::openai::error::ApiError;
 use crate::state::Service;
@@ -31,6 +33,20 @@ impl Ryzan {
     pub const fn new(service: Arc<Service>, streams: Streams) -> Self {
         Self { service, streams }
     }
+
+    /// The caller, when their user may use the service.
+    async fn member(&self, bus: &Connection, owner: &UniqueName<'_>) -> Result<Caller, BusError> {
+        let name = BusName::Unique(owner.clone());
+        let uid = DBusProxy::new(bus).await?.get_connection_unix_user(name).await;
+        let uid = uid.map_err(|error| {
+            BusError::NotAuthorized(format!("the bus does not say whose call this is: {error}"))
+        })?;
+        if self.service.admits(uid).await {
+            return Ok(Caller { uid });
+        }
+        let group = &self.service.config.socket_group;
+        Err(ApiError::not_a_member(uid, group).into())
+    }
 }
 
 #[zbus::interface(name = "org.sigmavault.Ryzan")]
@@ -41,14 +57,16 @@ impl Ryzan {
     async fn chat(
         &self,
         #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] bus: &Connection,
         model: &str,
         messages_json: &str,
     ) -> Result<String, BusError> {
         let owner = sender(&header)?;
+        let caller = self.member(bus, &owner).await?;
         let request = request(model, messages_json)?;
-        let (handle, mut stopped) = self.streams.begin(owner)?;
+        let (handle, mut stopped) = self.streams.begin(owner, caller)?;
         let text = async {
-            let mut answer = answer::chat(&self.service, request).await?;
+            let mut answer = answer::chat(&self.service, caller, request).await?;
             let mut text = String::new();
             while let Some(event) = answer.next().await {
                 if let Event::Content { text: more, .. } = event? {
@@ -67,24 +85,25 @@ impl Ryzan {
 
     /// The same in pieces: the signals `ChatDelta`, then `ChatFinished` or `ChatFailed`, carry the handle that this
     /// returns. It ends when the caller leaves the bus.
-    #[allow(clippy::needless_pass_by_value, reason = "so the macro hands them over")]
-    fn chat_stream(
+    async fn chat_stream(
         &self,
         #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] bus: &Connection,
         #[zbus(signal_emitter)] emitter: SignalEmitter<'_>,
         model: &str,
         messages_json: &str,
     ) -> Result<u64, BusError> {
         let owner = sender(&header)?;
+        let caller = self.member(bus, &owner).await?;
         let request = request(model, messages_json)?;
-        let (handle, stopped) = self.streams.begin(owner.clone())?;
-        let caller = Caller {
+        let (handle, stopped) = self.streams.begin(owner.clone(), caller)?;
+        let receiver = Receiver {
             emitter: emitter.into_owned().set_destination(BusName::Unique(owner)),
             handle,
         };
         let (service, streams) = (Arc::clone(&self.service), self.streams.clone());
         tokio::spawn(async move {
-            stream::run(&service, request, handle, &caller, stopped).await;
+            stream::run(&service, caller, request, handle, &receiver, stopped).await;
             streams.end(handle);
         });
         Ok(handle)
@@ -126,9 +145,11 @@ impl Ryzan {
         #[zbus(connection)] bus: &Connection,
         model: &str,
     ) -> Result<bool, BusError> {
-        authority::check(bus, &header, authority::LOAD, model).await?;
-        let known = self.service.models.is_loaded(model);
-        self.service.models.load(model).await?;
+        // A password dialog shows the name: it must be a model's own, and no text of the caller's.
+        let id = self.service.models.resolve(model)?;
+        authority::check(bus, &header, authority::LOAD, &id).await?;
+        let known = self.service.models.is_loaded(&id);
+        self.service.models.load(&id).await?;
         Ok(!known)
     }
 
@@ -139,8 +160,9 @@ impl Ryzan {
         #[zbus(connection)] bus: &Connection,
         model: &str,
     ) -> Result<(), BusError> {
-        authority::check(bus, &header, authority::UNLOAD, model).await?;
-        self.service.models.unload(model)?;
+        let id = self.service.models.resolve(model)?;
+        authority::check(bus, &header, authority::UNLOAD, &id).await?;
+        self.service.models.unload(&id)?;
         Ok(())
     }
 
@@ -162,13 +184,13 @@ impl Ryzan {
     async fn chat_failed(emitter: &SignalEmitter<'_>, handle: u64, message: &str) -> zbus::Result<()>;
 }
 
-/// The caller of a streamed answer.
-struct Caller {
+/// The caller's end of a streamed answer.
+struct Receiver {
     emitter: SignalEmitter<'static>,
     handle: u64,
 }
 
-impl Signals for Caller {
+impl Signals for Receiver {
     async fn delta(&self, text: &str) -> zbus::Result<()> {
         Ryzan::chat_delta(&self.emitter, self.handle, text).await
     }

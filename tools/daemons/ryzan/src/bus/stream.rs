@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::text::sendable;
 use crate::answer::{self, Answer, Event};
+use crate::caller::Caller;
 use crate::openai::chat::ChatRequest;
 use crate::openai::error::ApiError;
 use crate::state::Service;
@@ -42,6 +43,7 @@ enum Broken {
 /// Sends the answer to a request until `stopped` is signalled or dropped.
 pub async fn run(
     service: &Arc<Service>,
+    caller: Caller,
     request: ChatRequest,
     handle: u64,
     signals: &impl Signals,
@@ -49,7 +51,7 @@ pub async fn run(
 ) {
     let started = tokio::select! {
         _ = &mut stopped => Err(Broken::Stopped),
-        answer = answer::chat(service, request) => answer.map_err(Broken::Answer),
+        answer = answer::chat(service, caller, request) => answer.map_err(Broken::Answer),
     };
     let done = match started {
         Ok(answer) => tell(answer, signals, &mut stopped).await,

@@ -8,17 +8,19 @@ use tokio::sync::oneshot;
 use zbus::names::UniqueName;
 
 use super::error::BusError;
+use crate::caller::Caller;
 
 /// Maximum number of answers under way.
 const STREAMS: usize = 64;
 
-/// Maximum number of answers for one caller.
+/// Maximum number of answers for one user, over however many connections.
 const OWN_STREAMS: usize = 16;
 
 /// An answer under way: its caller, and the channel that stops it.
 #[derive(Debug)]
 struct Running {
     owner: UniqueName<'static>,
+    uid: u32,
     stop: oneshot::Sender<()>,
 }
 
@@ -35,9 +37,16 @@ impl Streams {
     }
 
     /// Registers an answer. Returns its handle, counted from 1, and a channel that signals when to stop.
-    pub fn begin(&self, owner: UniqueName<'static>) -> Result<(u64, oneshot::Receiver<()>), BusError> {
+    pub fn begin(
+        &self,
+        owner: UniqueName<'static>,
+        caller: Caller,
+    ) -> Result<(u64, oneshot::Receiver<()>), BusError> {
         let mut running = self.running();
-        let own = running.values().filter(|running| running.owner == owner).count();
+        let own = running
+            .values()
+            .filter(|running| running.uid == caller.uid)
+            .count();
         if running.len() >= STREAMS || own >= OWN_STREAMS {
             return Err(BusError::Busy(format!(
                 "{} answers are under way, {own} of them for you; try again later",
@@ -46,7 +55,8 @@ impl Streams {
         }
         let (stop, stopped) = oneshot::channel();
         let handle = self.last.fetch_add(1, Ordering::Relaxed) + 1;
-        running.insert(handle, Running { owner, stop });
+        let uid = caller.uid;
+        running.insert(handle, Running { owner, uid, stop });
         Ok((handle, stopped))
     }
 
@@ -70,5 +80,26 @@ impl Streams {
     pub fn stop_all_of(&self, owner: &UniqueName<'_>) {
         // Dropping the sender stops the answer.
         self.running().retain(|_, running| running.owner != *owner);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_users_connections_share_one_limit() {
+        let streams = Streams::default();
+        let me = Caller { uid: 1000 };
+        let begin = |number: usize, caller| {
+            streams.begin(UniqueName::try_from(format!(":1.{number}")).unwrap(), caller)
+        };
+        let held: Vec<_> = (0..OWN_STREAMS)
+            .map(|number| begin(number, me).unwrap())
+            .collect();
+        assert!(matches!(begin(OWN_STREAMS, me), Err(BusError::Busy(_))));
+        assert!(begin(0, Caller { uid: 1001 }).is_ok());
+        streams.end(held[0].0);
+        assert!(begin(OWN_STREAMS, me).is_ok());
     }
 }

@@ -37,19 +37,25 @@ impl Embedding {
         self.embedder.width()
     }
 
-    /// Computes the vectors of texts, and counts their tokens.
-    pub fn embed(&self, inputs: &[Prompt]) -> Result<(Vec<Vec<f32>>, usize), ApiError> {
+    /// Computes the vectors of texts, and counts their tokens. Texts that are too long are refused, or cut if `truncate`.
+    pub fn embed(&self, inputs: &[Prompt], truncate: bool) -> Result<(Vec<Vec<f32>>, usize), ApiError> {
         let mut total = 0;
         let mut vectors = Vec::with_capacity(inputs.len());
         for (index, input) in inputs.iter().enumerate() {
             let at = format!("input[{index}]");
-            let tokens = match input {
+            let mut tokens = match input {
                 Prompt::Tokens(tokens) => tokens.clone(),
                 Prompt::Text(text) => self
                     .tokenizer
                     .encode_framed(text)
                     .map_err(|error| ApiError::invalid(at.as_str(), error.to_string()))?,
             };
+            if truncate && tokens.len() > self.embedder.context() {
+                // The last token ends the text.
+                let last = tokens.split_off(tokens.len() - 1);
+                tokens.truncate(self.embedder.context().saturating_sub(1));
+                tokens.extend(last);
+            }
             if tokens.len() > self.embedder.context() {
                 return Err(ApiError::Invalid {
                     message: format!(

@@ -94,6 +94,12 @@ impl Known {
         self.memory
     }
 
+    /// The catalogue's entry of a model, or the one that it was installed with.
+    pub fn listed(&self, id: &str) -> Option<Model> {
+        let known = self.catalogue.get(id).cloned();
+        known.or_else(|| Some(self.store.installed(id)?.model))
+    }
+
     /// The folder of models.
     pub fn folder(&self) -> &Path {
         self.store.folder()

@@ -10,11 +10,13 @@
 //! - [`resident`]: a model in memory
 //! - [`embedding`]: an embedding model
 //! - [`embedders`]: loading an embedding model
+//! - [`described`]: what is known of a model without loading it
 //! - [`forward`]: how the engine drives a model
 //! - [`room`]: which models are evicted for another
 //! - [`spare`]: how much memory is available
 //! - [`status`]: the state of the models, for people and programs
 
+mod described;
 mod embedders;
 pub mod embedding;
 pub mod forward;
@@ -26,6 +28,7 @@ pub mod routing;
 mod spare;
 mod status;
 
+pub use described::Described;
 pub use known::{AUTO, Found, Known};
 pub use registry::Models;
 pub use resident::Resident;

@@ -106,6 +106,16 @@ impl Models {
         self.known().find(name, ask, &loaded)
     }
 
+    /// The real name of the model that a name resolves to.
+    pub fn resolve(&self, name: &str) -> Result<String, ApiError> {
+        let found = self.find(name, Ask::ANY).or_else(|_| {
+            // It may have been pulled in the meantime.
+            self.reread();
+            self.find(name, Ask::ANY)
+        });
+        found.map(|found| found.id)
+    }
+
     /// The model of this name, loaded if necessary; and why it was chosen, if the name left the choice open.
     pub async fn acquire(&self, name: &str, ask: Ask) -> Result<(Arc<Resident>, Option<String>), ApiError> {
         let found = match self.find(name, ask) {

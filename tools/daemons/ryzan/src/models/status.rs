@@ -206,7 +206,7 @@ impl Models {
     }
 }
 
-fn created(path: &std::path::Path) -> u64 {
+pub(super) fn created(path: &std::path::Path) -> u64 {
     let modified = std::fs::metadata(path).and_then(|found| found.modified()).ok();
     modified
         .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok())

@@ -28,6 +28,8 @@ pub struct ChatRequest {
     pub logprobs: Option<u8>,
     /// Whether the model may reason before it answers; `None` leaves it to the model's default.
     pub thinking: Option<bool>,
+    /// Whether the answer continues the last message, the assistant's, instead of being a new one.
+    pub continues: bool,
     /// Whether the answer is streamed, and whether usage ends the stream.
     pub stream: Stream,
 }
@@ -55,9 +57,7 @@ impl Stream {
             }
             Some(mut options) => {
                 let usage = options.flag("include_usage")?;
-                // This pads chunks against traffic analysis. No network lies between the service and its clients.
-                options.ignore(&["include_obfuscation"]);
-                options.finish()?;
+                options.leave();
                 usage
             }
         };
@@ -93,6 +93,19 @@ pub fn thinking(effort: Option<&str>, path: &str) -> Result<Option<bool>, ApiErr
             format!("{path} is {other:?} and must be none, minimal, low, medium, high or xhigh"),
         )),
     }
+}
+
+/// Reads `continue_final_message`.
+fn continues(fields: &mut Fields, messages: &[Message]) -> Result<bool, ApiError> {
+    let continues = fields.flag("continue_final_message")?;
+    let begun = messages.last().is_some_and(Message::can_continue);
+    if continues && !begun {
+        return Err(ApiError::invalid(
+            "continue_final_message",
+            "continue_final_message is for a last message of the assistant, without calls",
+        ));
+    }
+    Ok(continues)
 }
 
 impl ChatRequest {
@@ -158,10 +171,17 @@ impl ChatRequest {
             ),
             ("functions", vec![], "use tools"),
             ("function_call", vec![], "use tool_choice"),
+            ("grammar", vec![], "use response_format"),
+            ("guided_json", vec![], "use response_format"),
+            ("guided_regex", vec![], "use response_format"),
+            ("guided_choice", vec![], "use response_format"),
+            ("guided_grammar", vec![], "use response_format"),
+            ("structured_outputs", vec![], "use response_format"),
         ] {
             fields.only(name, &harmless, why)?;
         }
-        fields.finish()?;
+        let continues = continues(&mut fields, &messages)?;
+        fields.leave();
         Ok(Self {
             model,
             messages,
@@ -170,6 +190,7 @@ impl ChatRequest {
             format,
             logprobs,
             thinking,
+            continues,
             stream,
         })
     }
@@ -203,6 +224,7 @@ mod tests {
                 format: Format::Text,
                 logprobs: None,
                 thinking: None,
+                continues: false,
                 stream: Stream::default(),
             })
         );
@@ -227,6 +249,14 @@ mod tests {
         );
         assert_eq!(request.thinking, Some(false));
         assert_eq!(request.format, Format::Object);
+    }
+
+    #[test]
+    fn what_changes_nothing_is_left() {
+        let known = with(&json!({})).unwrap();
+        let more =
+            json!({"client_metadata": {"a": "b"}, "include": ["x"], "colour": "red", "cache_prompt": true});
+        assert_eq!(with(&more), Ok(known));
     }
 
     #[test]
@@ -257,7 +287,14 @@ mod tests {
                 "modalities is not supported: these models write text only",
             ),
             (json!({"functions": []}), "functions is not supported: use tools"),
-            (json!({"grammar": "x"}), "unknown parameter grammar; leave it out"),
+            (
+                json!({"grammar": "x"}),
+                "grammar is not supported: use response_format",
+            ),
+            (
+                json!({"continue_final_message": true}),
+                "continue_final_message is for a last message of the assistant, without calls",
+            ),
             (
                 json!({"messages": "Hello"}),
                 "messages must be an array of messages, not a string",

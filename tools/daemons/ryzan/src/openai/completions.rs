@@ -33,16 +33,18 @@ pub struct CompletionRequest {
     pub parameters: Parameters,
     /// Number of alternative tokens whose probabilities are returned; `None` returns no probabilities.
     pub logprobs: Option<u8>,
+    /// Whether the answer begins with the prompt.
+    pub echo: bool,
     /// Whether and how the answer is streamed.
     pub stream: Stream,
 }
 
 impl CompletionRequest {
-    /// Reads a request.
-    pub fn read(body: Value) -> Result<Self, ApiError> {
+    /// Reads a request: one for each of its prompts, at least one.
+    pub fn read(body: Value) -> Result<Vec<Self>, ApiError> {
         let mut fields = Fields::of(body, "")?;
         let model = chat::model(&mut fields)?;
-        let prompt = prompt(fields.raw("prompt"))?;
+        let prompts = prompts(fields.raw("prompt"))?;
         let mut parameters = Parameters::read(&mut fields)?;
         let length = fields.count("max_tokens", 1..=usize::MAX)?;
         parameters.max_tokens = Some(length.unwrap_or(DEFAULT_TOKENS));
@@ -50,10 +52,26 @@ impl CompletionRequest {
             .count("logprobs", 0..=TOP_LOGPROBS)?
             .map(|count| u8::try_from(count).unwrap_or(u8::MAX));
         let stream = Stream::read(&mut fields)?;
-        fields.ignore(&chat::LABELS);
+        if stream.on && prompts.len() > 1 {
+            return Err(ApiError::invalid(
+                "stream",
+                "stream is for one prompt; send several without it, or one by one",
+            ));
+        }
+        let echo = fields.flag("echo")?;
+        if echo && logprobs.is_some() {
+            return Err(ApiError::invalid(
+                "echo",
+                "echo cannot be used with logprobs: there are none of the prompt",
+            ));
+        }
         for (name, harmless, why) in [
             ("best_of", json!(1), "this engine gives one answer per request"),
-            ("echo", json!(false), "the prompt is not echoed"),
+            (
+                "grammar",
+                json!(""),
+                "use /v1/chat/completions with response_format",
+            ),
             (
                 "suffix",
                 json!(""),
@@ -62,34 +80,45 @@ impl CompletionRequest {
         ] {
             fields.only(name, &[harmless], why)?;
         }
-        fields.finish()?;
-        Ok(Self {
-            model,
+        fields.leave();
+        let one = |prompt| Self {
+            model: model.clone(),
             prompt,
-            parameters,
+            parameters: parameters.clone(),
             logprobs,
+            echo,
             stream,
-        })
+        };
+        Ok(prompts.into_iter().map(one).collect())
     }
 }
 
-fn prompt(value: Option<Value>) -> Result<Prompt, ApiError> {
+/// Maximum number of prompts in a request.
+const PROMPTS: usize = 128;
+
+fn prompts(value: Option<Value>) -> Result<Vec<Prompt>, ApiError> {
     let wrong = || {
         ApiError::invalid(
             "prompt",
-            "prompt must be one string or one array of token ids; send several prompts one by one",
+            format!("prompt must be a string, an array of token ids, or an array of 1 to {PROMPTS} of those"),
         )
     };
-    match value {
-        Some(Value::String(text)) => Ok(Prompt::Text(text)),
-        Some(Value::Array(mut parts)) => match parts.as_slice() {
-            [Value::String(_) | Value::Array(_)] => prompt(parts.pop()),
-            [Value::Number(_), ..] => serde_json::from_value(Value::Array(parts))
-                .map(Prompt::Tokens)
-                .map_err(|_| wrong()),
-            _ => Err(wrong()),
-        },
+    let one = |value: Value| match value {
+        Value::String(text) => Ok(Prompt::Text(text)),
+        Value::Array(ids) if !ids.is_empty() => serde_json::from_value(Value::Array(ids))
+            .map(Prompt::Tokens)
+            .map_err(|_| wrong()),
         _ => Err(wrong()),
+    };
+    match value {
+        Some(Value::Array(many)) if matches!(many.first(), Some(Value::String(_) | Value::Array(_))) => {
+            if many.len() > PROMPTS {
+                return Err(wrong());
+            }
+            many.into_iter().map(one).collect()
+        }
+        Some(value) => Ok(vec![one(value)?]),
+        None => Err(wrong()),
     }
 }
 
@@ -97,32 +126,56 @@ fn prompt(value: Option<Value>) -> Result<Prompt, ApiError> {
 mod tests {
     use super::*;
 
-    fn read(value: Value) -> Result<CompletionRequest, String> {
+    fn read(value: Value) -> Result<Vec<CompletionRequest>, String> {
         CompletionRequest::read(value).map_err(|error| error.to_string())
     }
 
     #[test]
-    fn prompts_are_text_or_tokens() {
-        let prompt = |value: Value| read(json!({"prompt": value})).map(|request| request.prompt);
-        assert_eq!(prompt(json!("a")), Ok(Prompt::Text("a".into())));
-        assert_eq!(prompt(json!(["a"])), Ok(Prompt::Text("a".into())));
-        assert_eq!(prompt(json!([1, 2])), Ok(Prompt::Tokens(vec![1, 2])));
-        assert_eq!(prompt(json!([[1, 2]])), Ok(Prompt::Tokens(vec![1, 2])));
-        let message = "prompt must be one string or one array of token ids; send several prompts one by one";
-        for wrong in [json!(["a", "b"]), json!([]), json!([-1]), json!({}), json!(null)] {
-            assert_eq!(prompt(wrong), Err(message.into()));
+    fn prompts_are_text_or_tokens_one_or_several() {
+        let prompts = |value: Value| {
+            let requests = read(json!({"prompt": value}))?;
+            Ok::<_, String>(
+                requests
+                    .into_iter()
+                    .map(|request| request.prompt)
+                    .collect::<Vec<_>>(),
+            )
+        };
+        let text = |text: &str| Prompt::Text(text.into());
+        assert_eq!(prompts(json!("a")), Ok(vec![text("a")]));
+        assert_eq!(prompts(json!(["a"])), Ok(vec![text("a")]));
+        assert_eq!(prompts(json!(["a", "b"])), Ok(vec![text("a"), text("b")]));
+        assert_eq!(prompts(json!([1, 2])), Ok(vec![Prompt::Tokens(vec![1, 2])]));
+        assert_eq!(
+            prompts(json!([[1, 2], [3]])),
+            Ok(vec![Prompt::Tokens(vec![1, 2]), Prompt::Tokens(vec![3])])
+        );
+        let message = "prompt must be a string, an array of token ids, or an array of 1 to 128 of those";
+        for wrong in [
+            json!([]),
+            json!([-1]),
+            json!({}),
+            json!(null),
+            json!(["a", 1]),
+            json!([[]]),
+            json!(vec!["a"; 129]),
+        ] {
+            assert_eq!(prompts(wrong), Err(message.into()));
         }
     }
 
     #[test]
     fn the_length_is_openais_unless_named() {
+        let request = read(json!({"prompt": "a", "echo": true})).unwrap().remove(0);
+        assert_eq!(request.parameters.max_tokens, Some(16));
+        assert!(request.echo);
         assert_eq!(
-            read(json!({"prompt": "a"})).unwrap().parameters.max_tokens,
-            Some(16)
+            read(json!({"prompt": "a", "echo": true, "logprobs": 1})),
+            Err("echo cannot be used with logprobs: there are none of the prompt".into())
         );
         assert_eq!(
-            read(json!({"prompt": "a", "echo": true})),
-            Err("echo is not supported: the prompt is not echoed".into())
+            read(json!({"prompt": ["a", "b"], "stream": true})),
+            Err("stream is for one prompt; send several without it, or one by one".into())
         );
     }
 }

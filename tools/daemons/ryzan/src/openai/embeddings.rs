@@ -51,8 +51,7 @@ impl EmbeddingRequest {
             }
         };
         let dimensions = fields.count("dimensions", 1..=usize::MAX)?;
-        fields.ignore(&["user"]);
-        fields.finish()?;
+        fields.leave();
         Ok(Self {
             model,
             inputs,

@@ -20,7 +20,7 @@ pub enum ApiError {
     },
     /// There is nothing at this path.
     #[error(
-        "{path} does not exist; this service has /v1/models, /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/responses, /health and /metrics"
+        "{path} does not exist; this service has /v1/models, /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/responses, /v1/rerank, /tokenize, /detokenize, /v1/messages, /api/chat and others of Ollama, /health and /metrics"
     )]
     NotFound {
         /// The path of the request.
@@ -54,13 +54,15 @@ pub enum ApiError {
         /// Length of the queue.
         waiting: usize,
     },
-    /// The rate limit of the TCP listener is exceeded.
-    #[error("more than {limit} requests per minute; try again in {retry_after} s, or use the unix socket")]
+    /// Too many requests of one user are under way.
+    #[error(
+        "{limit} of your requests are under way, and this one has waited {waited} s for one of them to end; try again later"
+    )]
     TooManyRequests {
-        /// Requests a minute.
-        limit: u32,
-        /// Seconds until the next request is admitted.
-        retry_after: u64,
+        /// Requests of one user at a time.
+        limit: usize,
+        /// Seconds that this one has waited.
+        waited: u64,
     },
     /// The Host header names another machine.
     #[error(
@@ -71,7 +73,9 @@ pub enum ApiError {
         host: String,
     },
     /// A web page of another origin sent the request.
-    #[error("this service does not answer pages from {origin:?}; it is for programs on this machine")]
+    #[error(
+        "this service does not answer pages from {origin:?}; to let them ask, add the origin to allowed-origins"
+    )]
     OriginNotAllowed {
         /// The origin of the page.
         origin: String,
@@ -84,6 +88,12 @@ pub enum ApiError {
     BodyTooLarge {
         /// The limit in bytes.
         limit: usize,
+    },
+    /// The body ended before its end, or is not encoded as announced.
+    #[error("the body is broken: {why}; send it again, with the right Content-Length or well-formed chunks")]
+    BodyBroken {
+        /// What is wrong.
+        why: String,
     },
     /// The body did not arrive in time.
     #[error("the body did not arrive within {seconds} s; send it at once")]
@@ -112,6 +122,24 @@ impl ApiError {
             message: message.into(),
             param: Some(param.into()),
             code: None,
+        }
+    }
+
+    /// The peer's user is not known.
+    pub fn nobody() -> Self {
+        Self::Forbidden {
+            reason: "the kernel does not say whose program this is; keep the connection open until it is answered, or \
+                     use the unix socket"
+                .to_owned(),
+        }
+    }
+
+    /// The peer's user may not use the service.
+    pub fn not_a_member(uid: u32, group: &str) -> Self {
+        Self::Forbidden {
+            reason: format!(
+                "user {uid} may not use the language model; members of the group {group} may, and root: sudo usermod -aG {group} USER"
+            ),
         }
     }
 
@@ -144,6 +172,7 @@ impl ApiError {
             Self::OriginNotAllowed { .. } => (StatusCode::FORBIDDEN, REQUEST, Some("origin_not_allowed")),
             Self::NotJson => (StatusCode::UNSUPPORTED_MEDIA_TYPE, REQUEST, Some("not_json")),
             Self::BodyTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, REQUEST, Some("body_too_large")),
+            Self::BodyBroken { .. } => (StatusCode::BAD_REQUEST, REQUEST, Some("body_broken")),
             Self::BodyTooSlow { .. } => (StatusCode::REQUEST_TIMEOUT, REQUEST, Some("body_too_slow")),
             Self::Forbidden { .. } => (StatusCode::FORBIDDEN, "permission_error", Some("forbidden")),
             Self::Failed { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "server_error", None),
@@ -170,16 +199,13 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = (self.status(), Json(self.body())).into_response();
-        let wait = match self {
-            Self::TooManyRequests { retry_after, .. } => Some(retry_after),
-            Self::Busy { .. } => Some(2),
-            _ => None,
-        };
-        if let Some(seconds) = wait {
+        if matches!(self, Self::TooManyRequests { .. } | Self::Busy { .. }) {
             response
                 .headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+                .insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
         }
+        // Other interfaces write errors in their own shapes.
+        response.extensions_mut().insert(self);
         response
     }
 }
@@ -207,11 +233,11 @@ mod tests {
     #[test]
     fn who_should_wait_is_told_how_long() {
         let response = ApiError::TooManyRequests {
-            limit: 100,
-            retry_after: 7,
+            limit: 16,
+            waited: 60,
         }
         .into_response();
         assert_eq!(response.status().as_u16(), 429);
-        assert_eq!(response.headers()["retry-after"], "7");
+        assert_eq!(response.headers()["retry-after"], "2");
     }
 }

@@ -1,7 +1,8 @@
-//! Reading a JSON object field by field. Every error names its field, and unknown fields are refused.
+//! Reading a JSON object field by field. Every error names its field. Unknown fields are left, or refused.
 
 use std::ops::RangeInclusive;
 
+use log::debug;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -110,6 +111,11 @@ impl Fields {
         self.raw(name).map(|value| Self::of(value, &path)).transpose()
     }
 
+    /// Whether a field is an object of this `type`.
+    pub fn is_of_type(&self, name: &str, which: &str) -> bool {
+        self.rest.get(name).is_some_and(|value| value["type"] == which)
+    }
+
     /// An optional array.
     pub fn array(&mut self, name: &str) -> Result<Option<Vec<Value>>, ApiError> {
         self.get(name, "an array")
@@ -134,6 +140,17 @@ impl Fields {
                 })
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Leaves what was not read: clients send fields that other services know, and a newer client more than an older one.
+    /// What would change the answer is refused by name where it is known, with [`Self::only`].
+    pub fn leave(self) {
+        for (name, _) in self.rest.iter().filter(|(_, value)| !value.is_null()) {
+            debug!(
+                "the parameter {:?} is not known and has no effect",
+                self.path(name)
+            );
         }
     }
 

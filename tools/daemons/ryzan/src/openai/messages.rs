@@ -52,6 +52,8 @@ pub struct Message {
     pub calls: Vec<Call>,
     /// The id of the call whose result this is.
     pub answers: Option<String>,
+    /// The name of who speaks, or of the function whose result this is. Few chat templates write it.
+    pub name: Option<String>,
 }
 
 impl Message {
@@ -62,7 +64,13 @@ impl Message {
             content: content.into(),
             calls: Vec::new(),
             answers: None,
+            name: None,
         }
+    }
+
+    /// Whether an answer can continue this message.
+    pub fn can_continue(&self) -> bool {
+        self.role == Role::Assistant && self.calls.is_empty()
     }
 
     /// The message for a chat template. Arguments become an object if they are one.
@@ -82,6 +90,9 @@ impl Message {
         }
         if let Some(id) = &self.answers {
             message["tool_call_id"] = json!(id);
+        }
+        if let Some(name) = &self.name {
+            message["name"] = json!(name);
         }
         message
     }
@@ -119,23 +130,21 @@ pub fn role(name: &str, path: &str) -> Result<Role, ApiError> {
 fn message(mut fields: Fields) -> Result<Message, ApiError> {
     let path = fields.path("role");
     let role = role(&fields.required::<String>("role", "a string")?, &path)?;
-    // Chat templates of the supported models have no field for the speaker's name.
-    fields.only(
-        "name",
-        &[],
-        "chat templates have no place for it; write it into the content",
-    )?;
+    let name = fields.text("name")?;
     let path = fields.path("content");
     let content = fields
         .raw("content")
         .map(|value| content(value, &path))
         .transpose()?;
     let mut message = Message::new(role, content.clone().unwrap_or_default());
+    message.name = name;
     if role == Role::Assistant {
         // Earlier reasoning is dropped, as the models' authors recommend.
         fields.ignore(&[
             "refusal",
+            "reasoning",
             "reasoning_content",
+            "reasoning_details",
             "annotations",
             "audio",
             "function_call",
@@ -152,7 +161,7 @@ fn message(mut fields: Fields) -> Result<Message, ApiError> {
             code: Some("missing_required_parameter"),
         });
     }
-    fields.finish()?;
+    fields.leave();
     Ok(message)
 }
 
@@ -174,9 +183,8 @@ pub fn content(value: Value, path: &str) -> Result<String, ApiError> {
                         code: Some("unsupported_value"),
                     });
                 }
-                part.ignore(&["annotations", "logprobs"]);
                 let text = part.required(if which == "refusal" { "refusal" } else { "text" }, "a string")?;
-                part.finish()?;
+                part.leave();
                 Ok(text)
             })
             .collect::<Result<Vec<String>, _>>()
@@ -200,20 +208,18 @@ fn calls(fields: &mut Fields) -> Result<Vec<Call>, ApiError> {
         .map(|(index, value)| {
             let mut call = Fields::of(value, &format!("{path}[{index}]"))?;
             call.only("type", &[json!("function")], "only functions are")?;
-            // The index within a stream: clients that assemble chunks send it back.
-            call.ignore(&["index"]);
             let id = call.required("id", "a string")?;
             let Some(mut function) = call.object("function")? else {
                 let at = call.path("function");
                 return Err(ApiError::invalid(at.as_str(), format!("{at} is missing")));
             };
-            call.finish()?;
+            call.leave();
             let call = Call {
                 id,
                 name: function.required("name", "a string")?,
                 arguments: function.required("arguments", "a string with JSON")?,
             };
-            function.finish()?;
+            function.leave();
             Ok(call)
         })
         .collect()
@@ -254,6 +260,24 @@ mod tests {
     }
 
     #[test]
+    fn names_go_to_the_template_and_reasoning_and_what_is_unknown_go_nowhere() {
+        let messages = read_all(json!([
+            {"role": "user", "name": "Ann", "content": [{"type": "text", "text": "Hi", "cache_control": {"type": "ephemeral"}}],
+             "colour": "red"},
+            {"role": "assistant", "content": "Ho", "reasoning": "Hm.", "reasoning_content": "Hm."}
+        ]))
+        .unwrap();
+        let templates: Vec<Value> = messages.iter().map(Message::for_template).collect();
+        assert_eq!(
+            templates,
+            [
+                json!({"role": "user", "content": "Hi", "name": "Ann"}),
+                json!({"role": "assistant", "content": "Ho"}),
+            ]
+        );
+    }
+
+    #[test]
     fn mistakes_are_named() {
         for (value, message) in [
             (json!([]), "messages must have at least one message"),
@@ -272,10 +296,6 @@ mod tests {
             (
                 json!([{"role": "tool", "content": "x"}]),
                 "messages[0].tool_call_id is missing; it must be the id of a call",
-            ),
-            (
-                json!([{"role": "user", "content": "x", "colour": "red"}]),
-                "unknown parameter messages[0].colour; leave it out",
             ),
         ] {
             assert_eq!(read_all(value), Err(message.to_owned()));

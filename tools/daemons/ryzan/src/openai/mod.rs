@@ -6,6 +6,7 @@
 //! - [`parameters`]: what chat, completions and responses share: sampling, lengths, stops
 //! - [`messages`]: messages of a conversation
 //! - [`tools`]: functions that a model may call
+//! - [`rerank`], [`tokens`]: what other interfaces of this kind have
 //! - [`chat`], [`completions`], [`embeddings`], [`responses`]: one module per endpoint
 
 pub mod chat;
@@ -15,5 +16,7 @@ pub mod error;
 pub mod fields;
 pub mod messages;
 pub mod parameters;
+pub mod rerank;
 pub mod responses;
+pub mod tokens;
 pub mod tools;

@@ -1,5 +1,6 @@
 //! Functions that a model may call.
 
+use log::info;
 use serde_json::{Value, json};
 
 use super::error::ApiError;
@@ -20,12 +21,13 @@ pub struct Function {
 }
 
 impl Function {
-    /// The function for a chat template.
+    /// The function for a chat template, with its fields in the order in which models were shown them.
     pub fn for_template(&self) -> Value {
-        let mut function = json!({"name": self.name, "parameters": self.parameters});
+        let mut function = json!({"name": self.name});
         if let Some(description) = &self.description {
             function["description"] = json!(description);
         }
+        function["parameters"] = self.parameters.clone();
         json!({"type": "function", "function": function})
     }
 }
@@ -59,8 +61,20 @@ impl Tools {
     /// Reads `tools`, `tool_choice` and `parallel_tool_calls`. Chat nests a function below `function`, responses
     /// puts it beside the type.
     pub fn read(fields: &mut Fields) -> Result<Self, ApiError> {
-        let functions = functions(fields)?;
-        let choice = choice(fields, &functions)?;
+        let mut functions = functions(fields)?;
+        let choice = match allowed(fields)? {
+            Some((choice, names)) => {
+                if let Some(name) = names
+                    .iter()
+                    .find(|name| functions.iter().all(|f| f.name != **name))
+                {
+                    return Err(unknown(name));
+                }
+                functions.retain(|function| names.contains(&function.name));
+                choice
+            }
+            None => choice(fields, &functions)?,
+        };
         let parallel = fields
             .get("parallel_tool_calls", "true or false")?
             .unwrap_or(true);
@@ -97,6 +111,10 @@ fn functions(fields: &mut Fields) -> Result<Vec<Function>, ApiError> {
         let at = format!("tools[{index}]");
         let mut tool = Fields::of(value, &at)?;
         let which: String = tool.required("type", "function")?;
+        if which.starts_with("web_search") {
+            info!("{at} is of the type {which:?} and is left out: this service has no access to the web");
+            continue;
+        }
         if which != "function" {
             return Err(ApiError::Invalid {
                 message: format!("{at}.type is {which:?}; only functions are supported"),
@@ -158,6 +176,45 @@ fn one(mut fields: Fields) -> Result<Function, ApiError> {
     })
 }
 
+fn unknown(name: &str) -> ApiError {
+    ApiError::invalid(
+        "tool_choice",
+        format!("tool_choice names {name:?}, which is not in tools"),
+    )
+}
+
+/// Reads a `tool_choice` of the type `allowed_tools`: whether a call is required, and the functions that may be called. Chat
+/// nests both below `allowed_tools`, responses puts them beside the type.
+fn allowed(fields: &mut Fields) -> Result<Option<(Choice, Vec<String>)>, ApiError> {
+    if !fields.is_of_type("tool_choice", "allowed_tools") {
+        return Ok(None);
+    }
+    let Some(mut outer) = fields.object("tool_choice")? else {
+        return Ok(None);
+    };
+    let mut choice = outer.object("allowed_tools")?.unwrap_or(outer);
+    let mode: String = choice.required("mode", "auto or required")?;
+    let mode = match mode.as_str() {
+        "auto" => Choice::Auto,
+        "required" => Choice::Required,
+        other => {
+            return Err(ApiError::invalid(
+                "tool_choice.mode",
+                format!("tool_choice.mode is {other:?} and must be auto or required"),
+            ));
+        }
+    };
+    let path = choice.path("tools");
+    let given: Vec<Value> = choice.required("tools", "an array of functions")?;
+    let name = |(index, value): (usize, Value)| {
+        let mut tool = Fields::of(value, &format!("{path}[{index}]"))?;
+        let mut function = tool.object("function")?.unwrap_or(tool);
+        function.required::<String>("name", "the name of a function")
+    };
+    let names: Result<Vec<String>, ApiError> = given.into_iter().enumerate().map(name).collect();
+    Ok(Some((mode, names?)))
+}
+
 fn choice(fields: &mut Fields, functions: &[Function]) -> Result<Choice, ApiError> {
     const AT: &str = "tool_choice";
     let choice = match fields.raw(AT) {
@@ -186,10 +243,7 @@ fn choice(fields: &mut Fields, functions: &[Function]) -> Result<Choice, ApiErro
             };
             fields.finish()?;
             if !functions.iter().any(|function| function.name == name) {
-                return Err(ApiError::invalid(
-                    AT,
-                    format!("tool_choice names {name:?}, which is not in tools"),
-                ));
+                return Err(unknown(&name));
             }
             Choice::Named(name)
         }
@@ -258,11 +312,36 @@ mod tests {
     }
 
     #[test]
+    fn a_template_is_shown_the_fields_in_their_order() {
+        let text = r#"{"type":"function","function":{"name":"a","description":"A","parameters":{"type":"object","properties":{"z":{},"b":{}}}}}"#;
+        let tools = read(json!({"tools": [serde_json::from_str::<Value>(text).unwrap()]})).unwrap();
+        assert_eq!(tools.functions[0].for_template().to_string(), text);
+    }
+
+    #[test]
+    fn allowed_tools_are_those_that_may_be_called() {
+        let tools = json!([{"type": "web_search"}, {"type": "function", "name": "a"}, {"type": "function", "name": "b"}]);
+        let chat = json!({"type": "allowed_tools", "allowed_tools":
+                          {"mode": "required", "tools": [{"type": "function", "function": {"name": "b"}}]}});
+        let responses = json!({"type": "allowed_tools", "mode": "required", "tools": [{"type": "function", "name": "b"}]});
+        for choice in [chat, responses] {
+            let read = read(json!({"tools": tools, "tool_choice": choice})).unwrap();
+            assert_eq!((read.choice.clone(), names(&read)), (Choice::Required, vec!["b"]));
+        }
+        let other =
+            json!({"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function", "name": "c"}]});
+        assert_eq!(
+            read(json!({"tools": tools, "tool_choice": other})),
+            Err("tool_choice names \"c\", which is not in tools".into())
+        );
+    }
+
+    #[test]
     fn mistakes_are_named() {
         for (value, message) in [
             (
-                json!({"tools": [{"type": "web_search"}]}),
-                "tools[0].type is \"web_search\"; only functions are supported",
+                json!({"tools": [{"type": "file_search"}]}),
+                "tools[0].type is \"file_search\"; only functions are supported",
             ),
             (
                 json!({"tools": [{"type": "function", "function": {"name": "a b"}}]}),

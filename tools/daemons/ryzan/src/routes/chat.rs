@@ -10,6 +10,7 @@ use sigmavault_llm::engine::Usage;
 
 use crate::answer::{self, Event, Likelihood, Reason};
 use crate::body::JsonBody;
+use crate::caller::Caller;
 use crate::openai::chat::ChatRequest;
 use crate::openai::error::ApiError;
 use crate::openai::messages::Call;
@@ -17,10 +18,14 @@ use crate::sse::{self, Encode, Frame};
 use crate::state::Shared;
 
 /// Answers completely or as a stream.
-pub async fn chat(State(service): Shared, JsonBody(body): JsonBody) -> Result<Response, ApiError> {
+pub async fn chat(
+    State(service): Shared,
+    caller: Caller,
+    JsonBody(body): JsonBody,
+) -> Result<Response, ApiError> {
     let request = ChatRequest::read(body)?;
     let (stream, logprobs) = (request.stream, request.logprobs.is_some());
-    let answer = answer::chat(&service, request).await?;
+    let answer = answer::chat(&service, caller, request).await?;
     let model = answer.resident.found.id.clone();
     let why = answer.why.clone();
     if stream.on {
@@ -173,7 +178,9 @@ impl Encode for Chunks {
                 self.calls += 1;
                 vec![self.delta(&json!({"tool_calls": [value]}), &Value::Null, None)]
             }
-            Event::Finished { reason, usage: used } => {
+            Event::Finished {
+                reason, usage: used, ..
+            } => {
                 let mut frames = vec![self.delta(&json!({}), &Value::Null, Some(reason))];
                 if self.usage {
                     let mut last = self.chunk(&json!([]));

@@ -1,12 +1,16 @@
 //! Handlers, one module per part of the interface.
 
+mod anthropic;
 mod chat;
 mod completions;
 mod control;
 mod embeddings;
 mod health;
 mod models;
+mod ollama;
+mod rerank;
 mod responses;
+mod tokens;
 
 use std::sync::Arc;
 
@@ -30,6 +34,17 @@ pub fn router(service: Arc<Service>) -> Router {
         .route("/v1/completions", post(completions::complete))
         .route("/v1/embeddings", post(embeddings::embed))
         .route("/v1/responses", post(responses::respond))
+        .route("/v1/rerank", post(rerank::rerank))
+        .route("/tokenize", post(tokens::tokenize))
+        .route("/detokenize", post(tokens::detokenize))
+        .route("/v1/messages", post(anthropic::messages))
+        .route("/v1/messages/count_tokens", post(anthropic::count_tokens))
+        .route("/api/version", get(ollama::version))
+        .route("/api/tags", get(ollama::tags))
+        .route("/api/show", post(ollama::show))
+        .route("/api/chat", post(ollama::chat))
+        .route("/api/generate", post(ollama::generate))
+        .route("/api/embed", post(ollama::embed))
         .route("/control/status", get(control::status))
         .route("/control/load", post(control::load))
         .route("/control/unload", post(control::unload))

@@ -9,6 +9,7 @@ use sigmavault_llm::engine::Usage;
 use super::chat::now;
 use crate::answer::{self, Event, Reason};
 use crate::body::JsonBody;
+use crate::caller::Caller;
 use crate::openai::error::ApiError;
 use crate::openai::messages::Call;
 use crate::openai::responses::ResponseRequest;
@@ -16,10 +17,14 @@ use crate::sse::{self, Encode, Frame};
 use crate::state::Shared;
 
 /// Answers completely or as a stream.
-pub async fn respond(State(service): Shared, JsonBody(body): JsonBody) -> Result<Response, ApiError> {
+pub async fn respond(
+    State(service): Shared,
+    caller: Caller,
+    JsonBody(body): JsonBody,
+) -> Result<Response, ApiError> {
     let request = ResponseRequest::read(body)?;
     let stream = request.chat.stream.on;
-    let answer = answer::chat(&service, request.chat).await?;
+    let answer = answer::chat(&service, caller, request.chat).await?;
     let mut repeated = request.repeated;
     if let Some(why) = &answer.why {
         repeated.insert("resolved_reason".to_owned(), json!(why));
@@ -263,7 +268,7 @@ impl Encode for Writer {
             Event::Reasoning(text) => self.text(true, &text),
             Event::Content { text, .. } => self.text(false, &text),
             Event::Call(call) => self.call(&call),
-            Event::Finished { reason, usage } => self.finish(reason, usage),
+            Event::Finished { reason, usage, .. } => self.finish(reason, usage),
         }
     }
 
@@ -288,6 +293,7 @@ impl Encode for Writer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::answer::Timing;
 
     fn writer() -> Writer {
         Writer {
@@ -325,6 +331,8 @@ mod tests {
                     cached: 1,
                     completion: 2,
                 },
+                stop: None,
+                timing: Timing::default(),
             },
         ] {
             frames.extend(writer.event(event));
@@ -377,6 +385,8 @@ mod tests {
         let frames = writer.event(Event::Finished {
             reason: Reason::Length,
             usage: Usage::default(),
+            stop: None,
+            timing: Timing::default(),
         });
         assert_eq!(frames[0].name, Some("response.incomplete"));
         assert_eq!(

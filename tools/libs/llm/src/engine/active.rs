@@ -54,7 +54,8 @@ impl<S: State> Active<S> {
     pub(super) fn new(mut job: Job, sequence: S, tokenizer: &Arc<Tokenizer>) -> Active<S> {
         let tokens = std::mem::take(&mut job.request.prompt);
         let sampler = Sampler::new(job.request.sampling.clone(), &tokens, job.seed);
-        let stop = StopTexts::new(std::mem::take(&mut job.request.stop));
+        let exempt = job.request.stop_exempt.take();
+        let stop = StopTexts::new(std::mem::take(&mut job.request.stop), exempt);
         Active {
             constraint: job.request.constraint.take(),
             text: String::new(),
@@ -227,6 +228,7 @@ impl<S: State> Active<S> {
             self.job.send(Event::Finished {
                 text: String::new(),
                 reason: FinishReason::Stop,
+                stop: self.stop.found(),
                 usage: self.usage(),
             });
             return true;
@@ -259,6 +261,7 @@ impl<S: State> Active<S> {
         self.job.send(Event::Finished {
             text,
             reason,
+            stop: self.stop.found(),
             usage: self.usage(),
         });
     }

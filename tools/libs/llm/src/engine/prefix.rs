@@ -3,6 +3,9 @@
 //! A state that can be truncated serves every beginning of its tokens, so one at the end of each branch is enough. A state that cannot
 //! serves only texts that begin with all of its tokens, so several are kept along a branch. When memory is full, the least recently used
 //! states are evicted: to disk if there is a folder, and from there in the same order.
+//!
+//! Every prefix belongs to the owner of the request that made it, whose number is the first element of its key, before the tokens. So
+//! nobody learns from the time of an answer, or from its count of cached tokens, what somebody else has asked.
 
 use super::forward::State;
 use super::held::Held;
@@ -57,7 +60,17 @@ impl<S> Node<S> {
 
 const ROOT: usize = 0;
 
-/// The end of a walk along some tokens: `depth` tokens matched, the last of them at `into` of the edge to `node`.
+/// The elements of a key before its tokens: the owner.
+const OWNER: usize = 1;
+
+fn key_of(owner: u32, tokens: &[u32]) -> Vec<u32> {
+    let mut key = Vec::with_capacity(OWNER + tokens.len());
+    key.push(owner);
+    key.extend_from_slice(tokens);
+    key
+}
+
+/// The end of a walk along a key: `depth` elements matched, the last of them at `into` of the edge to `node`.
 struct Place {
     node: usize,
     into: usize,
@@ -83,9 +96,9 @@ impl<S: State> PrefixCache<S> {
     pub(super) fn spill_to(&mut self, spill: Spill<S>, restore: Restore<S>) -> std::io::Result<()> {
         let found = spill.scan()?;
         self.spill = Some((spill, restore));
-        for prefix in found.into_iter().filter(|p| !p.tokens.is_empty()) {
-            let place = self.walk(&prefix.tokens);
-            let node = self.node_at(&place, &prefix.tokens);
+        for prefix in found.into_iter().filter(|p| p.key.len() > OWNER) {
+            let place = self.walk(&prefix.key);
+            let node = self.node_at(&place, &prefix.key);
             self.nodes[node].disk = Some(prefix.bytes);
             self.disk_bytes += prefix.bytes;
             self.touch(node);
@@ -110,15 +123,16 @@ impl<S: State> PrefixCache<S> {
         self.nodes.iter().filter(|n| n.holds()).count()
     }
 
-    /// A state for the longest known beginning of `tokens`, at most `most` tokens.
-    pub(super) fn find(&mut self, tokens: &[u32], most: usize) -> Option<S> {
-        let tokens = &tokens[..most.min(tokens.len())];
+    /// A state for the longest beginning of `tokens` known of this owner, at most `most` tokens.
+    pub(super) fn find(&mut self, owner: u32, tokens: &[u32], most: usize) -> Option<S> {
+        let key = key_of(owner, &tokens[..most.min(tokens.len())]);
         self.settle();
         loop {
-            let place = self.walk(tokens);
-            if place.depth == 0 {
+            let place = self.walk(&key);
+            if place.depth <= OWNER {
                 return None;
             }
+            let depth = place.depth - OWNER;
             let found = if self.rewindable {
                 self.any_below(place.node)?
             } else {
@@ -130,28 +144,29 @@ impl<S: State> PrefixCache<S> {
             }
             let mut state = self.nodes[found].state.as_ref()?.fork();
             self.shrink(Some(found));
-            if state.len() > place.depth && state.truncate(place.depth).is_err() {
+            if state.len() > depth && state.truncate(depth).is_err() {
                 return None;
             }
             return Some(state);
         }
     }
 
-    /// Keeps `state`, which has seen exactly `tokens`.
-    pub(super) fn insert(&mut self, tokens: &[u32], state: S) {
+    /// Keeps `state`, which has seen exactly `tokens`, for this owner.
+    pub(super) fn insert(&mut self, owner: u32, tokens: &[u32], state: S) {
         let bytes = state.bytes() + size_of_val(tokens);
         if tokens.is_empty() || bytes > self.limit || state.len() != tokens.len() {
             return;
         }
-        let place = self.walk(tokens);
-        if self.rewindable && place.depth == tokens.len() && place.node != ROOT {
+        let key = key_of(owner, tokens);
+        let place = self.walk(&key);
+        if self.rewindable && place.depth == key.len() {
             // An existing longer state serves as well.
             if let Some(longer) = self.any_below(place.node) {
                 self.touch(longer);
                 return;
             }
         }
-        let node = self.node_at(&place, tokens);
+        let node = self.node_at(&place, &key);
         self.forget_state(node);
         self.keep(node, tokens.len(), state);
         if self.rewindable {
@@ -207,10 +222,10 @@ impl<S: State> PrefixCache<S> {
         if written.is_empty() {
             return;
         }
-        for Written { tokens, bytes } in written {
-            let place = self.walk(&tokens);
+        for Written { key, bytes } in written {
+            let place = self.walk(&key);
             let node = place.node;
-            if place.depth < tokens.len()
+            if place.depth < key.len()
                 || place.into < self.nodes[node].edge.len()
                 || !self.nodes[node].leaving
             {
@@ -246,19 +261,20 @@ impl<S: State> PrefixCache<S> {
 
     /// Loads a state from disk. Returns whether that succeeded; otherwise the entry is dropped.
     fn load(&mut self, node: usize) -> bool {
-        let tokens = self.path(node);
+        let key = self.path(node);
+        let tokens = key.len().saturating_sub(OWNER);
         let state = self
             .spill
             .as_ref()
-            .and_then(|(spill, restore)| match spill.load(&tokens)? {
+            .and_then(|(spill, restore)| match spill.load(&key)? {
                 Kept::State(state) => Some(state),
                 Kept::Bytes(bytes) => restore(&bytes)
                     .inspect_err(|reason| log::warn!("cannot use a kept prefix: {reason}"))
                     .ok(),
             });
-        match state.filter(|s| s.len() == tokens.len()) {
+        match state.filter(|s| s.len() == tokens) {
             Some(state) => {
-                self.keep(node, tokens.len(), state);
+                self.keep(node, tokens, state);
                 true
             }
             None => {
@@ -310,14 +326,14 @@ impl<S: State> PrefixCache<S> {
         }
     }
 
-    fn walk(&self, tokens: &[u32]) -> Place {
+    fn walk(&self, key: &[u32]) -> Place {
         let mut place = Place {
             node: ROOT,
             into: 0,
             depth: 0,
         };
         loop {
-            let rest = &tokens[place.depth..];
+            let rest = &key[place.depth..];
             let Some(first) = rest.first() else { return place };
             let children = &self.nodes[place.node].children;
             let child = children
@@ -338,7 +354,7 @@ impl<S: State> PrefixCache<S> {
         }
     }
 
-    /// The tokens that lead to a node.
+    /// The key of a node: its owner and tokens.
     fn path(&self, mut node: usize) -> Vec<u32> {
         let mut edges = Vec::new();
         while node != ROOT {
@@ -349,14 +365,14 @@ impl<S: State> PrefixCache<S> {
         edges.concat()
     }
 
-    /// The node for exactly `tokens`, created if missing.
-    fn node_at(&mut self, place: &Place, tokens: &[u32]) -> usize {
+    /// The node for exactly `key`, created if missing.
+    fn node_at(&mut self, place: &Place, key: &[u32]) -> usize {
         let mut at = place.node;
         if at != ROOT && place.into < self.nodes[at].edge.len() {
             at = self.split(at, place.into);
         }
-        if place.depth < tokens.len() {
-            let leaf = self.add(Node::new(tokens[place.depth..].to_vec(), at));
+        if place.depth < key.len() {
+            let leaf = self.add(Node::new(key[place.depth..].to_vec(), at));
             self.nodes[at].children.push(leaf);
             at = leaf;
         }

@@ -14,12 +14,16 @@ pub struct Request {
     pub sampling: Sampling,
     /// Stop sequences: the text ends before the first of them.
     pub stop: Vec<String>,
+    /// The tags around text, such as a function call, in which stop sequences do not count.
+    pub stop_exempt: Option<(String, String)>,
     /// The constraint that the text must satisfy.
     pub constraint: Option<Constraint>,
     /// Whether events have log-probabilities, and of how many alternatives.
     pub top_logprobs: Option<u8>,
     /// Whether speculative decoding is allowed. The text is the same with and without.
     pub speculate: bool,
+    /// Whose request it is. Prefixes are kept for requests of the same owner only.
+    pub owner: u32,
     /// Lengths of beginnings of the prompt that other prompts are likely to share: after the system prompt, after every message.
     pub boundaries: Vec<usize>,
 }
@@ -64,6 +68,8 @@ pub enum Event {
         text: String,
         /// Why it ended.
         reason: FinishReason,
+        /// The stop sequence that ended it, if one did.
+        stop: Option<String>,
         /// Token counts.
         usage: Usage,
     },

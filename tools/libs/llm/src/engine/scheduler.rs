@@ -217,6 +217,7 @@ impl<M: Forward> Scheduler<M> {
                 job.send(Event::Finished {
                     text: String::new(),
                     reason: FinishReason::Length,
+                    stop: None,
                     usage,
                 });
                 continue;
@@ -224,7 +225,7 @@ impl<M: Forward> Scheduler<M> {
             // The last token is always computed, as logits are not kept.
             let sequence = self
                 .prefixes
-                .find(&job.request.prompt, prompt - 1)
+                .find(job.request.owner, &job.request.prompt, prompt - 1)
                 .unwrap_or_else(|| self.model.sequence());
             self.status.cached_tokens += sequence.len() as u64;
             self.running.push(Active::new(job, sequence, &self.tokenizer));
@@ -284,8 +285,9 @@ impl<M: Forward> Scheduler<M> {
             }
             let seen = active.sequence.len();
             if seen <= active.prompt && keeps(&self.shape, &self.options, active, seen) {
+                let owner = active.job.request.owner;
                 self.prefixes
-                    .insert(&active.tokens[..seen], active.sequence.fork());
+                    .insert(owner, &active.tokens[..seen], active.sequence.fork());
             }
             if seen < decided {
                 continue;
@@ -386,8 +388,9 @@ impl<M: Forward> Scheduler<M> {
     fn retire(&mut self, index: usize) {
         let active = self.running.remove(index);
         let seen = active.sequence.len();
+        let seen = seen.min(active.tokens.len());
         self.prefixes
-            .insert(&active.tokens[..seen.min(active.tokens.len())], active.sequence);
+            .insert(active.job.request.owner, &active.tokens[..seen], active.sequence);
     }
 
     fn count(&mut self, written: usize, read: usize, took: Duration) {

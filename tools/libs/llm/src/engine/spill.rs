@@ -1,7 +1,7 @@
 //! Prefixes on disk: those evicted from memory, and those kept across restarts.
 //!
-//! There is a file for each prefix: `RYZPFX1\n`, the number of tokens (u32), the tokens (u32 each), the model's serialised state, and a
-//! CRC-32 of everything before it; little-endian. A folder belongs to one model. Files are written under another name first; damaged ones
+//! There is a file for each prefix: `RYZPFX2\n`, the length of its key (u32), the key (u32 each: the owner, then the tokens), the
+//! model's serialised state, and a CRC-32 of everything before it; little-endian. A folder belongs to one model. Files are written under another name first; damaged ones
 //! are removed. They contain conversations, so only the service may read them.
 //!
 //! A separate thread writes the files: a state has hundreds of megabytes, and no request should wait for the disk.
@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 
 use super::forward::State;
 
-const MAGIC: [u8; 8] = *b"RYZPFX1\n";
+const MAGIC: [u8; 8] = *b"RYZPFX2\n";
 const SUFFIX: &str = "prefix";
 
 /// Options of spilling.
@@ -58,14 +58,14 @@ struct Papers<S> {
 
 #[derive(Debug)]
 enum Work<S> {
-    Write { tokens: Vec<u32>, state: S },
-    Delete { tokens: Vec<u32> },
+    Write { key: Vec<u32>, state: S },
+    Delete { key: Vec<u32> },
 }
 
 impl<S> Work<S> {
-    fn tokens(&self) -> &[u32] {
+    fn key(&self) -> &[u32] {
         match self {
-            Work::Write { tokens, .. } | Work::Delete { tokens } => tokens,
+            Work::Write { key, .. } | Work::Delete { key } => key,
         }
     }
 }
@@ -73,7 +73,7 @@ impl<S> Work<S> {
 /// The result of writing a prefix.
 #[derive(Debug)]
 pub(super) struct Written {
-    pub(super) tokens: Vec<u32>,
+    pub(super) key: Vec<u32>,
     /// The size of the file.
     pub(super) bytes: io::Result<u64>,
 }
@@ -89,7 +89,7 @@ pub(super) enum Kept<S> {
 /// A prefix found in the folder.
 #[derive(Debug)]
 pub(super) struct Found {
-    pub(super) tokens: Vec<u32>,
+    pub(super) key: Vec<u32>,
     pub(super) bytes: u64,
     pub(super) written: std::time::SystemTime,
 }
@@ -147,7 +147,7 @@ impl<S: State> Spill<S> {
             let path = entry?.path();
             match path.extension().and_then(|e| e.to_str()) {
                 Some(SUFFIX) => match header(&path) {
-                    Ok(prefix) if self.options.path(&prefix.tokens) == path => found.push(prefix),
+                    Ok(prefix) if self.options.path(&prefix.key) == path => found.push(prefix),
                     _ => remove(&path),
                 },
                 Some("part") => remove(&path),
@@ -159,39 +159,40 @@ impl<S: State> Spill<S> {
     }
 
     /// Queues a prefix for writing. Blocks only if the queue is full.
-    pub(super) fn save(&self, tokens: Vec<u32>, state: S) {
+    pub(super) fn save(&self, key: Vec<u32>, state: S) {
         let bytes = state.bytes();
         let mut papers = self.desk.lock();
         while papers.bytes > 0 && papers.bytes.saturating_add(bytes) > BACKLOG {
             papers = self.desk.wait(papers);
         }
         papers.bytes += bytes;
-        papers.queue.push_back(Work::Write { tokens, state });
+        papers.queue.push_back(Work::Write { key, state });
         drop(papers);
         self.desk.changed.notify_all();
     }
 
     /// Loads a prefix; `None` if its file is damaged or missing.
-    pub(super) fn load(&self, tokens: &[u32]) -> Option<Kept<S>> {
+    pub(super) fn load(&self, key: &[u32]) -> Option<Kept<S>> {
         let papers = self.desk.lock();
-        match papers.queue.iter().rfind(|work| work.tokens() == tokens) {
+        match papers.queue.iter().rfind(|work| work.key() == key) {
             Some(Work::Write { state, .. }) => return Some(Kept::State(state.fork())),
             Some(Work::Delete { .. }) => return None,
             None => drop(papers),
         }
-        let mut bytes = fs::read(self.options.path(tokens)).ok()?;
+        let mut bytes = fs::read(self.options.path(key)).ok()?;
         let sum = bytes.split_off(bytes.len().checked_sub(4)?);
-        let head = 12 + tokens.len() * 4;
+        let head = 12 + key.len() * 4;
         if bytes.len() < head || crc32fast::hash(&bytes).to_le_bytes() != sum[..] {
             return None;
         }
         Some(Kept::Bytes(bytes.split_off(head)))
     }
 
-    pub(super) fn delete(&self, tokens: &[u32]) {
-        self.desk.lock().queue.push_back(Work::Delete {
-            tokens: tokens.to_vec(),
-        });
+    pub(super) fn delete(&self, key: &[u32]) {
+        self.desk
+            .lock()
+            .queue
+            .push_back(Work::Delete { key: key.to_vec() });
         self.desk.changed.notify_all();
     }
 }
@@ -225,15 +226,15 @@ fn work<S: State>(folder: &SpillOptions, desk: &Desk<S>) {
             continue;
         };
         // The job stays in the queue meanwhile, so that the prefix can be loaded from there.
-        let (tokens, state) = match first {
-            Work::Write { tokens, state } => (tokens.clone(), Some(state.fork())),
-            Work::Delete { tokens } => (tokens.clone(), None),
+        let (key, state) = match first {
+            Work::Write { key, state } => (key.clone(), Some(state.fork())),
+            Work::Delete { key } => (key.clone(), None),
         };
         drop(papers);
         let written = match &state {
-            Some(state) => Some(folder.write(&tokens, &state.to_bytes())),
+            Some(state) => Some(folder.write(&key, &state.to_bytes())),
             None => {
-                remove(&folder.path(&tokens));
+                remove(&folder.path(&key));
                 None
             }
         };
@@ -242,26 +243,20 @@ fn work<S: State>(folder: &SpillOptions, desk: &Desk<S>) {
         if let Some(Work::Write { state, .. }) = papers.queue.pop_front() {
             papers.bytes -= state.bytes();
         }
-        papers
-            .written
-            .extend(written.map(|bytes| Written { tokens, bytes }));
+        papers.written.extend(written.map(|bytes| Written { key, bytes }));
         desk.changed.notify_all();
     }
 }
 
 impl SpillOptions {
     /// Writes a prefix. Returns its size.
-    fn write(&self, tokens: &[u32], state: &[u8]) -> io::Result<u64> {
-        let path = self.path(tokens);
+    fn write(&self, key: &[u32], state: &[u8]) -> io::Result<u64> {
+        let path = self.path(key);
         let part = path.with_extension("part");
-        let mut head = Vec::with_capacity(12 + tokens.len() * 4);
+        let mut head = Vec::with_capacity(12 + key.len() * 4);
         head.extend(MAGIC);
-        head.extend(
-            u32::try_from(tokens.len())
-                .map_err(io::Error::other)?
-                .to_le_bytes(),
-        );
-        head.extend(tokens.iter().flat_map(|t| t.to_le_bytes()));
+        head.extend(u32::try_from(key.len()).map_err(io::Error::other)?.to_le_bytes());
+        head.extend(key.iter().flat_map(|element| element.to_le_bytes()));
         let bytes = (head.len() + state.len() + 4) as u64;
         if bytes > self.bytes {
             return Err(io::Error::other(format!(
@@ -292,10 +287,10 @@ impl SpillOptions {
         Ok(bytes)
     }
 
-    fn path(&self, tokens: &[u32]) -> PathBuf {
+    fn path(&self, key: &[u32]) -> PathBuf {
         let mut hash = Sha256::new();
-        for token in tokens {
-            hash.update(token.to_le_bytes());
+        for element in key {
+            hash.update(element.to_le_bytes());
         }
         let name: String = hash
             .finalize()
@@ -325,16 +320,11 @@ fn header(path: &Path) -> io::Result<Found> {
     if magic != MAGIC || 16 + count * 4 > about.len() {
         return Err(io::Error::from(io::ErrorKind::InvalidData));
     }
-    let mut tokens = Vec::new();
-    file.take(count * 4).read_to_end(&mut tokens)?;
-    let tokens = tokens
-        .as_chunks()
-        .0
-        .iter()
-        .map(|b| u32::from_le_bytes(*b))
-        .collect();
+    let mut key = Vec::new();
+    file.take(count * 4).read_to_end(&mut key)?;
+    let key = key.as_chunks().0.iter().map(|b| u32::from_le_bytes(*b)).collect();
     Ok(Found {
-        tokens,
+        key,
         bytes: about.len(),
         written: about.modified()?,
     })

@@ -5,8 +5,8 @@ use std::time::Duration;
 /// Limits of every connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Most connections at a time, over TCP and over the socket each; more wait. So whoever holds every connection
-    /// over TCP does not lock out those of the socket.
+    /// Most connections of one user at a time, over TCP and over the socket each. Half as many more wait, for which idle
+    /// ones end. All users together have three times as many.
     pub connections: usize,
     /// How long a client may take to send its headers, and an idle connection may stay.
     pub headers: Duration,

@@ -14,7 +14,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::connections::Connections;
 use super::limits::Limits;
+use super::owner::owner;
 use super::peer::Peer;
+use super::slots::Slots;
 use super::socket::{self, SocketError};
 
 /// Listeners that could not be had.
@@ -95,19 +97,18 @@ impl Listeners {
     /// Serves until `stop` is done, then lets requests under way finish.
     pub async fn run(self, router: Router, limits: Limits, stop: impl Future<Output = ()>) {
         let Self { tcp, unix, .. } = self;
-        let permits = || Arc::new(Semaphore::new(limits.connections));
-        let (over_tcp, over_unix) = (permits(), permits());
+        let (over_tcp, over_unix) = (Room::new(limits.connections), Room::new(limits.connections));
         let connections = Connections::new(router, limits);
         let mut stop = std::pin::pin!(stop);
         loop {
             tokio::select! {
                 () = &mut stop => break,
                 accepted = accept_tcp(&tcp, &over_tcp) => match accepted {
-                    Ok((permit, stream, peer)) => connections.serve(stream, peer, permit),
+                    Ok((permit, stream, peer)) => connections.serve(stream, peer, &over_tcp.slots, permit),
                     Err(error) => refused(&error).await,
                 },
                 accepted = accept_unix(unix.as_ref(), &over_unix) => match accepted {
-                    Ok((permit, stream, peer)) => connections.serve(stream, peer, permit),
+                    Ok((permit, stream, peer)) => connections.serve(stream, peer, &over_unix.slots, permit),
                     Err(error) => refused(&error).await,
                 },
             }
@@ -125,35 +126,65 @@ impl Listeners {
     }
 }
 
+/// How many times the connections of one user all users together may have.
+const USERS: usize = 3;
+
+/// The room for connections over one transport.
+#[derive(Debug)]
+struct Room {
+    permits: Arc<Semaphore>,
+    slots: Arc<Slots>,
+}
+
+impl Room {
+    fn new(connections: usize) -> Self {
+        let all = connections.saturating_mul(USERS).min(Semaphore::MAX_PERMITS);
+        Self {
+            permits: Arc::new(Semaphore::new(all)),
+            slots: Slots::new(connections),
+        }
+    }
+
+    /// Waits until there is room, for which an idle connection is asked to end.
+    async fn permit(&self) -> io::Result<OwnedSemaphorePermit> {
+        let permits = || Arc::clone(&self.permits);
+        if let Ok(permit) = permits().try_acquire_owned() {
+            return Ok(permit);
+        }
+        self.slots.retire_any();
+        permits().acquire_owned().await.map_err(io::Error::other)
+    }
+}
+
 /// The next connection over TCP, once there is room for it.
 async fn accept_tcp(
     listener: &TcpListener,
-    permits: &Arc<Semaphore>,
+    room: &Room,
 ) -> io::Result<(OwnedSemaphorePermit, TcpStream, Peer)> {
-    let permit = permit(permits).await?;
+    let permit = room.permit().await?;
     let (stream, address) = listener.accept().await?;
-    Ok((permit, stream, Peer::Tcp(address)))
+    let uid = stream
+        .local_addr()
+        .and_then(|own| owner(address, own))
+        .unwrap_or_else(|error| {
+            debug!("cannot tell whose connection comes from {address}: {error}");
+            None
+        });
+    Ok((permit, stream, Peer::Tcp { address, uid }))
 }
 
 /// The next connection over the unix socket, once there is room for it; never without one.
 async fn accept_unix(
     unix: Option<&Unix>,
-    permits: &Arc<Semaphore>,
+    room: &Room,
 ) -> io::Result<(OwnedSemaphorePermit, UnixStream, Peer)> {
     let Some(unix) = unix else {
         return pending().await;
     };
-    let permit = permit(permits).await?;
+    let permit = room.permit().await?;
     let (stream, _) = unix.listener.accept().await?;
     let uid = stream.peer_cred()?.uid();
     Ok((permit, stream, Peer::Unix { uid }))
-}
-
-async fn permit(permits: &Arc<Semaphore>) -> io::Result<OwnedSemaphorePermit> {
-    Arc::clone(permits)
-        .acquire_owned()
-        .await
-        .map_err(io::Error::other)
 }
 
 async fn refused(error: &io::Error) {

@@ -6,21 +6,26 @@
 //! - [`names`]: whether a request calls the service by a name of its own
 //! - [`answers`]: id, security headers and log line of every answer
 //! - [`body`]: the announced size of a body
-//! - [`Bucket`]: requests per minute
+//! - [`Members`]: who may use a service, whichever way they come
+//!
+//! Users are told apart by their uid on both ways, and limits count users, not connections.
 
 pub mod answers;
 pub mod body;
-mod bucket;
 mod connections;
+mod lent;
 mod limits;
 mod listeners;
+mod members;
 pub mod names;
+mod owner;
 mod patience;
 mod peer;
+mod slots;
 mod socket;
 
-pub use bucket::Bucket;
 pub use limits::Limits;
 pub use listeners::{BindError, Listeners};
+pub use members::Members;
 pub use peer::Peer;
 pub use socket::SocketError;

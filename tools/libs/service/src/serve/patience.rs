@@ -1,14 +1,22 @@
 //! A connection that is given up when the client takes nothing of what is sent for too long.
 //!
 //! An answer that nobody reads would hold its connection, its model and its text for ever.
+//!
+//! A connection that ends while the client still sends lingers (RFC 9112, section 9.6): closing at once would make the
+//! kernel reset it, and the client would lose the answer that it has not read yet.
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
+
+/// How long a connection lingers.
+const LINGER: Duration = Duration::from_secs(2);
 
 /// The connection.
 #[derive(Debug)]
@@ -18,15 +26,21 @@ pub(super) struct Patience<Stream> {
     limit: Option<Duration>,
     /// Runs while the client takes nothing.
     stalled: Option<Pin<Box<Sleep>>>,
+    /// Whether the client may still send when the connection ends.
+    linger: Arc<AtomicBool>,
+    /// Runs while the connection lingers.
+    lingering: Option<Pin<Box<Sleep>>>,
 }
 
 impl<Stream> Patience<Stream> {
-    /// Gives up after `limit`.
-    pub(super) const fn new(stream: Stream, limit: Option<Duration>) -> Self {
+    /// Gives up after `limit`. When `linger` is set in the end, reads what still comes before it closes.
+    pub(super) const fn new(stream: Stream, limit: Option<Duration>, linger: Arc<AtomicBool>) -> Self {
         Self {
             stream,
             limit,
             stalled: None,
+            linger,
+            lingering: None,
         }
     }
 
@@ -48,6 +62,24 @@ impl<Stream> Patience<Stream> {
     }
 }
 
+impl<Stream: AsyncRead + Unpin> Patience<Stream> {
+    /// Reads until the client ends, or for as long as the connection lingers.
+    fn discard(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            let timer = self.lingering.get_or_insert_with(|| Box::pin(sleep(LINGER)));
+            if timer.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Ok(()));
+            }
+            let mut bytes = [0; 4096];
+            let mut buffer = ReadBuf::new(&mut bytes);
+            let went = ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer));
+            if went.is_err() || buffer.filled().is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+}
+
 impl<Stream: AsyncRead + Unpin> AsyncRead for Patience<Stream> {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -58,7 +90,7 @@ impl<Stream: AsyncRead + Unpin> AsyncRead for Patience<Stream> {
     }
 }
 
-impl<Stream: AsyncWrite + Unpin> AsyncWrite for Patience<Stream> {
+impl<Stream: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Patience<Stream> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -74,8 +106,14 @@ impl<Stream: AsyncWrite + Unpin> AsyncWrite for Patience<Stream> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let went = Pin::new(&mut self.stream).poll_shutdown(context);
-        self.judge(context, went)
+        if self.lingering.is_none() {
+            let went = Pin::new(&mut self.stream).poll_shutdown(context);
+            ready!(self.judge(context, went))?;
+            if !self.linger.load(Ordering::Relaxed) {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        self.discard(context)
     }
 
     fn poll_write_vectored(

@@ -8,6 +8,9 @@ use crate::engine::spill::Spill;
 use crate::engine::*;
 use crate::sampling::Sampling;
 
+/// The owner of the prefixes.
+const ME: u32 = 1000;
+
 fn prompt(len: u32, salt: u32) -> Vec<u32> {
     (0..len)
         .map(|i| u32::try_from(mix(u64::from(i + salt * 100_000)) % 256).unwrap())
@@ -92,10 +95,10 @@ proptest! {
         let mut kept = Vec::new();
         for (tokens, insert) in texts {
             if insert {
-                tree.insert(&tokens, state(&tokens));
+                tree.insert(ME, &tokens, state(&tokens));
                 kept.push(tokens);
             } else {
-                let found = tree.find(&tokens, tokens.len()).map_or(Vec::new(), |s| s.to_bytes());
+                let found = tree.find(ME, &tokens, tokens.len()).map_or(Vec::new(), |s| s.to_bytes());
                 let expected = longest(&kept, &tokens, rewindable);
                 prop_assert_eq!(found, state(&tokens[..expected]).to_bytes());
             }
@@ -107,8 +110,8 @@ proptest! {
         let mut tree = PrefixCache::new(limit, rewindable);
         for (tokens, insert) in texts {
             if insert {
-                tree.insert(&tokens, state(&tokens));
-            } else if let Some(found) = tree.find(&tokens, tokens.len()) {
+                tree.insert(ME, &tokens, state(&tokens));
+            } else if let Some(found) = tree.find(ME, &tokens, tokens.len()) {
                 prop_assert!(tokens.starts_with(found.tokens()) && !found.is_empty());
             }
             prop_assert!(tree.bytes() <= limit);
@@ -132,14 +135,49 @@ proptest! {
                 tree = open();
             }
             if insert {
-                tree.insert(&tokens, state(&tokens));
+                tree.insert(ME, &tokens, state(&tokens));
                 kept.push(tokens);
             } else {
-                let found = tree.find(&tokens, tokens.len()).map_or(0, |s| s.len());
+                let found = tree.find(ME, &tokens, tokens.len()).map_or(0, |s| s.len());
                 prop_assert_eq!(found, longest(&kept, &tokens, rewindable));
             }
             prop_assert!(tree.bytes() <= 3000);
         }
+    }
+}
+
+#[test]
+fn an_owner_finds_their_own_prefixes_only() {
+    let other = ME + 1;
+    for rewindable in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || {
+            let mut tree = PrefixCache::new(1 << 20, rewindable);
+            let options = SpillOptions {
+                folder: folder.path().to_owned(),
+                bytes: 1 << 20,
+            };
+            tree.spill_to(
+                Spill::open(options).unwrap(),
+                Box::new(|bytes| Attention::default().restore(bytes)),
+            )
+            .unwrap();
+            tree
+        };
+        let mut tree = open();
+        let tokens = prompt(20, 0);
+        tree.insert(ME, &tokens, state(&tokens));
+        let lengths = |tree: &mut PrefixCache<Seen>| {
+            [ME, other].map(|owner| tree.find(owner, &tokens, tokens.len()).map(|s| s.len()))
+        };
+        assert_eq!(lengths(&mut tree), [Some(20), None]);
+        // The same tokens of another owner are another prefix; neither replaces the other.
+        tree.insert(other, &tokens[..10], state(&tokens[..10]));
+        assert_eq!(lengths(&mut tree), [Some(20), Some(10)]);
+        tree.save_all();
+        assert_eq!(lengths(&mut open()), [Some(20), Some(10)]);
+        // A token of the same number as an owner is no owner.
+        assert!(tree.find(tokens[0], &tokens[1..], 19).is_none());
     }
 }
 
@@ -151,15 +189,15 @@ fn texts_that_begin_alike_share_their_room() {
         .map(|salt| [prompt(40, 0), prompt(8, salt + 1)].concat())
         .collect();
     for text in &texts {
-        let mut state: Paged = tree.find(text, text.len()).unwrap_or_default();
+        let mut state: Paged = tree.find(ME, text, text.len()).unwrap_or_default();
         let known = state.len();
         state.extend(&text[known..]);
-        tree.insert(text, state);
+        tree.insert(ME, text, state);
     }
     assert_eq!(tree.entries(), 20);
     assert_eq!(tree.bytes(), 50 * Paged::PAGE_BYTES + 20 * 48 * size_of::<u32>());
     for text in &texts {
-        assert_eq!(tree.find(text, text.len()).unwrap().tokens(), *text);
+        assert_eq!(tree.find(ME, text, text.len()).unwrap().tokens(), *text);
     }
 }
 
@@ -186,10 +224,10 @@ fn the_disk_is_bounded_and_damage_is_thrown_away() {
     let mut tree = open(1000);
     for salt in 0..9 {
         let tokens = prompt(20, salt);
-        tree.insert(&tokens, state(&tokens));
+        tree.insert(ME, &tokens, state(&tokens));
     }
     tree.save_all();
-    // A file of 20 tokens and a state of as many takes 8 + 4 + 80 + 80 + 4 bytes.
+    // A file of 20 tokens and a state of as many takes 8 + 4 + 4 + 80 + 80 + 4 bytes.
     assert_eq!(files().len(), 5);
     let mut tree = open(600);
     assert_eq!((files().len(), tree.entries()), (3, 3));
@@ -198,7 +236,7 @@ fn the_disk_is_bounded_and_damage_is_thrown_away() {
         bytes[damage] ^= 1;
         std::fs::write(path, bytes).unwrap();
     }
-    assert!((0..9).all(|salt| tree.find(&prompt(20, salt), 20).is_none()));
+    assert!((0..9).all(|salt| tree.find(ME, &prompt(20, salt), 20).is_none()));
     assert_eq!(tree.entries(), 0);
     // Waits until the damaged files are gone.
     tree.save_all();

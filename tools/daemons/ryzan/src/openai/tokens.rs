@@ -1,0 +1,118 @@
+//! `POST /tokenize` and `POST /detokenize`, as llama.cpp's server has them.
+
+use serde_json::{Value, json};
+use sigmavault_llm::tokenizer::Tokenizer;
+
+use super::chat;
+use super::error::ApiError;
+use super::fields::Fields;
+
+/// A request to split a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenizeRequest {
+    /// The model, by name, alias or `auto`.
+    pub model: String,
+    /// The text.
+    pub content: String,
+    /// Whether the token that begins a text is added.
+    pub add_special: bool,
+    /// Whether control tokens that are written out become their ids, as they do unless the request says otherwise.
+    pub parse_special: bool,
+    /// Whether the answer has the text of each token.
+    pub with_pieces: bool,
+}
+
+impl TokenizeRequest {
+    /// Reads a request.
+    pub fn read(body: Value) -> Result<Self, ApiError> {
+        let mut fields = Fields::of(body, "")?;
+        let request = Self {
+            model: chat::model(&mut fields)?,
+            content: fields.required("content", "a string")?,
+            add_special: fields.flag("add_special")?,
+            parse_special: fields.get("parse_special", "true or false")?.unwrap_or(true),
+            with_pieces: fields.flag("with_pieces")?,
+        };
+        fields.leave();
+        Ok(request)
+    }
+
+    /// The tokens.
+    pub fn answer(&self, tokenizer: &Tokenizer) -> Result<Value, ApiError> {
+        let mut ids = tokenizer
+            .encode(&self.content, self.parse_special)
+            .map_err(|error| ApiError::invalid("content", error.to_string()))?;
+        let roles = tokenizer.roles();
+        if self.add_special
+            && roles.add_bos
+            && let Some(begin) = roles.bos
+        {
+            ids.insert(0, begin);
+        }
+        if !self.with_pieces {
+            return Ok(json!({ "tokens": ids }));
+        }
+        let piece = |id: &u32| {
+            let bytes = tokenizer.bytes(*id);
+            // A part of a character is no text.
+            let piece = std::str::from_utf8(bytes).map_or_else(|_| json!(bytes), |text| json!(text));
+            json!({"id": id, "piece": piece})
+        };
+        Ok(json!({ "tokens": ids.iter().map(piece).collect::<Vec<Value>>() }))
+    }
+}
+
+/// A request to join tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DetokenizeRequest {
+    /// The model, by name, alias or `auto`.
+    pub model: String,
+    /// The tokens, by id.
+    pub tokens: Vec<u32>,
+}
+
+impl DetokenizeRequest {
+    /// Reads a request.
+    pub fn read(body: Value) -> Result<Self, ApiError> {
+        let mut fields = Fields::of(body, "")?;
+        let request = Self {
+            model: chat::model(&mut fields)?,
+            tokens: fields.required("tokens", "an array of token ids")?,
+        };
+        fields.leave();
+        Ok(request)
+    }
+
+    /// The text.
+    pub fn answer(&self, tokenizer: &Tokenizer) -> Value {
+        json!({ "content": tokenizer.decode(&self.tokens, true) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_said_is_as_in_llama_cpp() {
+        assert_eq!(
+            TokenizeRequest::read(json!({"content": "a"})),
+            Ok(TokenizeRequest {
+                model: "auto".into(),
+                content: "a".into(),
+                add_special: false,
+                parse_special: true,
+                with_pieces: false,
+            })
+        );
+        let message = |body| DetokenizeRequest::read(body).unwrap_err().to_string();
+        assert_eq!(
+            message(json!({"tokens": [-1]})),
+            "tokens must be an array of token ids, not an array"
+        );
+        assert_eq!(
+            message(json!({})),
+            "tokens is missing; it must be an array of token ids"
+        );
+    }
+}

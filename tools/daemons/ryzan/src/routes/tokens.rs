@@ -1,0 +1,41 @@
+//! `POST /tokenize` and `POST /detokenize`.
+
+use axum::Json;
+use axum::extract::State;
+use serde_json::Value;
+
+use crate::answer::blocking;
+use crate::body::JsonBody;
+use crate::caller::Caller;
+use crate::models::routing::Ask;
+use crate::openai::error::ApiError;
+use crate::openai::tokens::{DetokenizeRequest, TokenizeRequest};
+use crate::state::Shared;
+
+/// The tokens of a text.
+pub async fn tokenize(
+    State(service): Shared,
+    caller: Caller,
+    JsonBody(body): JsonBody,
+) -> Result<Json<Value>, ApiError> {
+    let request = TokenizeRequest::read(body)?;
+    let _turn = service.turns.take(caller).await?;
+    let (resident, _) = service.models.acquire(&request.model, Ask::ANY).await?;
+    blocking(move || request.answer(&resident.tokenizer))
+        .await
+        .map(Json)
+}
+
+/// The text of tokens.
+pub async fn detokenize(
+    State(service): Shared,
+    caller: Caller,
+    JsonBody(body): JsonBody,
+) -> Result<Json<Value>, ApiError> {
+    let request = DetokenizeRequest::read(body)?;
+    let _turn = service.turns.take(caller).await?;
+    let (resident, _) = service.models.acquire(&request.model, Ask::ANY).await?;
+    blocking(move || Ok(request.answer(&resident.tokenizer)))
+        .await
+        .map(Json)
+}
