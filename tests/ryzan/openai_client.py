@@ -116,6 +116,9 @@ def typed(client):
 
 
 def completions(client):
+    both = client.completions.create(model="auto", prompt=["Once", "Twice"], max_tokens=4, echo=True)
+    expect("several prompts", [choice.index for choice in both.choices], [0, 1])
+    expect("an echo", both.choices[1].text[:5], "Twice")
     text = client.completions.create(model="auto", prompt="Once", max_tokens=6, seed=1)
     pieces = client.completions.create(model="auto", prompt="Once", max_tokens=6, seed=1, stream=True)
     expect("streamed completion", "".join(piece.choices[0].text for piece in pieces), text.choices[0].text)
@@ -164,9 +167,10 @@ def errors(client):
     )
     expect("param", error.param, "n")
     expect("type", error.type, "invalid_request_error")
+    create(model="auto", messages=HELLO, max_tokens=1, extra_body={"colour": "red"})
     refused(
-        "unknown parameter", openai.BadRequestError, 400, "unknown_parameter",
-        lambda: create(model="auto", messages=HELLO, extra_body={"colour": "red"}),
+        "a field that would change the answer", openai.BadRequestError, 400, "unsupported_parameter",
+        lambda: create(model="auto", messages=HELLO, extra_body={"grammar": "root ::= [a-z]"}),
     )
     refused(
         "a schema that cannot be enforced", openai.BadRequestError, 400, None,
