@@ -15,9 +15,9 @@ OPTIONS = {"num_predict": 12, "seed": 5}
 class Forced(ollama.Client):
     """A client that asks for a call: Ollama leaves it to the model, and a small one does not make any."""
 
-    def _request_raw(self, *args, **kwargs):
+    def _request(self, *args, **kwargs):
         kwargs["json"] |= {"tool_choice": "required", "parallel_tool_calls": False}
-        return super()._request_raw(*args, **kwargs)
+        return super()._request(*args, **kwargs)
 
 
 def models(client):

@@ -5,20 +5,28 @@ use serde_json::{Value, json};
 
 use crate::openai::error::ApiError;
 
-/// The version of the interface.
+/// The version of the interface that this follows.
 pub const VERSION: &str = "2023-06-01";
 
 /// Header with the version that a client expects.
 pub const VERSION_HEADER: &str = "anthropic-version";
 
-/// Refuses a client that expects another version. One that expects none gets this one.
+/// Refuses a client that expects an older version, whose events were others, or what is no version. Later ones, which clients
+/// name as they are released, have extended this one; a client that names none gets it too.
 pub fn check_version(headers: &HeaderMap) -> Result<(), ApiError> {
-    match headers.get(VERSION_HEADER) {
-        Some(version) if version != VERSION => Err(ApiError::invalid(
+    let Some(version) = headers.get(VERSION_HEADER) else {
+        return Ok(());
+    };
+    let is_date = |text: &&str| {
+        let pattern = VERSION.bytes().map(|byte| byte.is_ascii_digit());
+        text.len() == VERSION.len() && text.bytes().map(|byte| byte.is_ascii_digit()).eq(pattern)
+    };
+    match version.to_str().ok().filter(is_date) {
+        Some(date) if date >= VERSION => Ok(()),
+        _ => Err(ApiError::invalid(
             VERSION_HEADER,
-            format!("{VERSION_HEADER} is {version:?} and must be {VERSION}"),
+            format!("{VERSION_HEADER} is {version:?} and must be {VERSION} or a later date"),
         )),
-        _ => Ok(()),
     }
 }
 
@@ -59,14 +67,17 @@ mod tests {
     }
 
     #[test]
-    fn another_version_is_refused() {
+    fn versions_before_this_one_are_refused() {
         let with = |version: &'static str| {
             let mut headers = HeaderMap::new();
             headers.insert(VERSION_HEADER, HeaderValue::from_static(version));
             check_version(&headers)
         };
         assert_eq!(with("2023-06-01"), Ok(()));
-        assert!(with("2023-01-01").is_err());
+        assert_eq!(with("2026-10-21"), Ok(()));
+        for wrong in ["2023-01-01", "latest", "2023-06-1x", ""] {
+            assert!(with(wrong).is_err(), "{wrong}");
+        }
         assert_eq!(check_version(&HeaderMap::new()), Ok(()));
     }
 }

@@ -14,7 +14,8 @@ pub const LOAD: &str = "org.sigmavault.ryzan.load-model";
 /// Action of unloading a model.
 pub const UNLOAD: &str = "org.sigmavault.ryzan.unload-model";
 
-/// Asks polkit, which may prompt the user.
+/// Asks polkit, which may prompt the user. The dialog shows `model`, so it must be the real name of a model, not what a
+/// caller wrote.
 pub async fn check(bus: &Connection, header: &Header<'_>, action: &str, model: &str) -> Result<(), BusError> {
     let subject = Subject::new_for_message_header(header)
         .map_err(|error| BusError::NotAuthorized(format!("the caller has no name on the bus: {error}")))?;

@@ -14,9 +14,6 @@ use crate::openai::messages::{self, Call, Message, Role};
 use crate::openai::parameters::Format;
 use crate::openai::tools::Tools;
 
-/// Length of an answer without a chat template, in tokens, when the request sets none.
-const RAW_TOKENS: usize = 2048;
-
 /// What is asked.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Ask {
@@ -93,12 +90,10 @@ impl Request {
                     "format needs the chat template; leave out raw",
                 ));
             }
-            let mut parameters = chat.parameters;
-            parameters.max_tokens = Some(parameters.max_tokens.unwrap_or(RAW_TOKENS));
             Ask::Raw(Box::new(CompletionRequest {
                 model: model.clone(),
                 prompt: Prompt::Text(prompt),
-                parameters,
+                parameters: chat.parameters,
                 logprobs: None,
                 echo: false,
                 stream: Stream::default(),

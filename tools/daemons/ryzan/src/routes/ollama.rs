@@ -90,7 +90,11 @@ async fn respond(
             return Ok(Json(lines.loaded()).into_response());
         }
         Ask::Chat(chat) => answer::chat(service, caller, *chat).await?,
-        Ask::Raw(raw) => answer::completion(service, caller, *raw).await?,
+        Ask::Raw(mut raw) => {
+            let length = &mut raw.parameters.max_tokens;
+            length.get_or_insert(service.config.engine.default_max_tokens);
+            answer::completion(service, caller, *raw).await?
+        }
     };
     if request.stream {
         return Ok(sse::response(answer, lines));
