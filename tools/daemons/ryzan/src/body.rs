@@ -24,12 +24,16 @@ impl FromRequest<Arc<Service>> for JsonBody {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, service: &Arc<Service>) -> Result<Self, ApiError> {
-        let json = request
-            .headers()
-            .get(header::CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| value.split(';').next())
-            .is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json"));
+        let headers = request.headers();
+        let json = match headers.get(header::CONTENT_TYPE) {
+            Some(value) => value
+                .to_str()
+                .ok()
+                .and_then(|value| value.split(';').next())
+                .is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json")),
+            // Some programs send none. A page can do that too, but not without naming its origin.
+            None => !headers.contains_key(header::ORIGIN),
+        };
         if !json {
             return Err(ApiError::NotJson);
         }

@@ -270,6 +270,24 @@ fn pages_that_are_named_may_ask_and_read() {
     assert!(!answer.contains("access-control"), "{answer}");
 }
 
+#[test]
+fn a_program_may_leave_out_the_content_type_and_a_page_may_not() {
+    let daemon = Daemon::start(false, "", NO_BUS);
+    for (origin, status) in [("", 404), ("Origin: http://localhost:3000\r\n", 415)] {
+        let mut stream = connect(&daemon);
+        let asked = format!(
+            "POST /api/show HTTP/1.1\r\nHost: localhost\r\n{origin}Content-Length: 13\r\nConnection: close\r\n\r\n\
+             {{\"model\":\"a\"}}"
+        );
+        stream.write_all(asked.as_bytes()).unwrap();
+        let answer = rest(stream);
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{origin}: {answer}"
+        );
+    }
+}
+
 /// What a program of `nobody` is answered over TCP: status and body. `None` when this test may not start one.
 fn as_nobody(daemon: &Daemon, method: &str, path: &str, body: Option<&Value>) -> Option<(u16, Value)> {
     let port = daemon.address.rsplit(':').next().unwrap();
