@@ -72,7 +72,7 @@ fn ollamas_clients_find_models_and_chat() {
     );
     assert!(whole["prompt_eval_count"].as_u64().unwrap() > 0);
     assert!(whole["total_duration"].as_u64().unwrap() >= whole["eval_duration"].as_u64().unwrap());
-    let lines = match post(&daemon, "/api/chat", &hello) {
+    let lines: Vec<Value> = match post(&daemon, "/api/chat", &hello) {
         Value::String(text) => text
             .lines()
             .map(|line| serde_json::from_str(line).unwrap())
@@ -80,7 +80,6 @@ fn ollamas_clients_find_models_and_chat() {
         // An answer without text is one line.
         line => vec![line],
     };
-    let lines: Vec<Value> = lines;
     let text: String = lines
         .iter()
         .map(|line| line["message"]["content"].as_str().unwrap())

@@ -138,7 +138,7 @@ fn cosine(a: &[f32], b: &[f32]) -> f32 {
 mod tests {
     use super::*;
 
-    fn request(more: Value) -> Result<RerankRequest, String> {
+    fn request(more: &Value) -> Result<RerankRequest, String> {
         let mut body = json!({"query": "q", "documents": ["a", {"text": "b", "title": "B"}, "c"]});
         for (name, value) in more.as_object().unwrap() {
             body[name] = value.clone();
@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn the_best_come_first() {
         let vectors = [vec![1.0, 0.0], vec![0.0, 2.0], vec![3.0, 0.0], vec![-1.0, 0.0]];
-        let answer = request(json!({"return_documents": true, "top_n": 2}))
+        let answer = request(&json!({"return_documents": true, "top_n": 2}))
             .unwrap()
             .answer("rerank_1", "bert", &vectors, 9);
         assert_eq!(
@@ -161,7 +161,7 @@ mod tests {
         );
         assert_eq!(answer["usage"]["total_tokens"], 9);
         assert_eq!(
-            request(json!({})).unwrap().order(&vectors),
+            request(&json!({})).unwrap().order(&vectors),
             [(1, 1.0), (0, 0.0), (2, -1.0)]
         );
         assert_eq!(cosine(&[0.0, 0.0], &[1.0, 0.0]).to_bits(), 0);
@@ -187,7 +187,7 @@ mod tests {
                 "top_n is 0 and must be a whole number from 1",
             ),
         ] {
-            assert_eq!(request(more), Err(message.to_owned()));
+            assert_eq!(request(&more), Err(message.to_owned()));
         }
     }
 }
