@@ -206,6 +206,56 @@ fn packed_weights_are_used_again_and_give_the_same() {
     }
 }
 
+/// Whoever could exchange the packed file would answer in the model's name.
+#[test]
+fn packed_weights_that_were_exchanged_are_not_used() {
+    let pool = Pool::new(1);
+    let name = "qwen3-q2_0";
+    let place = tempfile::tempdir().unwrap();
+    let options = |file: &str| LoadOptions {
+        panels: Some(place.path().join(file)),
+        ..LoadOptions::default()
+    };
+    let logits = |file: &str| {
+        let model = load(name, &options(file));
+        run(
+            &model,
+            &mut model.sequence(),
+            &expected(name).prompt,
+            Wanted::All,
+            &pool,
+        )
+    };
+    let first = logits("a.panels");
+    let packed = fs::read(place.path().join("a.panels")).unwrap();
+    let digest = fs::read_to_string(place.path().join("a.panels.sha256")).unwrap();
+    // Header and directory stay, the weights in between are others: every code is valid.
+    let mut other = packed.clone();
+    for byte in &mut other[4096..5120] {
+        *byte ^= 0x55;
+    }
+    for (file, content, digest) in [
+        ("exchanged.panels", &other, Some(&digest)),
+        ("unknown.panels", &other, None),
+        ("damaged.panels", &other, Some(&digest[..9].to_owned())),
+        ("good.panels", &packed, Some(&digest)),
+    ] {
+        let path = place.path().join(file);
+        fs::write(&path, content).unwrap();
+        if let Some(digest) = digest {
+            fs::write(path.with_added_extension("sha256"), digest).unwrap();
+        }
+        let before = fs::metadata(&path).unwrap().ino();
+        assert!(first == logits(file), "{file}");
+        let again = fs::metadata(&path).unwrap().ino() != before;
+        assert_eq!(again, file != "good.panels", "{file}");
+        assert!(fs::read(&path).unwrap() == packed, "{file}");
+    }
+    // Also when this process has seen the good one.
+    fs::write(place.path().join("a.panels"), &other).unwrap();
+    assert!(first == logits("a.panels"));
+}
+
 /// A folder whose tensors are split among files gives the same result as a single file.
 #[test]
 fn files_that_an_index_names_are_one_model() {

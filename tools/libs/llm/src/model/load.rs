@@ -71,7 +71,7 @@ impl Opened {
             Self::open_safetensors(path, &files)?
         };
         if let Some(panels) = &options.panels {
-            let key = options.hash.map_or_else(|| packed::key(&files), Ok)?;
+            let key = packed::key(&files, options.hash)?;
             let panels = packed::open(&opened.weights, panels, &key)?;
             opened.weights.use_panels(panels);
         }

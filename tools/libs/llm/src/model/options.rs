@@ -15,9 +15,10 @@ pub struct LoadOptions {
     pub kv: KvKind,
     /// The context length, if shorter than the model's own.
     pub context: Option<usize>,
-    /// The file in which packed ternary weights are kept for the next start, which maps it. `None` packs them in memory.
+    /// The file in which packed ternary weights are kept for the next start, which maps it, in a folder in which nobody else may
+    /// write. `None` packs them in memory.
     pub panels: Option<PathBuf>,
-    /// The SHA-256 of the model file, if known, which identifies its packed weights. Otherwise a fingerprint is computed.
+    /// The SHA-256 of the model file, if known; together with a fingerprint it identifies its packed weights.
     pub hash: Option<[u8; 32]>,
 }
 
