@@ -9,6 +9,7 @@ use anyhow::anyhow;
 use clap::{CommandFactory as _, Parser};
 use clap_complete::Shell;
 use sigmavault_detector::report;
+use sigmavault_facts::terminal::printable_lines;
 use sigmavault_facts::{Files, show};
 use sigmavault_types::hardware::REPORT_PATH;
 
@@ -51,7 +52,7 @@ fn main() -> ExitCode {
     match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("sigmavault-detector: {error}");
+            eprintln!("sigmavault-detector: {}", printable_lines(&error.to_string()));
             ExitCode::FAILURE
         }
     }

@@ -9,6 +9,7 @@ use std::thread;
 
 use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
 use nix::unistd::{geteuid, ttyname};
+use sigmavault_facts::terminal::printable_lines;
 use sigmavault_host::run::{Invocation, Local, Run as _};
 use sigmavault_host::{gsettings, setupcon, systemctl};
 use sigmavault_installer::answers::{Action, Keyboard};
@@ -220,11 +221,12 @@ impl Consoles {
 impl Write for Consoles {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         // A console in raw mode needs the carriage return; one that hung up is not missed.
-        let text = String::from_utf8_lossy(bytes).replace('\n', "\r\n");
+        let text = printable_lines(&String::from_utf8_lossy(bytes));
+        let lines = text.replace('\n', "\r\n");
         for console in &mut self.0 {
-            let _ = console.write_all(text.as_bytes());
+            let _ = console.write_all(lines.as_bytes());
         }
-        io::stdout().write_all(bytes)?;
+        io::stdout().write_all(text.as_bytes())?;
         Ok(bytes.len())
     }
 

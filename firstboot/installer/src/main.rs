@@ -14,6 +14,7 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow, bail};
 use clap::{CommandFactory as _, Parser as _};
 use serde_json::json;
+use sigmavault_facts::terminal::{Printable, printable_json, printable_lines};
 use sigmavault_host::run::Local;
 use sigmavault_installer::answers::{self, Action, Answers, Keyboard, Mode};
 use sigmavault_installer::demo::{self, Demo, Scenario};
@@ -38,7 +39,7 @@ fn main() -> ExitCode {
     match run(&Arguments::parse()) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("sigmavault-installer: {error:#}");
+            eprintln!("sigmavault-installer: {}", printable_lines(&format!("{error:#}")));
             ExitCode::FAILURE
         }
     }
@@ -342,9 +343,9 @@ fn placed(path: &Path, text: &str, refusal: &Refusal) -> String {
 
 fn said(arguments: &Arguments, good: bool, json: &serde_json::Value, text: &str) -> anyhow::Result<ExitCode> {
     let text = if arguments.json {
-        serde_json::to_string_pretty(json)?
+        printable_json(&serde_json::to_string_pretty(json)?)
     } else {
-        text.to_owned()
+        printable_lines(text)
     };
     if good || arguments.json {
         print(format!("{text}\n").as_bytes())?;
@@ -447,7 +448,7 @@ fn ask_plainly(world: World) -> anyhow::Result<ExitCode> {
     let busy = Arc::new(AtomicBool::new(false));
     let stop = host::signals(&busy)?;
     if let Some(ending) = world.ending() {
-        println!("{ending}\n");
+        println!("{}\n", printable_lines(&ending));
     }
     let left = plain::run(
         world.machine()?,
@@ -456,7 +457,7 @@ fn ask_plainly(world: World) -> anyhow::Result<ExitCode> {
         &stop,
         &mut plain::Console {
             input: &mut io::stdin().lock(),
-            output: &mut io::stdout(),
+            output: &mut Printable::new(io::stdout()),
             hide: &host::hide,
             busy: &|now| busy.store(now, Ordering::Relaxed),
         },

@@ -34,6 +34,7 @@ use std::time::{Instant, SystemTime};
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use sigmavault_facts::Files;
+use sigmavault_facts::terminal::Printable;
 use sigmavault_host::run::Local;
 use sigmavault_types::health::Alive;
 use sigmavault_types::slots::Slot;
@@ -42,7 +43,7 @@ use crate::ask::AskError;
 use crate::client::Client;
 use crate::factory_reset::{Level, ResetError};
 use crate::local::{LocalOptions, needs_root};
-use crate::output::json;
+use crate::output::{json, plain, tell};
 
 /// The administrator's command on a SigmaVault NAS
 #[allow(clippy::doc_markdown, reason = "these comments are the help text")]
@@ -61,7 +62,9 @@ enum Command {
     Hardware(Facts),
     /// Ask the local language model
     ///
-    /// The answer is printed as it is generated. Piped input follows the question, for questions about a log or a list.
+    /// The answer is printed as it is generated. Piped input follows the question, for questions about a log or a list. On a terminal,
+    /// control characters and those that reorder or hide text are shown escaped, such as \u{1b}; into a pipe or a file the answer
+    /// goes as it is.
     Ask(AskArguments),
     /// Show the system slots: which runs, which starts next, which failed and why
     #[command(args_conflicts_with_subcommands = true)]
@@ -218,13 +221,13 @@ fn main() -> ExitCode {
         Ok(text) => match io::stdout().lock().write_all(&text) {
             // A reader that closes the pipe has seen enough.
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                eprintln!("sigmavault: cannot print: {error}");
+                tell(format_args!("sigmavault: cannot print: {error}"));
                 ExitCode::FAILURE
             }
             _ => ExitCode::SUCCESS,
         },
         Err(error) => {
-            eprintln!("sigmavault: {error}");
+            tell(format_args!("sigmavault: {error}"));
             ExitCode::FAILURE
         }
     }
@@ -235,7 +238,7 @@ fn run(command: Command) -> anyhow::Result<Vec<u8>> {
         Command::Status(facts) => {
             let found = status::get(&Client::new(&facts.api), &Files::new(facts.root), &Local)?;
             if let Some(note) = &found.note {
-                eprintln!("{note}");
+                tell(note);
             }
             if facts.json {
                 json(&found.status)
@@ -282,7 +285,13 @@ fn ask_command(arguments: AskArguments) -> anyhow::Result<Vec<u8>> {
     if arguments.json {
         return json(&ask::whole(&arguments.socket, &question)?);
     }
-    match ask::stream(&arguments.socket, &question, &mut io::stdout().lock()) {
+    let mut out = io::stdout().lock();
+    let answered = if out.is_terminal() {
+        ask::stream(&arguments.socket, &question, &mut Printable::new(out))
+    } else {
+        ask::stream(&arguments.socket, &question, &mut out)
+    };
+    match answered {
         // A reader that closes the pipe has seen enough.
         Err(AskError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Vec::new()),
         done => done.map(|()| Vec::new()).map_err(Into::into),
@@ -311,7 +320,7 @@ fn slots_command(files: &Files, as_json: bool, action: Option<&SlotsAction>) -> 
             if as_json {
                 json(&switched)
             } else {
-                Ok(switched.show().into_bytes())
+                Ok(plain(&switched.show()))
             }
         }
     }
@@ -331,14 +340,14 @@ fn boot_check_command(files: &Files, at_shutdown: bool, deadline: bool) -> anyho
         now: SystemTime::now(),
         monotonic: &|| start.elapsed(),
         sleep: &std::thread::sleep,
-        note: &|note| eprintln!("note: {note}"),
+        note: &|note| tell(format_args!("note: {note}")),
     };
     let text = match (at_shutdown, deadline) {
         (true, _) => boot_check::at_shutdown(&machine)?,
         (_, true) => boot_check::deadline(&machine)?,
         _ => boot_check::check(&machine)?,
     };
-    Ok(text.into_bytes())
+    Ok(plain(&text))
 }
 
 fn unlock_pools_command(local: &LocalOptions) -> anyhow::Result<Vec<u8>> {
@@ -348,7 +357,7 @@ fn unlock_pools_command(local: &LocalOptions) -> anyhow::Result<Vec<u8>> {
     if local.json {
         json(&unlocked)
     } else {
-        Ok(unlock_pools::show(&unlocked).into_bytes())
+        Ok(plain(&unlock_pools::show(&unlocked)))
     }
 }
 
@@ -373,7 +382,7 @@ fn factory_reset_command(arguments: &ResetArguments) -> anyhow::Result<Vec<u8>> 
         return if as_json {
             json(&plan)
         } else {
-            Ok(plan.show().into_bytes())
+            Ok(plain(&plan.show()))
         };
     }
     match &arguments.confirm {

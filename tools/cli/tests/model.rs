@@ -266,7 +266,7 @@ fn inspected(machine: &Machine) {
     assert_eq!(
         text,
         format!(
-            "Name        Test \u{fffd}[2J\n\
+            "Name        Test \\u{{1b}}[2J\n\
              Model       qwen3\n\
              Licence     mit\n\
              File        {}, 18.1 KiB, GGUF version 3\n\

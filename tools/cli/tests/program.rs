@@ -227,6 +227,7 @@ fn the_committed_manual_is_that_of_the_command_line() {
             "sigmavault-completions.8",
             "sigmavault-factory-reset.8",
             "sigmavault-hardware.8",
+            "sigmavault-model-add.8",
             "sigmavault-model-inspect.8",
             "sigmavault-model-list.8",
             "sigmavault-model-pull.8",

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
+use sigmavault_facts::terminal::printable_lines;
 use sigmavault_image_builder::cli::{Cli, Color, Command, PoolAction};
 use sigmavault_image_builder::{
     doctor, flash, hardware_check, inspect, invocation, pipeline, profile, smoke, source,
@@ -70,6 +71,7 @@ fn report<E: Error + 'static>(result: Result<ExitCode, E>) -> ExitCode {
     // Whoever closed the pipe, like `head`, has seen enough.
     if !io.any(|error| error.kind() == std::io::ErrorKind::BrokenPipe) {
         for (nth, error) in chain.iter().enumerate() {
+            let error = printable_lines(&error.to_string());
             eprintln!("{}{error}", if nth == 0 { "error: " } else { "  because: " });
         }
     }

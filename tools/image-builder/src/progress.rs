@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use sigmavault_facts::terminal::{printable, printable_lines};
 
 /// Shortest time between two messages of one stage in plain mode.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(1);
@@ -99,6 +100,7 @@ impl Progress {
 
     /// Prints one line above the bars, or between the lines.
     pub fn note(&self, line: &str) {
+        let line = &printable_lines(line);
         match &self.view {
             View::Bars(bars) => bars.suspend(|| eprintln!("{line}")),
             View::Plain(plain) => plain.lock().line(line),
@@ -131,8 +133,9 @@ enum StageView {
 impl StageBar {
     /// Says what the stage is doing now.
     pub fn message(&self, text: &str) {
+        let text = &printable(text);
         match &self.view {
-            StageView::Bar(bar) => bar.set_message(text.to_owned()),
+            StageView::Bar(bar) => bar.set_message(text.clone()),
             StageView::Line(plain, id) => plain.lock().message(*id, text),
             StageView::Silent => {}
         }
@@ -189,6 +192,7 @@ impl StageBar {
     }
 
     fn end(&self, mark: &str, template: &str, word: &str, text: &str) {
+        let text = &printable(text);
         match &self.view {
             StageView::Bar(bar) => {
                 if bar.is_finished() {

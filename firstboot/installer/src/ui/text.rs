@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use ratatui::text::Span;
+use sigmavault_facts::terminal::printable;
 
-/// Breaks a text at spaces into lines of at most this width; line breaks in it stay.
+/// Breaks a text at spaces into lines of at most this width; line breaks in it stay. Names of disks and the like are made safe
+/// for a terminal.
 pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for paragraph in text.split('\n') {
+        let paragraph = &printable(paragraph);
         let mut line = String::new();
         for word in paragraph.split(' ') {
             let needed = columns(&line) + usize::from(!line.is_empty()) + columns(word);
@@ -45,8 +48,9 @@ fn cut(text: &str, width: usize) -> String {
     head
 }
 
-/// Exactly this wide: filled up with spaces, or cut off with dots.
+/// Exactly this wide: filled up with spaces, or cut off with dots, and safe for a terminal.
 pub(crate) fn fit(text: &str, width: usize) -> String {
+    let text = &printable(text);
     let taken = columns(text);
     if taken <= width {
         return format!("{text}{}", " ".repeat(width - taken));
@@ -93,6 +97,12 @@ mod tests {
         assert_eq!(fit("WDC WD40EFRX", 8), "WDC WD..");
         assert_eq!(fit("sda", 5), "sda  ");
         assert_eq!(fit("ab", 1), "a");
+    }
+
+    #[test]
+    fn names_of_disks_cannot_reorder_a_line() {
+        assert_eq!(fit("a\u{202e}b\x1b", 22), "a\\u{202e}b\\u{1b}     ");
+        assert_eq!(wrap("a\u{202e}b\nc", 20), ["a\\u{202e}b", "c"]);
     }
 
     #[test]

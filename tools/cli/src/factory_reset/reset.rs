@@ -3,6 +3,7 @@
 use std::io::{self, BufRead, Write};
 
 use serde::Serialize;
+use sigmavault_facts::terminal::printable_lines;
 use sigmavault_facts::{Files, mounts, slots};
 use sigmavault_host::run::{Run, RunError};
 use sigmavault_host::systemctl;
@@ -108,7 +109,7 @@ pub fn ask(plan: &Plan, input: &mut dyn BufRead, output: &mut dyn Write) -> Resu
         plan.host
     );
     output
-        .write_all(prompt.as_bytes())
+        .write_all(printable_lines(&prompt).as_bytes())
         .and_then(|()| output.flush())
         .map_err(ResetError::Input)?;
     let mut typed = String::new();

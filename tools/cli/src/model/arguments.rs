@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use sigmavault_catalogue::Digest;
 
 use crate::local::LocalOptions;
 
@@ -38,6 +39,34 @@ pub(super) enum Action {
         #[arg(long, value_name = "DIR")]
         from: Option<PathBuf>,
     },
+    /// Add a model that is not in the catalogue
+    ///
+    /// FILE is a GGUF file, whatever its name (the files of ollama too), or the first of its parts, which are put together. A
+    /// folder has config.json, tokenizer.json and safetensors files, as on Hugging Face. A URL leads to a GGUF file. Name, licence,
+    /// context and memory need come from the model itself. What the engine cannot run is refused with its reason.
+    Add {
+        /// The model
+        #[arg(value_name = "FILE|DIR|URL")]
+        what: String,
+        /// Its id; the default is made of its name
+        #[arg(long, value_name = "ID")]
+        id: Option<String>,
+        /// Its licence, if the model does not say it
+        #[arg(long, value_name = "LICENCE")]
+        licence: Option<String>,
+        /// The SHA-256 that the file must have
+        #[arg(long, value_name = "HEX")]
+        sha256: Option<Digest>,
+        /// Link the files instead of copying them; they must be of the same file system, and root's
+        #[arg(long)]
+        link: bool,
+        /// Replace a model of the same id without asking
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Carry out one request of a download for the process that started this one
+    #[command(hide = true)]
+    Fetch,
     /// Show the contents of a GGUF file, and whether the engine can run it
     Inspect {
         /// A file, or an installed model

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use sigmavault_facts::show::{Sheet, Style, printable, size};
+use sigmavault_facts::show::{Sheet, Style, size};
 use sigmavault_gguf::{Error, File, Summary, support};
 
 use super::error::ModelError;
@@ -81,7 +81,7 @@ pub fn get(place: &Place, name: &str, with_tensors: bool) -> Result<Found, Inspe
     let path = locate(place, name)?;
     let file = File::open(&path)?;
     let summary = Summary::of(file.index());
-    let obstacles = support::obstacles(file.index());
+    let obstacles = verdict(&file);
     let kinds = summary.kinds.iter().map(|(kind, tensors, bytes)| Kind {
         name: kind.to_string(),
         tensors: *tensors,
@@ -113,10 +113,16 @@ pub fn get(place: &Place, name: &str, with_tensors: bool) -> Result<Found, Inspe
         chat_template: summary.chat_template,
         tensor_count: summary.tensors,
         runs: obstacles.is_empty(),
-        obstacles: obstacles.iter().map(ToString::to_string).collect(),
+        obstacles,
         tensors: with_tensors.then(|| tensors.collect()),
         file: path,
     })
+}
+
+/// Why the engine cannot run a file; nothing if it can.
+pub fn verdict(file: &File) -> Vec<String> {
+    let obstacles = support::obstacles(file.index());
+    obstacles.iter().map(ToString::to_string).collect()
 }
 
 fn locate(place: &Place, name: &str) -> Result<PathBuf, InspectError> {
@@ -141,11 +147,7 @@ fn locate(place: &Place, name: &str) -> Result<PathBuf, InspectError> {
 /// What a file holds, for a person.
 pub fn show(found: &Found, style: Style) -> String {
     let mut sheet = Sheet::new(style);
-    let text = |value: &Option<String>| {
-        value
-            .as_deref()
-            .map_or_else(|| "not stated".to_owned(), printable)
-    };
+    let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "not stated".to_owned());
     let number = |value: Option<u64>| value.map_or_else(|| "not stated".to_owned(), |n| n.to_string());
     sheet.line("Name", &text(&found.name));
     sheet.line("Model", &text(&found.architecture));
@@ -196,7 +198,7 @@ pub fn show(found: &Found, style: Style) -> String {
     sheet.table("Packed as", &kinds.collect::<Vec<_>>());
     for (index, obstacle) in found.obstacles.iter().enumerate() {
         let name = if index == 0 { "Runs" } else { "" };
-        sheet.line(name, &style.bad(&format!("no: {}", printable(obstacle))));
+        sheet.line(name, &style.bad(&format!("no: {obstacle}")));
     }
     if found.runs {
         sheet.line("Runs", &style.good("yes"));

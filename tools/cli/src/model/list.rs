@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use sigmavault_catalogue::{Model, Origin, Use};
-use sigmavault_facts::show::{Sheet, Style, printable, size};
+use sigmavault_facts::show::{Sheet, Style, size};
 
 use super::error::{ModelError, NONE};
 use super::place::Place;
@@ -113,7 +113,7 @@ fn row(entry: &Entry) -> Vec<String> {
     };
     vec![
         entry.id.clone(),
-        printable(&entry.name),
+        entry.name.clone(),
         size(bytes),
         format!("{} of memory", size(entry.memory_bytes)),
         entry.licence.clone(),

@@ -1,10 +1,11 @@
 //! The context of every command.
 
-use sigmavault_catalogue::{Catalogue, Model, Store};
+use sigmavault_catalogue::{Catalogue, Model, Store, Unusable, id_fault};
 use sigmavault_facts::{Files, report, status};
 
 use super::arguments::Arguments;
 use super::error::ModelError;
+use crate::output::tell;
 
 /// The context of every command.
 pub struct Place {
@@ -43,24 +44,34 @@ impl Place {
     pub fn find(&self, name: &str) -> Result<Model, ModelError> {
         match self.catalogue.resolve(name, self.memory) {
             Ok(model) => Ok(model.clone()),
-            Err(unknown) => match self.store.installed(name) {
+            Err(unknown) if id_fault(name).is_some() => Err(unknown.into()),
+            Err(unknown) => match self.store.record_of(name)? {
                 Some(installed) => Ok(installed.model),
                 None => Err(unknown.into()),
             },
         }
     }
 
-    /// Every completely installed model: first those in the catalogue, then those no longer offered.
+    /// Every model that can be used: first those in the catalogue, then the others. Says why one that is here cannot.
     pub fn here(&self) -> Result<Vec<Model>, ModelError> {
         let mut here: Vec<Model> = self.catalogue.models().cloned().collect();
         for name in self.store.names()? {
-            if self.catalogue.get(&name).is_none()
-                && let Some(installed) = self.store.installed(&name)
-            {
-                here.push(installed.model);
+            if self.catalogue.get(&name).is_some() {
+                continue;
+            }
+            match self.store.record_of(&name) {
+                Ok(installed) => here.extend(installed.map(|installed| installed.model)),
+                Err(error) => tell(format_args!("note: {name} is not used: {error}")),
             }
         }
-        here.retain(|model| self.store.main_file(model).is_some());
+        here.retain(|model| match self.store.usable(model) {
+            Ok(_) => true,
+            Err(Unusable::Absent) => false,
+            Err(why) => {
+                tell(format_args!("note: {} is not used: {why}", model.id));
+                false
+            }
+        });
         Ok(here)
     }
 }

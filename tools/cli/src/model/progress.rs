@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use sigmavault_catalogue::download::{Stage, Watch};
+use sigmavault_facts::terminal::{printable, printable_lines};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
@@ -48,10 +49,19 @@ impl Onlooker {
             self.bar.finish_and_clear();
             self.bar = ProgressBar::new(total)
                 .with_style(style(stage))
-                .with_message(what.to_owned());
+                .with_message(printable(what));
             self.shown = Some((what.to_owned(), stage));
         }
         self.bar.set_position(done);
+    }
+
+    /// Waits for a time, and says whether to go on.
+    pub fn waiting(&self) -> impl Fn(Duration) -> bool + use<> {
+        let stop = Arc::clone(&self.stop);
+        move |time| {
+            std::thread::sleep(time);
+            !stop.load(Ordering::Relaxed)
+        }
     }
 
     /// Whether the user asked to stop.
@@ -77,7 +87,7 @@ impl Watch for Onlooker {
     }
 
     fn note(&mut self, text: &str) {
-        self.bar.suspend(|| eprintln!("note: {text}"));
+        self.bar.suspend(|| eprintln!("note: {}", printable_lines(text)));
     }
 
     fn stopped(&self) -> bool {

@@ -7,12 +7,13 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 use sigmavault_catalogue::Model;
-use sigmavault_catalogue::download::{self, DownloadError, Http, Order, Source, Tuning};
+use sigmavault_catalogue::download::{self, DownloadError, Order, Source, Tuning};
 use sigmavault_facts::report;
-use sigmavault_facts::show::{printable, size};
+use sigmavault_facts::show::size;
 use sigmavault_facts::time::timestamp;
 
 use super::error::ModelError;
+use super::fetch;
 use super::place::Place;
 use super::progress::{Onlooker, SignalError};
 use super::terminal::{ask, somebody_there};
@@ -86,7 +87,7 @@ pub fn run(
     }
     let source = match from {
         Some(folder) => Source::Folder(folder.to_owned()),
-        None => Source::Net(Http::new(concat!("sigmavault/", env!("CARGO_PKG_VERSION")))),
+        None => Source::Relay(fetch::relay()),
     };
     models
         .iter()
@@ -133,8 +134,8 @@ fn accept(
     }
     let question = format!(
         "{} by {}: {} to fetch from {}, {} of memory to run it.\nIts licence is {licence}, see {url}.\nDo you accept it?",
-        printable(&model.name),
-        printable(&model.publisher),
+        model.name,
+        model.publisher,
         size(model.bytes()),
         from.map_or_else(|| host(model).to_owned(), |folder| folder.display().to_string()),
         size(model.memory_bytes),

@@ -48,8 +48,13 @@ pub fn run(place: &Place, name: &str, yes: bool) -> Result<Removed, RemoveError>
     if store.names().map_err(ModelError::from)?.is_empty() {
         return Err(ModelError::None.into());
     }
-    let id = place.find(name)?.id;
-    if !store.folder_of(&id).is_dir() {
+    let id = match place.find(name) {
+        Ok(model) => model.id,
+        // What has no valid record can still be removed.
+        Err(_) if store.has(name) => name.to_owned(),
+        Err(error) => return Err(error.into()),
+    };
+    if !store.has(&id) {
         return Err(ModelError::NotHere(id).into());
     }
     if service::has_loaded(&place.files, &id) == Some(true) {
@@ -66,7 +71,7 @@ pub fn run(place: &Place, name: &str, yes: bool) -> Result<Removed, RemoveError>
         return Err(RemoveError::NotConfirmed { model: id });
     }
     // What was said to it first: the rest is of no use to anybody.
-    Store::remove_prefixes(&place.files, &id).map_err(ModelError::from)?;
+    Store::remove_cache(&place.files, &id).map_err(ModelError::from)?;
     match store.remove(&id).map_err(ModelError::from)? {
         Some(bytes) => Ok(Removed { id, bytes }),
         None => Err(ModelError::NotHere(id).into()),

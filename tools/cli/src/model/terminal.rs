@@ -2,6 +2,8 @@
 
 use std::io::{self, BufRead, IsTerminal as _, Write};
 
+use sigmavault_facts::terminal::printable_lines;
+
 use super::error::ModelError;
 use super::place::Place;
 
@@ -12,7 +14,7 @@ pub fn somebody_there(place: &Place) -> bool {
 
 /// Asks for confirmation with "yes".
 pub fn ask(question: &str, input: &mut dyn BufRead, output: &mut dyn Write) -> Result<bool, ModelError> {
-    write!(output, "{question} Type yes to go on: ")
+    write!(output, "{} Type yes to go on: ", printable_lines(question))
         .and_then(|()| output.flush())
         .map_err(ModelError::Ask)?;
     let mut typed = String::new();
@@ -23,6 +25,16 @@ pub fn ask(question: &str, input: &mut dyn BufRead, output: &mut dyn Write) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_others_do_not_act_on_the_terminal() {
+        let mut said = Vec::new();
+        ask("Take \x1b[2J\u{202e}?\nSure?", &mut &b""[..], &mut said).unwrap();
+        assert_eq!(
+            String::from_utf8(said).unwrap(),
+            "Take \\u{1b}[2J\\u{202e}?\nSure? Type yes to go on: "
+        );
+    }
 
     #[test]
     fn only_yes_is_yes() {

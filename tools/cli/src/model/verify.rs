@@ -38,7 +38,7 @@ pub fn run(place: &Place, name: Option<&str>) -> Result<Vec<Verified>, VerifyErr
     let models = match name {
         Some(name) => {
             let model = place.find(name)?;
-            if !place.store.folder_of(&model.id).is_dir() {
+            if !place.store.has(&model.id) {
                 return Err(ModelError::NotHere(model.id).into());
             }
             vec![model]

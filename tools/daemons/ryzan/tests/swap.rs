@@ -210,8 +210,16 @@ fn a_conversation_goes_on_after_a_restart() {
     for file in std::fs::read_dir(&prefixes[0]).unwrap() {
         assert_eq!(rights(&file.unwrap().path()), 0o600);
     }
-    // What an earlier version left beside the model goes.
-    let old = root.path().join("models/one/prefixes-0.0.9-1-1-scalar");
+    // Packed weights are the service's own, and nothing is written where models are.
+    let home = root.path().join("var/cache/sigmavault-ryzan/one");
+    assert!(home.join("model.gguf.panels").is_file() && home.join("model.gguf.panels.sha256").is_file());
+    assert_eq!(rights(&home), 0o700);
+    assert_eq!(
+        std::fs::read_dir(root.path().join("models/one")).unwrap().count(),
+        1
+    );
+    // What an earlier version left goes.
+    let old = home.join("prefixes-0.0.9-1-1-scalar");
     std::fs::create_dir(&old).unwrap();
     std::fs::write(old.join("1.prefix"), "a conversation").unwrap();
     let daemon = Daemon::start_in(root, Some("one"), "", "unix:path=/nonexistent");

@@ -12,7 +12,7 @@ use std::sync::atomic::AtomicBool;
 
 use indicatif::BinaryBytes;
 use serde::Serialize;
-use sigmavault_facts::show::printable;
+use sigmavault_facts::terminal::{printable, printable_json};
 use sigmavault_host::run::Local;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
@@ -196,7 +196,7 @@ pub fn run(args: &FlashArgs) -> Result<ExitCode, FlashError> {
         writeln!(
             std::io::stdout().lock(),
             "{}",
-            serde_json::to_string_pretty(&report)?
+            printable_json(&serde_json::to_string_pretty(&report)?)
         )?;
     }
     Ok(ExitCode::SUCCESS)

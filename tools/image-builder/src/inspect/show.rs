@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use indicatif::BinaryBytes;
-use sigmavault_facts::show::printable;
+use sigmavault_facts::terminal::{printable, printable_json};
 
 use super::{InspectError, Inspection, inspect};
 use crate::check;
@@ -21,7 +21,7 @@ pub fn run(args: &InspectArgs) -> Result<ExitCode, InspectError> {
     )?;
     let mut out = std::io::stdout().lock();
     if args.json {
-        writeln!(out, "{}", serde_json::to_string_pretty(&found)?)?;
+        writeln!(out, "{}", printable_json(&serde_json::to_string_pretty(&found)?))?;
     } else {
         out.write_all(text(&found, args.packages).as_bytes())?;
         out.flush()?;

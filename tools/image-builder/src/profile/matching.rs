@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use serde::Serialize;
-use sigmavault_facts::show::printable;
+use sigmavault_facts::terminal::{printable, printable_lines};
 use sigmavault_types::hardware::{HardwareReport, REPORT_PATH};
 
 use super::error::{ProfileError, ReportError};
@@ -51,7 +51,7 @@ pub fn find(
         match library.resolve(name) {
             Ok(resolved) => profiles.push(resolved.profile),
             // One with mistakes does not hide the good ones.
-            Err(error) => eprintln!("{error}"),
+            Err(error) => eprintln!("{}", printable_lines(&error.to_string())),
         }
     }
     profiles.retain(|profile| desktop.is_none_or(|desktop| profile.system.desktop == desktop));

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use serde::Serialize;
+use sigmavault_facts::terminal::printable_lines;
 
 use super::error::ProfileError;
 use super::library::{Library, Resolved};
@@ -41,7 +42,7 @@ pub fn list(library: &Library, json: bool, out: &mut dyn Write) -> Result<ExitCo
         match library.resolve(name) {
             Ok(resolved) => good.push(resolved.profile),
             Err(error) => {
-                eprintln!("{error}");
+                eprintln!("{}", printable_lines(&error.to_string()));
                 code = ExitCode::FAILURE;
             }
         }

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use sigmavault_facts::terminal::{printable_json, printable_lines};
 use sigmavault_vm::accel::KvmVerdict;
 use sigmavault_vm::{Accel, ToolsTree, interrupt_flag};
 
@@ -78,9 +79,9 @@ pub fn run(options: &Options, global: &Global) -> Result<ExitCode, CommandError>
         stage.failed("");
     }
     if options.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        println!("{}", printable_json(&serde_json::to_string_pretty(&report)?));
     } else {
-        println!("{report}");
+        println!("{}", printable_lines(&report.to_string()));
     }
     Ok(if report.passed {
         ExitCode::SUCCESS

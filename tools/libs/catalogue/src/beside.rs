@@ -1,7 +1,5 @@
 //! Names of the files kept beside those of a model.
 
-use std::path::{Path, PathBuf};
-
 /// The record of an installed model.
 pub(crate) const RECORD: &str = "model.json";
 
@@ -11,25 +9,18 @@ pub(crate) fn is_own(name: &str) -> bool {
     name == RECORD || kept.iter().any(|end| name.ends_with(end))
 }
 
-/// The path of a file's chunk hashes.
-pub(crate) fn chunks_path(file: &Path) -> PathBuf {
-    beside(file, ".chunks")
+/// The name of a file's chunk hashes.
+pub(crate) fn chunks_name(file: &str) -> String {
+    format!("{file}.chunks")
 }
 
-/// The path of a file while it is incomplete.
-pub(crate) fn part_path(file: &Path) -> PathBuf {
-    beside(file, ".part")
+/// The name of a file while it is incomplete.
+pub(crate) fn part_name(file: &str) -> String {
+    format!("{file}.part")
 }
 
-/// The file's path with a suffix.
-pub(crate) fn beside(file: &Path, end: &str) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(end);
-    PathBuf::from(name)
-}
-
-/// The path of a download's journal.
+/// The name of a download's journal.
 #[cfg(feature = "download")]
-pub(crate) fn journal_path(file: &Path) -> PathBuf {
-    beside(file, ".journal")
+pub(crate) fn journal_name(file: &str) -> String {
+    format!("{file}.journal")
 }

@@ -90,12 +90,22 @@ impl Model {
         self.id == name || self.aliases.iter().any(|alias| alias == name)
     }
 
-    /// The first fault of the entry, if any.
+    /// The first fault of an entry of the catalogue, if any.
     pub(crate) fn fault(&self) -> Option<String> {
-        if let Some(fault) = name_fault(&self.id) {
+        let (web, text) = (["http://", "https://"], "url must begin with https:// or http://");
+        let elsewhere = |file: &&ModelFile| !web.iter().any(|scheme| file.url.starts_with(scheme));
+        self.recorded_fault().or_else(|| {
+            let file = self.files.iter().find(elsewhere)?;
+            Some(format!("file {:?}: {text}", file.name))
+        })
+    }
+
+    /// The first fault of the record of an installed model, if any. Its files may come from a folder of this machine.
+    pub(crate) fn recorded_fault(&self) -> Option<String> {
+        if let Some(fault) = id_fault(&self.id) {
             return Some(format!("id {:?} {fault}", self.id));
         }
-        if let Some(alias) = self.aliases.iter().find(|alias| name_fault(alias).is_some()) {
+        if let Some(alias) = self.aliases.iter().find(|alias| id_fault(alias).is_some()) {
             return Some(format!(
                 "alias {alias:?} has other letters than a to z, 0 to 9, \"-\" and \".\""
             ));
@@ -142,11 +152,9 @@ impl ModelFile {
         if self.bytes == 0 || self.bytes > LARGEST {
             return Some(format!("bytes must be from 1 to {LARGEST}"));
         }
-        if !["http://", "https://"]
-            .iter()
-            .any(|scheme| self.url.starts_with(scheme))
-            || self.url.chars().any(|c| c.is_control() || c == ' ')
-        {
+        let schemes = ["https://", "http://", "file:///"];
+        let known = schemes.iter().any(|scheme| self.url.starts_with(scheme));
+        if !known || self.url.chars().any(|c| c.is_control() || c == ' ') {
             return Some("url must begin with https:// or http://".to_owned());
         }
         let expected = self.bytes.div_ceil(CHUNK_BYTES);
@@ -160,7 +168,8 @@ impl ModelFile {
     }
 }
 
-fn name_fault(name: &str) -> Option<&'static str> {
+/// Why a text is no id, which is also the name of a folder; `None` if it is one.
+pub fn id_fault(name: &str) -> Option<&'static str> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
     if name.is_empty() || name.len() > 64 {
         Some("must have 1 to 64 characters")

@@ -1,12 +1,10 @@
 //! Whether the files on disk match the catalogue.
 
-use std::fs::File;
-use std::io;
-
 use serde::Serialize;
 
-use crate::beside::chunks_path;
+use crate::beside::chunks_name;
 use crate::chunks::{CHUNK_BYTES, ChunkList};
+use crate::folder::Folder;
 use crate::model::{Model, ModelFile};
 use crate::store::{Store, StoreError};
 
@@ -70,9 +68,8 @@ fn one(
     seen: &mut dyn FnMut(u64) -> bool,
 ) -> Result<State, StoreError> {
     let path = store.path_of(model, file);
-    let mut opened = match File::open(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(State::Missing),
-        opened => opened.map_err(StoreError::on("open", &path))?,
+    let Some(mut opened) = store.open_file(model, file)? else {
+        return Ok(State::Missing);
     };
     let found = opened.metadata().map_err(StoreError::on("look at", &path))?.len();
     if found != file.bytes {
@@ -89,7 +86,9 @@ fn one(
     if read.sha256 == file.sha256 {
         if kept.is_none() {
             // Verification must also work for users who may only read.
-            let _ = write(&path, &read);
+            if let Ok(Some(home)) = store.home(&model.id) {
+                let _ = write(&home, &file.name, &read);
+            }
         }
         return Ok(State::Good);
     }
@@ -106,9 +105,8 @@ fn one(
 }
 
 /// Writes the chunk hashes of a good file beside it.
-pub(crate) fn write(path: &std::path::Path, list: &ChunkList) -> Result<(), StoreError> {
-    let path = chunks_path(path);
+pub(crate) fn write(home: &Folder, file: &str, list: &ChunkList) -> Result<(), StoreError> {
     // Plain fields are always JSON.
     let text = serde_json::to_vec(list).unwrap_or_default();
-    sigmavault_durable::replace(&path, &text).map_err(StoreError::on("write", &path))
+    home.replace(&chunks_name(file), &text)
 }

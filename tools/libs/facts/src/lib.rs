@@ -12,6 +12,7 @@
 //! - [`status`]: the system's status, combined from the parts
 //! - [`time`]: times as text
 //! - [`show`]: facts as text for a terminal
+//! - [`terminal`]: texts from others made safe for a terminal
 
 pub mod counters;
 mod error;
@@ -24,6 +25,7 @@ pub mod report;
 pub mod show;
 pub mod slots;
 pub mod status;
+pub mod terminal;
 pub mod time;
 pub mod verity;
 pub mod zpool_cache;

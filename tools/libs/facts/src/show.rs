@@ -5,10 +5,18 @@ use std::io::IsTerminal as _;
 
 use sigmavault_types::hardware::{HardwareReport, IsaFlag, Sensor, SensorKind};
 
+use crate::terminal::printable;
+
 /// Width of the column of names.
 const NAMES: usize = 12;
 
-/// How text is written.
+/// Ends a colour.
+const PLAIN: &str = "\x1b[0m";
+
+/// All sequences that [`Style`] writes.
+const PAINTED: [&str; 4] = [PLAIN, "\x1b[1m", "\x1b[32m", "\x1b[33m"];
+
+/// How text is written. Text is made safe for a terminal on the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Style {
     /// Whether to use terminal colours.
@@ -25,11 +33,33 @@ impl Style {
     }
 
     fn paint(self, code: &str, text: &str) -> String {
+        let text = printable(text);
         if self.colour {
-            format!("\x1b[{code}m{text}\x1b[0m")
+            format!("\x1b[{code}m{text}{PLAIN}")
         } else {
-            text.to_owned()
+            text
         }
+    }
+
+    /// A value in which only what [`Style`] itself paints acts on the terminal.
+    fn guarded(self, value: &str) -> String {
+        if !self.colour {
+            return printable(value);
+        }
+        let mut safe = String::new();
+        let mut rest = value;
+        while let Some(at) = rest.find('\x1b') {
+            let (before, escape) = rest.split_at(at);
+            safe.push_str(&printable(before));
+            let own = PAINTED.into_iter().find(|own| escape.starts_with(own));
+            let (first, after) = escape.split_at(own.map_or(1, str::len));
+            match own {
+                Some(own) => safe.push_str(own),
+                None => safe.push_str(&printable(first)),
+            }
+            rest = after;
+        }
+        safe + &printable(rest)
     }
 
     /// The most important value.
@@ -46,19 +76,6 @@ impl Style {
     pub fn bad(self, text: &str) -> String {
         self.paint("33", text)
     }
-}
-
-/// Untrusted text made safe for a terminal: each control character becomes a replacement character.
-pub fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| {
-            if c.is_control() {
-                char::REPLACEMENT_CHARACTER
-            } else {
-                c
-            }
-        })
-        .collect()
 }
 
 /// Aligned lines of names and values.
@@ -86,11 +103,13 @@ impl Sheet {
             self.style.strong(&padded)
         };
         // Writing to a String cannot fail.
-        let _ = writeln!(self.text, "{name}{value}");
+        let _ = writeln!(self.text, "{name}{}", self.style.guarded(value));
     }
 
     /// Adds rows of cells in aligned columns under a name; nothing when there are no rows.
     pub fn table(&mut self, name: &str, rows: &[Vec<String>]) {
+        let guarded = |row: &Vec<String>| row.iter().map(|cell| self.style.guarded(cell)).collect();
+        let rows: Vec<Vec<String>> = rows.iter().map(guarded).collect();
         let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column| {
             rows.iter()
@@ -262,8 +281,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn escapes_do_not_reach_the_terminal() {
-        assert_eq!(printable("a\x1b[2Jb\n"), "a\u{fffd}[2Jb\u{fffd}");
+    fn only_own_colours_reach_the_terminal() {
+        let hostile = "a\x1b[2J\u{9b}b\u{202e}\n";
+        let safe = "a\\u{1b}[2J\\u{9b}b\\u{202e}\\n";
+        for colour in [false, true] {
+            let style = Style { colour };
+            let mut sheet = Sheet::new(style);
+            sheet.line("", hostile);
+            sheet.line("", &format!("{hostile}{}", style.good(hostile)));
+            sheet.table("", &[vec![hostile.to_owned()]]);
+            let good = if colour {
+                format!("\x1b[32m{safe}\x1b[0m")
+            } else {
+                safe.to_owned()
+            };
+            let none = " ".repeat(NAMES);
+            assert_eq!(
+                sheet.finish(),
+                format!("{none}{safe}\n{none}{safe}{good}\n{none}{safe}\n")
+            );
+        }
     }
 
     #[test]

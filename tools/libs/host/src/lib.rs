@@ -8,6 +8,7 @@
 //! - starting: [`bootctl`], [`systemctl`], [`journalctl`]
 //! - users, language and time: [`accounts`], [`localectl`], [`timedatectl`], [`wall`]
 //! - keyboards: [`ckbcomp`], [`loadkeys`], [`setupcon`], [`gsettings`]
+//! - the program itself, as a process of fewer rights: [`oneself`]
 //! - readers of files that are written elsewhere: [`nmcli`], [`ssh_keygen`], [`sshd`], [`visudo`]
 
 pub mod accounts;
@@ -25,6 +26,7 @@ pub mod lsblk;
 pub mod mdadm;
 pub mod mount;
 pub mod nmcli;
+pub mod oneself;
 mod parse;
 pub mod partx;
 pub mod run;

@@ -9,6 +9,7 @@ use clap::{Args, Command};
 use clap_complete::Shell;
 use log::{LevelFilter, info};
 use sigmavault_facts::Files;
+use sigmavault_facts::terminal::printable_lines;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::manager::{NotifyState, notify};
@@ -75,7 +76,7 @@ pub fn exit(name: &str, result: anyhow::Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{name}: {error}");
+            eprintln!("{name}: {}", printable_lines(&error.to_string()));
             ExitCode::FAILURE
         }
     }

@@ -106,16 +106,29 @@ impl Machine {
 impl Machine {
     /// Where the service keeps the packed weights of a model.
     pub fn packed(&self, model: usize) -> PathBuf {
-        let home = self.folder.join("models").join(&self.models[model].id);
-        home.join("model.gguf.panels")
+        self.cache(&self.models[model].id).join("model.gguf.panels")
     }
 
     /// Removes cached prefixes: they take hundreds of megabytes, and each measurement starts without them.
     pub fn forget_prefixes(&self) -> anyhow::Result<()> {
-        match fs::remove_dir_all(self.folder.join("var/cache/sigmavault-ryzan")) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
-            _ => Ok(()),
+        for model in &self.models {
+            let entries = match fs::read_dir(self.cache(&model.id)) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                entries => entries?,
+            };
+            for entry in entries {
+                let entry = entry?;
+                if entry.file_name().to_string_lossy().starts_with("prefixes-") {
+                    fs::remove_dir_all(entry.path())?;
+                }
+            }
         }
+        Ok(())
+    }
+
+    /// The service's own folder for a model.
+    fn cache(&self, id: &str) -> PathBuf {
+        self.folder.join("var/cache/sigmavault-ryzan").join(id)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use sigmavault_catalogue::{Catalogue, Model, Store, Use};
+use sigmavault_catalogue::{CACHE_FOLDER, Catalogue, Model, Store, Unusable, Use};
 use sigmavault_facts::{Files, report};
 use sigmavault_types::Tier;
 
@@ -51,6 +51,8 @@ pub struct Found {
 pub struct Known {
     catalogue: Catalogue,
     store: Store,
+    /// The service's own folder.
+    cache: PathBuf,
     tier: Option<Tier>,
     tier_reason: String,
     memory: Option<u64>,
@@ -76,6 +78,7 @@ impl Known {
         Self {
             catalogue,
             store,
+            cache: files.path(CACHE_FOLDER),
             tier,
             tier_reason,
             memory,
@@ -115,7 +118,7 @@ impl Known {
         }
         let choices = self.choices(name)?;
         self.first_there(&choices, ask.tokens)
-            .ok_or_else(|| absent(name, &choices))
+            .ok_or_else(|| self.absent(name, &choices))
     }
 
     /// The model for embeddings when the request says `auto`.
@@ -169,7 +172,7 @@ impl Known {
             let more: Vec<Found> = self.all_there().into_iter().filter(more).collect();
             there.extend(more);
         }
-        best(ask, there, loaded).ok_or_else(|| absent(name, &choices))
+        best(ask, there, loaded).ok_or_else(|| self.absent(name, &choices))
     }
 
     /// The models that a name resolves to, in the order in which they are tried.
@@ -184,10 +187,8 @@ impl Known {
             Ok(models) => Ok(models.into_iter().cloned().collect()),
             // Pulled under an earlier catalogue.
             Err(_) => match self.store.installed(name) {
-                Some(installed) if installed.model.id == name && has_plain_files(&installed.model) => {
-                    Ok(vec![installed.model])
-                }
-                _ => Err(ApiError::ModelNotFound {
+                Some(installed) => Ok(vec![installed.model]),
+                None => Err(ApiError::ModelNotFound {
                     model: name.to_owned(),
                 }),
             },
@@ -227,7 +228,6 @@ impl Known {
                 && let Some(found) = self
                     .store
                     .installed(&name)
-                    .filter(|installed| installed.model.id == name && has_plain_files(&installed.model))
                     .and_then(|installed| self.there(&installed.model))
             {
                 all.push(found);
@@ -256,11 +256,38 @@ impl Known {
         aliases
     }
 
+    /// Why none of the models that a name stands for can be used.
+    fn absent(&self, name: &str, choices: &[Model]) -> ApiError {
+        let ids: Vec<&str> = choices.iter().map(|model| model.id.as_str()).collect();
+        let stands = match ids.as_slice() {
+            [id] if *id == name => String::new(),
+            ids => format!(" ({})", ids.join(", ")),
+        };
+        let broken = choices.iter().find_map(|model| match self.store.usable(model) {
+            Ok(_) | Err(Unusable::Absent) => None,
+            Err(why) => Some(why),
+        });
+        let reason = match broken {
+            Some(why) => format!("{name}{stands} cannot be used: {why}"),
+            None => {
+                let get = ids.first().copied().unwrap_or(name);
+                format!("{name}{stands} is not on this machine; get it with: sigmavault model pull {get}")
+            }
+        };
+        ApiError::NoModel { reason }
+    }
+
     fn there(&self, model: &Model) -> Option<Found> {
-        let path = self.store.main_file(model)?;
+        let file = self.store.main_file(model)?;
+        // An index names several files with tensors: their folder is opened.
+        let is_index = file.extension().is_some_and(|extension| extension == "json");
+        let path = file
+            .parent()
+            .filter(|_| is_index)
+            .map_or(file.clone(), Path::to_owned);
         Some(Found {
             id: model.id.clone(),
-            panels: Some(path.with_added_extension("panels")),
+            panels: Some(self.cache.join(&model.id).join(panels_name(&path))),
             path,
             memory_bytes: model.memory_bytes,
             context: Some(model.context),
@@ -319,20 +346,10 @@ fn is_plain(name: &str) -> bool {
     !name.is_empty() && name.len() <= 200 && !name.starts_with('.') && name.chars().all(plain)
 }
 
-fn has_plain_files(model: &Model) -> bool {
-    model.files.iter().all(|file| is_plain(&file.name))
-}
-
-fn absent(name: &str, choices: &[Model]) -> ApiError {
-    let ids: Vec<&str> = choices.iter().map(|model| model.id.as_str()).collect();
-    let stands = match ids.as_slice() {
-        [id] if *id == name => String::new(),
-        ids => format!(" ({})", ids.join(", ")),
-    };
-    let get = ids.first().copied().unwrap_or(name);
-    ApiError::NoModel {
-        reason: format!("{name}{stands} is not on this machine; get it with: sigmavault model pull {get}"),
-    }
+/// The name of the packed weights of a model file.
+fn panels_name(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    Path::new(name).with_added_extension("panels")
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 //! A model in memory.
 
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use sigmavault_catalogue::PREFIX_FOLDER;
+use nix::sys::statvfs::statvfs;
+use sigmavault_catalogue::CACHE_FOLDER;
 use sigmavault_facts::Files;
 use sigmavault_llm::constraint::Constraint;
 use sigmavault_llm::engine::{
@@ -24,6 +26,9 @@ use crate::openai::error::ApiError;
 
 /// Number of compiled constraints kept.
 const CONSTRAINTS: usize = 8;
+
+/// Bytes that packed weights leave free on their file system.
+const KEEP_FREE: u64 = 512 << 20;
 
 /// Size of the largest schema or grammar whose constraint is kept, in bytes.
 const LARGEST_CONSTRAINT: usize = 64 << 10;
@@ -74,7 +79,10 @@ impl Resident {
     ) -> Result<Self, ResidentError> {
         let options = LoadOptions {
             context: (config.context > 0).then_some(config.context),
-            panels: found.panels.clone(),
+            panels: found
+                .panels
+                .clone()
+                .filter(|panels| has_room(panels, &found.path)),
             ..LoadOptions::default()
         };
         let (model, opened) = Model::load_with_source(&found.path, &options)?;
@@ -238,12 +246,46 @@ impl Resident {
     }
 }
 
+/// Whether packed weights can be kept: they are there, or their file system has room for them and for what else is written there.
+/// Creates their folder.
+fn has_room(panels: &Path, weights: &Path) -> bool {
+    if panels.exists() {
+        return true;
+    }
+    let Some(folder) = panels.parent() else {
+        return false;
+    };
+    // Nobody else has to read it: the kernel has made the cache this user's.
+    let made = std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder);
+    if let Err(error) = made {
+        log::warn!(
+            "weights are packed in memory at every start: cannot create {}: {error}",
+            folder.display()
+        );
+        return false;
+    }
+    // Packed weights are about as large as their file.
+    let needed = std::fs::metadata(weights).map_or(0, |found| found.len());
+    let free = statvfs(folder).map_or(u64::MAX, |found| {
+        found.blocks_available().saturating_mul(found.fragment_size())
+    });
+    let enough = free >= needed.saturating_add(needed / 8).saturating_add(KEEP_FREE);
+    if !enough {
+        log::warn!(
+            "weights are packed in memory at every start: {} has {free} bytes free, and they take {needed}",
+            folder.display()
+        );
+    }
+    enough
+}
+
 /// The folder for cached prefixes: on the state partition, which may be encrypted, wherever the model is. Its name identifies the
 /// weights and the program's version; folders of other weights or versions are removed.
 fn spill(found: &Found, files: &Files, config: &EngineConfig) -> Option<SpillOptions> {
-    let beside = found.panels.as_ref()?.parent()?;
-    // Where earlier versions kept them.
-    forget(beside, None);
+    found.panels.as_ref()?;
     if config.disk_cache_mebibytes == 0 {
         return None;
     }
@@ -256,8 +298,8 @@ fn spill(found: &Found, files: &Files, config: &EngineConfig) -> Option<SpillOpt
         changed.as_nanos(),
         Isa::active().name()
     );
-    let home = files.path(PREFIX_FOLDER).join(&found.id);
-    forget(&home, Some(&own));
+    let home = files.path(CACHE_FOLDER).join(&found.id);
+    forget(&home, &own);
     Some(SpillOptions {
         folder: home.join(own),
         bytes: config.disk_cache_mebibytes << 20,
@@ -265,7 +307,7 @@ fn spill(found: &Found, files: &Files, config: &EngineConfig) -> Option<SpillOpt
 }
 
 /// Removes the folders of cached prefixes from this folder, apart from this one.
-fn forget(home: &Path, own: Option<&str>) {
+fn forget(home: &Path, own: &str) {
     let Ok(entries) = std::fs::read_dir(home) else {
         return;
     };
@@ -273,7 +315,7 @@ fn forget(home: &Path, own: Option<&str>) {
         let name = entry.file_name();
         let name = name.to_string_lossy();
         if name.starts_with("prefixes-")
-            && Some(&*name) != own
+            && name != own
             && let Err(error) = std::fs::remove_dir_all(entry.path())
         {
             log::warn!("cannot remove {}: {error}", entry.path().display());

@@ -54,20 +54,25 @@ impl Pin {
 }
 
 /// A request for the bytes from `start` up to, but not including, `end`.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Ask<'a> {
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Ask {
     /// The URL or path.
-    pub(super) place: &'a str,
+    pub(super) place: String,
     pub(super) start: u64,
-    pub(super) end: u64,
-    pub(super) total: u64,
-    pub(super) pin: Option<&'a Pin>,
+    /// `None` for the end of the file.
+    pub(super) end: Option<u64>,
+    /// The length of the whole file, if it is known.
+    pub(super) total: Option<u64>,
+    pub(super) pin: Option<Pin>,
 }
 
 /// The answer to a request.
 pub(super) struct Answer {
     /// The offset in the file at which the body begins.
     pub(super) from: u64,
+    /// The length of the whole file, if the server says it.
+    pub(super) total: Option<u64>,
     pub(super) pin: Option<Pin>,
     pub(super) body: Box<dyn Read>,
 }
@@ -126,7 +131,7 @@ impl Http {
         Self { agent, trusts }
     }
 
-    pub(super) fn get(&self, ask: Ask<'_>) -> Result<Answer, RequestError> {
+    pub(super) fn get(&self, ask: &Ask) -> Result<Answer, RequestError> {
         let secure = ask.place.starts_with("https://");
         if secure && !self.trusts {
             let why = "this system has no CA certificates; install ca-certificates";
@@ -134,37 +139,42 @@ impl Http {
         }
         let mut request = self
             .agent
-            .get(ask.place)
+            .get(&ask.place)
             .config()
             .https_only(secure)
             .build()
             .header("accept-encoding", "identity");
         // A request for the whole file has no range, for servers that do not support them.
-        if ask.start > 0 || ask.end < ask.total {
-            request = request.header("range", format!("bytes={}-{}", ask.start, ask.end - 1));
-            if let Some(version) = ask.pin.and_then(Pin::if_range) {
+        if ask.start > 0 || ask.end != ask.total {
+            let last = ask
+                .end
+                .map_or_else(String::new, |end| end.saturating_sub(1).to_string());
+            request = request.header("range", format!("bytes={}-{last}", ask.start));
+            if let Some(version) = ask.pin.as_ref().and_then(Pin::if_range) {
                 request = request.header("if-range", version);
             }
         }
         let response = request.call().map_err(|error| request_error(&error))?;
-        let from = place(&response, &ask)?;
+        let (from, total) = place(&response, ask)?;
         Ok(Answer {
             from,
+            total,
             pin: Pin::of(response.headers()),
             body: Box::new(response.into_body().into_reader()),
         })
     }
 }
 
-/// The offset at which the body of an answer begins.
-fn place<T>(response: &Response<T>, ask: &Ask<'_>) -> Result<u64, RequestError> {
+/// The offset at which the body of an answer begins, and the length of the whole file.
+fn place<T>(response: &Response<T>, ask: &Ask) -> Result<(u64, Option<u64>), RequestError> {
     let headers = response.headers();
+    let is_other = |total: u64| ask.total.is_some_and(|expected| expected != total);
     match response.status() {
         StatusCode::OK => {
             let length = header(headers, "content-length").and_then(|text| text.parse().ok());
             match length {
-                Some(length) if length != ask.total => Err(RequestError::Length(length)),
-                _ => Ok(0),
+                Some(length) if is_other(length) => Err(RequestError::Length(length)),
+                length => Ok((0, length)),
             }
         }
         StatusCode::PARTIAL_CONTENT => {
@@ -175,12 +185,12 @@ fn place<T>(response: &Response<T>, ask: &Ask<'_>) -> Result<u64, RequestError> 
                 )));
             };
             match total {
-                Some(total) if total != ask.total => Err(RequestError::Length(total)),
+                Some(total) if is_other(total) => Err(RequestError::Length(total)),
                 _ if from != ask.start => Err(RequestError::broken(format!(
                     "the server answers from byte {from} instead of byte {}",
                     ask.start
                 ))),
-                _ => Ok(from),
+                _ => Ok((from, total)),
             }
         }
         StatusCode::RANGE_NOT_SATISFIABLE => {
@@ -189,7 +199,7 @@ fn place<T>(response: &Response<T>, ask: &Ask<'_>) -> Result<u64, RequestError> 
                 .strip_prefix("bytes */")
                 .and_then(|total| total.parse().ok());
             match total {
-                Some(total) if total != ask.total => Err(RequestError::Length(total)),
+                Some(total) if is_other(total) => Err(RequestError::Length(total)),
                 _ => Err(RequestError::broken(
                     "the server says that it does not have this part of the file",
                 )),

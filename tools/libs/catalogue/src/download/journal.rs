@@ -3,14 +3,15 @@
 //! The journal is not trusted: a resumed download reads every piece from the disk again and keeps those whose hash agrees.
 //! So nothing has to be flushed to the disk in a certain order.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use super::http::Pin;
 use crate::digest::Digest;
+use crate::folder::Folder;
 use crate::store::StoreError;
 
 /// The largest journal that is read, in bytes. It has a line of some 90 bytes for every MiB.
@@ -53,30 +54,26 @@ pub(super) struct Journal {
 impl Journal {
     /// Opens the journal of a file, or begins a new one if there is none or it belongs to another file.
     pub(super) fn open(
-        path: &Path,
+        home: &Folder,
+        name: &str,
         bytes: u64,
         sha256: Digest,
         chunk_bytes: u64,
     ) -> Result<(Self, Claims), StoreError> {
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .map_err(StoreError::on("open", path))?;
+        let mut file = home.writable(name)?;
+        let path = home.path().join(name);
         let mut text = Vec::new();
         (&mut file)
             .take(LIMIT)
             .read_to_end(&mut text)
-            .map_err(StoreError::on("read", path))?;
+            .map_err(StoreError::on("read", &path))?;
         let begin = |record: &Record| {
             matches!(record, Record::Begin { version: 1, bytes: b, sha256: s, chunk_bytes: c }
                 if (*b, *s, *c) == (bytes, sha256, chunk_bytes))
         };
         let (claims, end) = read(&text, begin);
         let mut journal = Self {
-            path: path.to_owned(),
+            path: path.clone(),
             file,
         };
         // A line left incomplete by a power cut is removed, so that the next one does not continue it.
@@ -84,7 +81,7 @@ impl Journal {
             .file
             .set_len(end as u64)
             .and_then(|()| journal.file.seek(SeekFrom::End(0)))
-            .map_err(StoreError::on("write", path))?;
+            .map_err(StoreError::on("write", &path))?;
         if end == 0 {
             journal.append(&Record::Begin {
                 version: 1,
@@ -146,13 +143,10 @@ fn read(text: &[u8], begin: impl Fn(&Record) -> bool) -> (Claims, usize) {
     (claims, end)
 }
 
-/// Removes a journal.
-pub(super) fn remove(path: &Path) -> io::Result<()> {
-    sigmavault_durable::remove(path)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::chunks::Hasher;
 
@@ -161,7 +155,8 @@ mod tests {
     }
 
     fn open(path: &Path, bytes: u64) -> (Journal, Claims) {
-        Journal::open(path, bytes, digest("file"), 8).unwrap()
+        let home = Folder::open(path.parent().unwrap()).unwrap().unwrap();
+        Journal::open(&home, "f.journal", bytes, digest("file"), 8).unwrap()
     }
 
     #[test]

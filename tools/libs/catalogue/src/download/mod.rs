@@ -5,21 +5,25 @@
 //! journal, and requests the rest (RFC 9110, Range and If-Range). When everything has arrived, the whole file is read from
 //! the disk. Only if its SHA-256 is that of the catalogue does it get its name, with the hashes of its pieces beside it.
 //!
-//! - [`Source`] delivers the bytes: [`Http`], or a folder
+//! - [`Source`] delivers the bytes: [`Http`], [`Http`] in another process ([`Relay`]), or a folder
 //! - [`Watch`] observes the download and can stop it
 
 mod error;
 mod http;
 mod journal;
 mod pull;
+mod relay;
 mod source;
+mod stream;
 mod transfer;
 mod tuning;
 mod watch;
 
 pub use error::DownloadError;
 pub use http::Http;
-pub use pull::{Order, pull};
+pub use pull::{Order, pull, space};
+pub use relay::{Connection, Relay, serve};
 pub use source::Source;
+pub use stream::Stream;
 pub use tuning::Tuning;
 pub use watch::{Stage, Watch};

@@ -5,13 +5,16 @@ use std::io::{self, Seek as _, SeekFrom};
 use std::path::PathBuf;
 
 use super::http::{Answer, Ask, Http, RequestError};
+use super::relay::Relay;
 use crate::model::{Model, ModelFile};
 
 /// Where the files of a model come from.
 #[derive(Debug)]
 pub enum Source {
-    /// The URLs of the catalogue.
+    /// The URLs of the catalogue, by this process.
     Net(Http),
+    /// The URLs of the catalogue, by another process.
+    Relay(Relay),
     /// A folder, such as a USB stick: the files themselves, or in subfolders named by model id.
     Folder(PathBuf),
 }
@@ -20,7 +23,7 @@ impl Source {
     /// The URL or path of a file, also for messages.
     pub(super) fn place(&self, model: &Model, file: &ModelFile) -> String {
         match self {
-            Self::Net(_) => file.url.clone(),
+            Self::Net(_) | Self::Relay(_) => file.url.clone(),
             Self::Folder(folder) => {
                 let below = folder.join(&model.id).join(&file.name);
                 let path = if below.is_file() {
@@ -33,30 +36,32 @@ impl Source {
         }
     }
 
-    pub(super) fn get(&self, ask: Ask<'_>) -> Result<Answer, RequestError> {
+    pub(super) fn get(&self, ask: &Ask) -> Result<Answer, RequestError> {
         match self {
             Self::Net(http) => http.get(ask),
+            Self::Relay(relay) => relay.get(ask),
             Self::Folder(_) => open(ask),
         }
     }
 }
 
-fn open(ask: Ask<'_>) -> Result<Answer, RequestError> {
+fn open(ask: &Ask) -> Result<Answer, RequestError> {
     let failed = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => RequestError::Refused(error.to_string()),
         _ => RequestError::broken(error.to_string()),
     };
-    let mut file = File::open(ask.place).map_err(failed)?;
+    let mut file = File::open(&ask.place).map_err(failed)?;
     let found = file.metadata().map_err(failed)?;
     if !found.is_file() {
         return Err(RequestError::Refused("it is not a file".to_owned()));
     }
-    if found.len() != ask.total {
+    if ask.total.is_some_and(|total| total != found.len()) {
         return Err(RequestError::Length(found.len()));
     }
     file.seek(SeekFrom::Start(ask.start)).map_err(failed)?;
     Ok(Answer {
         from: ask.start,
+        total: Some(found.len()),
         pin: None,
         body: Box::new(file),
     })

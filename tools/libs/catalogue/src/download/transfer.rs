@@ -1,20 +1,21 @@
 //! The download of one file.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read, Seek as _, SeekFrom};
 use std::os::unix::fs::FileExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::error::DownloadError;
 use super::http::{Answer, Ask, Pin, RequestError};
-use super::journal::{self, Claims, Journal};
+use super::journal::{Claims, Journal};
 use super::source::Source;
 use super::tuning::Tuning;
 use super::watch::{Stage, Watch};
-use crate::beside::{journal_path, part_path};
+use crate::beside::{journal_name, part_name};
 use crate::chunks::{ChunkList, Hasher};
 use crate::digest::Digest;
+use crate::folder::Folder;
 use crate::model::ModelFile;
 use crate::store::StoreError;
 
@@ -41,9 +42,9 @@ struct Begun {
 /// A download of one file.
 pub(super) struct Transfer<'a> {
     file: &'a ModelFile,
+    home: &'a Folder,
     part_path: PathBuf,
     part: File,
-    journal_path: PathBuf,
     journal: Journal,
     source: &'a Source,
     /// The URL or path of the file at the source.
@@ -82,32 +83,33 @@ impl From<StoreError> for Ended {
     }
 }
 
+/// Removes what a download of a file has left.
+pub(super) fn remove(home: &Folder, file: &ModelFile) -> Result<(), StoreError> {
+    home.remove(&journal_name(&file.name))?;
+    home.remove(&part_name(&file.name))
+}
+
 impl<'a> Transfer<'a> {
     /// Resumes or begins a download. `known` are the expected hashes of the pieces, if published or kept.
     pub(super) fn open(
         file: &'a ModelFile,
-        path: &Path,
+        home: &'a Folder,
         known: Option<Vec<Digest>>,
         (source, place): (&'a Source, String),
         tuning: &'a Tuning,
         watch: &'a mut dyn Watch,
     ) -> Result<Self, DownloadError> {
-        let part_path = part_path(path);
-        let part = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&part_path)
-            .map_err(StoreError::on("open", &part_path))?;
-        let journal_path = journal_path(path);
-        let (journal, claims) = Journal::open(&journal_path, file.bytes, file.sha256, tuning.chunk_bytes)?;
+        let part_name = part_name(&file.name);
+        let part = home.writable(&part_name)?;
+        let journal_name = journal_name(&file.name);
+        let (journal, claims) =
+            Journal::open(home, &journal_name, file.bytes, file.sha256, tuning.chunk_bytes)?;
         let count = usize::try_from(file.bytes.div_ceil(tuning.chunk_bytes)).unwrap_or(usize::MAX);
         let mut transfer = Self {
             file,
-            part_path,
+            home,
+            part_path: home.path().join(part_name),
             part,
-            journal_path,
             journal,
             source,
             place,
@@ -148,9 +150,7 @@ impl<'a> Transfer<'a> {
                 return Ok(list);
             }
             // It is unknown which piece is wrong, so nothing is worth keeping.
-            let remove = |path: &Path| journal::remove(path).map_err(StoreError::on("remove", path));
-            remove(&self.journal_path)?;
-            remove(&self.part_path)?;
+            remove(self.home, self.file)?;
             return Err(DownloadError::WrongFile {
                 place: self.place.clone(),
                 expected: self.file.sha256,
@@ -256,12 +256,12 @@ impl<'a> Transfer<'a> {
 
     /// Requests the bytes from `start` up to, but not including, `end`, and stores what arrives.
     fn request(&mut self, start: u64, end: u64) -> Result<(), Ended> {
-        let answer = self.source.get(Ask {
-            place: &self.place,
+        let answer = self.source.get(&Ask {
+            place: self.place.clone(),
             start,
-            end,
-            total: self.file.bytes,
-            pin: self.pin.as_ref().filter(|_| self.changes < CHANGES),
+            end: Some(end),
+            total: Some(self.file.bytes),
+            pin: self.pin.clone().filter(|_| self.changes < CHANGES),
         })?;
         self.check_version(answer.pin.as_ref())?;
         let taken = self.take(answer, start, end);

@@ -95,7 +95,7 @@ pub fn tuning() -> Tuning {
 }
 
 pub struct Place {
-    _folder: TempDir,
+    _folder: Option<TempDir>,
     pub store: Store,
 }
 
@@ -104,7 +104,15 @@ impl Place {
         let folder = tempfile::tempdir().unwrap();
         Self {
             store: Store::at(folder.path()),
-            _folder: folder,
+            _folder: Some(folder),
+        }
+    }
+
+    /// A store in this folder.
+    pub fn at(folder: &Path) -> Self {
+        Self {
+            store: Store::at(folder),
+            _folder: None,
         }
     }
 
