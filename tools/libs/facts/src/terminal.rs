@@ -4,6 +4,7 @@
 //! somebody had typed. Format characters reorder or hide what stands there. Both are escaped as Rust and JSON write them, such as
 //! `\u{1b}`, so that a reader sees that something was there.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 /// Whether a character acts on a terminal, or hides or reorders text, instead of showing something: the controls C0, DEL and
@@ -49,7 +50,8 @@ pub fn printable_json(json: &str) -> String {
             safe.push(c);
         } else {
             for unit in c.encode_utf16(&mut [0; 2]) {
-                safe.push_str(&format!("\\u{unit:04x}"));
+                // Writing to a String cannot fail.
+                let _ = write!(safe, "\\u{unit:04x}");
             }
         }
     }
@@ -119,7 +121,8 @@ impl<W: Write> Write for Printable<W> {
                 Some(Some(length)) => {
                     let (wrong, after) = rest.split_at(length);
                     for byte in wrong {
-                        safe.push_str(&format!("\\x{byte:02x}"));
+                        // Writing to a String cannot fail.
+                        let _ = write!(safe, "\\x{byte:02x}");
                     }
                     rest = after;
                 }
