@@ -9,7 +9,9 @@ use crate::summary::Summary;
 use crate::value::Value;
 
 /// Architectures that the engine runs, by `general.architecture`, with a description.
-pub const ARCHITECTURES: [(&str, &str); 8] = [
+pub const ARCHITECTURES: [(&str, &str); 11] = [
+    ("llama", "Llama, Mistral and SmolLM2"),
+    ("qwen2", "Qwen2"),
     ("qwen3", "Qwen3, Ternary-Bonsai among them"),
     ("bitnet", "BitNet b1.58"),
     ("bitnet-25", "BitNet b1.58"),
@@ -18,14 +20,22 @@ pub const ARCHITECTURES: [(&str, &str); 8] = [
     ("mamba2", "Mamba-2"),
     ("granitehybrid", "Granite 4 H, Mamba-2 with attention"),
     ("rwkv7", "RWKV-7"),
+    ("bert", "BERT, for embeddings"),
 ];
 
 /// Kinds of tensors that the engine multiplies with.
-pub const KINDS: [TensorKind; 12] = [
+pub const KINDS: [TensorKind; 19] = [
     TensorKind::F32,
     TensorKind::F16,
     TensorKind::BF16,
     TensorKind::Q8_0,
+    TensorKind::Q4_0,
+    TensorKind::Q4_1,
+    TensorKind::Q5_0,
+    TensorKind::Q5_1,
+    TensorKind::Iq4Nl,
+    TensorKind::Q2K,
+    TensorKind::Q3K,
     TensorKind::Q4K,
     TensorKind::Q5K,
     TensorKind::Q6K,
@@ -40,7 +50,7 @@ pub const KINDS: [TensorKind; 12] = [
 pub const TOKENIZERS: [&str; 4] = ["gpt2", "llama", "rwkv", "bert"];
 
 /// Pre-tokenizers of byte-pair encodings that the engine supports, by `tokenizer.ggml.pre`.
-pub const PRE_TOKENIZERS: [&str; 16] = [
+pub const PRE_TOKENIZERS: [&str; 17] = [
     "llama-bpe",
     "llama3",
     "llama-v3",
@@ -57,6 +67,7 @@ pub const PRE_TOKENIZERS: [&str; 16] = [
     "smollm",
     "starcoder",
     "command-r",
+    "default",
 ];
 
 /// A reason why the engine cannot run a file.
@@ -113,8 +124,22 @@ fn why(kind: TensorKind) -> String {
     )
 }
 
-/// All reasons why the engine cannot run this file; empty if it can.
+/// All reasons in the header why the engine cannot run this file.
 pub fn obstacles(index: &Index) -> Vec<Obstacle> {
+    let mut found = of_model(index);
+    let metadata = index.metadata();
+    if metadata
+        .strings("tokenizer.ggml.tokens")
+        .is_none_or(<[String]>::is_empty)
+    {
+        found.push(Obstacle::NoVocabulary);
+    }
+    found.extend(tokenizer(metadata));
+    found
+}
+
+/// Those that are not about the tokenizer.
+pub fn of_model(index: &Index) -> Vec<Obstacle> {
     let (metadata, summary) = (index.metadata(), Summary::of(index));
     let mut found = Vec::new();
     match metadata.string("general.type") {
@@ -150,13 +175,6 @@ pub fn obstacles(index: &Index) -> Vec<Obstacle> {
             first: first.map_or_else(String::new, |tensor| tensor.name.clone()),
         });
     }
-    if metadata
-        .strings("tokenizer.ggml.tokens")
-        .is_none_or(<[String]>::is_empty)
-    {
-        found.push(Obstacle::NoVocabulary);
-    }
-    found.extend(tokenizer(metadata));
     found
 }
 
@@ -253,7 +271,7 @@ mod tests {
                 .set("general.name", "Bonsai-2 27B")
                 .set("split.count", 3_u16)
                 .set("tokenizer.ggml.tokens", Vec::<String>::new());
-            writer.tensor("a", &[32, 1], TensorKind::Q4_0, &[0; 18]);
+            writer.tensor("a", &[256, 1], TensorKind::Iq1S, &[0; 50]);
             writer.tensor("b", &[4, 1], TensorKind::F32, &[0; 16]).type_id(38);
         });
         assert_eq!(
@@ -263,9 +281,9 @@ mod tests {
                 "the file is one of 3 parts; try: the model in one file",
                 "the engine does not run the architecture \"qwen35\"",
                 "Bonsai-2 27B needs a transform of its activations that the engine does not have; without it the text is nonsense",
+                "1 of the tensors, \"a\" first, are of the kind IQ1_S, which the engine does not have",
                 "1 of the tensors, \"b\" first, are of the kind unknown type 38: forks use this type number for different formats, \
                  and the size fits none that is known",
-                "1 of the tensors, \"a\" first, are of the kind Q4_0, which the engine does not have",
                 "the file has no vocabulary (tokenizer.ggml.tokens)",
             ]
         );

@@ -11,12 +11,13 @@ import torch
 import bert
 import bitnet
 import granite
+import llama
 import mamba
 import mamba2
 import qwen3
 import rwkv7
 
-MAKERS = [qwen3, bitnet, mamba, mamba2, granite, rwkv7, bert]
+MAKERS = [qwen3, llama, bitnet, mamba, mamba2, granite, rwkv7, bert]
 FIXTURES = Path(__file__).resolve().parent.parent / "tests" / "fixtures"
 
 

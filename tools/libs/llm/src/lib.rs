@@ -1,12 +1,14 @@
 //! Language models: architectures, tokenizers, constrained sampling, and an engine that runs many sequences at once.
 //!
 //! - [`model`]: from a file to logits
+//! - [`checkpoint`]: a model with its tokenizer, and whether a file can be run
 //! - [`tokenizer`]: from text to token ids and back
 //! - [`template`]: from messages to a prompt
 //! - [`sampling`]: from logits to a token
 //! - [`constraint`]: output that follows a schema, a grammar or a regular expression
 //! - [`engine`]: many sequences at once, with kept prefixes and speculative decoding
 
+pub mod checkpoint;
 pub mod constraint;
 pub mod engine;
 mod guide;

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use sigmavault_ternary::dense::{Q8Activations, Quantised, multiply_dense_with, multiply_q8_with};
 use sigmavault_ternary::memory::{Reading, read};
 use sigmavault_ternary::{
-    Activations, Dense, Encoding, F16Matrix, Isa, KMatrix, KQuant, PanelMatrix, Pool, Precision, Q8Matrix,
+    Activations, Dense, Encoding, F16Matrix, Isa, PanelMatrix, Pool, Precision, Q8Matrix, Quant, QuantMatrix,
     multiply_with,
 };
 
@@ -384,18 +384,17 @@ fn dense(options: &Options, tiers: &[Isa], pools: &[Pool], report: &mut Report) 
     dense_of("Q8_0", &matrices, (tiers, pools), report);
     by_bytes("Q8_0", &matrices, (tiers, pools), report);
     drop(matrices);
-    for kind in KQuant::ALL {
-        let mut blocks = noise(rows * COLS / 256 * kind.block_bytes());
-        let halves: &[usize] = if kind == KQuant::Q6 { &[209] } else { &[1, 3] };
+    for kind in Quant::ALL {
+        let mut blocks = noise(rows * COLS / kind.columns() * kind.block_bytes());
         for block in blocks.chunks_exact_mut(kind.block_bytes()) {
-            for &high in halves {
-                block[high] = block[high] & 0x1f | 4;
+            for half in kind.halves() {
+                block[half + 1] = block[half + 1] & 0x1f | 4;
             }
         }
         // As many bytes as for the others.
         let count = if options.quick { 1 } else { MEMORY / blocks.len() };
-        let matrices: Vec<KMatrix> = (0..count)
-            .filter_map(|_| KMatrix::copied(kind, &blocks, rows, COLS).ok())
+        let matrices: Vec<QuantMatrix> = (0..count)
+            .filter_map(|_| QuantMatrix::copied(kind, &blocks, rows, COLS).ok())
             .collect();
         dense_of(kind.name(), &matrices, (tiers, pools), report);
         by_bytes(kind.name(), &matrices, (tiers, pools), report);

@@ -42,7 +42,7 @@ mod slices;
 
 pub use activations::{Activations, Precision};
 pub use dense::{
-    Dense, DenseError, F16Matrix, KMatrix, KQuant, Product, Q8Activations, Q8Matrix, Quantised, Rows,
+    Dense, DenseError, F16Matrix, Product, Q8Activations, Q8Matrix, Quant, QuantMatrix, Quantised, Rows,
     add_rows, multiply_dense, multiply_each, multiply_q8,
 };
 pub use isa::Isa;

@@ -2,6 +2,7 @@
 //! of a task.
 
 use std::cell::RefCell;
+use std::ops::Range;
 
 use pulp::{Arch, NullaryFnOnce};
 use sigmavault_ternary::{Isa, Rows, add_rows};
@@ -69,9 +70,11 @@ pub struct Place {
     pub position: usize,
     /// The factor of scores before the softmax.
     pub scale: f32,
+    /// The number of latest tokens that a row sees, the own one included; `None`: all.
+    pub window: Option<usize>,
 }
 
-/// Attention of `queries` (rows of `group * size`) to all tokens up to their own; the result goes to `out`, in the same shape.
+/// Attention of `queries` (rows of `group * size`) to all tokens up to their own, or those of the window; the result goes to `out`, in the same shape.
 pub fn attend(queries: &[f32], pages: &Pages, place: Place, out: &mut [f32]) {
     ROOM.with_borrow_mut(|room| {
         Arch::new().dispatch(Attend {
@@ -114,7 +117,13 @@ impl NullaryFnOnce for Attend<'_> {
         room.sums.sum.resize(count, 0.0);
         out.fill(0.0);
         let (last, few) = (place.position + rows, few());
-        for page in 0..last.div_ceil(PAGE) {
+        // The first token that a row sees.
+        let begin = |row: usize| {
+            place
+                .window
+                .map_or(0, |w| (place.position + row + 1).saturating_sub(w))
+        };
+        for page in begin(0) / PAGE..last.div_ceil(PAGE) {
             let mut run = pages.run(place.layer, place.head, page);
             if count > few {
                 run = room.widened.take(run);
@@ -122,17 +131,28 @@ impl NullaryFnOnce for Attend<'_> {
             for row in 0..rows {
                 // The tokens of this page that are visible to the row.
                 let visible = (place.position + row + 1).saturating_sub(page * PAGE).min(PAGE);
-                if visible == 0 {
+                let hidden = begin(row).saturating_sub(page * PAGE);
+                if visible <= hidden {
                     continue;
                 }
+                let seen = hidden..visible;
                 let heads = row * place.group..(row + 1) * place.group;
                 let mut q = heads.start;
                 while q + 2 <= heads.end {
-                    step::<2>(queries, q, size, visible, place.scale, run, &mut room.sums, out);
+                    step::<2>(
+                        queries,
+                        q,
+                        size,
+                        seen.clone(),
+                        place.scale,
+                        run,
+                        &mut room.sums,
+                        out,
+                    );
                     q += 2;
                 }
                 if q < heads.end {
-                    step::<1>(queries, q, size, visible, place.scale, run, &mut room.sums, out);
+                    step::<1>(queries, q, size, seen, place.scale, run, &mut room.sums, out);
                 }
             }
         }
@@ -144,7 +164,7 @@ impl NullaryFnOnce for Attend<'_> {
     }
 }
 
-/// Adds `visible` tokens of a page to the sums of `Q` queries from number `first` on: two at a time if possible, as keys and values are
+/// Adds the tokens of a page that are `seen` to the sums of `Q` queries from number `first` on: two at a time if possible, as keys and values are
 /// read once for both. The arithmetic of each is the same.
 #[inline(always)]
 #[allow(clippy::too_many_arguments, reason = "what the queries are taken through")]
@@ -152,7 +172,7 @@ fn step<const Q: usize>(
     queries: &[f32],
     first: usize,
     size: usize,
-    visible: usize,
+    seen: Range<usize>,
     scale: f32,
     run: Run<'_>,
     sums: &mut Sums,
@@ -166,7 +186,8 @@ fn step<const Q: usize>(
         for weight in weights.iter_mut() {
             *weight *= scale;
         }
-        weights[visible..].fill(f32::NEG_INFINITY);
+        weights[..seen.start].fill(f32::NEG_INFINITY);
+        weights[seen.end..].fill(f32::NEG_INFINITY);
         let top = fold(weights, |a, b| if b > a { b } else { a }).max(*best);
         if top > *best {
             let shrink = ops::exp(*best - top);
@@ -179,12 +200,13 @@ fn step<const Q: usize>(
         for weight in weights.iter_mut() {
             *weight = ops::exp(*weight - top);
         }
-        weights[visible..].fill(0.0);
+        weights[..seen.start].fill(0.0);
+        weights[seen.end..].fill(0.0);
         *sum += fold(weights, |a, b| a + b);
     }
-    let weights: [&[f32]; Q] = std::array::from_fn(|q| &weights[q][..visible]);
+    let weights: [&[f32]; Q] = std::array::from_fn(|q| &weights[q][..seen.end]);
     let (values, out) = (
-        run.values.first(visible * size),
+        run.values.first(seen.end * size),
         &mut out[first * size..][..Q * size],
     );
     add_rows(values, weights, out, run.next);
@@ -245,13 +267,22 @@ mod tests {
         for (tokens, size) in [(75, 40), (75, 64), (33, 96), (64, 128)] {
             for (rows, group) in [(1, 1), (1, 2), (1, 3), (1, 4), (1, 5), (2, 2), (16, 2), (16, 3)] {
                 for kind in [KvKind::F32, KvKind::F16] {
-                    equals_plain_attention(tokens, size, kind, rows, group);
+                    for window in [None, Some(1), Some(20), Some(33), Some(1000)] {
+                        equals_plain_attention(tokens, size, kind, rows, group, window);
+                    }
                 }
             }
         }
     }
 
-    fn equals_plain_attention(tokens: usize, size: usize, kind: KvKind, rows: usize, group: usize) {
+    fn equals_plain_attention(
+        tokens: usize,
+        size: usize,
+        kind: KvKind,
+        rows: usize,
+        group: usize,
+        window: Option<usize>,
+    ) {
         let mut state = 1u32;
         let mut random = || {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -281,6 +312,7 @@ mod tests {
             group,
             position: tokens - rows,
             scale: 0.3,
+            window,
         };
         let mut out = vec![0.0; queries.len()];
         attend(&queries, &pages, place, &mut out);
@@ -288,11 +320,15 @@ mod tests {
         let long = size > 96 || size > 64 && rows * group > 32;
         let bound = if long { 5e-6 } else { 2e-6 };
         for (q, (query, ours)) in queries.chunks_exact(size).zip(out.chunks_exact(size)).enumerate() {
-            let seen = tokens - rows + q / group + 1;
-            for (a, b) in ours.iter().zip(plain(query, &keys[..seen], &values[..seen], 0.3)) {
+            let end = tokens - rows + q / group + 1;
+            let seen = end.saturating_sub(window.unwrap_or(end))..end;
+            for (a, b) in ours
+                .iter()
+                .zip(plain(query, &keys[seen.clone()], &values[seen], 0.3))
+            {
                 assert!(
                     (f64::from(*a) - b).abs() < bound,
-                    "{size}, {rows} of {group}, query {q}: {a} is not {b}"
+                    "{size}, {rows} of {group}, window {window:?}, query {q}: {a} is not {b}"
                 );
             }
         }

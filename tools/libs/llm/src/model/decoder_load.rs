@@ -3,8 +3,8 @@
 use super::error::LoadError;
 use super::keys::{Keys, bad};
 use super::linear::Linear;
-use super::rope::{Pairs, Rope, Scaling};
-use super::self_attention::SelfAttention;
+use super::rope::{FAST, Pairs, Rope, SLOW, Scaling, yarn_gain};
+use super::self_attention::{Biases, SelfAttention};
 use super::weights::Weights;
 
 /// The tensors of the layers, by their GGUF names.
@@ -56,6 +56,23 @@ impl Tensors<'_> {
         self.weights.floats(&self.name(layer, tensor), &[length])
     }
 
+    /// The bias of a layer's matrix: required if `stated`, where `config.json` says whether there is one. GGUF files do not say it; a bias
+    /// belongs to the model if it is there.
+    fn bias(
+        &self,
+        layer: usize,
+        tensor: &str,
+        length: usize,
+        stated: bool,
+    ) -> Result<Option<Vec<f32>>, LoadError> {
+        let name = self.name(layer, tensor);
+        let name = format!("{}.bias", name.strip_suffix(".weight").unwrap_or(&name));
+        if stated || (self.gguf && self.weights.has(&name)) {
+            return self.weights.floats(&name, &[length]).map(Some);
+        }
+        Ok(None)
+    }
+
     /// The attention of layer `n`, without its normalisations.
     pub fn attention(
         &self,
@@ -77,6 +94,13 @@ impl Tensors<'_> {
             key: self.matrix(n, "attn_k", keys, width)?,
             value: self.matrix(n, "attn_v", keys, width)?,
             output: self.matrix(n, "attn_output", width, queries)?,
+            biases: Biases {
+                query: self.bias(n, "attn_q", queries, heads.biases != Biased::None)?,
+                key: self.bias(n, "attn_k", keys, heads.biases != Biased::None)?,
+                value: self.bias(n, "attn_v", keys, heads.biases != Biased::None)?,
+                output: self.bias(n, "attn_output", width, heads.biases == Biased::All)?,
+            },
+            window: None,
             query_norm: None,
             key_norm: None,
             sub_norm: None,
@@ -93,12 +117,25 @@ pub struct Heads {
     pub keys: usize,
     /// Numbers of a head.
     pub size: usize,
+    /// The projections that have a bias by `config.json`.
+    pub biases: Biased,
+}
+
+/// Which projections of attention have a bias.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Biased {
+    /// None of them, or those with one in a GGUF file.
+    None,
+    /// Those of queries, keys and values.
+    Inputs,
+    /// These and that of the output.
+    All,
 }
 
 impl Heads {
     /// The heads of a file whose layers have `kv` key and value heads, or as many as query heads.
     pub fn of(keys: Keys<'_>, width: usize, kv: Option<usize>) -> Result<Self, LoadError> {
-        let gguf = matches!(keys, Keys::Gguf(..));
+        let gguf = keys.is_gguf();
         let (count, kv_count, head_size) = if gguf {
             (
                 "attention.head_count",
@@ -151,6 +188,7 @@ impl Heads {
             queries,
             keys: kv,
             size,
+            biases: Biased::None,
         })
     }
 }
@@ -175,7 +213,12 @@ impl Ends {
         width: usize,
     ) -> Result<Self, LoadError> {
         let [embedding, norm, head] = names;
-        let tied = !weights.has(head) || keys.switch("tie_word_embeddings");
+        // GGUF files have no such key: a head that is there counts.
+        let tied = !keys.is_gguf() && keys.switch("tie_word_embeddings")?;
+        if tied {
+            weights.ignore(head);
+        }
+        let tied = tied || !weights.has(head);
         Ok(Self {
             embedding: Linear::load(weights, embedding, vocabulary, width)?,
             norm: weights.floats(norm, &[width])?,
@@ -194,43 +237,100 @@ impl Ends {
         ["model.embed_tokens.weight", "model.norm.weight", "lm_head.weight"];
 }
 
+/// The factors of a GGUF file by which the frequencies are divided, as Llama 3.1 has them.
+const FREQUENCIES: &str = "rope_freqs.weight";
+
 /// The rotary positions described by the file.
-pub fn rope(keys: Keys<'_>, size: usize) -> Result<Rope, LoadError> {
-    let (base, scaling) = match keys {
-        Keys::Gguf(..) => (keys.maybe_number("rope.freq_base")?, gguf_scaling(keys)?),
-        Keys::Json(json) => {
-            // Newer files keep all parameters in one object, older ones keep the base beside it.
-            let inner = ["rope_parameters", "rope_scaling"]
-                .iter()
-                .find_map(|k| json.get(k).filter(|v| v.is_object()));
-            let inner = inner.map(Keys::Json);
-            let base = match inner {
-                Some(inner) => inner.maybe_number("rope_theta")?,
-                None => None,
-            };
-            let base = if base.is_some() {
-                base
-            } else {
-                keys.maybe_number("rope_theta")?
-            };
-            (base, inner.map_or(Ok(Scaling::None), json_scaling)?)
+pub fn rope(keys: Keys<'_>, weights: &Weights, size: usize) -> Result<Rope, LoadError> {
+    let (base, scaling) = if keys.is_gguf() {
+        match keys.maybe_count("rope.dimension_count")? {
+            Some(turned) if turned != size => {
+                return Err(bad(
+                    &keys.name("rope.dimension_count"),
+                    &turned,
+                    "heads that are turned in part are not supported",
+                ));
+            }
+            _ => (keys.maybe_number("rope.freq_base")?, gguf_scaling(keys)?),
         }
+    } else {
+        json_rope(keys)?
     };
     let base = base.unwrap_or(10000.0);
     if base <= 1.0 {
         return Err(bad("the frequency base of rope", &base, "it must be above one"));
     }
-    Ok(Rope::new(size, base, scaling))
+    let rope = Rope::new(size, base, scaling);
+    if !keys.is_gguf() || !weights.has(FREQUENCIES) {
+        return Ok(rope);
+    }
+    let factors = weights.floats(FREQUENCIES, &[size / 2])?;
+    match factors
+        .iter()
+        .find(|factor| !(factor.is_finite() && **factor > 0.0))
+    {
+        Some(factor) => Err(bad(FREQUENCIES, factor, "it must be above zero")),
+        None => Ok(rope.divided(&factors)),
+    }
+}
+
+/// Newer files keep all parameters in one object, older ones keep the base beside it.
+fn json_rope(keys: Keys<'_>) -> Result<(Option<f32>, Scaling), LoadError> {
+    let partial = "heads that are turned in part are not supported";
+    keys.only_number("partial_rotary_factor", 1.0, partial)?;
+    let inner = match keys.object("rope_parameters")? {
+        Some(inner) => Some(inner),
+        None => keys.object("rope_scaling")?,
+    };
+    let Some(inner) = inner else {
+        return Ok((keys.maybe_number("rope_theta")?, Scaling::None));
+    };
+    inner.only_number("partial_rotary_factor", 1.0, partial)?;
+    let base = match inner.maybe_number("rope_theta")? {
+        Some(base) => Some(base),
+        None => keys.maybe_number("rope_theta")?,
+    };
+    Ok((base, json_scaling(inner)?))
 }
 
 fn gguf_scaling(keys: Keys<'_>) -> Result<Scaling, LoadError> {
-    match keys.text("rope.scaling.type") {
-        None | Some("none") => Ok(Scaling::None),
+    // Older files have the factor alone.
+    let linear = keys.maybe_positive("rope.scale_linear")?;
+    let factor = keys
+        .maybe_number("rope.scaling.factor")?
+        .filter(|factor| *factor != 0.0);
+    let kind = keys.text("rope.scaling.type")?;
+    if kind != Some("yarn") {
+        keys.only_number("rope.scaling.attn_factor", 1.0, "this scaling is not supported")?;
+    }
+    let factor = factor.or(linear);
+    match kind {
+        Some("none") => Ok(Scaling::None),
+        None => Ok(factor.map_or(Scaling::None, Scaling::Linear)),
         Some("linear") => Ok(Scaling::Linear(keys.positive("rope.scaling.factor")?)),
-        Some("yarn") => Ok(Scaling::Yarn {
-            factor: keys.positive("rope.scaling.factor")?,
-            original: keys.count("rope.scaling.original_context_length")?,
-        }),
+        Some("yarn") => {
+            keys.only_number(
+                "rope.scaling.yarn_ext_factor",
+                1.0,
+                "this scaling is not supported",
+            )?;
+            let factor = keys.positive("rope.scaling.factor")?;
+            let gain = keys.maybe_positive("rope.scaling.attn_factor")?.unwrap_or(1.0)
+                * keys
+                    .maybe_positive("rope.scaling.yarn_attn_factor")?
+                    .unwrap_or(1.0);
+            Ok(Scaling::Yarn {
+                factor,
+                original: keys.count("rope.scaling.original_context_length")?,
+                fast: keys
+                    .maybe_positive("rope.scaling.yarn_beta_fast")?
+                    .unwrap_or(FAST),
+                slow: keys
+                    .maybe_positive("rope.scaling.yarn_beta_slow")?
+                    .unwrap_or(SLOW),
+                gain: gain * yarn_gain(factor),
+            })
+        }
         Some(other) => Err(bad(
             &keys.name("rope.scaling.type"),
             other,
@@ -240,12 +340,35 @@ fn gguf_scaling(keys: Keys<'_>) -> Result<Scaling, LoadError> {
 }
 
 fn json_scaling(keys: Keys<'_>) -> Result<Scaling, LoadError> {
-    match keys.text("rope_type").or_else(|| keys.text("type")) {
+    let kind = match keys.text("rope_type")? {
+        Some(kind) => {
+            // Both names of the same value, in some files.
+            keys.only_text("type", &[kind], "rope_type says another")?;
+            Some(kind)
+        }
+        None => keys.text("type")?,
+    };
+    match kind {
         None | Some("default") => Ok(Scaling::None),
         Some("linear") => Ok(Scaling::Linear(keys.positive("factor")?)),
-        Some("yarn") => Ok(Scaling::Yarn {
+        Some("yarn") => {
+            let factor = keys.positive("factor")?;
+            keys.only_switch("truncate", true, "this scaling is not supported")?;
+            Ok(Scaling::Yarn {
+                factor,
+                original: keys.count("original_max_position_embeddings")?,
+                fast: keys.maybe_positive("beta_fast")?.unwrap_or(FAST),
+                slow: keys.maybe_positive("beta_slow")?.unwrap_or(SLOW),
+                gain: keys
+                    .maybe_positive("attention_factor")?
+                    .unwrap_or_else(|| yarn_gain(factor)),
+            })
+        }
+        Some("llama3") => Ok(Scaling::Llama3 {
             factor: keys.positive("factor")?,
             original: keys.count("original_max_position_embeddings")?,
+            low: keys.positive("low_freq_factor")?,
+            high: keys.positive("high_freq_factor")?,
         }),
         Some(other) => Err(bad("rope_type", other, "this scaling is not supported")),
     }

@@ -1,58 +1,71 @@
-//! Sentence embeddings by BERT models (arXiv 1810.04805), as sentence-transformers uses `MiniLM`: the mean of the last layer over all
-//! tokens, normalised to length 1. Matrix products are computed by candle.
-
-use std::path::Path;
+//! Sentence embeddings by BERT models (arXiv 1810.04805), as sentence-transformers uses them: the mean of the last layer over all tokens
+//! (`MiniLM`), or its first row (BGE), normalised to length 1. Matrix products in single precision are computed by candle.
 
 use candle_core::{Device, Tensor};
-use sigmavault_ternary::Pool;
+use sigmavault_ternary::{Activations, Pool, Precision};
 
-use super::error::{ForwardError, LoadError};
-use super::keys::{Keys, bad};
-use super::linear::Linear;
+use super::error::ForwardError;
+use super::linear::{Linear, products};
 use super::ops;
 use super::parallel;
-use super::shards;
-use super::weights::{Weights, read_json};
 
 /// Weight and bias of a layer normalisation.
 #[derive(Debug)]
-struct Norm {
-    weight: Vec<f32>,
-    bias: Vec<f32>,
-    epsilon: f32,
+pub(super) struct Norm {
+    pub(super) weight: Vec<f32>,
+    pub(super) bias: Vec<f32>,
+    pub(super) epsilon: f32,
 }
 
 /// A linear layer with a bias.
 #[derive(Debug)]
-struct Affine {
-    /// `columns x rows`.
-    matrix: Tensor,
-    bias: Vec<f32>,
+pub(super) struct Affine {
+    pub(super) matrix: Matrix,
+    pub(super) bias: Vec<f32>,
+}
+
+/// The matrix of a linear layer.
+#[derive(Debug)]
+pub(super) enum Matrix {
+    /// In single precision, `columns x rows`.
+    Full(Tensor),
+    /// As in its file.
+    Stored(Linear),
 }
 
 #[derive(Debug)]
-struct Layer {
-    query: Affine,
-    key: Affine,
-    value: Affine,
-    attended: Affine,
-    attention_norm: Norm,
-    inner: Affine,
-    outer: Affine,
-    norm: Norm,
+pub(super) struct Layer {
+    pub(super) query: Affine,
+    pub(super) key: Affine,
+    pub(super) value: Affine,
+    pub(super) attended: Affine,
+    pub(super) attention_norm: Norm,
+    pub(super) inner: Affine,
+    pub(super) outer: Affine,
+    pub(super) norm: Norm,
+}
+
+/// How the rows of a text become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pooling {
+    /// The mean of all.
+    Mean,
+    /// The first.
+    First,
 }
 
 /// An embedding model.
 #[derive(Debug)]
 pub struct Embedder {
-    width: usize,
-    heads: usize,
-    positions: usize,
-    words: Linear,
+    pub(super) width: usize,
+    pub(super) heads: usize,
+    pub(super) positions: usize,
+    pub(super) words: Linear,
     /// The embeddings of positions, including that of the first token type.
-    places: Vec<f32>,
-    norm: Norm,
-    layers: Vec<Layer>,
+    pub(super) places: Vec<f32>,
+    pub(super) norm: Norm,
+    pub(super) layers: Vec<Layer>,
+    pub(super) pooling: Pooling,
 }
 
 /// Buffers of a text.
@@ -67,72 +80,6 @@ struct Work {
 }
 
 impl Embedder {
-    /// Loads a folder with `config.json` and `model.safetensors`.
-    pub fn load(folder: &Path) -> Result<Self, LoadError> {
-        let config = read_json(&folder.join("config.json"))?;
-        let keys = Keys::Json(&config);
-        match keys.text("model_type") {
-            Some("bert") => {}
-            other => {
-                return Err(LoadError::Architecture {
-                    name: other.unwrap_or("none").to_owned(),
-                    reason: "embeddings are computed by models of type bert",
-                });
-            }
-        }
-        if keys.text("hidden_act").is_some_and(|act| act != "gelu") {
-            return Err(bad(
-                "hidden_act",
-                keys.text("hidden_act").unwrap_or(""),
-                "only gelu is supported",
-            ));
-        }
-        let (width, heads) = (keys.count("hidden_size")?, keys.count("num_attention_heads")?);
-        if width % heads != 0 {
-            return Err(bad(
-                "num_attention_heads",
-                &heads,
-                "the width cannot be divided by it",
-            ));
-        }
-        let weights = Weights::open_safetensors(&shards::files(folder)?)?;
-        let root = if weights.has("embeddings.word_embeddings.weight") {
-            ""
-        } else {
-            "bert."
-        };
-        let tensors = Tensors {
-            weights: &weights,
-            root,
-            epsilon: keys.positive("layer_norm_eps")?,
-        };
-        let (vocabulary, positions) = (keys.count("vocab_size")?, keys.count("max_position_embeddings")?);
-        let types = keys.count("type_vocab_size")?;
-        let mut places = tensors.floats("embeddings.position_embeddings.weight", &[positions, width])?;
-        let kinds = tensors.floats("embeddings.token_type_embeddings.weight", &[types, width])?;
-        for place in places.chunks_exact_mut(width) {
-            ops::add_scaled(place, &kinds[..width], 1.0);
-        }
-        let inner = keys.count("intermediate_size")?;
-        let layers = (0..keys.count("num_hidden_layers")?)
-            .map(|n| tensors.layer(n, width, inner))
-            .collect::<Result<_, _>>()?;
-        Ok(Self {
-            width,
-            heads,
-            positions,
-            words: Linear::load(
-                &weights,
-                &tensors.name("embeddings.word_embeddings.weight"),
-                vocabulary,
-                width,
-            )?,
-            places,
-            norm: tensors.norm("embeddings.LayerNorm", width)?,
-            layers,
-        })
-    }
-
     /// The length of an embedding.
     pub fn width(&self) -> usize {
         self.width
@@ -174,8 +121,12 @@ impl Embedder {
             self.layer(layer, &mut hidden, rows, &mut work, pool)?;
         }
         let mut mean = vec![0.0; width];
-        for row in hidden.chunks_exact(width) {
-            ops::add_scaled(&mut mean, row, 1.0 / rows as f32);
+        let pooled = match self.pooling {
+            Pooling::Mean => rows,
+            Pooling::First => 1,
+        };
+        for row in hidden.chunks_exact(width).take(pooled) {
+            ops::add_scaled(&mut mean, row, 1.0 / pooled as f32);
         }
         let length = ops::square_sum(&mean).sqrt().max(1e-12);
         ops::scale(&mut mean, 1.0 / length);
@@ -198,9 +149,9 @@ impl Embedder {
             joined,
             added,
         } = work;
-        layer.query.apply(hidden, rows, query)?;
-        layer.key.apply(hidden, rows, key)?;
-        layer.value.apply(hidden, rows, value)?;
+        layer.query.apply(hidden, rows, query, pool)?;
+        layer.key.apply(hidden, rows, key, pool)?;
+        layer.value.apply(hidden, rows, value, pool)?;
         let (width, size) = (self.width, self.width / self.heads);
         heads.resize(rows * width, 0.0);
         parallel::pieces(pool, heads, rows * size, &|head, out| {
@@ -235,12 +186,12 @@ impl Embedder {
                 joined[row * width + head * size..][..size].copy_from_slice(part);
             }
         }
-        layer.attended.apply(joined, rows, added)?;
+        layer.attended.apply(joined, rows, added, pool)?;
         ops::add_scaled(hidden, added, 1.0);
         layer.attention_norm.apply(hidden);
-        layer.inner.apply(hidden, rows, joined)?;
+        layer.inner.apply(hidden, rows, joined, pool)?;
         ops::gelu(joined);
-        layer.outer.apply(joined, rows, added)?;
+        layer.outer.apply(joined, rows, added, pool)?;
         ops::add_scaled(hidden, added, 1.0);
         layer.norm.apply(hidden);
         Ok(())
@@ -256,75 +207,26 @@ impl Norm {
 }
 
 impl Affine {
-    fn apply(&self, input: &[f32], rows: usize, out: &mut Vec<f32>) -> Result<(), ForwardError> {
-        let product = Tensor::from_slice(input, (rows, input.len() / rows), &Device::Cpu)
-            .and_then(|input| input.matmul(&self.matrix)?.flatten_all()?.to_vec1())
-            .map_err(|e| ForwardError::Tensor(format!("a product of the embedding model: {e}")))?;
-        *out = product;
+    fn apply(&self, input: &[f32], rows: usize, out: &mut Vec<f32>, pool: &Pool) -> Result<(), ForwardError> {
+        match &self.matrix {
+            Matrix::Full(matrix) => {
+                *out = Tensor::from_slice(input, (rows, input.len() / rows), &Device::Cpu)
+                    .and_then(|input| input.matmul(matrix)?.flatten_all()?.to_vec1())
+                    .map_err(|e| ForwardError::Tensor(format!("a product of the embedding model: {e}")))?;
+            }
+            // Embeddings are compared with those of other programs: inputs are not rounded.
+            Matrix::Stored(matrix) => products(
+                input,
+                rows,
+                &mut Activations::new(),
+                Precision::Int16Blocks,
+                &mut [(matrix, out)],
+                pool,
+            )?,
+        }
         for row in out.chunks_exact_mut(self.bias.len()) {
             ops::add_scaled(row, &self.bias, 1.0);
         }
         Ok(())
-    }
-}
-
-struct Tensors<'a> {
-    weights: &'a Weights,
-    /// The prefix of tensors, `bert.` in some files.
-    root: &'static str,
-    epsilon: f32,
-}
-
-impl Tensors<'_> {
-    fn name(&self, name: &str) -> String {
-        format!("{}{name}", self.root)
-    }
-
-    fn floats(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, LoadError> {
-        self.weights.floats(&self.name(name), shape)
-    }
-
-    fn norm(&self, name: &str, width: usize) -> Result<Norm, LoadError> {
-        Ok(Norm {
-            weight: self.floats(&format!("{name}.weight"), &[width])?,
-            bias: self.floats(&format!("{name}.bias"), &[width])?,
-            epsilon: self.epsilon,
-        })
-    }
-
-    fn affine(&self, name: &str, rows: usize, columns: usize) -> Result<Affine, LoadError> {
-        let name_of_matrix = self.name(&format!("{name}.weight"));
-        let values = self.weights.floats(&name_of_matrix, &[rows, columns])?;
-        let mut transposed = vec![0.0; values.len()];
-        for (row, values) in values.chunks_exact(columns).enumerate() {
-            for (column, value) in values.iter().enumerate() {
-                transposed[column * rows + row] = *value;
-            }
-        }
-        let matrix =
-            Tensor::from_vec(transposed, (columns, rows), &Device::Cpu).map_err(|e| LoadError::Pack {
-                name: name_of_matrix,
-                reason: e.to_string(),
-            })?;
-        Ok(Affine {
-            matrix,
-            bias: self.floats(&format!("{name}.bias"), &[rows])?,
-        })
-    }
-
-    fn layer(&self, n: usize, width: usize, inner: usize) -> Result<Layer, LoadError> {
-        let affine =
-            |name: &str, rows, columns| self.affine(&format!("encoder.layer.{n}.{name}"), rows, columns);
-        let norm = |name: &str| self.norm(&format!("encoder.layer.{n}.{name}"), width);
-        Ok(Layer {
-            query: affine("attention.self.query", width, width)?,
-            key: affine("attention.self.key", width, width)?,
-            value: affine("attention.self.value", width, width)?,
-            attended: affine("attention.output.dense", width, width)?,
-            attention_norm: norm("attention.output.LayerNorm")?,
-            inner: affine("intermediate.dense", inner, width)?,
-            outer: affine("output.dense", width, inner)?,
-            norm: norm("output.LayerNorm")?,
-        })
     }
 }

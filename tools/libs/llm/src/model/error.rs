@@ -52,6 +52,35 @@ pub enum LoadError {
         /// Why it is invalid.
         reason: &'static str,
     },
+    /// A value in the metadata is none that the engine applies, so that answers would be wrong.
+    #[error(
+        "the model's metadata has {key} = {value}, which the engine does not apply to models of architecture {architecture:?}; \
+         without it the answers would be wrong"
+    )]
+    UnreadKey {
+        /// Its key.
+        key: String,
+        /// The value.
+        value: String,
+        /// The architecture.
+        architecture: String,
+    },
+    /// A tensor is none that the engine uses, so that answers would be wrong.
+    #[error(
+        "the model has a tensor {name}{}, which the engine does not use in models of architecture {architecture:?}; \
+         without it the answers would be wrong", more(*.count)
+    )]
+    UnusedTensor {
+        /// The first such tensor.
+        name: String,
+        /// Their number.
+        count: usize,
+        /// The architecture.
+        architecture: String,
+    },
+    /// The file cannot be run.
+    #[error("{0}")]
+    Obstacle(#[from] sigmavault_gguf::support::Obstacle),
     /// A tensor that the architecture needs is missing.
     #[error("the model has no tensor {0}")]
     MissingTensor(String),
@@ -81,6 +110,13 @@ pub enum LoadError {
         /// Why not.
         reason: String,
     },
+}
+
+fn more(count: usize) -> String {
+    match count {
+        0 | 1 => String::new(),
+        more => format!(" and {} more", more - 1),
+    }
 }
 
 /// A forward step failed.

@@ -222,7 +222,7 @@ fn choose(scores: &[f32], count: usize, used: usize, choices: &mut Vec<Choice>) 
 
 #[cfg(test)]
 mod tests {
-    use sigmavault_ternary::{KMatrix, KQuant, Q8Matrix};
+    use sigmavault_ternary::{Q8Matrix, Quant, QuantMatrix};
 
     use super::*;
     use crate::model::feed_forward::Gate;
@@ -257,10 +257,10 @@ mod tests {
         bytes
     }
 
-    fn k_quants(kind: KQuant, rows: usize, columns: usize, seed: usize) -> Linear {
-        let halves: &[usize] = if kind == KQuant::Q6 { &[208] } else { &[0, 2] };
+    fn k_quants(kind: Quant, rows: usize, columns: usize, seed: usize) -> Linear {
+        let halves: &[usize] = if kind == Quant::Q6K { &[208] } else { &[0, 2] };
         let bytes = blocks(rows * columns / 256, kind.block_bytes(), halves, seed);
-        Linear::Blocks(KMatrix::copied(kind, &bytes, rows, columns).unwrap())
+        Linear::Blocks(QuantMatrix::copied(kind, &bytes, rows, columns).unwrap())
     }
 
     fn bytes(rows: usize, columns: usize, seed: usize) -> Linear {
@@ -282,10 +282,10 @@ mod tests {
             parts: (0..COUNT)
                 .map(|n| FeedForward {
                     kind: Gate::Silu,
-                    gate: k_quants(KQuant::Q4, size, width, 3 * n),
-                    up: k_quants(KQuant::Q5, size, width, 3 * n + 1),
+                    gate: k_quants(Quant::Q4K, size, width, 3 * n),
+                    up: k_quants(Quant::Q5K, size, width, 3 * n + 1),
                     down: if n % 2 == 0 {
-                        k_quants(KQuant::Q6, width, size, 3 * n + 2)
+                        k_quants(Quant::Q6K, width, size, 3 * n + 2)
                     } else {
                         bytes(width, size, 3 * n + 2)
                     },

@@ -1,8 +1,6 @@
 //! Loading Granite 4 H, Mamba-2 layers with occasional attention layers, each followed by a gated part or experts, from GGUF
 //! (`granitehybrid`) or a folder of transformers (`granitemoehybrid`).
 
-use serde_json::Value as Json;
-
 use super::decoder::{Block, Decoder, Factors, Feed, Mixer};
 use super::decoder_load::{Ends, Heads, Tensors, rope};
 use super::error::LoadError;
@@ -27,18 +25,17 @@ pub fn load(
     vocabulary: usize,
     options: &LoadOptions,
 ) -> Result<Decoder, LoadError> {
-    let gguf = matches!(keys, Keys::Gguf(..));
-    let either = |theirs, ours| if gguf { ours } else { theirs };
+    let gguf = keys.is_gguf();
+    let either = |theirs, ours| keys.either(theirs, ours);
     let width = keys.count(either("hidden_size", "embedding_length"))?;
     let kinds = kinds(keys)?;
     let heads = heads(keys, &kinds, width)?;
     refuse_other_forms(keys)?;
     let rope = match heads {
-        Some(heads) if has_rope(keys) => {
-            refuse_partial_rope(keys, heads.size)?;
-            Some(rope(keys, heads.size)?)
-        }
-        _ => None,
+        Some(heads) => has_rope(keys)?
+            .then(|| rope(keys, weights, heads.size))
+            .transpose()?,
+        None => None,
     };
     let factor = |theirs, ours| {
         let found = keys.maybe_number(either(theirs, ours))?;
@@ -124,26 +121,26 @@ enum Kind {
 
 /// The kinds of the layers: in GGUF, those without key and value heads are Mamba layers.
 fn kinds(keys: Keys<'_>) -> Result<Vec<Kind>, LoadError> {
-    let Keys::Json(json) = keys else {
+    if keys.is_gguf() {
         let layers = keys.count("block_count")?;
         let counts = keys.counts("attention.head_count_kv", layers)?;
         let kind = |count| if count == 0 { Kind::Mamba } else { Kind::Attention };
         return Ok(counts.into_iter().map(kind).collect());
-    };
+    }
     let layers = keys.count("num_hidden_layers")?;
-    let Some(names) = json.get("layer_types").and_then(Json::as_array) else {
+    let Some(names) = keys.texts("layer_types")? else {
         return Ok(vec![Kind::Mamba; layers]);
     };
     if names.len() != layers {
         let reason = "it must have an entry for each layer";
         return Err(bad("layer_types", &format!("{} entries", names.len()), reason));
     }
-    let kind = |name: &Json| match name.as_str() {
-        Some("attention" | "full_attention") => Ok(Kind::Attention),
-        Some("mamba" | "linear_attention") => Ok(Kind::Mamba),
+    let kind = |name: &str| match name {
+        "attention" | "full_attention" => Ok(Kind::Attention),
+        "mamba" | "linear_attention" => Ok(Kind::Mamba),
         _ => Err(bad("layer_types", name, "layers are of attention or of mamba")),
     };
-    names.iter().map(kind).collect()
+    names.into_iter().map(kind).collect()
 }
 
 /// The heads of the attention layers, if there are any.
@@ -151,7 +148,7 @@ fn heads(keys: Keys<'_>, kinds: &[Kind], width: usize) -> Result<Option<Heads>, 
     if !kinds.contains(&Kind::Attention) {
         return Ok(None);
     }
-    if matches!(keys, Keys::Json(_)) {
+    if !keys.is_gguf() {
         return Heads::of(keys, width, keys.maybe_count("num_key_value_heads")?).map(Some);
     }
     let key = "attention.head_count_kv";
@@ -169,34 +166,31 @@ fn heads(keys: Keys<'_>, kinds: &[Kind], width: usize) -> Result<Option<Heads>, 
 }
 
 /// Whether attention uses positions.
-fn has_rope(keys: Keys<'_>) -> bool {
-    match keys {
+fn has_rope(keys: Keys<'_>) -> Result<bool, LoadError> {
+    if keys.is_gguf() {
         // The converter has no better key for it.
-        Keys::Gguf(..) => keys.maybe_switch("rope.scaling.finetuned").unwrap_or(true),
-        Keys::Json(_) => keys.text("position_embedding_type") == Some("rope"),
+        return Ok(keys.maybe_switch("rope.scaling.finetuned")?.unwrap_or(true));
     }
-}
-
-fn refuse_partial_rope(keys: Keys<'_>, size: usize) -> Result<(), LoadError> {
-    let key = "rope.dimension_count";
-    match keys.maybe_count(key)? {
-        Some(turned) if turned != size => Err(bad(
-            &keys.name(key),
-            &turned,
-            "heads that are turned in part are not supported",
-        )),
-        _ => Ok(()),
-    }
+    Ok(keys.text("position_embedding_type")? == Some("rope"))
 }
 
 /// Rejects forms that no published model has.
 fn refuse_other_forms(keys: Keys<'_>) -> Result<(), LoadError> {
+    keys.only_text(
+        "normalization_function",
+        &["rmsnorm"],
+        "only rmsnorm is supported",
+    )?;
+    keys.only_switch("is_encoder_decoder", false, "encoders are not supported")?;
     for key in ["attention_bias", "mamba_proj_bias"] {
-        if keys.switch(key) {
-            return Err(bad(key, &true, "projections with a bias are not supported"));
-        }
+        keys.only_switch(key, false, "projections with a bias are not supported")?;
     }
-    mamba2_load::refuse_other_gates(keys)
+    keys.only_switch(
+        "mamba_conv_bias",
+        true,
+        "convolutions without a bias are not supported",
+    )?;
+    mamba2_load::refuse_other_steps(keys)
 }
 
 /// The sizes of feed-forward parts.
@@ -212,20 +206,20 @@ struct FeedSizes {
 
 impl FeedSizes {
     fn of(keys: Keys<'_>) -> Result<Self, LoadError> {
-        let names = match keys {
-            Keys::Gguf(..) => [
-                "expert_count",
-                "expert_used_count",
-                "feed_forward_length",
-                "expert_shared_feed_forward_length",
-            ],
-            Keys::Json(_) => [
+        let names = keys.either(
+            [
                 "num_local_experts",
                 "num_experts_per_tok",
                 "intermediate_size",
                 "shared_intermediate_size",
             ],
-        };
+            [
+                "expert_count",
+                "expert_used_count",
+                "feed_forward_length",
+                "expert_shared_feed_forward_length",
+            ],
+        );
         let experts = match keys.count_or_none(names[0])? {
             None | Some(0) => None,
             Some(count) => Some((count, keys.count(names[1])?)),
@@ -238,11 +232,7 @@ impl FeedSizes {
         let shared = keys.count_or_none(names[3])?.unwrap_or(0);
         let Some(_) = experts else {
             // In GGUF files, a sole shared part has the name of a dense model's.
-            let key = if matches!(keys, Keys::Gguf(..)) {
-                names[2]
-            } else {
-                names[3]
-            };
+            let key = if keys.is_gguf() { names[2] } else { names[3] };
             return Ok(Self {
                 experts,
                 expert: 0,

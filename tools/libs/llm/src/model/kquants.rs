@@ -1,10 +1,10 @@
-//! Matrices in K-quants, used in place.
+//! Matrices in K-quants and the smaller blocks of ggml, used in place.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use sigmavault_gguf::{Mmap, TensorKind};
-use sigmavault_ternary::{KMatrix, KQuant};
+use sigmavault_ternary::{Quant, QuantMatrix};
 
 use super::error::LoadError;
 use super::weights::{Stored, Tensor};
@@ -15,21 +15,25 @@ pub fn load(
     mapped: Option<(Arc<Mmap>, Range<usize>)>,
     rows: usize,
     columns: usize,
-) -> Result<KMatrix, LoadError> {
+) -> Result<QuantMatrix, LoadError> {
     let kind = match tensor.stored {
-        Stored::As(TensorKind::Q4K) => KQuant::Q4,
-        Stored::As(TensorKind::Q5K) => KQuant::Q5,
-        Stored::As(TensorKind::Q6K) => KQuant::Q6,
+        Stored::As(TensorKind::Q4_0) => Quant::Q4_0,
+        Stored::As(TensorKind::Q4_1) => Quant::Q4_1,
+        Stored::As(TensorKind::Q5_0) => Quant::Q5_0,
+        Stored::As(TensorKind::Q5_1) => Quant::Q5_1,
+        Stored::As(TensorKind::Iq4Nl) => Quant::Iq4Nl,
+        Stored::As(TensorKind::Q2K) => Quant::Q2K,
+        Stored::As(TensorKind::Q3K) => Quant::Q3K,
+        Stored::As(TensorKind::Q4K) => Quant::Q4K,
+        Stored::As(TensorKind::Q5K) => Quant::Q5K,
+        Stored::As(TensorKind::Q6K) => Quant::Q6K,
         _ => return Err(tensor.unusable()),
     };
     match mapped {
-        Some((map, range)) => KMatrix::on_map(kind, map, range, rows, columns),
-        None => KMatrix::copied(kind, tensor.bytes, rows, columns),
+        Some((map, range)) => QuantMatrix::on_map(kind, map, range, rows, columns),
+        None => QuantMatrix::copied(kind, tensor.bytes, rows, columns),
     }
-    .map_err(|e| LoadError::Pack {
-        name: tensor.name.to_owned(),
-        reason: e.to_string(),
-    })
+    .map_err(|e| tensor.unpackable(&e))
 }
 
 #[cfg(test)]
@@ -58,6 +62,12 @@ mod tests {
         let numbers = Candle::from_vec(random(1, rows * columns), (rows, columns), &Device::Cpu).unwrap();
         let input = random(2, 3 * columns);
         for (kind, stored) in [
+            (GgmlDType::Q4_0, TensorKind::Q4_0),
+            (GgmlDType::Q4_1, TensorKind::Q4_1),
+            (GgmlDType::Q5_0, TensorKind::Q5_0),
+            (GgmlDType::Q5_1, TensorKind::Q5_1),
+            (GgmlDType::Q2K, TensorKind::Q2K),
+            (GgmlDType::Q3K, TensorKind::Q3K),
             (GgmlDType::Q4K, TensorKind::Q4K),
             (GgmlDType::Q5K, TensorKind::Q5K),
             (GgmlDType::Q6K, TensorKind::Q6K),

@@ -3,12 +3,12 @@
 use half::{bf16, f16};
 use sigmavault_gguf::TensorKind;
 use sigmavault_ternary::{
-    Activations, Dense, DenseError, Encoding, F16Matrix, KMatrix, PanelMatrix, Pool, Precision, Product,
-    Q8Activations, Q8Matrix, multiply_all, multiply_dense, multiply_each,
+    Activations, Dense, DenseError, Encoding, F16Matrix, PanelMatrix, Pool, Precision, Product,
+    Q8Activations, Q8Matrix, QuantMatrix, multiply_all, multiply_dense, multiply_each,
 };
 
 use super::error::{ForwardError, LoadError};
-use super::weights::{Stored, Tensor, Weights};
+use super::weights::{Dry, Stored, Tensor, Weights};
 use super::{kquants, ops, parallel};
 
 /// A matrix of `rows x columns`; its product maps `columns` numbers per token to `rows`.
@@ -21,7 +21,7 @@ pub enum Linear {
     /// Blocks of 32 bytes with a scale.
     Byte(Q8Matrix),
     /// K-quants.
-    Blocks(KMatrix),
+    Blocks(QuantMatrix),
     /// Single precision, row-major.
     Full {
         /// The numbers.
@@ -51,6 +51,9 @@ impl Linear {
         };
         if tensor.shape != shape {
             return Err(tensor.misshapen(&shape));
+        }
+        if let Some(dry) = weights.dry() {
+            return check(weights, tensor, rows, columns, dry);
         }
         if ternary.is_some()
             && let Some(matrix) = weights.panels(tensor.name)
@@ -92,10 +95,7 @@ impl Linear {
 
     /// Half-precision and `Q8_0` matrices of a GGUF file are used in place, on the map.
     fn dense(weights: &Weights, tensor: &Tensor<'_>, rows: usize, columns: usize) -> Result<Self, LoadError> {
-        let failed = |e: DenseError| LoadError::Pack {
-            name: tensor.name.to_owned(),
-            reason: e.to_string(),
-        };
+        let failed = |e: DenseError| tensor.unpackable(&e);
         match (tensor.stored, weights.on_map(tensor)) {
             (Stored::As(TensorKind::F16), Some((map, range))) => F16Matrix::on_map(map, range, rows, columns)
                 .map(Self::Half)
@@ -182,6 +182,37 @@ impl Linear {
     }
 }
 
+/// Checks whether a tensor can be loaded. The matrix has no numbers.
+fn check(
+    weights: &Weights,
+    tensor: &Tensor<'_>,
+    rows: usize,
+    columns: usize,
+    dry: Dry,
+) -> Result<Linear, LoadError> {
+    let done = Linear::Full {
+        values: Vec::new(),
+        columns,
+    };
+    if let Some(encoding) = encoding(tensor) {
+        scale_of(weights, tensor, encoding)?;
+        match dry {
+            Dry::Numbers => pack(weights, tensor).map(drop)?,
+            Dry::Shapes => PanelMatrix::check(encoding, tensor.bytes, rows, columns)
+                .map_err(|e| tensor.unpackable(&e))?,
+        }
+        return Ok(done);
+    }
+    match tensor.stored {
+        Stored::As(TensorKind::F32 | TensorKind::BF16) if rows > 0 && columns > 0 => {}
+        // Nothing is copied from a map.
+        _ if weights.on_map(tensor).is_some() => return Linear::dense(weights, tensor, rows, columns),
+        Stored::As(TensorKind::F16) if rows > 0 && columns > 0 => {}
+        _ => return Err(tensor.unusable()),
+    }
+    Ok(done)
+}
+
 /// The encoding of a tensor's ternary weights, if it has any.
 fn encoding(tensor: &Tensor<'_>) -> Option<Encoding> {
     match tensor.stored {
@@ -201,19 +232,23 @@ pub fn pack(weights: &Weights, tensor: &Tensor<'_>) -> Result<PanelMatrix, LoadE
     let [rows, columns] = tensor.shape[..] else {
         return Err(tensor.misshapen(&[1, 1]));
     };
-    // Four rows in a byte, and the scale in a separate tensor.
-    let (rows, scale) = if encoding == Encoding::BitnetPacked {
-        (
-            rows.saturating_mul(4),
-            Some(weights.floats(&format!("{}_scale", tensor.name), &[1])?[0]),
-        )
+    let scale = scale_of(weights, tensor, encoding)?;
+    // Four rows in a byte.
+    let rows = if encoding == Encoding::BitnetPacked {
+        rows.saturating_mul(4)
     } else {
-        (rows, None)
+        rows
     };
-    PanelMatrix::pack(encoding, tensor.bytes, rows, columns, scale).map_err(|e| LoadError::Pack {
-        name: tensor.name.to_owned(),
-        reason: e.to_string(),
-    })
+    PanelMatrix::pack(encoding, tensor.bytes, rows, columns, scale).map_err(|e| tensor.unpackable(&e))
+}
+
+/// The scale of a packed tensor, which is in a tensor of its own.
+fn scale_of(weights: &Weights, tensor: &Tensor<'_>, encoding: Encoding) -> Result<Option<f32>, LoadError> {
+    if encoding != Encoding::BitnetPacked {
+        return Ok(None);
+    }
+    let scale = weights.floats(&format!("{}_scale", tensor.name), &[1])?;
+    Ok(scale.first().copied())
 }
 
 /// Converts bfloat16 to half precision: exact except for numbers below 6e-5, which lose digits. `None` if a number is too large.

@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
-use sigmavault_gguf::Metadata;
+use sigmavault_gguf::{Metadata, support};
 
+use super::embedder::Embedder;
+use super::embedder_load;
 use super::error::LoadError;
 use super::granite_load;
-use super::keys::{Keys, bad};
+use super::keys::{Keys, Ledger, bad};
 use super::mamba_load;
 use super::mamba2_load;
 use super::network::Network;
@@ -16,7 +18,8 @@ use super::packed;
 use super::rwkv7_load;
 use super::shards;
 use super::transformer_load::{self, Family};
-use super::weights::{Weights, read_json};
+use super::unread;
+use super::weights::{Dry, Weights, is_gguf, read_json};
 
 /// The properties of a model.
 #[derive(Debug, Clone)]
@@ -54,32 +57,103 @@ pub enum Source<'a> {
 #[derive(Debug)]
 pub struct Opened {
     pub(super) weights: Weights,
+    /// The settings that were read.
+    read: Ledger,
+    /// The files.
+    files: Vec<PathBuf>,
     /// The `config.json` of a folder, and the folder.
     folder: Option<(Json, PathBuf)>,
+    /// The `1_Pooling/config.json` of sentence-transformers, and what of it was read.
+    pooling: Option<Json>,
+    read_pooling: Ledger,
 }
 
 impl Opened {
     /// Opens a GGUF file, a safetensors file, or a folder with `config.json` and safetensors files.
-    pub(super) fn open(path: &Path, options: &LoadOptions) -> Result<Self, LoadError> {
+    pub(super) fn open(path: &Path) -> Result<Self, LoadError> {
         let files = shards::files(path)?;
-        let mut opened = if path.extension().is_some_and(|e| e == "gguf") && !path.is_dir() {
-            Self {
-                weights: Weights::open_gguf(path)?,
-                folder: None,
-            }
-        } else {
-            Self::open_safetensors(path, &files)?
-        };
-        if let Some(panels) = &options.panels {
-            let key = packed::key(&files, options.hash)?;
-            let panels = packed::open(&opened.weights, panels, &key)?;
-            opened.weights.use_panels(panels);
+        if path.is_dir() || !is_gguf(path) {
+            return Self::open_safetensors(path, files);
         }
+        Ok(Self {
+            weights: Weights::open_gguf(path)?,
+            read: Ledger::default(),
+            files,
+            folder: None,
+            pooling: None,
+            read_pooling: Ledger::default(),
+        })
+    }
+
+    /// Takes ternary weights from their packed file, which is written first if necessary.
+    pub(super) fn use_panels(&mut self, options: &LoadOptions) -> Result<(), LoadError> {
+        if let Some(panels) = &options.panels {
+            let key = packed::key(&self.files, options.hash)?;
+            let panels = packed::open(&self.weights, panels, &key)?;
+            self.weights.use_panels(panels);
+        }
+        Ok(())
+    }
+
+    /// Checks everything about the model but its tokenizer: that the architecture is known, that tensors and settings are complete, agree,
+    /// and are all applied. With [`Dry::Numbers`], ternary weights are read too, as only their packing tells whether they are valid.
+    pub(super) fn check(&mut self, dry: Dry, path: &Path) -> Result<(), LoadError> {
+        self.weights.set_dry(Some(dry));
+        let checked = if self.embeds() {
+            self.keys()
+                .and_then(|(keys, _)| embedder_load::load(keys, self.pooling(), &self.weights))
+                .map(drop)
+        } else {
+            network(self, path, &LoadOptions::default()).map(drop)
+        };
+        self.weights.set_dry(None);
+        checked?;
+        if let Some(obstacle) = self
+            .weights
+            .index()
+            .and_then(|index| support::of_model(index).into_iter().next())
+        {
+            return Err(obstacle.into());
+        }
+        self.refuse_unread()
+    }
+
+    /// Opens a model and checks it, its weights included.
+    pub(crate) fn examine(path: &Path) -> Result<Self, LoadError> {
+        let mut opened = Self::open(path)?;
+        opened.check(Dry::Numbers, path)?;
         Ok(opened)
     }
 
-    fn open_safetensors(path: &Path, files: &[PathBuf]) -> Result<Self, LoadError> {
-        let weights = Weights::open_safetensors(files)?;
+    /// Whether it is a model for embeddings.
+    pub(crate) fn embeds(&self) -> bool {
+        self.keys().is_ok_and(|(_, architecture)| architecture == "bert")
+    }
+
+    /// The settings of sentence-transformers in a folder, if it has them.
+    fn pooling(&self) -> Option<Keys<'_>> {
+        self.pooling
+            .as_ref()
+            .map(|json| Keys::json(json, &self.read_pooling))
+    }
+
+    fn refuse_unread(&self) -> Result<(), LoadError> {
+        let (_, architecture) = self.keys()?;
+        match (&self.folder, self.weights.metadata()) {
+            (None, Some(metadata)) => unread::refuse_gguf(metadata, &self.read, architecture)?,
+            (Some((config, _)), _) => unread::refuse_json(config, &self.read, architecture)?,
+            (None, None) => {}
+        }
+        if let Some(pooling) = &self.pooling
+            && self.embeds()
+        {
+            unread::refuse_json(pooling, &self.read_pooling, architecture)?;
+        }
+        unread::refuse_tensors(&self.weights, architecture)
+    }
+
+    fn open_safetensors(path: &Path, files: Vec<PathBuf>) -> Result<Self, LoadError> {
+        let weights = Weights::open_safetensors(&files)?;
         let folder = if path.is_dir() {
             path
         } else {
@@ -92,9 +166,15 @@ impl Opened {
         } else {
             read_json(&folder.join("config.json"))?
         };
+        let beside = folder.join("1_Pooling/config.json");
+        let pooling = beside.exists().then(|| read_json(&beside)).transpose()?;
         Ok(Self {
             weights,
+            read: Ledger::default(),
+            files,
             folder: Some((config, folder)),
+            pooling,
+            read_pooling: Ledger::default(),
         })
     }
 
@@ -115,14 +195,39 @@ impl Opened {
                 let name = metadata
                     .architecture()
                     .ok_or_else(|| missing("general.architecture"))?;
-                Ok((Keys::Gguf(metadata, name), name))
+                Ok((Keys::gguf(metadata, name, &self.read), name))
             }
             (Some((config, _)), _) => {
                 let name = config.get("model_type").and_then(Json::as_str);
-                Ok((Keys::Json(config), name.ok_or_else(|| missing("model_type"))?))
+                Ok((
+                    Keys::json(config, &self.read),
+                    name.ok_or_else(|| missing("model_type"))?,
+                ))
             }
             (None, None) => Err(missing("general.architecture")),
         }
+    }
+}
+
+impl Embedder {
+    /// Loads a GGUF file, or a folder with `config.json` and `model.safetensors`.
+    pub fn load(path: &Path) -> Result<Self, LoadError> {
+        Self::load_with_source(path).map(|(model, _)| model)
+    }
+
+    /// Like [`Embedder::load`], and returns the opened file as the source of the tokenizer.
+    pub fn load_with_source(path: &Path) -> Result<(Self, Opened), LoadError> {
+        let mut opened = Opened::open(path)?;
+        opened.check(Dry::Shapes, path)?;
+        let (keys, architecture) = opened.keys()?;
+        if !opened.embeds() {
+            return Err(LoadError::Architecture {
+                name: architecture.to_owned(),
+                reason: "embeddings are computed by models of type bert",
+            });
+        }
+        let model = embedder_load::load(keys, opened.pooling(), &opened.weights)?;
+        Ok((model, opened))
     }
 }
 
@@ -134,25 +239,22 @@ pub(super) fn network(
 ) -> Result<(Box<dyn Network>, ModelInfo), LoadError> {
     let (keys, architecture) = opened.keys()?;
     let weights = &opened.weights;
-    let gguf = matches!(keys, Keys::Gguf(..));
+    let gguf = keys.is_gguf();
     let vocabulary = vocabulary(keys, weights)?;
+    let transformer = |family| -> Result<Box<dyn Network>, LoadError> {
+        Ok(Box::new(transformer_load::load(
+            family, keys, weights, vocabulary, options,
+        )?))
+    };
     let network: Box<dyn Network> = match architecture {
-        "qwen3" => Box::new(transformer_load::load(
-            Family::Qwen3,
-            keys,
-            weights,
-            vocabulary,
-            options,
-        )?),
+        "llama" => transformer(Family::Llama)?,
+        // GGUF files of Mistral have the architecture llama.
+        "mistral" if !gguf => transformer(Family::Llama)?,
+        "qwen2" => transformer(Family::Qwen2)?,
+        "qwen3" => transformer(Family::Qwen3)?,
         "bitnet-b1.58" | "bitnet-25" | "bitnet" => {
-            refuse_silu_bitnet(keys)?;
-            Box::new(transformer_load::load(
-                Family::BitNet,
-                keys,
-                weights,
-                vocabulary,
-                options,
-            )?)
+            refuse_silu_bitnet(keys, architecture)?;
+            transformer(Family::BitNet)?
         }
         "rwkv7" => Box::new(rwkv7_load::load(
             gguf.then_some(keys),
@@ -168,35 +270,25 @@ pub(super) fn network(
         other => {
             return Err(LoadError::Architecture {
                 name: other.to_owned(),
-                reason: "supported are qwen3, bitnet, granitehybrid, mamba, mamba2 and rwkv7",
+                reason: "supported are llama, qwen2, qwen3, bitnet, granitehybrid, mamba, mamba2 and rwkv7",
             });
         }
     };
     let memory = network.memory();
-    let own = keys.maybe_count(if gguf {
-        "context_length"
-    } else {
-        "max_position_embeddings"
-    })?;
+    let context = keys.either("max_position_embeddings", "context_length");
+    let own = keys.maybe_count(context)?;
     // A recurrence has no limit of its own.
     let own = match own {
         Some(own) => own,
         None if memory.attention.is_none() => usize::MAX,
-        None => {
-            return Err(LoadError::MissingKey(keys.name(if gguf {
-                "context_length"
-            } else {
-                "max_position_embeddings"
-            })));
-        }
+        None => return Err(LoadError::MissingKey(keys.name(context))),
     };
-    let named = match keys {
-        Keys::Gguf(metadata, _) => metadata.string("general.name"),
-        Keys::Json(json) => json
-            .get("_name_or_path")
-            .and_then(Json::as_str)
-            .filter(|n| !n.is_empty()),
+    let named = match (&opened.folder, opened.weights.metadata()) {
+        (Some((json, _)), _) => json.get("_name_or_path").and_then(Json::as_str),
+        (None, Some(metadata)) => metadata.string("general.name"),
+        (None, None) => None,
     };
+    let named = named.filter(|name| !name.is_empty());
     let file_name = || {
         path.file_stem()
             .map_or_else(String::new, |n| n.to_string_lossy().into_owned())
@@ -219,14 +311,14 @@ pub(super) fn network(
 
 /// The size of the vocabulary is the number of rows of the embedding, as metadata often leaves padding out.
 fn vocabulary(keys: Keys<'_>, weights: &Weights) -> Result<usize, LoadError> {
-    let names: &[&str] = match keys {
-        Keys::Gguf(..) => &["token_embd.weight"],
-        Keys::Json(_) => &[
+    let names: &[&str] = keys.either(
+        &[
             "model.embed_tokens.weight",
             "backbone.embeddings.weight",
             "emb.weight",
         ],
-    };
+        &["token_embd.weight"],
+    );
     let name = names.iter().find(|n| weights.has(n)).unwrap_or(&names[0]);
     let tensor = weights.tensor(name)?;
     match tensor.shape[..] {
@@ -237,8 +329,8 @@ fn vocabulary(keys: Keys<'_>, weights: &Weights) -> Result<usize, LoadError> {
 
 /// Rejects the first `BitNet` models (1bitLLM), which have the same architecture name but use silu; they differ only in the base of
 /// their rope.
-fn refuse_silu_bitnet(keys: Keys<'_>) -> Result<(), LoadError> {
-    if let Keys::Gguf(_, "bitnet") = keys {
+fn refuse_silu_bitnet(keys: Keys<'_>, architecture: &str) -> Result<(), LoadError> {
+    if keys.is_gguf() && architecture == "bitnet" {
         let base = keys.maybe_number("rope.freq_base")?.unwrap_or(10000.0);
         if base < 100_000.0 {
             return Err(bad(

@@ -30,7 +30,7 @@ pub fn load(
     vocabulary: usize,
     precision: Precision,
 ) -> Result<Decoder, LoadError> {
-    let gguf = matches!(keys, Keys::Gguf(..));
+    let gguf = keys.is_gguf();
     let width = keys.count(if gguf { "embedding_length" } else { "hidden_size" })?;
     let layers = keys.count(if gguf { "block_count" } else { "num_hidden_layers" })?;
     let epsilon = keys.positive(if gguf {
@@ -39,7 +39,17 @@ pub fn load(
         "layer_norm_epsilon"
     })?;
     let sizes = sizes(keys)?;
-    refuse_other_forms(keys)?;
+    refuse_other_layers(keys)?;
+    keys.only_switch(
+        "rms_norm",
+        true,
+        "layers without a normalisation are not supported",
+    )?;
+    keys.only_switch(
+        "norm_before_gate",
+        false,
+        "a normalisation before the gate is not supported",
+    )?;
     let blocks = (0..layers)
         .map(|n| {
             let (norm, tensors) = if gguf {
@@ -79,7 +89,7 @@ pub fn load(
 
 /// The sizes of Mamba-2 layers, checked for consistency.
 pub fn sizes(keys: Keys<'_>) -> Result<Sizes, LoadError> {
-    let (heads, head) = if matches!(keys, Keys::Gguf(..)) {
+    let (heads, head) = if keys.is_gguf() {
         let (inner, heads) = (keys.count("ssm.inner_size")?, keys.count("ssm.time_step_rank")?);
         if inner % heads != 0 {
             return Err(bad(
@@ -90,19 +100,19 @@ pub fn sizes(keys: Keys<'_>) -> Result<Sizes, LoadError> {
         }
         (heads, inner / heads)
     } else {
-        let names = if keys.maybe_count("mamba_n_heads")?.is_some() {
+        let names = if keys.has("mamba_n_heads") {
             ("mamba_n_heads", "mamba_d_head")
         } else {
             ("num_heads", "head_dim")
         };
         (keys.count(names.0)?, keys.count(names.1)?)
     };
-    let names = match keys {
-        Keys::Gguf(..) => ["ssm.group_count", "ssm.state_size", "ssm.conv_kernel"],
-        Keys::Json(json) if json.get("mamba_n_heads").is_some() => {
-            ["mamba_n_groups", "mamba_d_state", "mamba_d_conv"]
-        }
-        Keys::Json(_) => ["n_groups", "state_size", "conv_kernel"],
+    let names = if keys.is_gguf() {
+        ["ssm.group_count", "ssm.state_size", "ssm.conv_kernel"]
+    } else if keys.has("mamba_n_heads") {
+        ["mamba_n_groups", "mamba_d_state", "mamba_d_conv"]
+    } else {
+        ["n_groups", "state_size", "conv_kernel"]
     };
     let [groups, states, kernel] = names.map(|name| keys.count(name));
     let sizes = Sizes {
@@ -129,26 +139,25 @@ pub fn sizes(keys: Keys<'_>) -> Result<Sizes, LoadError> {
     Ok(sizes)
 }
 
-/// Rejects forms of the layer that no published model of this architecture has.
-fn refuse_other_forms(keys: Keys<'_>) -> Result<(), LoadError> {
-    if keys.switch("use_bias") {
-        return Err(bad(
-            "use_bias",
-            &true,
-            "projections with a bias are not supported",
-        ));
+/// Rejects forms of Mamba and Mamba-2 that no published model has.
+pub fn refuse_other_layers(keys: Keys<'_>) -> Result<(), LoadError> {
+    if keys.is_gguf() {
+        keys.only_number("attention.head_count", 0.0, "Mamba has no attention")?;
+        keys.only_number("feed_forward_length", 0.0, "Mamba has no feed-forward part")?;
     }
-    refuse_other_gates(keys)
+    keys.only_switch("use_bias", false, "projections with a bias are not supported")?;
+    keys.only_switch(
+        "use_conv_bias",
+        true,
+        "convolutions without a bias are not supported",
+    )?;
+    refuse_other_steps(keys)
 }
 
-/// Rejects an activation that no published Mamba model has.
-pub fn refuse_other_gates(keys: Keys<'_>) -> Result<(), LoadError> {
-    match keys {
-        Keys::Json(_) if keys.text("hidden_act").is_some_and(|act| act != "silu") => {
-            Err(bad("hidden_act", "another", "only silu is supported"))
-        }
-        _ => Ok(()),
-    }
+/// Rejects an activation that no published Mamba model has, and limited time steps.
+pub fn refuse_other_steps(keys: Keys<'_>) -> Result<(), LoadError> {
+    keys.only_text("hidden_act", &["silu", "swish"], "only silu is supported")?;
+    keys.only_unlimited("time_step_limit", "limits of the time step are not supported")
 }
 
 /// The tensors of one layer under the names of its file.

@@ -9,7 +9,7 @@ use super::error::LoadError;
 use super::keys::{Keys, bad};
 use super::linear::{Linear, finer};
 use super::mamba::{Mamba, Sizes};
-use super::mamba2_load::{BACKBONE, WIDEST_KERNEL, refuse_other_gates};
+use super::mamba2_load::{BACKBONE, WIDEST_KERNEL, refuse_other_layers};
 use super::network::Spare;
 use super::sequence::Memory;
 use super::weights::Weights;
@@ -21,7 +21,7 @@ pub fn load(
     vocabulary: usize,
     precision: Precision,
 ) -> Result<Decoder, LoadError> {
-    let gguf = matches!(keys, Keys::Gguf(..));
+    let gguf = keys.is_gguf();
     let width = keys.count(if gguf { "embedding_length" } else { "hidden_size" })?;
     let layers = keys.count(if gguf { "block_count" } else { "num_hidden_layers" })?;
     let epsilon = keys.positive(if gguf {
@@ -55,15 +55,15 @@ pub fn load(
 }
 
 fn sizes(keys: Keys<'_>) -> Result<Sizes, LoadError> {
-    let names = match keys {
-        Keys::Gguf(..) => [
+    let names = keys.either(
+        ["intermediate_size", "state_size", "conv_kernel", "time_step_rank"],
+        [
             "ssm.inner_size",
             "ssm.state_size",
             "ssm.conv_kernel",
             "ssm.time_step_rank",
         ],
-        Keys::Json(_) => ["intermediate_size", "state_size", "conv_kernel", "time_step_rank"],
-    };
+    );
     let [inner, states, kernel, rank] = names.map(|name| keys.count(name));
     let sizes = Sizes {
         inner: inner?,
@@ -83,22 +83,12 @@ fn sizes(keys: Keys<'_>) -> Result<Sizes, LoadError> {
 
 /// Rejects forms of the layer that no published model of this architecture has.
 fn refuse_other_forms(keys: Keys<'_>) -> Result<(), LoadError> {
-    if keys.switch("use_bias") {
-        return Err(bad(
-            "use_bias",
-            &true,
-            "projections with a bias are not supported",
-        ));
-    }
-    let key = "ssm.dt_b_c_rms";
-    if keys.switch(key) {
-        return Err(bad(
-            &keys.name(key),
-            &true,
-            "FalconMamba, which normalises what the input selects, is not supported",
-        ));
-    }
-    refuse_other_gates(keys)
+    keys.only_switch(
+        "ssm.dt_b_c_rms",
+        false,
+        "FalconMamba, which normalises what the input selects, is not supported",
+    )?;
+    refuse_other_layers(keys)
 }
 
 fn block(weights: &Weights, gguf: bool, n: usize, width: usize, sizes: Sizes) -> Result<Block, LoadError> {

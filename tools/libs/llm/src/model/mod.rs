@@ -4,11 +4,11 @@
 //! the kernels. [`Model::forward`] takes a batch of [`Step`]s, each with some tokens of one [`Sequence`]: one in decode, many in
 //! prefill. All computation uses slices of buffers that are kept between calls.
 //!
-//! - `decoder`: a stack of layers, of which Qwen3, `BitNet` b1.58, Mamba, Mamba-2 and Granite 4 H are made; `rwkv7` is a stack of its own
+//! - `decoder`: a stack of layers, of which Llama, Qwen2, Qwen3, `BitNet` b1.58, Mamba, Mamba-2 and Granite 4 H are made; `rwkv7` is a stack of its own
 //! - [`Embedder`]: sentence embeddings by BERT models
 //! - [`Sequence`]: the state of a text, in `pages` of keys and values or as a recurrent state
 //! - `attention`, `rope`, `ops`, `linear`: the operations
-//! - `weights`, `keys`: checked tensors and metadata of a file
+//! - `weights`, `keys`, `unread`: checked tensors and settings of a file, and the refusal of those that are not applied
 
 #![allow(
     clippy::cast_precision_loss,
@@ -24,6 +24,7 @@ mod convolution;
 mod decoder;
 mod decoder_load;
 mod embedder;
+mod embedder_load;
 mod error;
 mod experts;
 mod feed_forward;
@@ -51,6 +52,7 @@ mod sequence;
 mod shards;
 mod step;
 mod transformer_load;
+mod unread;
 mod weights;
 
 pub use embedder::Embedder;

@@ -1,5 +1,5 @@
 //! Rotary position embedding (arXiv 2104.09864) in both pairings of a head's elements, with `YaRN` (arXiv 2309.00071), which stretches the
-//! slow frequencies beyond the trained context.
+//! slow frequencies beyond the trained context, and the stretching of Llama 3.1.
 
 use std::f32::consts::PI;
 
@@ -16,7 +16,38 @@ pub enum Scaling {
         factor: f32,
         /// The context of training, in tokens.
         original: usize,
+        /// Frequencies with more turns within that context are kept.
+        fast: f32,
+        /// Those with fewer are divided, and those in between interpolated.
+        slow: f32,
+        /// The factor of sines and cosines, which [`yarn_gain`] gives.
+        gain: f32,
     },
+    /// As `YaRN`, with wavelengths in place of turns (Llama 3.1).
+    Llama3 {
+        /// The ratio of the context to that of training.
+        factor: f32,
+        /// The context of training, in tokens.
+        original: usize,
+        /// Wavelengths above `original / low` are stretched.
+        low: f32,
+        /// Those below `original / high` are kept, and those in between interpolated.
+        high: f32,
+    },
+}
+
+/// The turns within the trained context from which `YaRN` keeps a frequency, as the paper sets them for Llama.
+pub const FAST: f32 = 32.0;
+/// The turns below which it divides a frequency.
+pub const SLOW: f32 = 1.0;
+
+/// The factor of sines and cosines for a context that is `factor` times that of training, as in the paper.
+pub fn yarn_gain(factor: f32) -> f32 {
+    if factor <= 1.0 {
+        1.0
+    } else {
+        0.1 * factor.ln() + 1.0
+    }
 }
 
 /// The frequencies of one head.
@@ -42,34 +73,41 @@ impl Rope {
                 frequencies: plain.iter().map(|f| f / factor).collect(),
                 gain: 1.0,
             },
-            Scaling::Yarn { factor, original } => Self::yarn(&plain, size, base, factor, original),
+            Scaling::Yarn {
+                factor,
+                original,
+                fast,
+                slow,
+                gain,
+            } => Self {
+                frequencies: yarn(&plain, size, base, factor, original, [fast, slow]),
+                gain,
+            },
+            Scaling::Llama3 {
+                factor,
+                original,
+                low,
+                high,
+            } => {
+                let stretched = |f: &f32| {
+                    let turns = original as f32 * f / (2.0 * PI);
+                    let kept = ((turns - low) / (high - low)).clamp(0.0, 1.0);
+                    f / factor * (1.0 - kept) + f * kept
+                };
+                Self {
+                    frequencies: plain.iter().map(stretched).collect(),
+                    gain: 1.0,
+                }
+            }
         }
     }
 
-    /// Frequencies with more than 32 turns within the trained context are kept, those with less than one are divided by `factor`, and
-    /// those in between are interpolated. The constants 32 and 1 and the gain are the paper's.
-    fn yarn(plain: &[f32], size: usize, base: f32, factor: f32, original: usize) -> Self {
-        let index_of =
-            |turns: f32| size as f32 * (original as f32 / (turns * 2.0 * PI)).ln() / (2.0 * base.ln());
-        let low = index_of(32.0).floor().max(0.0);
-        let mut high = index_of(1.0).ceil().min(size as f32 - 1.0);
-        if (low - high).abs() < f32::EPSILON {
-            high += 0.001;
+    /// With every frequency divided by its factor.
+    pub fn divided(mut self, factors: &[f32]) -> Self {
+        for (frequency, factor) in self.frequencies.iter_mut().zip(factors) {
+            *frequency /= factor;
         }
-        let frequencies = plain
-            .iter()
-            .enumerate()
-            .map(|(i, f)| {
-                let kept = 1.0 - ((i as f32 - low) / (high - low)).clamp(0.0, 1.0);
-                f / factor * (1.0 - kept) + f * kept
-            })
-            .collect();
-        let gain = if factor <= 1.0 {
-            1.0
-        } else {
-            0.1 * factor.ln() + 1.0
-        };
-        Self { frequencies, gain }
+        self
     }
 
     /// The size of a head.
@@ -86,6 +124,25 @@ impl Rope {
             *s = sine * self.gain;
         }
     }
+}
+
+/// Frequencies with more turns within the trained context than the first of `turns` are kept, those with fewer than the second are divided
+/// by `factor`, and those in between are interpolated.
+fn yarn(plain: &[f32], size: usize, base: f32, factor: f32, original: usize, turns: [f32; 2]) -> Vec<f32> {
+    let index_of = |turns: f32| size as f32 * (original as f32 / (turns * 2.0 * PI)).ln() / (2.0 * base.ln());
+    let low = index_of(turns[0]).floor().max(0.0);
+    let mut high = index_of(turns[1]).ceil().min(size as f32 - 1.0);
+    if (low - high).abs() < f32::EPSILON {
+        high += 0.001;
+    }
+    plain
+        .iter()
+        .enumerate()
+        .map(|(i, f)| {
+            let kept = 1.0 - ((i as f32 - low) / (high - low)).clamp(0.0, 1.0);
+            f / factor * (1.0 - kept) + f * kept
+        })
+        .collect()
 }
 
 /// Which two elements of a head are rotated together.
@@ -149,11 +206,37 @@ mod tests {
             Scaling::Yarn {
                 factor: 4.0,
                 original: 4096,
+                fast: FAST,
+                slow: SLOW,
+                gain: yarn_gain(4.0),
             },
         );
         let plain = Rope::new(128, 10000.0, Scaling::None);
         assert_eq!(rope.frequencies[0].to_bits(), plain.frequencies[0].to_bits());
         assert!((rope.frequencies[63] * 4.0 / plain.frequencies[63] - 1.0).abs() < 1e-5);
         assert!((rope.gain - 1.138_629_4).abs() < 1e-6);
+    }
+    #[test]
+    fn llama_3_keeps_short_waves_and_stretches_long_ones() {
+        let scaling = Scaling::Llama3 {
+            factor: 8.0,
+            original: 8192,
+            low: 1.0,
+            high: 4.0,
+        };
+        let (rope, plain) = (
+            Rope::new(128, 500_000.0, scaling),
+            Rope::new(128, 500_000.0, Scaling::None),
+        );
+        let ratio = |i: usize| plain.frequencies[i] / rope.frequencies[i];
+        assert!((ratio(0) - 1.0).abs() < 1e-6);
+        assert!((ratio(28) - 1.0).abs() < 1e-6, "{}", ratio(28));
+        assert!((ratio(63) - 8.0).abs() < 1e-5);
+        // The same as factors of a GGUF file.
+        let factors: Vec<f32> = (0..64).map(ratio).collect();
+        let divided = plain.divided(&factors);
+        for (a, b) in divided.frequencies.iter().zip(&rope.frequencies) {
+            assert!((a / b - 1.0).abs() < 1e-6);
+        }
     }
 }

@@ -8,7 +8,7 @@ use super::keys::{Keys, bad};
 use super::linear::{Linear, finer};
 use super::network::Spare;
 use super::rwkv7::Rwkv7;
-use super::rwkv7_weights::{Layer, LowRank, Norm};
+use super::rwkv7_weights::{self, Layer, LowRank, Norm};
 use super::weights::Weights;
 
 /// A tensor that identifies safetensors of this architecture.
@@ -25,12 +25,15 @@ pub fn load(
     precision: Precision,
 ) -> Result<Rwkv7, LoadError> {
     let (width, layers, head_size, feed_forward) = match keys {
-        Some(keys) => (
-            keys.count("embedding_length")?,
-            keys.count("block_count")?,
-            keys.count("wkv.head_size")?,
-            keys.count("feed_forward_length")?,
-        ),
+        Some(keys) => {
+            refuse_other_forms(keys)?;
+            (
+                keys.count("embedding_length")?,
+                keys.count("block_count")?,
+                keys.count("wkv.head_size")?,
+                keys.count("feed_forward_length")?,
+            )
+        }
         None => sizes_of_tensors(weights)?,
     };
     if width % head_size != 0 || head_size > 1024 {
@@ -61,6 +64,18 @@ pub fn load(
         head: Linear::load(weights, name("output.weight", "head.weight"), vocabulary, width)?,
         spare: Spare::default(),
     })
+}
+
+/// Rejects forms that no published model has.
+fn refuse_other_forms(keys: Keys<'_>) -> Result<(), LoadError> {
+    keys.only_number(
+        "attention.layer_norm_epsilon",
+        rwkv7_weights::EPSILON,
+        "only 1e-5 is supported",
+    )?;
+    keys.only_number("token_shift_count", 2.0, "layers shift twice")?;
+    keys.only_number("rescale_every_n_layers", 0.0, "rescaled layers are not supported")?;
+    keys.only_number("attention.head_count", 0.0, "RWKV-7 has no attention")
 }
 
 fn sizes_of_tensors(weights: &Weights) -> Result<(usize, usize, usize, usize), LoadError> {
@@ -188,6 +203,13 @@ fn layer(tensors: &Tensors<'_>, n: usize, feed_forward: usize) -> Result<Layer, 
         rate: tensors.low_rank(n, 'a')?,
         // Files may have one for the first layer, where it is unused.
         value_mix: if n == 0 {
+            for letter in ["v0", "v1", "v2"] {
+                tensors.weights.ignore(&tensors.name(
+                    n,
+                    &format!("time_mix_{letter}"),
+                    &format!("att.{letter}"),
+                ));
+            }
             None
         } else {
             Some(tensors.low_rank(n, 'v')?)

@@ -36,12 +36,38 @@ pub struct SelfAttention {
     pub value: Linear,
     /// The output projection.
     pub output: Linear,
+    /// What is added to the projections (Qwen2).
+    pub biases: Biases,
+    /// The number of latest tokens that are visible, the own one included; `None`: all.
+    pub window: Option<usize>,
     /// Normalises each query head (Qwen3).
     pub query_norm: Option<Vec<f32>>,
     /// Normalises each key head (Qwen3).
     pub key_norm: Option<Vec<f32>>,
     /// Normalises the output of attention (`BitNet`).
     pub sub_norm: Option<Vec<f32>>,
+}
+
+/// What is added to the products of an attention layer, for those that have it.
+#[derive(Debug, Default)]
+pub struct Biases {
+    /// To queries.
+    pub query: Option<Vec<f32>>,
+    /// To keys.
+    pub key: Option<Vec<f32>>,
+    /// To values.
+    pub value: Option<Vec<f32>>,
+    /// To the output.
+    pub output: Option<Vec<f32>>,
+}
+
+/// Adds a bias to every row.
+fn add(bias: Option<&Vec<f32>>, rows: &mut [f32]) {
+    if let Some(bias) = bias {
+        for row in rows.chunks_exact_mut(bias.len()) {
+            ops::add_scaled(row, bias, 1.0);
+        }
+    }
 }
 
 /// Buffers of attention layers.
@@ -90,6 +116,9 @@ impl SelfAttention {
             (&self.value, &mut work.value),
         ];
         products(normed, pass.rows, quantised, precision, jobs, pool)?;
+        add(self.biases.query.as_ref(), &mut work.query);
+        add(self.biases.key.as_ref(), &mut work.key);
+        add(self.biases.value.as_ref(), &mut work.value);
         self.remember(pass, angles, work, pool);
         self.mix(pass, angles, work, pool);
         if let Some(weight) = &self.sub_norm {
@@ -102,7 +131,9 @@ impl SelfAttention {
             precision,
             &mut [(&self.output, out)],
             pool,
-        )
+        )?;
+        add(self.biases.output.as_ref(), out);
+        Ok(())
     }
 
     /// Normalises and rotates a head.
@@ -177,6 +208,7 @@ impl SelfAttention {
                 group,
                 position: task.position,
                 scale: self.scale,
+                window: self.window,
             };
             attention::attend(&queries, pages, place, out);
         });

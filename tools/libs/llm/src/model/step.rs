@@ -11,6 +11,7 @@ use super::load::{ModelInfo, Opened, network};
 use super::network::{Network, Pass, Segment, Spare};
 use super::options::LoadOptions;
 use super::sequence::Sequence;
+use super::weights::Dry;
 
 /// The most rows that pass through the layers at once: enough that weights are unpacked for many tokens, few enough that the rows stay
 /// in the cache.
@@ -68,7 +69,9 @@ impl Model {
     /// Like [`Model::load`], and returns the opened file as the source of tokenizer and chat template. The model does not keep it, as a
     /// vocabulary takes megabytes.
     pub fn load_with_source(path: &Path, options: &LoadOptions) -> Result<(Self, Opened), LoadError> {
-        let opened = Opened::open(path, options)?;
+        let mut opened = Opened::open(path)?;
+        opened.check(Dry::Shapes, path)?;
+        opened.use_panels(options)?;
         let (network, info) = network(&opened, path, options)?;
         let model = Self {
             network,

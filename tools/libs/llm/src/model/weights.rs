@@ -1,5 +1,6 @@
 //! The tensors of a model file, GGUF or safetensors, by name and with checked shapes.
 
+use std::io::Read;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,10 +8,11 @@ use std::sync::Arc;
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, Metadata as Header, SafeTensors};
 use serde_json::Value as Json;
-use sigmavault_gguf::{File, Metadata, Mmap, TensorKind};
+use sigmavault_gguf::{File, Index, Metadata, Mmap, TensorKind};
 use sigmavault_ternary::{Mapping, PanelFile, PanelMatrix};
 
 use super::error::LoadError;
+use super::keys::Ledger;
 
 /// The storage of a tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,12 +73,34 @@ enum Kept {
     Safetensors(Vec<Safetensors>),
 }
 
+/// How matrices are checked without being loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dry {
+    /// By their shapes and types, which takes neither time nor memory.
+    Shapes,
+    /// And ternary weights by packing them, one tensor after the other.
+    Numbers,
+}
+
+/// Whether a file is GGUF: by its name, or by its first bytes, as stores of other programs name files by their hash.
+pub fn is_gguf(path: &Path) -> bool {
+    if path.extension().is_some_and(|ending| ending == "gguf") {
+        return true;
+    }
+    let mut magic = [0; 4];
+    std::fs::File::open(path).is_ok_and(|mut file| file.read_exact(&mut magic).is_ok()) && magic == *b"GGUF"
+}
+
 /// The tensors of a model.
 #[derive(Debug)]
 pub struct Weights {
     file: Kept,
     /// The file of packed ternary tensors.
     panels: Option<PanelFile>,
+    /// The tensors that were read, or are known to be of no use.
+    read: Ledger,
+    /// How matrices are checked, if they are only checked.
+    dry: Option<Dry>,
 }
 
 impl Weights {
@@ -89,7 +113,52 @@ impl Weights {
         Ok(Self {
             file: Kept::Gguf(file),
             panels: None,
+            read: Ledger::default(),
+            dry: None,
         })
+    }
+
+    /// Sets whether matrices are only checked; a network of such matrices cannot compute.
+    pub fn set_dry(&mut self, dry: Option<Dry>) {
+        self.dry = dry;
+    }
+
+    /// How matrices are checked, if they are only checked.
+    pub fn dry(&self) -> Option<Dry> {
+        self.dry
+    }
+
+    /// The tensors that were read.
+    pub fn read(&self) -> &Ledger {
+        &self.read
+    }
+
+    /// Notes a tensor that may be there and is of no use.
+    pub fn ignore(&self, name: &str) {
+        self.read.note(name);
+    }
+
+    /// The names of all tensors.
+    pub fn names(&self) -> Vec<String> {
+        match &self.file {
+            Kept::Gguf(file) => file.tensors().iter().map(|tensor| tensor.name.clone()).collect(),
+            Kept::Safetensors(files) => {
+                let mut names: Vec<String> = files
+                    .iter()
+                    .flat_map(|file| file.header.tensors().into_keys())
+                    .collect();
+                names.sort();
+                names
+            }
+        }
+    }
+
+    /// The header of a GGUF file.
+    pub fn index(&self) -> Option<&Index> {
+        match &self.file {
+            Kept::Gguf(file) => Some(file.index()),
+            Kept::Safetensors(_) => None,
+        }
     }
 
     /// Takes ternary tensors from their packed file.
@@ -124,15 +193,13 @@ impl Weights {
                 .filter(|tensor| tensor.kind.is_ternary() && tensor.shape.len() == 2)
                 .map(|tensor| tensor.name.clone())
                 .collect(),
-            Kept::Safetensors(files) => {
-                let names = files.iter().flat_map(|file| file.header.tensors().into_keys());
+            Kept::Safetensors(_) => {
+                let names = self.names().into_iter();
                 let packed = |name: &String| {
                     self.get(name).is_some_and(|t| t.stored == Stored::Bytes)
                         && self.has(&format!("{name}_scale"))
                 };
-                let mut names: Vec<String> = names.filter(packed).collect();
-                names.sort();
-                names
+                names.filter(packed).collect()
             }
         }
     }
@@ -143,11 +210,13 @@ impl Weights {
         Ok(Self {
             file: Kept::Safetensors(files.collect::<Result<_, _>>()?),
             panels: None,
+            read: Ledger::default(),
+            dry: None,
         })
     }
 
-    /// A tensor, if the file has it.
-    pub fn get<'a>(&'a self, name: &'a str) -> Option<Tensor<'a>> {
+    /// A tensor, if the file has it. It is not noted as read.
+    fn get<'a>(&'a self, name: &'a str) -> Option<Tensor<'a>> {
         match &self.file {
             Kept::Gguf(file) => {
                 let view = file.tensor(name)?;
@@ -210,8 +279,11 @@ impl Weights {
 
     /// A required tensor.
     pub fn tensor<'a>(&'a self, name: &'a str) -> Result<Tensor<'a>, LoadError> {
-        self.get(name)
-            .ok_or_else(|| LoadError::MissingTensor(name.to_owned()))
+        let tensor = self
+            .get(name)
+            .ok_or_else(|| LoadError::MissingTensor(name.to_owned()))?;
+        self.read.note(name);
+        Ok(tensor)
     }
 
     /// All numbers of a tensor of this shape. Dimensions of size one may be left out in the file.
@@ -280,6 +352,14 @@ impl<'a> Tensor<'a> {
         }
     }
 
+    /// The error for contents that the kernels cannot use.
+    pub fn unpackable(&self, reason: &dyn std::fmt::Display) -> LoadError {
+        LoadError::Pack {
+            name: self.name.to_owned(),
+            reason: reason.to_string(),
+        }
+    }
+
     /// Its numbers in single precision.
     pub fn to_floats(&self) -> Result<Vec<f32>, LoadError> {
         let bytes = self.bytes;
@@ -323,15 +403,41 @@ pub fn read_json(path: &PathBuf) -> Result<Json, LoadError> {
         path: path.clone(),
         source,
     })?;
-    serde_json::from_str(&text).map_err(|e| LoadError::Safetensors {
+    parse_json(&text).map_err(|e| LoadError::Safetensors {
         path: path.clone(),
         reason: format!("it is not JSON: {e}"),
+    })
+}
+
+/// Parses JSON in which Python may have written `Infinity` for a number, which is then as large as one can be.
+fn parse_json(text: &str) -> serde_json::Result<Json> {
+    serde_json::from_str(text).or_else(|error| {
+        let mut changed = String::with_capacity(text.len());
+        for (quoted, part) in text.split('"').enumerate() {
+            let outside = quoted % 2 == 0;
+            let separator = if quoted == 0 { "" } else { "\"" };
+            let part = if outside {
+                part.replace("Infinity", "1e308")
+            } else {
+                part.to_owned()
+            };
+            changed.extend([separator, &part]);
+        }
+        // The first error tells the place in the file.
+        serde_json::from_str(&changed).map_err(|_| error)
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn infinity_as_python_writes_it_is_read() {
+        let json = parse_json(r#"{"Infinity": [0.0, Infinity]}"#).unwrap();
+        assert_eq!(json, serde_json::json!({"Infinity": [0.0, 1e308]}));
+        assert!(parse_json("{Infinity").is_err());
+    }
 
     #[test]
     fn parts_of_parts_lie_where_they_are_in_the_file() {

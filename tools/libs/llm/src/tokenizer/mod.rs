@@ -24,4 +24,5 @@ pub use error::TokenizerError;
 pub use handle::Tokenizer;
 pub use roles::Roles;
 pub use stream::Decoder;
+pub(crate) use vocabulary::GGUF_KEYS;
 pub use vocabulary::{TokenKind, Vocabulary};

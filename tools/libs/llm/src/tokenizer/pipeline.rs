@@ -41,7 +41,7 @@ const GPT2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]
 const UP_TO_THREE_DIGITS: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 const ONE_DIGIT: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
-const WORDS: [Words; 6] = [
+const WORDS: [Words; 7] = [
     Words {
         names: &["llama-bpe", "llama3", "llama-v3", "falcon3"],
         patterns: &[UP_TO_THREE_DIGITS],
@@ -78,10 +78,16 @@ const WORDS: [Words; 6] = [
         take_whole: false,
         compose: false,
     },
+    // What llama.cpp takes where the converter did not know the tokenizer.
+    Words {
+        names: &["default"],
+        patterns: &[r"[\p{P}\$\+<=>\^~\|]+", GPT2, r"\p{N}+", "[0-9][0-9][0-9]"],
+        take_whole: false,
+        compose: false,
+    },
 ];
 
-const SUPPORTED: &str =
-    "llama-bpe, qwen2, dbrx, gpt-2, olmo, mpt, refact, smollm, starcoder, command-r and their aliases";
+const SUPPORTED: &str = "llama-bpe, qwen2, dbrx, gpt-2, olmo, mpt, refact, smollm, starcoder, command-r, default and their aliases";
 
 impl Pipeline {
     /// Byte-level byte-pair encoding with the pre-tokenizer named `words`.

@@ -89,6 +89,28 @@ pub struct Vocabulary {
     pub collapse_spaces: Option<bool>,
 }
 
+/// The keys `tokenizer.ggml.*` that [`Vocabulary::from_gguf`] reads.
+pub(crate) const GGUF_KEYS: [&str; 18] = [
+    "model",
+    "pre",
+    "tokens",
+    "scores",
+    "token_type",
+    "merges",
+    "bos_token_id",
+    "eos_token_id",
+    "eot_token_id",
+    "eom_token_id",
+    "unknown_token_id",
+    "padding_token_id",
+    "cls_token_id",
+    "seperator_token_id",
+    "add_bos_token",
+    "add_eos_token",
+    "add_space_prefix",
+    "remove_extra_whitespaces",
+];
+
 impl Vocabulary {
     /// Reads a file's metadata. Keys may be absent; whether that is an error depends on the kind of tokenizer.
     pub fn from_gguf(metadata: &Metadata) -> Result<Vocabulary, TokenizerError> {
@@ -386,6 +408,42 @@ impl Tokenizer {
                 name: other.to_owned(),
                 supported: "gpt2, llama, rwkv and bert",
             }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sigmavault_gguf::{Index, TensorKind, Value, Writer};
+
+    use super::*;
+
+    fn read(key: Option<&str>) -> String {
+        let mut writer = Writer::new();
+        writer.set("tokenizer.ggml.model", "gpt2");
+        if let Some(key) = key {
+            let value = match key {
+                "model" | "pre" => Value::String("llama".to_owned()),
+                "tokens" | "merges" => Value::Array(Array::String(vec!["a".to_owned()])),
+                "scores" => Value::Array(Array::F32(vec![1.0])),
+                "token_type" => Value::Array(Array::I32(vec![3])),
+                key if key.ends_with("_id") => Value::U32(7),
+                _ => Value::Bool(true),
+            };
+            writer.set(&format!("tokenizer.ggml.{key}"), value);
+        }
+        writer.tensor("a", &[1], TensorKind::F32, &[0; 4]);
+        let mut bytes = Vec::new();
+        writer.write(&mut bytes).unwrap();
+        let index = Index::parse(&bytes).unwrap();
+        format!("{:?}", Vocabulary::from_gguf(index.metadata()).unwrap())
+    }
+
+    /// Other keys are refused, so a key may be listed only if it has an effect.
+    #[test]
+    fn every_key_that_is_listed_changes_the_vocabulary() {
+        for key in GGUF_KEYS {
+            assert_ne!(read(None), read(Some(key)), "{key}");
         }
     }
 }

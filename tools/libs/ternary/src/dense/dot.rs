@@ -1,7 +1,7 @@
 //! The products of one row with one, two or four tokens, and sums of rows, compiled for each tier.
 #![allow(unsafe_code)] // calls into tiers that the processor supports
 
-use super::kquants::KQuant;
+use super::quants::Quant;
 use crate::isa::Isa;
 
 mod products;
@@ -56,7 +56,7 @@ pub(super) unsafe fn row(isa: Isa, row: Row<'_>, x: &[&[f32]], out: &mut [f32]) 
 ///
 /// # Safety
 /// The processor must have the tier, see [`Isa::is_supported`].
-pub(super) unsafe fn take_apart(isa: Isa, kind: KQuant, row: &[u8], out: &mut [f32]) {
+pub(super) unsafe fn take_apart(isa: Isa, kind: Quant, row: &[u8], out: &mut [f32]) {
     by_tier!(isa, take_apart(kind, row, out));
 }
 

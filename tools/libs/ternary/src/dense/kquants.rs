@@ -1,7 +1,11 @@
-//! K-quants: blocks of 256 numbers in codes of 4 to 6 bits, with scales within scales, as ggml lays them out.
+//! K-quants: blocks of 256 numbers in codes of 2 to 6 bits, with scales within scales, as ggml lays them out.
 //!
 //! A block is 8 blocks of 32 columns, each of two runs of 16. A number is its code times the scale of its run minus the
 //! offset of its run:
+//! - Q2_K (84 bytes): for each 16 columns a byte with 4 bits of scale and, above, of offset; 64 bytes of codes, of which bits `2n` of 32
+//!   bytes are 32 columns; an fp16 scale and an fp16 step of the offsets.
+//! - Q3_K (110 bytes): 32 bytes whose bits `b` are the third bits of columns `32b..32b+32`; 64 bytes of codes, as in Q2_K; 12 bytes with
+//!   6 bits of scale for each 16 columns, less 32; an fp16 scale of these. The offset is 4 steps of the run.
 //! - Q4_K (144 bytes): an fp16 scale and an fp16 step of the offsets; 12 bytes with 6 bits of scale and of offset for
 //!   each 32 columns; 128 bytes of codes, of which the low nibbles of 32 bytes are 32 columns and the high ones the next 32.
 //! - Q5_K (176 bytes): as Q4_K, and before the codes 32 bytes whose bits `b` are the fifth bits of columns `32b..32b+32`.
@@ -14,46 +18,16 @@ use crate::half_float::widen;
 pub(super) const BLOCK: usize = 256;
 /// Blocks of 32 columns in a block.
 pub(super) const EIGHT: usize = BLOCK / 32;
+/// Bytes of a block of Q2_K.
+pub(super) const Q2_BYTES: usize = 84;
+/// Bytes of a block of Q3_K.
+pub(super) const Q3_BYTES: usize = 110;
 /// Bytes of a block of Q4_K.
 pub(super) const Q4_BYTES: usize = 144;
 /// Bytes of a block of Q5_K.
 pub(super) const Q5_BYTES: usize = 176;
 /// Bytes of a block of Q6_K.
 pub(super) const Q6_BYTES: usize = 210;
-
-/// One of the K-quants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KQuant {
-    /// Q4_K: ggml's type 12.
-    Q4,
-    /// Q5_K: ggml's type 13.
-    Q5,
-    /// Q6_K: ggml's type 14.
-    Q6,
-}
-
-impl KQuant {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Q4, Self::Q5, Self::Q6];
-
-    /// As ggml calls it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Q4 => "Q4_K",
-            Self::Q5 => "Q5_K",
-            Self::Q6 => "Q6_K",
-        }
-    }
-
-    /// Bytes of a block of 256 columns.
-    pub fn block_bytes(self) -> usize {
-        match self {
-            Self::Q4 => Q4_BYTES,
-            Self::Q5 => Q5_BYTES,
-            Self::Q6 => Q6_BYTES,
-        }
-    }
-}
 
 /// The scales of a block, for the first and the second 16 columns of each 32, and the factors of the sums of activations, which are the
 /// negated offsets.
@@ -68,13 +42,36 @@ impl Runs {
     /// Q6_K, whose lowest 5 are zero.
     #[inline(always)]
     pub fn of<const BITS: usize>(block: &[u8]) -> Self {
-        if BITS == 6 {
+        let mut runs = Self {
+            scales: [[0.0; EIGHT]; 2],
+            offsets: [[0.0; EIGHT]; 2],
+        };
+        if BITS == 2 {
+            let (scale, step) = (half(block, 80), half(block, 82));
+            for second in 0..2 {
+                for b in 0..EIGHT {
+                    let both = block[2 * b + second];
+                    runs.scales[second][b] = scale * f32::from(both & 15);
+                    runs.offsets[second][b] = -step * f32::from(both >> 4);
+                }
+            }
+            runs
+        } else if BITS == 3 {
+            let scale = half(block, 108);
+            for second in 0..2 {
+                for b in 0..EIGHT {
+                    let run = 2 * b + second;
+                    let low = block[96 + run % 8] >> (run / 8 * 4) & 15;
+                    let high = block[104 + run % 4] >> (run / 4 * 2) & 3;
+                    let step = f32::from(low | high << 4) - 32.0;
+                    runs.scales[second][b] = scale * step;
+                    runs.offsets[second][b] = -4.0 * (scale * step);
+                }
+            }
+            runs
+        } else if BITS == 6 {
             let scale = half(block, 208);
             let steps: &[u8] = &block[192..208];
-            let mut runs = Self {
-                scales: [[0.0; EIGHT]; 2],
-                offsets: [[0.0; EIGHT]; 2],
-            };
             for second in 0..2 {
                 for b in 0..EIGHT {
                     let step = f32::from(steps[2 * b + second].cast_signed());
@@ -118,30 +115,36 @@ fn six_bits(block: &[u8]) -> [[u8; EIGHT]; 2] {
     [joined(scales, last), joined(offsets, last >> 4)]
 }
 
-/// Converts blocks to floats. Inlined, so that it is compiled for the tier that calls it.
 #[inline(always)]
-pub(super) fn take_apart(kind: KQuant, blocks: &[u8], out: &mut [f32]) {
-    let out = out.as_chunks_mut::<BLOCK>().0;
-    match kind {
-        KQuant::Q4 => each(blocks.as_chunks::<Q4_BYTES>().0, out, q4),
-        KQuant::Q5 => each(blocks.as_chunks::<Q5_BYTES>().0, out, q5),
-        KQuant::Q6 => each(blocks.as_chunks::<Q6_BYTES>().0, out, q6),
+pub(super) fn q2(block: &[u8; Q2_BYTES], out: &mut [f32; BLOCK]) {
+    let Runs { scales, offsets } = Runs::of::<2>(block);
+    for (b, out) in out.as_chunks_mut::<32>().0.iter_mut().enumerate() {
+        for (second, out) in out.as_chunks_mut::<16>().0.iter_mut().enumerate() {
+            for c in 0..16 {
+                let q = block[16 + 32 * (b / 4) + 16 * second + c] >> (2 * (b % 4)) & 3;
+                out[c] = scales[second][b] * f32::from(q) + offsets[second][b];
+            }
+        }
     }
 }
 
 #[inline(always)]
-fn each<const SIZE: usize>(
-    blocks: &[[u8; SIZE]],
-    out: &mut [[f32; BLOCK]],
-    one: impl Fn(&[u8; SIZE], &mut [f32; BLOCK]),
-) {
-    for (block, out) in blocks.iter().zip(out) {
-        one(block, out);
+pub(super) fn q3(block: &[u8; Q3_BYTES], out: &mut [f32; BLOCK]) {
+    let Runs { scales, .. } = Runs::of::<3>(block);
+    for (b, out) in out.as_chunks_mut::<32>().0.iter_mut().enumerate() {
+        for (second, out) in out.as_chunks_mut::<16>().0.iter_mut().enumerate() {
+            for c in 0..16 {
+                let at = 16 * second + c;
+                let q = block[32 + 32 * (b / 4) + at] >> (2 * (b % 4)) & 3;
+                let top = block[at] >> b & 1;
+                out[c] = scales[second][b] * (f32::from(q | top << 2) - 4.0);
+            }
+        }
     }
 }
 
 #[inline(always)]
-fn q4(block: &[u8; Q4_BYTES], out: &mut [f32; BLOCK]) {
+pub(super) fn q4(block: &[u8; Q4_BYTES], out: &mut [f32; BLOCK]) {
     let Runs { scales, offsets } = Runs::of::<4>(block);
     for (pair, out) in out.as_chunks_mut::<64>().0.iter_mut().enumerate() {
         let (a, b) = (2 * pair, 2 * pair + 1);
@@ -154,7 +157,7 @@ fn q4(block: &[u8; Q4_BYTES], out: &mut [f32; BLOCK]) {
 }
 
 #[inline(always)]
-fn q5(block: &[u8; Q5_BYTES], out: &mut [f32; BLOCK]) {
+pub(super) fn q5(block: &[u8; Q5_BYTES], out: &mut [f32; BLOCK]) {
     let Runs { scales, offsets } = Runs::of::<5>(block);
     for (pair, out) in out.as_chunks_mut::<64>().0.iter_mut().enumerate() {
         let (a, b) = (2 * pair, 2 * pair + 1);
@@ -167,7 +170,7 @@ fn q5(block: &[u8; Q5_BYTES], out: &mut [f32; BLOCK]) {
 }
 
 #[inline(always)]
-fn q6(block: &[u8; Q6_BYTES], out: &mut [f32; BLOCK]) {
+pub(super) fn q6(block: &[u8; Q6_BYTES], out: &mut [f32; BLOCK]) {
     let Runs { scales, .. } = Runs::of::<6>(block);
     for (b, out) in out.as_chunks_mut::<32>().0.iter_mut().enumerate() {
         let (half, quarter) = (b / 4, b % 4);
@@ -179,30 +182,5 @@ fn q6(block: &[u8; Q6_BYTES], out: &mut [f32; BLOCK]) {
                 out[c] = scales[second][b] * (f32::from(q | top << 4) - 32.0);
             }
         }
-    }
-}
-
-#[cfg(test)]
-pub(super) mod tests {
-    use super::KQuant;
-
-    /// Random blocks whose fp16 numbers have a realistic magnitude.
-    pub fn blocks(kind: KQuant, count: usize, seed: u64) -> Vec<u8> {
-        let mut state = seed | 1;
-        let mut bytes = vec![0; count * kind.block_bytes()];
-        for byte in &mut bytes {
-            state ^= state >> 12;
-            state ^= state << 25;
-            state ^= state >> 27;
-            *byte = (state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 56) as u8;
-        }
-        for block in bytes.chunks_exact_mut(kind.block_bytes()) {
-            let halves: &[usize] = if kind == KQuant::Q6 { &[209] } else { &[1, 3] };
-            for &high in halves {
-                // From 2^-7 to 2^-3, of either sign.
-                block[high] = block[high] & 0x8f | 0x20;
-            }
-        }
-        bytes
     }
 }

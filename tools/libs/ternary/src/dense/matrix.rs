@@ -6,7 +6,7 @@ use std::sync::Arc;
 use memmap2::Mmap;
 
 use super::dot::{self, LANES, Q8_BLOCK};
-use super::kquants::{self, KQuant};
+use super::quants::{self, Quant};
 use crate::bytes::Bytes;
 use crate::half_float::widen;
 
@@ -52,8 +52,8 @@ pub enum Kind {
     F16,
     /// Blocks of 32 signed bytes, preceded by their fp16 scale.
     Q8,
-    /// Blocks of 256 with scales within scales.
-    K(KQuant),
+    /// Blocks of codes.
+    Blocks(Quant),
 }
 
 impl Kind {
@@ -61,7 +61,7 @@ impl Kind {
         match self {
             Self::F16 => "F16",
             Self::Q8 => "Q8_0",
-            Self::K(kind) => kind.name(),
+            Self::Blocks(kind) => kind.name(),
         }
     }
 
@@ -69,10 +69,10 @@ impl Kind {
         match self {
             Self::F16 => cols.checked_mul(2),
             Self::Q8 if cols.is_multiple_of(LANES) => (cols / LANES).checked_mul(Q8_BLOCK),
-            Self::K(kind) if cols.is_multiple_of(kquants::BLOCK) => {
-                (cols / kquants::BLOCK).checked_mul(kind.block_bytes())
+            Self::Blocks(kind) if cols.is_multiple_of(kind.columns()) => {
+                (cols / kind.columns()).checked_mul(kind.block_bytes())
             }
-            Self::Q8 | Self::K(_) => None,
+            Self::Q8 | Self::Blocks(_) => None,
         }
     }
 }
@@ -178,7 +178,7 @@ impl Rows {
                     *out = dot::q8(block);
                 }
             }
-            Kind::K(kind) => kquants::take_apart(kind, self.row(row), out),
+            Kind::Blocks(kind) => quants::take_apart(kind, self.row(row), out),
         }
     }
 }
@@ -259,35 +259,35 @@ matrix!(
     Kind::Q8
 );
 
-/// A matrix of K-quants. The columns are a multiple of 256.
+/// A matrix in blocks of codes. The columns are a multiple of those of a block.
 #[derive(Debug)]
-pub struct KMatrix(Rows);
+pub struct QuantMatrix(Rows);
 
-impl KMatrix {
+impl QuantMatrix {
     /// A matrix on a range of a map, in the file's own byte order; nothing is copied.
     pub fn on_map(
-        kind: KQuant,
+        kind: Quant,
         map: Arc<Mmap>,
         range: Range<usize>,
         rows: usize,
         cols: usize,
     ) -> Result<Self, DenseError> {
-        Rows::on_map(Kind::K(kind), map, range, rows, cols).map(Self)
+        Rows::on_map(Kind::Blocks(kind), map, range, rows, cols).map(Self)
     }
 
     /// A matrix in its own memory, copied from bytes.
-    pub fn copied(kind: KQuant, bytes: &[u8], rows: usize, cols: usize) -> Result<Self, DenseError> {
-        Rows::copied(Kind::K(kind), bytes, rows, cols).map(Self)
+    pub fn copied(kind: Quant, bytes: &[u8], rows: usize, cols: usize) -> Result<Self, DenseError> {
+        Rows::copied(Kind::Blocks(kind), bytes, rows, cols).map(Self)
     }
 }
 
-impl sealed::Sealed for KMatrix {
+impl sealed::Sealed for QuantMatrix {
     fn rows_of(&self) -> &Rows {
         &self.0
     }
 }
 
-impl Dense for KMatrix {}
+impl Dense for QuantMatrix {}
 
 #[cfg(test)]
 mod tests {

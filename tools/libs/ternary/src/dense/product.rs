@@ -51,7 +51,7 @@ pub fn multiply_dense_with(isa: Isa, w: &impl Dense, x: &[f32], m: usize, out: &
             let weights = match w.kind() {
                 Kind::F16 => Row::F16(w.row(row)),
                 Kind::Q8 => Row::Q8(w.row(row)),
-                Kind::K(kind) => {
+                Kind::Blocks(kind) => {
                     numbers.resize(w.cols(), 0.0);
                     // SAFETY: the tier was checked above.
                     unsafe { dot::take_apart(isa, kind, w.row(row), &mut numbers) };
@@ -79,8 +79,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::multiply_dense_with;
-    use crate::dense::kquants::{KQuant, tests::blocks};
-    use crate::dense::matrix::{Dense, F16Matrix, KMatrix, Q8Matrix};
+    use crate::dense::matrix::{Dense, F16Matrix, Q8Matrix, QuantMatrix};
+    use crate::dense::quants::{Quant, tests::blocks};
     use crate::isa::Isa;
     use crate::pool::Pool;
 
@@ -143,16 +143,16 @@ mod tests {
         }
 
         #[test]
-        fn every_tier_gives_the_same_floats_of_k_quants(
+        fn every_tier_gives_the_same_floats_of_blocks(
             rows in 1..10_usize,
             count in 1..3_usize,
             m in 1..9_usize,
             seed: u64,
             x in prop::collection::vec(-5.0..5.0_f32, 9 * 512),
         ) {
-            for kind in KQuant::ALL {
-                let cols = 256 * count;
-                let w = KMatrix::copied(kind, &blocks(kind, rows * count, seed), rows, cols).unwrap();
+            for kind in Quant::ALL {
+                let cols = kind.columns() * count;
+                let w = QuantMatrix::copied(kind, &blocks(kind, rows * count, seed), rows, cols).unwrap();
                 check(&w, &x[..m * cols], m);
             }
         }

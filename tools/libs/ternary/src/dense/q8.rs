@@ -8,11 +8,14 @@
 //! of the first 16 columns of block `b` in total `b` and of the second in total `8 + b`, as `total += sum of the activations *
 //! (-offset)`; then the codes, as `total += f32(sum) * (scale of the activations * scale of the weights)`, with the scale of each
 //! lane's columns.
+//!
+//! The smaller blocks are multiplied as Q8_0 if their numbers are bytes times a scale (Q4_0, Q5_0, IQ4_NL). Those with an offset (Q4_1, Q5_1)
+//! have unsigned codes, and the offsets are added one after the other in a total of their own, which is added last.
 #![allow(unsafe_code)] // calls into tiers that the processor supports, and outputs that threads write side by side
 
 use std::ops::Range;
 
-use super::matrix::{Dense, KMatrix, Kind, Q8Matrix, Rows};
+use super::matrix::{Dense, Kind, Q8Matrix, QuantMatrix, Rows};
 use crate::isa::Isa;
 use crate::outputs::SharedOutput;
 use crate::pool::Pool;
@@ -39,7 +42,7 @@ const PART_BYTES: usize = 64 << 10;
 pub trait Quantised: Dense {}
 
 impl Quantised for Q8Matrix {}
-impl Quantised for KMatrix {}
+impl Quantised for QuantMatrix {}
 
 /// `out[t][r] = sum over k of w[r][k] * x[t][k]`, for `x.m()` tokens, row-major by token.
 ///

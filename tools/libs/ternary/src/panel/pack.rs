@@ -81,6 +81,11 @@ impl PanelMatrix {
         })
     }
 
+    /// Checks whether a matrix has the shape and length that [`Self::pack`] needs, without reading its weights.
+    pub fn check(encoding: Encoding, bytes: &[u8], rows: usize, cols: usize) -> Result<(), PackError> {
+        check_shape(encoding, bytes, rows, cols)
+    }
+
     /// Packs the rows that `fill` produces one by one.
     fn build(
         layout: Layout,

@@ -5,7 +5,7 @@
 macro_rules! products {
     ($(#[$feature:meta])?) => {
         use crate::dense::dot::weights::{LANES, Q8_BLOCK, Row, reduce};
-        use crate::dense::kquants::{self, KQuant};
+        use crate::dense::quants::{self, Quant};
         use crate::half_float::widen;
         use crate::prefetch::{prefetch, prefetch_line};
         use crate::slices::part;
@@ -30,8 +30,8 @@ macro_rules! products {
         }
 
         $(#[$feature])?
-        pub(in super::super) fn take_apart(kind: KQuant, row: &[u8], out: &mut [f32]) {
-            kquants::take_apart(kind, row, out);
+        pub(in super::super) fn take_apart(kind: Quant, row: &[u8], out: &mut [f32]) {
+            quants::take_apart(kind, row, out);
         }
 
         $(#[$feature])?

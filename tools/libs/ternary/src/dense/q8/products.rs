@@ -21,13 +21,16 @@ pub(super) fn reduce(mut totals: [f32; 2 * SUMS]) -> f32 {
 macro_rules! products {
     ($(#[$feature:meta])?) => {
         use crate::dense::dot::Q8_BLOCK;
-        use crate::dense::kquants::{EIGHT, KQuant, Q4_BYTES, Q5_BYTES, Q6_BYTES, Runs};
+        use crate::dense::kquants::{EIGHT, Q2_BYTES, Q3_BYTES, Q4_BYTES, Q5_BYTES, Q6_BYTES, Runs};
         use crate::dense::matrix::Kind;
+        use crate::dense::quants::Quant;
+        use crate::dense::small::{self, Q4_0_BYTES, Q4_1_BYTES, Q5_0_BYTES, Q5_1_BYTES};
         use crate::dense::q8::activations::{BLOCK, SUMS, Token};
-        use crate::dense::q8::products::{k_products, reduce};
+        use crate::dense::q8::products::{k_products, reduce, small_products};
         use crate::prefetch::prefetch;
 
         k_products!($(#[$feature])?);
+        small_products!($(#[$feature])?);
 
         $(#[$feature])?
         pub(in super::super) fn product(kind: Kind, row: &[u8], tokens: &[Token<'_>], out: &mut [f32]) {
@@ -43,10 +46,17 @@ macro_rules! products {
         fn of_kind<const M: usize>(kind: Kind, tokens: [Token<'_>; M], row: &[u8], out: &mut [f32]) {
             match kind {
                 Kind::Q8 => tile(tokens, row, out),
-                Kind::K(KQuant::Q4) => k_tile::<4, Q4_BYTES, M>(tokens, row, out),
-                Kind::K(KQuant::Q5) => k_tile::<5, Q5_BYTES, M>(tokens, row, out),
-                Kind::K(KQuant::Q6) => k_tile::<6, Q6_BYTES, M>(tokens, row, out),
-                Kind::F16 => unreachable!("the types of matrices are Q8Matrix and KMatrix"),
+                Kind::Blocks(Quant::Q4_0) => small_tile::<Q4_0, Q4_0_BYTES, M>(tokens, row, out),
+                Kind::Blocks(Quant::Q4_1) => small_tile::<Q4_1, Q4_1_BYTES, M>(tokens, row, out),
+                Kind::Blocks(Quant::Q5_0) => small_tile::<Q5_0, Q5_0_BYTES, M>(tokens, row, out),
+                Kind::Blocks(Quant::Q5_1) => small_tile::<Q5_1, Q5_1_BYTES, M>(tokens, row, out),
+                Kind::Blocks(Quant::Iq4Nl) => small_tile::<IQ4_NL, Q4_0_BYTES, M>(tokens, row, out),
+                Kind::Blocks(Quant::Q2K) => k_tile::<2, Q2_BYTES, M>(tokens, row, out),
+                Kind::Blocks(Quant::Q3K) => k_tile::<3, Q3_BYTES, M>(tokens, row, out),
+                Kind::Blocks(Quant::Q4K) => k_tile::<4, Q4_BYTES, M>(tokens, row, out),
+                Kind::Blocks(Quant::Q5K) => k_tile::<5, Q5_BYTES, M>(tokens, row, out),
+                Kind::Blocks(Quant::Q6K) => k_tile::<6, Q6_BYTES, M>(tokens, row, out),
+                Kind::F16 => unreachable!("the types of matrices are Q8Matrix and QuantMatrix"),
             }
         }
 
@@ -171,7 +181,10 @@ macro_rules! k_products {
                 let b = 2 * PAIR + odd;
                 for j in 0..M {
                     let [first, second] = &factors[j];
-                    let factor = if BITS == 6 { halves(first[b], second[b]) } else { splat(first[b]) };
+                    let factor = match BITS {
+                        4 | 5 => splat(first[b]),
+                        _ => halves(first[b], second[b]),
+                    };
                     totals[j][odd] = plus(totals[j][odd], times(dots(&codes[odd], &values[j][b]), factor));
                 }
             }
@@ -185,6 +198,20 @@ macro_rules! k_products {
             const UP: [i32; 4] = [4, 2, 0, -2];
             let (half, within) = (PAIR / 2, PAIR % 2);
             match BITS {
+                2 => {
+                    let both = bytes(thirty_two(block, 16 + 32 * half));
+                    let by = -4 * within as i32;
+                    [masked(shifted(both, by), 3), masked(shifted(both, by - 2), 3)]
+                }
+                3 => {
+                    let both = bytes(thirty_two(block, 32 + 32 * half));
+                    let tops = bytes(thirty_two(block, 0));
+                    let (by, up) = (-4 * within as i32, 2 - 2 * PAIR as i32);
+                    [
+                        joined(masked(shifted(both, by), 3), masked(shifted(tops, up), 4)),
+                        joined(masked(shifted(both, by - 2), 3), masked(shifted(tops, up - 1), 4)),
+                    ]
+                }
                 4 => {
                     let nibbles = bytes(thirty_two(block, 16 + 32 * PAIR));
                     [masked(nibbles, 15), masked(shifted(nibbles, -4), 15)]
@@ -223,4 +250,88 @@ macro_rules! k_products {
     };
 }
 
-pub(super) use {k_products, products};
+/// Defines `small_tile`, the products of blocks of 32 columns with one scale, from the steps in scope: `nibbles`, the low ones of 16 bytes
+/// and then the high ones; `fifth`, 16 where a bit is set; `less`, bytes less a number; `levels`, the entries of IQ4_NL; `signed`, which
+/// makes `Weights` of bytes; and those of [`products`] and [`k_products`].
+macro_rules! small_products {
+    ($(#[$feature:meta])?) => {
+        const Q4_0: u8 = 0;
+        const Q4_1: u8 = 1;
+        const Q5_0: u8 = 2;
+        const Q5_1: u8 = 3;
+        const IQ4_NL: u8 = 4;
+
+        $(#[$feature])?
+        fn small_tile<const KIND: u8, const SIZE: usize, const M: usize>(
+            mut tokens: [Token<'_>; M],
+            row: &[u8],
+            out: &mut [f32],
+        ) {
+            let blocks = row.as_chunks::<SIZE>().0;
+            for j in 0..M {
+                tokens[j].values = &tokens[j].values[..blocks.len()];
+                tokens[j].scales = &tokens[j].scales[..blocks.len()];
+                tokens[j].sums = [&tokens[j].sums[0][..blocks.len()], &tokens[j].sums[1][..blocks.len()]];
+            }
+            let (mut totals, mut offsets) = ([[zero(); 2]; M], [0.0; M]);
+            let (pairs, last) = blocks.as_chunks::<2>();
+            for (at, pair) in pairs.iter().enumerate() {
+                for (odd, block) in pair.iter().enumerate() {
+                    small_block::<KIND, SIZE, M>(block, &tokens, 2 * at + odd, odd, &mut totals, &mut offsets);
+                }
+            }
+            if let [block] = last {
+                let b = blocks.len() - 1;
+                small_block::<KIND, SIZE, M>(block, &tokens, b, 0, &mut totals, &mut offsets);
+            }
+            finish(&totals, out);
+            if KIND == Q4_1 || KIND == Q5_1 {
+                for j in 0..M {
+                    out[j] += offsets[j];
+                }
+            }
+        }
+
+        /// Adds the products of a block.
+        #[inline]
+        $(#[$feature])?
+        fn small_block<const KIND: u8, const SIZE: usize, const M: usize>(
+            block: &[u8; SIZE],
+            tokens: &[Token<'_>; M],
+            b: usize,
+            odd: usize,
+            totals: &mut [[Floats; 2]; M],
+            offsets: &mut [f32; M],
+        ) {
+            prefetch(block.as_ptr());
+            let Some(sixteen) = block.last_chunk::<16>() else {
+                unreachable!("a block ends with its codes");
+            };
+            let mut codes = nibbles(sixteen);
+            if KIND == Q5_0 || KIND == Q5_1 {
+                codes = joined(codes, fifth(small::tops(block, if KIND == Q5_0 { 2 } else { 4 })));
+            }
+            let scale = half(u16::from_le_bytes([block[0], block[1]]));
+            if KIND == Q4_1 || KIND == Q5_1 {
+                let offset = small::half(block, 2);
+                for j in 0..M {
+                    let sums = times(dots(&codes, &tokens[j].values[b]), splat(tokens[j].scales[b]));
+                    totals[j][odd] = plus(totals[j][odd], times(sums, scale));
+                    offsets[j] += (tokens[j].sums[0][b] + tokens[j].sums[1][b]) * offset;
+                }
+                return;
+            }
+            let weights = signed(match KIND {
+                Q4_0 => less(codes, 8),
+                Q5_0 => less(codes, 16),
+                _ => levels(codes),
+            });
+            for j in 0..M {
+                let sums = times(sums(&weights, &tokens[j].values[b]), splat(tokens[j].scales[b]));
+                totals[j][odd] = plus(totals[j][odd], times(sums, scale));
+            }
+        }
+    };
+}
+
+pub(super) use {k_products, products, small_products};

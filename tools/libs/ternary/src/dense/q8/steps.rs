@@ -44,6 +44,31 @@ pub(crate) mod plain {
     }
 
     #[inline(always)]
+    fn nibbles(bytes: &[u8; 16]) -> Bytes {
+        std::array::from_fn(|at| bytes[at % 16] >> (at / 16 * 4) & 15)
+    }
+
+    #[inline(always)]
+    fn fifth(bits: u32) -> Bytes {
+        std::array::from_fn(|at| (bits >> at & 1) as u8 * 16)
+    }
+
+    #[inline(always)]
+    fn less(bytes: Bytes, by: u8) -> Bytes {
+        bytes.map(|byte| byte.wrapping_sub(by))
+    }
+
+    #[inline(always)]
+    fn levels(codes: Bytes) -> Bytes {
+        codes.map(|code| small::LEVELS[usize::from(code & 15)].cast_unsigned())
+    }
+
+    #[inline(always)]
+    fn signed(bytes: Bytes) -> Weights {
+        bytes.map(u8::cast_signed)
+    }
+
+    #[inline(always)]
     fn weights(bytes: &[u8; BLOCK]) -> Weights {
         bytes.map(u8::cast_signed)
     }
@@ -155,8 +180,52 @@ macro_rules! steps_256 {
         #[inline]
         #[target_feature(enable = $features)]
         fn weights(block: &[u8; BLOCK]) -> Weights {
-            let bytes = bytes(block);
+            signed(bytes(block))
+        }
+
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn signed(bytes: Bytes) -> Weights {
             [_mm256_abs_epi8(bytes), bytes]
+        }
+
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn nibbles(bytes: &[u8; 16]) -> Bytes {
+            // SAFETY: 16 bytes are read, as many as there are.
+            let both = unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) };
+            masked(_mm256_set_m128i(_mm_srli_epi16::<4>(both), both), 15)
+        }
+
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn fifth(bits: u32) -> Bytes {
+            // Each byte of the result gets the byte of its bit, and then that bit.
+            let spread = _mm256_shuffle_epi8(
+                _mm256_set1_epi32(bits.cast_signed()),
+                _mm256_set_epi64x(
+                    0x0303_0303_0303_0303,
+                    0x0202_0202_0202_0202,
+                    0x0101_0101_0101_0101,
+                    0,
+                ),
+            );
+            let bit = _mm256_set1_epi64x(0x8040_2010_0804_0201_u64.cast_signed());
+            masked(_mm256_cmpeq_epi8(_mm256_and_si256(spread, bit), bit), 16)
+        }
+
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn less(bytes: Bytes, by: u8) -> Bytes {
+            _mm256_sub_epi8(bytes, _mm256_set1_epi8(by.cast_signed()))
+        }
+
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn levels(codes: Bytes) -> Bytes {
+            // SAFETY: 16 bytes are read, as many as there are.
+            let table = unsafe { _mm_loadu_si128(small::LEVELS.as_ptr().cast()) };
+            _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(table), codes)
         }
 
         #[inline]
@@ -281,7 +350,7 @@ pub(crate) mod ssse3 {
 
     #[inline]
     #[target_feature(enable = "ssse3")]
-    fn signed(bytes: &[i8; BLOCK]) -> Bytes {
+    fn values_of(bytes: &[i8; BLOCK]) -> Bytes {
         let bytes: *const __m128i = bytes.as_ptr().cast();
         // SAFETY: 32 bytes are read, as many as there are.
         unsafe { [_mm_loadu_si128(bytes), _mm_loadu_si128(bytes.add(1))] }
@@ -315,8 +384,50 @@ pub(crate) mod ssse3 {
     #[inline]
     #[target_feature(enable = "ssse3")]
     fn weights(block: &[u8; BLOCK]) -> Weights {
-        let [first, second] = bytes(block);
+        signed(bytes(block))
+    }
+
+    #[inline]
+    #[target_feature(enable = "ssse3")]
+    fn signed([first, second]: Bytes) -> Weights {
         [[_mm_abs_epi8(first), first], [_mm_abs_epi8(second), second]]
+    }
+
+    #[inline]
+    #[target_feature(enable = "ssse3")]
+    fn nibbles(bytes: &[u8; 16]) -> Bytes {
+        // SAFETY: 16 bytes are read, as many as there are.
+        let both = unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) };
+        masked([both, _mm_srli_epi16::<4>(both)], 15)
+    }
+
+    #[inline]
+    #[target_feature(enable = "ssse3")]
+    fn fifth(bits: u32) -> Bytes {
+        // Each byte of the result gets the byte of its bit, and then that bit.
+        let all = _mm_set1_epi32(bits.cast_signed());
+        let bit = _mm_set1_epi64x(0x8040_2010_0804_0201_u64.cast_signed());
+        let sixteen = |spread| _mm_cmpeq_epi8(_mm_and_si128(_mm_shuffle_epi8(all, spread), bit), bit);
+        let (first, second) = (
+            _mm_set_epi64x(0x0101_0101_0101_0101, 0),
+            _mm_set_epi64x(0x0303_0303_0303_0303, 0x0202_0202_0202_0202),
+        );
+        masked([sixteen(first), sixteen(second)], 16)
+    }
+
+    #[inline]
+    #[target_feature(enable = "ssse3")]
+    fn less([first, second]: Bytes, by: u8) -> Bytes {
+        let by = _mm_set1_epi8(by.cast_signed());
+        [_mm_sub_epi8(first, by), _mm_sub_epi8(second, by)]
+    }
+
+    #[inline]
+    #[target_feature(enable = "ssse3")]
+    fn levels([first, second]: Bytes) -> Bytes {
+        // SAFETY: 16 bytes are read, as many as there are.
+        let table = unsafe { _mm_loadu_si128(small::LEVELS.as_ptr().cast()) };
+        [_mm_shuffle_epi8(table, first), _mm_shuffle_epi8(table, second)]
     }
 
     #[inline]
@@ -329,14 +440,14 @@ pub(crate) mod ssse3 {
     #[inline]
     #[target_feature(enable = "ssse3")]
     fn dots(codes: &Bytes, values: &[i8; BLOCK]) -> Floats {
-        let [first, second] = signed(values);
+        let [first, second] = values_of(values);
         [dot(codes[0], first), dot(codes[1], second)]
     }
 
     #[inline]
     #[target_feature(enable = "ssse3")]
     fn sums(weights: &Weights, values: &[i8; BLOCK]) -> Floats {
-        let [first, second] = signed(values);
+        let [first, second] = values_of(values);
         let [[a, a_signs], [b, b_signs]] = *weights;
         [
             dot(a, _mm_sign_epi8(first, a_signs)),

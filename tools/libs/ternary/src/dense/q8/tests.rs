@@ -1,8 +1,8 @@
 use proptest::prelude::*;
 
 use super::{Product, Q8Activations, Quantised, multiply_each, multiply_q8, multiply_q8_with};
-use crate::dense::kquants::tests::blocks as noise;
-use crate::dense::{Dense, KMatrix, KQuant, Q8Matrix};
+use crate::dense::quants::tests::blocks as noise;
+use crate::dense::{Dense, Q8Matrix, Quant, QuantMatrix};
 use crate::isa::Isa;
 use crate::pool::Pool;
 
@@ -100,7 +100,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
     #[test]
-    fn every_tier_gives_the_same_floats_of_k_quants_near_the_exact_ones(
+    fn every_tier_gives_the_same_floats_of_blocks_near_the_exact_ones(
         rows in 1..12_usize,
         count in 1..4_usize,
         m in 1..11_usize,
@@ -108,10 +108,11 @@ proptest! {
         x in prop::collection::vec(-5.0..5.0_f32, 11 * 3 * 256),
     ) {
         let pool = Pool::new(2);
-        let cols = 256 * count;
-        let x = &x[..m * cols];
-        for kind in KQuant::ALL {
-            let w = KMatrix::copied(kind, &noise(kind, rows * count, seed), rows, cols).unwrap();
+        let all = &x;
+        for kind in Quant::ALL {
+            let cols = kind.columns() * count;
+            let x = &all[..m * cols];
+            let w = QuantMatrix::copied(kind, &noise(kind, rows * count, seed), rows, cols).unwrap();
             let expected = product(Isa::Scalar, &w, x, m, &pool);
             for isa in Isa::supported() {
                 let found = product(isa, &w, x, m, &pool);
@@ -147,28 +148,32 @@ proptest! {
 }
 
 #[test]
-fn extremes_of_k_quants_do_not_overflow_in_any_tier() {
+fn extremes_of_blocks_do_not_overflow_in_any_tier() {
     let pool = Pool::new(1);
     let one = half::f16::ONE.to_le_bytes();
-    for kind in KQuant::ALL {
+    for kind in Quant::ALL {
         for (codes, scale) in [(0xff, 0x7f), (0xff, 0x80), (0xff, 0xff), (0, 0xff), (0, 0x80)] {
             let mut block = vec![codes; kind.block_bytes()];
-            if kind == KQuant::Q6 {
-                block[192..208].fill(scale);
-                block[208..].copy_from_slice(&one);
-            } else {
-                block[..2].copy_from_slice(&one);
-                block[2..4].copy_from_slice(&one);
-                block[4..16].fill(scale);
+            let scales = match kind {
+                Quant::Q2K => 0..16,
+                Quant::Q3K => 96..108,
+                Quant::Q4K | Quant::Q5K => 4..16,
+                Quant::Q6K => 192..208,
+                _ => 0..0,
+            };
+            block[scales].fill(scale);
+            for half in kind.halves() {
+                block[*half..half + 2].copy_from_slice(&one);
             }
-            let w = KMatrix::copied(kind, &block, 1, 256).unwrap();
-            let mut row = [0.0; 256];
+            let cols = kind.columns();
+            let w = QuantMatrix::copied(kind, &block, 1, cols).unwrap();
+            let mut row = vec![0.0; cols];
             w.row_f32(0, &mut row);
             for x in [127.0, -127.0] {
                 // 127 at a scale of 1; floats of this size are 4 apart.
                 let expected: f64 = row.iter().map(|w| f64::from(w * x)).sum();
                 for isa in Isa::supported() {
-                    let found = product(isa, &w, &[x; 256], 1, &pool);
+                    let found = product(isa, &w, &vec![x; cols], 1, &pool);
                     let off = (f64::from(found[0]) - expected).abs();
                     assert!(off <= 64.0, "{} {} {off}", kind.name(), isa.name());
                 }
@@ -178,13 +183,18 @@ fn extremes_of_k_quants_do_not_overflow_in_any_tier() {
 }
 
 #[test]
-fn what_is_not_finite_in_a_product_of_k_quants_is_not_hidden() {
+fn what_is_not_finite_in_a_product_of_blocks_is_not_hidden() {
     let pool = Pool::new(1);
-    for kind in KQuant::ALL {
+    for kind in Quant::ALL {
+        let cols = kind.columns();
         for blocks in [noise(kind, 1, 3), vec![0; kind.block_bytes()]] {
-            let w = KMatrix::copied(kind, &blocks, 1, 256).unwrap();
-            for (at, value) in [(5, f32::INFINITY), (255, f32::NAN), (100, f32::NEG_INFINITY)] {
-                let mut x = [1.0; 256];
+            let w = QuantMatrix::copied(kind, &blocks, 1, cols).unwrap();
+            for (at, value) in [
+                (5, f32::INFINITY),
+                (cols - 1, f32::NAN),
+                (cols / 2 - 3, f32::NEG_INFINITY),
+            ] {
+                let mut x = vec![1.0; cols];
                 x[at] = value;
                 for isa in Isa::supported() {
                     let found = product(isa, &w, &x, 1, &pool);
@@ -196,19 +206,22 @@ fn what_is_not_finite_in_a_product_of_k_quants_is_not_hidden() {
 }
 
 #[test]
-fn shapes_of_k_quants_are_whole_blocks() {
-    for kind in KQuant::ALL {
-        let size = kind.block_bytes();
-        assert!(KMatrix::copied(kind, &vec![0; 2 * size], 1, 512).is_ok());
-        assert!(KMatrix::copied(kind, &vec![0; 2 * size - 1], 1, 512).is_err());
-        assert!(KMatrix::copied(kind, &vec![0; size], 1, 224).is_err());
+fn shapes_are_whole_blocks() {
+    for kind in Quant::ALL {
+        let (size, cols) = (kind.block_bytes(), kind.columns());
+        assert!(QuantMatrix::copied(kind, &vec![0; 2 * size], 1, 2 * cols).is_ok());
+        assert!(QuantMatrix::copied(kind, &vec![0; 2 * size - 1], 1, 2 * cols).is_err());
+        assert!(QuantMatrix::copied(kind, &vec![0; size], 1, cols - 16).is_err());
     }
 }
 
 #[test]
 fn products_in_one_go_are_those_one_after_the_other() {
     let pool = Pool::new(2);
-    let matrices = KQuant::ALL.map(|kind| KMatrix::copied(kind, &noise(kind, 2 * 70, 7), 70, 512).unwrap());
+    let matrices = [Quant::Q4K, Quant::Q4_1, Quant::Q6K].map(|kind| {
+        let blocks = 512 / kind.columns();
+        QuantMatrix::copied(kind, &noise(kind, blocks * 70, 7), 70, 512).unwrap()
+    });
     let input: Vec<f32> = (0..7 * 512)
         .map(|n| ((n * 37 % 101) as f32 - 50.0) / 9.0)
         .collect();
