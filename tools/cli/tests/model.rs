@@ -259,7 +259,7 @@ fn inspected(machine: &Machine) {
     assert_eq!(found["quantisation"], "Q2_0 (groups of 64)");
     assert_eq!(
         (&found["parameters"], &found["runs"]),
-        (&json!(64000), &json!(true))
+        (&json!(64000), &json!(false))
     );
     assert_eq!(found["tensors"][0]["shape"], json!([64, 1000]));
     let text = out(&machine.run(&["inspect", machine.file().to_str().unwrap()]));
@@ -275,7 +275,7 @@ fn inspected(machine: &Machine) {
              Context     4096 tokens\n\
              Vocabulary  2 tokens, gpt2, without a chat template\n\
              Packed as   Q2_0 (groups of 64)  1 tensors  17.6 KiB\n\
-             Runs        yes\n",
+             Runs        no: the model's metadata has no qwen3.attention.head_count\n",
             machine.file().display()
         )
     );
@@ -333,14 +333,14 @@ fn what_cannot_run_says_why() {
     let machine = Machine::new("http://127.0.0.1:9", b"abc");
     let path = machine.root.path().join("x.gguf");
     let mut writer = Writer::new();
-    writer.set("general.architecture", "llama");
-    writer.tensor("a", &[32, 1], TensorKind::Q4_0, &[0; 18]);
+    writer.set("general.architecture", "gpt2");
+    writer.tensor("a", &[256, 1], TensorKind::Iq1S, &[0; 50]);
     writer.write(&mut fs::File::create(&path).unwrap()).unwrap();
     let text = out(&machine.run(&["inspect", path.to_str().unwrap()]));
     assert!(
         text.ends_with(
-            "Runs        no: the engine does not run the architecture \"llama\"\n            \
-             no: 1 of the tensors, \"a\" first, are of the kind Q4_0, which the engine does not have\n            \
+            "Runs        no: the engine does not run the architecture \"gpt2\"\n            \
+             no: 1 of the tensors, \"a\" first, are of the kind IQ1_S, which the engine does not have\n            \
              no: the file has no vocabulary (tokenizer.ggml.tokens)\n"
         ),
         "{text}"
@@ -350,6 +350,31 @@ fn what_cannot_run_says_why() {
     assert!(
         message.contains(" is not a whole GGUF file: it begins with "),
         "{message}"
+    );
+}
+
+/// What the engine says, not only the header: a whole model runs, and one whose settings the engine would ignore does not.
+#[test]
+fn what_the_engine_runs_is_what_inspect_says() {
+    let machine = Machine::new("http://127.0.0.1:9", b"abc");
+    let path = machine.root.path().join("x.gguf");
+    sigmavault_small_model::write(&path);
+    let whole = fs::read(&path).unwrap();
+    let text = out(&machine.run(&["inspect", path.to_str().unwrap()]));
+    assert!(text.ends_with("Runs        yes\n"), "{text}");
+    // A key of the same length that the engine does not know.
+    let key = b"qwen3.rope.freq_base";
+    let at = whole.windows(key.len()).position(|part| part == key).unwrap();
+    let mut changed = whole;
+    changed[at..][..key.len()].copy_from_slice(b"qwen3.rope.freq_swaa");
+    fs::write(&path, changed).unwrap();
+    let text = out(&machine.run(&["inspect", path.to_str().unwrap()]));
+    assert!(
+        text.ends_with(
+            "Runs        no: the model's metadata has qwen3.rope.freq_swaa = 10000, which the engine does not apply to models of \
+             architecture \"qwen3\"; without it the answers would be wrong\n"
+        ),
+        "{text}"
     );
 }
 

@@ -1,10 +1,11 @@
-//! `sigmavault model inspect`.
+//! `sigmavault model inspect`. Whether the engine runs a file is what the engine itself says, by the function that the service loads with.
 
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use sigmavault_facts::show::{Sheet, Style, size};
-use sigmavault_gguf::{Error, File, Summary, support};
+use sigmavault_gguf::{Error, File, Index, Summary, support};
+use sigmavault_llm::checkpoint;
 
 use super::error::ModelError;
 use super::place::Place;
@@ -81,7 +82,7 @@ pub fn get(place: &Place, name: &str, with_tensors: bool) -> Result<Found, Inspe
     let path = locate(place, name)?;
     let file = File::open(&path)?;
     let summary = Summary::of(file.index());
-    let obstacles = verdict(&file);
+    let obstacles = verdict(&path, file.index());
     let kinds = summary.kinds.iter().map(|(kind, tensors, bytes)| Kind {
         name: kind.to_string(),
         tensors: *tensors,
@@ -119,10 +120,16 @@ pub fn get(place: &Place, name: &str, with_tensors: bool) -> Result<Found, Inspe
     })
 }
 
-/// Why the engine cannot run a file; nothing if it can.
-pub fn verdict(file: &File) -> Vec<String> {
-    let obstacles = support::obstacles(file.index());
-    obstacles.iter().map(ToString::to_string).collect()
+/// Why the engine cannot run a file: all that its header tells, or else what the engine says to it. Nothing if it can.
+pub fn verdict(path: &Path, index: &Index) -> Vec<String> {
+    let mut found: Vec<String> = support::obstacles(index)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    if found.is_empty() {
+        found.extend(checkpoint::examine(path).err().map(|error| error.to_string()));
+    }
+    found
 }
 
 fn locate(place: &Place, name: &str) -> Result<PathBuf, InspectError> {

@@ -1,7 +1,6 @@
 //! An embedding model.
 
-use std::path::Path;
-
+use sigmavault_llm::checkpoint::EmbeddingCheckpoint;
 use sigmavault_llm::model::Embedder;
 use sigmavault_llm::tokenizer::Tokenizer;
 use sigmavault_ternary::Pool;
@@ -23,10 +22,10 @@ pub struct Embedding {
 
 impl Embedding {
     pub(super) fn load(found: Found, threads: usize) -> Result<Self, ResidentError> {
-        let folder = found.path.parent().unwrap_or(Path::new(".")).to_owned();
+        let EmbeddingCheckpoint { embedder, tokenizer } = EmbeddingCheckpoint::load(&found.path)?;
         Ok(Self {
-            embedder: Embedder::load(&folder)?,
-            tokenizer: Tokenizer::from_json(&folder.join("tokenizer.json"))?,
+            embedder,
+            tokenizer,
             pool: Pool::new(threads.max(1)),
             found,
         })

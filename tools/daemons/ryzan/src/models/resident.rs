@@ -9,13 +9,14 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use nix::sys::statvfs::statvfs;
 use sigmavault_catalogue::CACHE_FOLDER;
 use sigmavault_facts::Files;
+use sigmavault_llm::checkpoint::{Checkpoint, CheckpointError};
 use sigmavault_llm::constraint::Constraint;
 use sigmavault_llm::engine::{
     Engine, EngineOptions, EngineStatus, Generation, Request, SpillOptions, SubmitError,
 };
-use sigmavault_llm::model::{LoadError, LoadOptions, Model, ModelInfo, Source};
-use sigmavault_llm::template::{ChatTemplate, TemplateError};
-use sigmavault_llm::tokenizer::{Tokenizer, TokenizerError};
+use sigmavault_llm::model::{LoadOptions, ModelInfo};
+use sigmavault_llm::template::ChatTemplate;
+use sigmavault_llm::tokenizer::Tokenizer;
 
 use sigmavault_ternary::Isa;
 
@@ -36,12 +37,9 @@ const LARGEST_CONSTRAINT: usize = 64 << 10;
 /// A model that could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum ResidentError {
-    /// The weights could not be read.
+    /// The model cannot be run.
     #[error("{0}")]
-    Model(#[from] LoadError),
-    /// The vocabulary could not be read.
-    #[error("cannot read the vocabulary: {0}")]
-    Tokenizer(#[from] TokenizerError),
+    Checkpoint(#[from] CheckpointError),
     /// The engine's thread could not be started.
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
@@ -85,10 +83,12 @@ impl Resident {
                 .filter(|panels| has_room(panels, &found.path)),
             ..LoadOptions::default()
         };
-        let (model, opened) = Model::load_with_source(&found.path, &options)?;
-        let tokenizer = Arc::new(tokenizer(opened.source())?);
-        let template = template(opened.source(), &tokenizer).map_err(|error| error.to_string());
-        drop(opened);
+        let Checkpoint {
+            model,
+            tokenizer,
+            template,
+        } = Checkpoint::load(&found.path, &options)?;
+        let (tokenizer, template) = (Arc::new(tokenizer), template.map_err(|error| error.to_string()));
         let info = model.info().clone();
         let prefix_bytes = config.cache_mebibytes << 20;
         // Sequences may use what the weights leave, up to the size of one full context.
@@ -320,20 +320,6 @@ fn forget(home: &Path, own: &str) {
         {
             log::warn!("cannot remove {}: {error}", entry.path().display());
         }
-    }
-}
-
-fn tokenizer(source: Source<'_>) -> Result<Tokenizer, TokenizerError> {
-    match source {
-        Source::Gguf(metadata) => Tokenizer::from_gguf(metadata),
-        Source::Folder(folder) => Tokenizer::from_json(&folder.join("tokenizer.json")),
-    }
-}
-
-fn template(source: Source<'_>, tokenizer: &Tokenizer) -> Result<ChatTemplate, TemplateError> {
-    match source {
-        Source::Gguf(metadata) => ChatTemplate::from_gguf(metadata, tokenizer),
-        Source::Folder(folder) => ChatTemplate::from_json(&folder.join("tokenizer.json"), tokenizer),
     }
 }
 
