@@ -125,6 +125,33 @@ pub fn machine() -> TempDir {
     root
 }
 
+/// A machine whose catalogue has these models: id, alias, use, the folder with their files, and these.
+pub fn machine_of(models: &[(&str, &str, &str, &Path, &[&str])]) -> TempDir {
+    let root = tempfile::tempdir().unwrap();
+    for folder in ["usr/lib/sigmavault", "run/sigmavault"] {
+        fs::create_dir_all(root.path().join(folder)).unwrap();
+    }
+    fs::write(root.path().join("run/sigmavault/hardware.json"), HARDWARE).unwrap();
+    let mut catalogue = String::new();
+    for (id, alias, use_, from, files) in models {
+        let home = root.path().join("models").join(id);
+        fs::create_dir_all(&home).unwrap();
+        for name in *files {
+            fs::copy(from.join(name), home.join(name)).unwrap();
+        }
+        entry(
+            &mut catalogue,
+            root.path(),
+            id,
+            &format!("\"{alias}\""),
+            use_,
+            files,
+        );
+    }
+    fs::write(root.path().join("usr/lib/sigmavault/models.toml"), catalogue).unwrap();
+    root
+}
+
 /// Adds a model to a catalogue.
 fn entry(catalogue: &mut String, root: &Path, id: &str, aliases: &str, use_: &str, files: &[&str]) {
     write!(
