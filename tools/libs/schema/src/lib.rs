@@ -7,8 +7,12 @@ use std::fmt;
 use serde_json::Value;
 
 /// A version of JSON Schema.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Draft {
+    /// Draft 4.
+    Four,
+    /// Draft 6.
+    Six,
     /// Draft 7.
     Seven,
     /// Draft 2019-09.
@@ -47,9 +51,11 @@ impl fmt::Debug for Validator {
 }
 
 impl Validator {
-    /// Compiles a schema. Formats are validated; remote references are not followed.
+    /// Compiles a schema. Formats are validated, as far as they are known; remote references are not followed.
     pub fn new(schema: &Value, draft: Draft) -> Result<Self, InvalidSchema> {
         let draft = match draft {
+            Draft::Four => jsonschema::Draft::Draft4,
+            Draft::Six => jsonschema::Draft::Draft6,
             Draft::Seven => jsonschema::Draft::Draft7,
             Draft::Of2019 => jsonschema::Draft::Draft201909,
             Draft::Of2020 => jsonschema::Draft::Draft202012,
@@ -57,7 +63,7 @@ impl Validator {
         let built = jsonschema::options()
             .with_draft(draft)
             .should_validate_formats(true)
-            .should_ignore_unknown_formats(false)
+            .should_ignore_unknown_formats(true)
             .offline()
             .build(schema);
         built.map(Self).map_err(|error| InvalidSchema {
@@ -92,5 +98,9 @@ mod tests {
         let error =
             Validator::new(&json!({"properties": {"a": {"maximum": "5"}}}), Draft::Seven).unwrap_err();
         assert_eq!(error.place, "#/properties/a/maximum");
+        let schema = json!({"exclusiveMinimum": true, "minimum": 3, "format": "int64"});
+        let validator = Validator::new(&schema, Draft::Four).unwrap();
+        assert_eq!(validator.validate(&json!(4)), Ok(()));
+        assert!(validator.validate(&json!(3)).is_err());
     }
 }
