@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use sigmavault_llm::constraint::Arguments;
 use sigmavault_llm::engine::{self, FinishReason, Generation, Usage};
 use uuid::Uuid;
 
@@ -141,8 +142,9 @@ pub struct Answer {
     service: Arc<Service>,
     generation: Generation,
     pieces: Option<Pieces>,
+    arguments: Option<Arc<Arguments>>,
     tokens: Vec<Likelihood>,
-    ready: VecDeque<Event>,
+    ready: VecDeque<Result<Event, ApiError>>,
     called: bool,
     ended: bool,
 }
@@ -231,6 +233,7 @@ fn begin(
         service: Arc::clone(service),
         generation,
         pieces,
+        arguments: prepared.arguments,
         tokens: Vec::new(),
         ready: VecDeque::new(),
         called: false,
@@ -243,7 +246,7 @@ impl Answer {
     pub async fn next(&mut self) -> Option<Result<Event, ApiError>> {
         loop {
             if let Some(event) = self.ready.pop_front() {
-                return Some(Ok(event));
+                return Some(event);
             }
             if self.ended {
                 return None;
@@ -335,10 +338,19 @@ impl Answer {
         for part in parts {
             // Tokens of reasoning and calls do not belong to the text.
             let tokens = std::mem::take(&mut self.tokens);
-            self.ready.push_back(match part {
+            let event = match part {
                 Part::Reasoning(text) => Event::Reasoning(text),
                 Part::Content(text) => Event::Content { text, tokens },
                 Part::Call { name, arguments } => {
+                    // Not all of a schema can be enforced while a call is written, and no client gets a call that violates it.
+                    if let Some(schemas) = &self.arguments
+                        && let Err(error) = schemas.validate(&name, &arguments)
+                    {
+                        let reason = error.to_string();
+                        self.ready.push_back(Err(ApiError::Failed { reason }));
+                        self.ended = true;
+                        return;
+                    }
                     self.called = true;
                     Event::Call(Call {
                         id: id("call"),
@@ -346,7 +358,8 @@ impl Answer {
                         arguments,
                     })
                 }
-            });
+            };
+            self.ready.push_back(Ok(event));
         }
     }
 
@@ -355,6 +368,9 @@ impl Answer {
             let parts = pieces.finish(reason == FinishReason::Length);
             self.tell(parts);
         }
+        if self.ended {
+            return;
+        }
         let reason = match reason {
             FinishReason::Stop if self.called => Reason::ToolCalls,
             FinishReason::Stop => Reason::Stop,
@@ -362,7 +378,7 @@ impl Answer {
         };
         let now = Instant::now();
         let first = self.first_token.unwrap_or(now);
-        self.ready.push_back(Event::Finished {
+        self.ready.push_back(Ok(Event::Finished {
             reason,
             stop,
             usage,
@@ -371,7 +387,7 @@ impl Answer {
                 prompt: first - self.began.loaded,
                 answer: now - first,
             },
-        });
+        }));
         self.ended = true;
         let meters = &self.service.meters;
         for (meter, count) in [

@@ -1,9 +1,10 @@
 //! From a request to the engine's input: prompt, sampling and constraint.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde_json::{Map, Value, json};
-use sigmavault_llm::constraint::Constraint;
+use sigmavault_llm::constraint::{Arguments, Constraint, ConstraintError, Schema};
 use sigmavault_llm::engine::Request;
 use sigmavault_llm::sampling::Sampling;
 use sigmavault_llm::template::{Conversation, TemplateError};
@@ -30,6 +31,8 @@ pub struct Prepared {
     pub thinking: bool,
     /// Whether the output may hold calls.
     pub calls: bool,
+    /// The validators of calls.
+    pub arguments: Option<Arc<Arguments>>,
 }
 
 /// Prepares an answer in a conversation.
@@ -81,8 +84,8 @@ pub fn chat(resident: &Resident, request: &ChatRequest, default_tokens: usize) -
         prompt.extend(encode(resident, begun, false)?);
     }
     let constraint = match &request.format {
-        Format::Schema(schema) => Some(schema_constraint(resident, schema)?),
-        Format::Object => Some(schema_constraint(resident, &json!({"type": "object"}))?),
+        Format::Schema { schema, strict } => Some(schema_constraint(resident, schema, *strict)?),
+        Format::Object => Some(schema_constraint(resident, &json!({"type": "object"}), true)?),
         Format::Text if callable.is_empty() => None,
         Format::Text => Some(calls_constraint(
             resident,
@@ -94,6 +97,7 @@ pub fn chat(resident: &Resident, request: &ChatRequest, default_tokens: usize) -
     Ok(Prepared {
         thinking: begun.is_none() && text.trim_end().ends_with("<think>"),
         calls: !callable.is_empty() && request.format == Format::Text,
+        arguments: constraint.as_ref().and_then(Constraint::arguments),
         request: Request {
             prompt,
             max_tokens: request.parameters.max_tokens.unwrap_or(default_tokens),
@@ -122,6 +126,7 @@ pub fn completion(resident: &Resident, request: &CompletionRequest) -> Result<Pr
     Ok(Prepared {
         thinking: false,
         calls: false,
+        arguments: None,
         request: Request {
             prompt,
             max_tokens: request.parameters.max_tokens.unwrap_or(1),
@@ -187,9 +192,11 @@ fn refused(error: TemplateError) -> ApiError {
     }
 }
 
-fn schema_constraint(resident: &Resident, schema: &Value) -> Result<Constraint, ApiError> {
-    resident.constraint(&schema.to_string(), || {
-        Constraint::json_schema(schema, &resident.tokenizer)
+fn schema_constraint(resident: &Resident, schema: &Value, strict: bool) -> Result<Constraint, ApiError> {
+    resident.constraint(&json!([strict, schema]).to_string(), || {
+        Schema::read(schema, strict)
+            .map_err(ConstraintError::from)
+            .and_then(|mut schema| Constraint::of_schema(&mut schema, &resident.tokenizer))
             .map_err(|error| ApiError::invalid("response_format", error.to_string()))
     })
 }
@@ -200,19 +207,13 @@ fn calls_constraint(
     forced: bool,
     parallel: bool,
 ) -> Result<Constraint, ApiError> {
-    let named: Vec<(&str, &Value)> = callable
+    let named: Vec<(&str, &Value, bool)> = callable
         .iter()
-        .map(|f| (f.name.as_str(), &f.parameters))
+        .map(|f| (f.name.as_str(), &f.parameters, f.strict))
         .collect();
     let key = json!([forced, parallel, named]).to_string();
     resident.constraint(&key, || {
-        let grammar = grammar::calls(callable, forced, parallel)?;
-        Constraint::grammar_with_json(&grammar, grammar::TAG, &resident.tokenizer).map_err(|error| {
-            ApiError::invalid(
-                "tools",
-                format!("the calls of these functions cannot be enforced: {error}"),
-            )
-        })
+        grammar::calls(callable, forced, parallel, &resident.tokenizer)
     })
 }
 
@@ -339,6 +340,7 @@ mod tests {
             name: "space".into(),
             description: None,
             parameters: json!({"type": "object"}),
+            strict: false,
         };
         let messages = [
             Message::new(Role::User, "How full?"),

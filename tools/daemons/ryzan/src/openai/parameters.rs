@@ -125,8 +125,13 @@ pub enum Format {
     Text,
     /// Any JSON object.
     Object,
-    /// JSON that matches this JSON Schema.
-    Schema(Value),
+    /// JSON that is valid under this JSON Schema.
+    Schema {
+        /// The schema.
+        schema: Value,
+        /// Whether all of it must be enforced while the answer is written; else some of it may be checked in the finished answer.
+        strict: bool,
+    },
 }
 
 impl Format {
@@ -157,12 +162,12 @@ impl Format {
     }
 }
 
-/// Schemas are always enforced, so `strict` has no effect.
 fn schema(fields: &mut Fields) -> Result<Format, ApiError> {
-    fields.ignore(&["name", "description", "strict"]);
+    fields.ignore(&["name", "description"]);
+    let strict = fields.flag("strict")?;
     let path = fields.path("schema");
     match fields.raw("schema") {
-        Some(schema @ (Value::Object(_) | Value::Bool(_))) => Ok(Format::Schema(schema)),
+        Some(schema @ (Value::Object(_) | Value::Bool(_))) => Ok(Format::Schema { schema, strict }),
         other => Err(ApiError::invalid(
             path.as_str(),
             format!(
@@ -261,11 +266,17 @@ mod tests {
             read(
                 json!({"type": "json_schema", "json_schema": {"name": "a", "strict": true, "schema": schema}})
             ),
-            Ok(Format::Schema(schema.clone()))
+            Ok(Format::Schema {
+                schema: schema.clone(),
+                strict: true
+            })
         );
         assert_eq!(
             read(json!({"type": "json_schema", "name": "a", "schema": schema})),
-            Ok(Format::Schema(schema))
+            Ok(Format::Schema {
+                schema,
+                strict: false
+            })
         );
         assert_eq!(
             read(json!({"type": "json_schema", "json_schema": {"name": "a"}})),

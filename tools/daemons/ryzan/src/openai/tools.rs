@@ -16,8 +16,10 @@ pub struct Function {
     pub name: String,
     /// What it does, for the model.
     pub description: Option<String>,
-    /// JSON Schema of its arguments, an object.
+    /// JSON Schema of its arguments, which are always an object.
     pub parameters: Value,
+    /// Whether all of the schema must be enforced while a call is written; else some of it may be checked in the finished call.
+    pub strict: bool,
 }
 
 impl Function {
@@ -145,8 +147,7 @@ fn functions(fields: &mut Fields) -> Result<Vec<Function>, ApiError> {
 }
 
 fn one(mut fields: Fields) -> Result<Function, ApiError> {
-    // Arguments are always constrained to their schema, so `strict` has no effect.
-    fields.ignore(&["strict"]);
+    let strict = fields.flag("strict")?;
     let at = fields.path("name");
     let name: String = fields.required("name", "the name of a function")?;
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
@@ -160,6 +161,7 @@ fn one(mut fields: Fields) -> Result<Function, ApiError> {
     let at = fields.path("parameters");
     let parameters = match fields.raw("parameters") {
         None => json!({"type": "object", "properties": {}, "additionalProperties": false}),
+        Some(Value::Bool(true)) => json!({"type": "object"}),
         Some(schema @ Value::Object(_)) => schema,
         Some(_) => {
             return Err(ApiError::invalid(
@@ -173,6 +175,7 @@ fn one(mut fields: Fields) -> Result<Function, ApiError> {
         name,
         description,
         parameters,
+        strict,
     })
 }
 
@@ -285,7 +288,7 @@ mod tests {
         }))
         .unwrap();
         let responses = read(json!({
-            "tools": [{"type": "function", "name": "list", "parameters": schema}],
+            "tools": [{"type": "function", "name": "list", "parameters": schema, "strict": true}],
             "tool_choice": {"type": "function", "name": "list"}
         }))
         .unwrap();
@@ -333,6 +336,32 @@ mod tests {
         assert_eq!(
             read(json!({"tools": tools, "tool_choice": other})),
             Err("tool_choice names \"c\", which is not in tools".into())
+        );
+    }
+
+    #[test]
+    fn parameters_may_say_nothing() {
+        let tools = read(json!({"tools": [
+            {"type": "function", "name": "a"},
+            {"type": "function", "name": "b", "parameters": null, "strict": null},
+            {"type": "function", "name": "c", "parameters": {}, "strict": true},
+            {"type": "function", "name": "d", "parameters": true}
+        ]}))
+        .unwrap();
+        let none = json!({"type": "object", "properties": {}, "additionalProperties": false});
+        let read: Vec<(Value, bool)> = tools
+            .functions
+            .iter()
+            .map(|function| (function.parameters.clone(), function.strict))
+            .collect();
+        assert_eq!(
+            read,
+            [
+                (none.clone(), false),
+                (none, false),
+                (json!({}), true),
+                (json!({"type": "object"}), false)
+            ]
         );
     }
 

@@ -8,8 +8,9 @@ use llguidance::{JsonCompileOptions, Matcher};
 use serde_json::Value;
 use sigmavault_schema::Validator;
 
+use super::arguments::Arguments;
 use super::error::ConstraintError;
-use super::schema::{self, SchemaError};
+use super::schema::{self, Schema, SchemaError};
 use crate::guide::{Grammars, Numbers};
 use crate::tokenizer::Tokenizer;
 
@@ -17,6 +18,7 @@ use crate::tokenizer::Tokenizer;
 pub struct Constraint {
     matcher: Matcher,
     validator: Option<Arc<Validator>>,
+    arguments: Option<Arc<Arguments>>,
     mask: llguidance::toktrie::SimpleVob,
     ended: bool,
     /// The position in the JSON text and the vocabulary, if the length of numbers is limited.
@@ -36,26 +38,36 @@ impl fmt::Debug for Constraint {
 const WHITE_SPACE: &str = r"[\x20\x0A\x0D\x09]{1,20}";
 
 impl Constraint {
-    /// A JSON text that is valid under `schema`: draft 2020-12, unless `$schema` names 2019-09 or 7.
+    /// A JSON text that is valid under `schema`. What cannot be enforced is checked in the finished text.
     pub fn json_schema(schema: &Value, tokenizer: &Tokenizer) -> Result<Constraint, ConstraintError> {
-        let checked = schema::check(schema, "#")?;
-        let validator = schema::validator(schema)?;
-        let mut grammar = checked;
-        JsonCompileOptions {
-            whitespace_pattern: Some(WHITE_SPACE.into()),
-            ..JsonCompileOptions::default()
-        }
-        .apply_to(&mut grammar);
-        let mut constraint =
-            Self::compile(TopLevelGrammar::from_json_schema(grammar), tokenizer).map_err(|e| match e {
-                ConstraintError::Grammar(reason) => SchemaError {
-                    place: "#".into(),
-                    reason,
+        Self::of_schema(&mut Schema::read(schema, false)?, tokenizer)
+    }
+
+    /// A JSON text that is valid under a schema. If it is too complex to be enforced, and not strict, the schema is loosened.
+    pub fn of_schema(schema: &mut Schema, tokenizer: &Tokenizer) -> Result<Constraint, ConstraintError> {
+        let mut constraint = loop {
+            let mut grammar = schema.grammar().clone();
+            JsonCompileOptions {
+                whitespace_pattern: Some(WHITE_SPACE.into()),
+                json_allowed_escapes: Some(schema.escapes().into()),
+                ..JsonCompileOptions::default()
+            }
+            .apply_to(&mut grammar);
+            match Self::compile(TopLevelGrammar::from_json_schema(grammar), tokenizer) {
+                Ok(constraint) => break constraint,
+                Err(ConstraintError::Grammar(reason)) => {
+                    if schema::is_unsatisfiable(&reason) || !schema.loosen() {
+                        return Err(SchemaError {
+                            place: "#".into(),
+                            reason,
+                        }
+                        .into());
+                    }
                 }
-                .into(),
-                other => other,
-            })?;
-        constraint.validator = Some(Arc::new(validator));
+                Err(other) => return Err(other),
+            }
+        };
+        constraint.validator = Some(Arc::clone(schema.validator()));
         constraint.numbers = Some((Numbers::of_json(), Arc::clone(grammars(tokenizer)?)));
         Ok(constraint)
     }
@@ -70,15 +82,6 @@ impl Constraint {
         Self::compile(TopLevelGrammar::from_lark(lark.to_owned()), tokenizer)
     }
 
-    /// The schema that [`Constraint::json_schema`] enforces for `schema`, to be embedded at `place` (such as `#/properties/a`) in the
-    /// schema of a grammar.
-    pub fn enforceable(schema: &Value, place: &str) -> Result<Value, ConstraintError> {
-        // First the check, which bounds how deep the schema is nested: the validator's compiler recurses.
-        let checked = schema::check(schema, place)?;
-        schema::validator(schema)?;
-        Ok(checked)
-    }
-
     /// [`Constraint::grammar`] for a text with lines of JSON, each after `tag`.
     pub fn grammar_with_json(
         lark: &str,
@@ -88,6 +91,18 @@ impl Constraint {
         let mut constraint = Self::grammar(lark, tokenizer)?;
         constraint.numbers = Some((Numbers::after(tag), Arc::clone(grammars(tokenizer)?)));
         Ok(constraint)
+    }
+
+    /// Adds the validators of the calls that the text may hold, which [`Constraint::arguments`] gives back.
+    #[must_use]
+    pub fn with_arguments(mut self, arguments: Arguments) -> Constraint {
+        self.arguments = Some(Arc::new(arguments));
+        self
+    }
+
+    /// The validators of the calls that the text may hold.
+    pub fn arguments(&self) -> Option<Arc<Arguments>> {
+        self.arguments.clone()
     }
 
     /// A text that matches a regular expression as a whole.
@@ -106,6 +121,7 @@ impl Constraint {
         Ok(Constraint {
             matcher,
             validator: None,
+            arguments: None,
             mask: llguidance::toktrie::SimpleVob::new(),
             ended: false,
             numbers: None,
@@ -118,6 +134,7 @@ impl Constraint {
         Constraint {
             matcher: self.matcher.deep_clone(),
             validator: self.validator.clone(),
+            arguments: self.arguments.clone(),
             mask: self.mask.clone(),
             ended: self.ended,
             numbers: self.numbers.clone(),

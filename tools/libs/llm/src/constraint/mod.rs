@@ -1,9 +1,10 @@
 //! Output that follows a JSON Schema, a grammar or a regular expression.
 //!
-//! Before every token, a [`Constraint`] determines which tokens may come next, with `llguidance`. It rejects what it cannot enforce: a
-//! schema with a keyword that would be ignored is an error ([`schema`]). A finished JSON text is validated against the schema again, by a
-//! validator that is independent of the masks.
+//! Before every token, a [`Constraint`] determines which tokens may come next, with `llguidance`. What a schema says beyond what can be
+//! enforced so is known by name, and refused where strictness was asked for ([`Schema`]). A finished JSON text is validated against the
+//! whole schema, by a validator that is independent of the masks; so are the arguments of calls ([`Arguments`]).
 
+mod arguments;
 mod error;
 mod matching;
 mod pattern;
@@ -11,6 +12,7 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
+pub use arguments::Arguments;
 pub use error::ConstraintError;
 pub use matching::Constraint;
-pub use schema::SchemaError;
+pub use schema::{Schema, SchemaError};

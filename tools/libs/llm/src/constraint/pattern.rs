@@ -2,6 +2,8 @@
 //! A pattern is rewritten so that both mean the same, with the translation that the validator of finished texts uses too, and rejected if
 //! there is no such form.
 
+mod dialects;
+
 use std::fmt::Write as _;
 use std::iter::Peekable;
 use std::str::Chars;
@@ -9,18 +11,39 @@ use std::str::Chars;
 /// The meaning of `.`: all characters but the four line terminators of ECMA-262. In the dialect of `regex` it only excludes `\n`.
 const DOT: &str = r"[^\n\r\x{2028}\x{2029}]";
 
-/// The pattern in the compiler's dialect, or the reason why there is none.
-pub(super) fn translate(pattern: &str) -> Result<String, String> {
-    let unreadable =
-        || format!("the pattern {pattern:?} is not a valid ECMA-262 regular expression with the flag `u`");
-    if !jsonschema_regex::is_valid_ecma_regex(pattern) {
-        return Err(unreadable());
-    }
-    let plain = plain(pattern)
-        .map_err(|what| format!("the pattern {pattern:?} has {what}, which is not enforced"))?;
-    jsonschema_regex::to_rust_regex(&plain)
+/// A pattern that cannot be enforced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Unusable {
+    /// While a text is written: the pattern for the validator, and the reason.
+    Here(String, String),
+    /// It is not a regular expression, for this reason.
+    Anywhere(String),
+}
+
+/// A pattern in ECMA-262's dialect, for the validator, and in the compiler's.
+pub(super) fn read(pattern: &str) -> Result<(String, String), Unusable> {
+    let unreadable = || {
+        Unusable::Anywhere(format!(
+            "the pattern {pattern:?} is not a valid ECMA-262 regular expression with the flag `u`"
+        ))
+    };
+    let ecma = if jsonschema_regex::is_valid_ecma_regex(pattern) {
+        pattern.to_owned()
+    } else {
+        let repaired = dialects::repaired(pattern);
+        if !jsonschema_regex::is_valid_ecma_regex(&repaired) {
+            return Err(unreadable());
+        }
+        repaired
+    };
+    let plain = plain(&ecma).map_err(|what| {
+        let reason = format!("the pattern {pattern:?} has {what}, which is not enforced");
+        Unusable::Here(ecma.clone(), reason)
+    })?;
+    let compiled = jsonschema_regex::to_rust_regex(&plain)
         .map(std::borrow::Cow::into_owned)
-        .map_err(|()| unreadable())
+        .map_err(|()| unreadable())?;
+    Ok((ecma, compiled))
 }
 
 /// Rewrites what the two dialects interpret differently and the translation does not handle.

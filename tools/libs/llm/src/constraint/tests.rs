@@ -9,8 +9,13 @@ use serde_json::{Value, json};
 use super::*;
 use crate::engine::tests::toy;
 
+/// A constraint that enforces all of a schema while a text is written.
+pub(super) fn strict(schema: &Value) -> Result<Constraint, ConstraintError> {
+    Constraint::of_schema(&mut Schema::read(schema, true)?, &toy::tokenizer())
+}
+
 fn refusal(schema: &Value) -> String {
-    match Constraint::json_schema(schema, &toy::tokenizer()) {
+    match strict(schema) {
         Err(error) => error.to_string(),
         Ok(_) => panic!("{schema} was taken"),
     }
@@ -67,7 +72,7 @@ pub(super) fn accepts(constraint: &Constraint, text: &str) -> bool {
 }
 
 #[test]
-fn what_is_not_enforced_is_refused_by_name() {
+fn what_is_not_enforced_is_refused_by_name_where_strict() {
     let refused = [
         (
             json!({"type": "object", "dependentRequired": {"a": ["b"]}}),
@@ -90,71 +95,59 @@ fn what_is_not_enforced_is_refused_by_name() {
             "`contains` is not enforced at #/contains",
         ),
         (
-            json!({"type": "object", "propertyNames": {"pattern": "^a"}}),
+            json!({"type": "object", "properties": {"a": {}}, "propertyNames": {"pattern": "^a"}}),
             "`propertyNames` is not enforced at #/propertyNames",
         ),
         (
-            json!({"type": "object", "unevaluatedProperties": false}),
+            json!({"type": "object", "allOf": [{"properties": {"a": {}}}], "unevaluatedProperties": false}),
             "`unevaluatedProperties` is not enforced at #/unevaluatedProperties",
         ),
         (
-            json!({"type": "string", "contentEncoding": "base64"}),
-            "`contentEncoding` is not enforced at #/contentEncoding",
-        ),
-        (
-            json!({"type": "integer", "minimun": 3}),
-            "`minimun` is not enforced at #/minimun",
-        ),
-        (
             json!({"type": "string", "format": "regex"}),
-            "the format \"regex\" is not enforced; enforced are date-time, date, time, duration, email, hostname, ipv4, ipv6, uuid at #/format",
+            "the format \"regex\" is not enforced; enforced are date-time, date, time, duration, email, hostname, ipv4, ipv6, json-pointer, relative-json-pointer, uri, uri-reference, uuid at #/format",
         ),
         (
-            json!({"properties": {"a/b": {"$dynamicRef": "#x"}}}),
-            "`$dynamicRef` is not enforced at #/properties/a~1b/$dynamicRef",
+            json!({"properties": {"a/b": {"not": {"const": 3}}}}),
+            "`not` is not enforced at #/properties/a~1b/not",
+        ),
+        (
+            json!({"properties": {"a": {"$dynamicRef": "#x"}}, "$defs": {"b": {"$dynamicAnchor": "x"}, "c": {"$dynamicAnchor": "x"}}}),
+            "`$dynamicRef` is not supported where it may lead to several schemas at #/properties/a/$dynamicRef",
         ),
         (
             json!({"$ref": "https://example.org/s"}),
             "the reference \"https://example.org/s\" leads outside the document at #/$ref",
         ),
         (
-            json!({"$ref": "#/default", "default": {"type": "string"}}),
-            "the reference `#/default` does not lead to a schema in this document at #/$ref",
+            json!({"$ref": "#/$defs/a", "$defs": {"b": {}}}),
+            "the reference `#/$defs/a` does not lead to a schema in this document at #/$ref",
         ),
         (
-            json!({"x-guidance": {"lenient": true}}),
-            "`x-guidance` is not enforced at #/x-guidance",
+            json!({"oneOf": [{"type": "string"}, {"minLength": 2}]}),
+            "`oneOf` is not enforced, as a value may be valid under two of its schemas at #/oneOf",
         ),
         (
-            json!({"$schema": "http://json-schema.org/draft-04/schema#", "const": 1}),
-            "the version \"http://json-schema.org/draft-04/schema#\" is not supported; supported are 2020-12, 2019-09 and draft 7 at #/$schema",
+            json!({"$ref": "#/$defs/a", "$defs": {"a": {"type": "array", "items": {"pattern": "^(?=a)"}}}}),
+            "the pattern \"^(?=a)\" has a look-around, which is not enforced at #/$defs/a/items/pattern",
         ),
         (
-            json!({"$schema": "http://json-schema.org/draft-07/schema#", "prefixItems": [{"type": "string"}]}),
-            "`prefixItems` exists from version 2020-12 on; use a list for `items` at #/prefixItems",
+            json!({"const": 9_007_199_254_740_993_u64}),
+            "its integers are outside of those that all JSON readers represent exactly at #/const",
         ),
         (
-            json!({"items": [{"type": "string"}]}),
-            "a list of schemas is called `prefixItems` in version 2020-12 at #/items",
+            json!({"type": "number", "minimum": 1e20}),
+            "`minimum` is not enforced at #/minimum",
         ),
         (
-            json!({"enum": [1, {"a": [9_007_199_254_740_993_u64]}]}),
-            "9007199254740993 is outside the integers that all JSON readers represent exactly at #/enum",
-        ),
-        (
-            json!({"type": "integer", "minimum": -9_007_199_254_740_993_i64}),
-            "-9007199254740993 is outside the integers that all JSON readers represent exactly at #/minimum",
+            json!({"type": "object", "properties": {"a": {}, "b": {}}, "minProperties": 2}),
+            "`minProperties` is not enforced at #/minProperties",
         ),
         (json!(false), "no value is valid under the schema `false` at #"),
         (json!(3), "a schema is an object, `true` or `false` at #"),
         (json!({"$ref": "#"}), "the schema leads back to itself at #"),
         (
             json!({"properties": {"a": {"$ref": "#/$defs/a"}}, "$defs": {"a": {"anyOf": [{"type": "null"}, {"$ref": "#/$defs/b"}]}, "b": {"allOf": [{"$ref": "#/$defs/a"}]}}}),
-            "the schema leads back to itself at #/properties/a",
-        ),
-        (
-            json!({"anyOf": []}),
-            "this must be a list of schemas, not empty at #/anyOf",
+            "the schema leads back to itself at #/$defs/a",
         ),
     ];
     for (schema, reason) in refused {
@@ -165,20 +158,60 @@ fn what_is_not_enforced_is_refused_by_name() {
     }
 }
 
+/// Whoever asks for it, a schema must be one.
 #[test]
-fn what_the_compiler_or_the_validator_cannot_do_is_refused() {
-    for schema in [
-        json!({"oneOf": [{"type": "string"}, {"type": "string", "minLength": 2}]}),
-        json!({"type": "strin"}),
-        json!({"type": "string", "pattern": "(?=a)b"}),
-        json!({"type": "string", "minLength": 5, "maxLength": 2}),
-        json!({"type": "object", "required": ["a"], "properties": {"a": false}}),
-        json!({"enum": []}),
-        json!({"type": "string", "minLength": -1}),
+fn what_is_no_schema_is_refused_by_its_place() {
+    for (schema, reason) in [
+        (
+            json!({"anyOf": []}),
+            "this must be a list of schemas, not empty at #/anyOf",
+        ),
+        (
+            json!({"type": "strin"}),
+            "\"strin\" is not a type; types are null, boolean, integer, number, string, array, object at #/type",
+        ),
+        (
+            json!({"properties": {"a": {"type": "string", "minLength": -1}}}),
+            "this must be a whole number from 0 at #/properties/a/minLength",
+        ),
+        (json!({"minimum": "5"}), "this must be a number at #/minimum"),
+        (
+            json!({"multipleOf": 0}),
+            "this must be a number above 0 at #/multipleOf",
+        ),
+        (
+            json!({"enum": []}),
+            "this must be a list of values, not empty at #/enum",
+        ),
+        (
+            json!({"required": "a"}),
+            "this must be a list of texts at #/required",
+        ),
+        (
+            json!({"properties": []}),
+            "this must be an object with schemas at #/properties",
+        ),
+        (
+            json!({"items": {"pattern": "("}}),
+            "the pattern \"(\" is not a valid ECMA-262 regular expression with the flag `u` at #/items/pattern",
+        ),
+        (
+            json!({"$ref": "https://example.org/s"}),
+            "the reference \"https://example.org/s\" leads outside the document at #/$ref",
+        ),
+        (
+            json!({"type": "string", "minLength": 5, "maxLength": 2}),
+            "Unsatisfiable schema: minLength (5) is greater than maxLength (2) at #",
+        ),
+        (
+            json!({"type": "object", "required": ["a"], "properties": {"a": false}}),
+            "Unsatisfiable schema: required property 'a' is unsatisfiable at #",
+        ),
     ] {
-        assert!(
-            refusal(&schema).starts_with("the schema cannot be enforced: "),
-            "{schema}"
+        let error = Constraint::json_schema(&schema, &toy::tokenizer()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("the schema cannot be enforced: {reason}")
         );
     }
 }
@@ -208,6 +241,11 @@ fn what_is_written_at_random_is_valid() {
         json!({"type": "string", "format": "hostname"}),
         json!({"type": "string", "format": "ipv6"}),
         json!({"type": "string", "format": "duration"}),
+        json!({"type": "string", "format": "uri"}),
+        json!({"type": "string", "format": "uri-reference"}),
+        json!({"type": "string", "format": "json-pointer"}),
+        json!({"type": "string", "format": "relative-json-pointer"}),
+        json!({"type": "string", "format": "uuid4"}),
         json!({"type": "string", "format": "date", "pattern": "-02-2", "allOf": [{"pattern": "[0-9]$"}]}),
         json!({"type": "object"}),
         json!({"type": "number"}),
@@ -216,8 +254,7 @@ fn what_is_written_at_random_is_valid() {
         json!({"type": "string", "minLength": 2, "maxLength": 4}),
     ];
     for schema in schemas {
-        let fresh =
-            Constraint::json_schema(&schema, &toy::tokenizer()).unwrap_or_else(|e| panic!("{schema}: {e}"));
+        let fresh = strict(&schema).unwrap_or_else(|e| panic!("{schema}: {e}"));
         let mut done = 0;
         for seed in 0..60 {
             let mut constraint = fresh.fork();
@@ -270,10 +307,10 @@ fn deep_schemas_fit_the_stack_or_are_refused() {
     // A thread as those that compute answers have.
     let small = std::thread::Builder::new().stack_size(2 << 20);
     let thread = small.spawn(move || {
-        let enforced = Constraint::enforceable(&nested(60), "#").is_ok();
+        let enforced = Schema::read(&nested(60), false).is_ok();
         (
             enforced,
-            [65, 120].map(|depth| Constraint::enforceable(&nested(depth), "#").is_err()),
+            [65, 120].map(|depth| Schema::read(&nested(depth), false).is_err()),
         )
     });
     assert_eq!(thread.unwrap().join().unwrap(), (true, [true, true]));
@@ -295,13 +332,14 @@ fn lines_of_json_in_a_grammar_are_valid() {
         "additionalProperties": false,
         "$defs": {"Tree": {"type": "object", "properties": {"left": {"anyOf": [{"$ref": "#/$defs/Tree"}, {"type": "null"}]}}, "required": ["left"], "additionalProperties": false}}
     });
-    let part = Constraint::enforceable(&schema, "#/anyOf/1/properties/arguments").unwrap();
+    let part = Schema::of_arguments(&schema, "#/anyOf/1/properties/arguments", true).unwrap();
+    let part = part.grammar();
     assert_eq!(
         part["properties"]["tree"],
-        json!({"$ref": "#/anyOf/1/properties/arguments/$defs/Tree"})
+        json!({"$ref": "#/anyOf/1/properties/arguments/$defs/0"})
     );
     let body = |name: &str, arguments: &Value| json!({"type": "object", "properties": {"name": {"const": name}, "arguments": arguments}, "required": ["name", "arguments"], "additionalProperties": false});
-    let any = json!({"anyOf": [body("now", &json!({"type": "null"})), body("keep", &part)], "x-guidance": {"whitespace_flexible": false}});
+    let any = json!({"anyOf": [body("now", &json!({"type": "null"})), body("keep", part)], "x-guidance": {"whitespace_flexible": false}});
     let lark = format!("start: \"12345678901234567 <call>\\n\" body \"\\n</call>\"\nbody: %json {any}\n");
     let fresh = Constraint::grammar_with_json(&lark, "<call>\n", &toy::tokenizer()).unwrap();
     let alone = Constraint::json_schema(&schema, &toy::tokenizer()).unwrap();
@@ -343,4 +381,7 @@ fn a_text_that_does_not_match_is_told() {
     assert!(constraint.validate("{").is_err());
 }
 
+mod clients;
+mod drafts;
+mod properties;
 mod suite;

@@ -4,4 +4,4 @@ mod grammars;
 mod numbers;
 
 pub(crate) use grammars::{Grammars, Lexicon};
-pub(crate) use numbers::Numbers;
+pub(crate) use numbers::{DIGITS, Numbers};

@@ -4,7 +4,7 @@
 use llguidance::toktrie::{SimpleVob, TokTrie};
 
 /// The digits before the exponent that every reader preserves.
-const DIGITS: usize = 15;
+pub(crate) const DIGITS: usize = 15;
 
 /// The digits of an exponent; with three, numbers can exceed the largest double.
 const EXPONENT: usize = 2;

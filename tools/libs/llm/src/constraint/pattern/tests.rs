@@ -3,7 +3,7 @@ use serde_json::json;
 
 use super::super::Constraint;
 use super::super::tests::accepts;
-use super::translate;
+use super::{Unusable, read};
 use crate::engine::tests::toy;
 
 #[test]
@@ -25,7 +25,11 @@ fn both_dialects_mean_the_same() {
         ("[a[b&&c]", r"[a\[b\&\&c]"),
         (r"\p{L}\P{Lu}", r"\p{L}\P{Lu}"),
     ] {
-        assert_eq!(translate(pattern).as_deref(), Ok(expected), "{pattern}");
+        assert_eq!(
+            read(pattern),
+            Ok((pattern.to_owned(), expected.to_owned())),
+            "{pattern}"
+        );
     }
 }
 
@@ -44,22 +48,47 @@ fn what_has_no_form_in_both_is_refused() {
         (r"\uDC32", "half of a surrogate pair"),
     ] {
         assert_eq!(
-            translate(pattern),
-            Err(format!(
-                "the pattern {pattern:?} has {reason}, which is not enforced"
+            read(pattern),
+            Err(Unusable::Here(
+                pattern.to_owned(),
+                format!("the pattern {pattern:?} has {reason}, which is not enforced")
             ))
         );
     }
     for pattern in [
-        "(", "a**", "(?i)a", "(?P<n>a)", r"\A", r"\a", "x{2,1}", "{1}", "]", r"\x{41}", "(?x: a)",
+        "(", "a**", r"\a", "x{2,1}", "{1}", r"\x{41}", "(?x: a)", r"a\", "[a", "(?P=n)",
     ] {
         assert_eq!(
-            translate(pattern),
-            Err(format!(
+            read(pattern),
+            Err(Unusable::Anywhere(format!(
                 "the pattern {pattern:?} is not a valid ECMA-262 regular expression with the flag `u`"
-            ))
+            )))
         );
     }
+}
+
+/// Patterns as they are written for Python, for Rust, and for ECMA-262 without flags.
+#[test]
+fn other_dialects_are_understood() {
+    for (pattern, ecma) in [
+        ("(?P<year>[0-9]{4})", "(?<year>[0-9]{4})"),
+        (r"\A[a-z]+\Z", "^[a-z]+$"),
+        (r"\Aa\z", "^a$"),
+        (r"^[\w-.]+$", r"^[\w\-.]+$"),
+        (r"^[\w.-]+]$", r"^[\w.-]+\]$"),
+        ("^{[a-z]+}$", r"^\{[a-z]+\}$"),
+        (r"\{{a}{2}", r"\{\{a\}{2}"),
+    ] {
+        assert_eq!(read(pattern).unwrap().0, ecma, "{pattern}");
+    }
+    // The validator knows flags; the compiler's form of them is not enforced.
+    assert_eq!(
+        read("(?i)^yes$"),
+        Err(Unusable::Here(
+            "(?i:^yes$)".into(),
+            "the pattern \"(?i)^yes$\" has flags, which is not enforced".into()
+        ))
+    );
 }
 
 /// Patterns, common and unusual ones.

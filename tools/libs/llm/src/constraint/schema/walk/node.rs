@@ -1,0 +1,379 @@
+//! One schema while its words are collected, and what only follows from all of them together.
+
+use serde_json::{Map, Value, json};
+
+use super::numbers::{self, numbers};
+use super::{Pair, SchemaError, Walk, shape};
+
+/// The longest string, and the most items, that a grammar counts.
+const COUNTED: u64 = 100_000;
+
+/// Words that apply other schemas to the same value.
+const APPLIED: [&str; 5] = ["$ref", "allOf", "anyOf", "oneOf", "dependentSchemas"];
+
+/// Words with numbers.
+const NUMBERS: [&str; 5] = [
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "multipleOf",
+];
+
+#[derive(Default)]
+pub(super) struct Node {
+    pub(super) exact: Map<String, Value>,
+    pub(super) grammar: Map<String, Value>,
+    /// A pattern that stands for a format.
+    pub(super) shape: Option<String>,
+    /// Names may match a pattern that the grammar does not have.
+    pub(super) open_names: bool,
+    pub(super) nullable: bool,
+    /// Words that depend on others, with whether their grammar says all of it.
+    pub(super) later: Vec<(String, Pair, bool)>,
+    required: Vec<String>,
+    never: bool,
+    /// The word whose values are all outside of what can be written.
+    unwritable: Option<&'static str>,
+}
+
+impl Node {
+    pub(super) fn both(&mut self, word: &str, pair: Pair) {
+        self.exact.insert(word.into(), pair.exact);
+        self.grammar.insert(word.into(), pair.grammar);
+    }
+
+    /// A word that means the same in both forms.
+    pub(super) fn plain(&mut self, word: &str, value: &Value) {
+        self.plain_exact(word, value);
+        self.grammar.insert(word.into(), value.clone());
+    }
+
+    pub(super) fn plain_exact(&mut self, word: &str, value: &Value) {
+        self.exact.insert(word.into(), value.clone());
+    }
+
+    /// A word that may be there already, with another value.
+    pub(super) fn exact_also(&mut self, word: &str, value: Value) {
+        also(&mut self.exact, word, value);
+    }
+
+    pub(super) fn grammar_also(&mut self, word: &str, value: Value) {
+        also(&mut self.grammar, word, value);
+    }
+
+    /// No value is valid.
+    pub(super) fn never(&mut self) {
+        self.exact.insert("not".into(), json!({}));
+        self.never = true;
+    }
+
+    /// The values of `enum` or `const`.
+    pub(super) fn values(&mut self, word: &'static str, values: &[Value]) {
+        let writable: Vec<Value> = values.iter().filter(|value| is_exact(value)).cloned().collect();
+        self.exact_also("enum", Value::Array(values.to_vec()));
+        if writable.is_empty() {
+            self.unwritable = Some(word);
+        } else {
+            self.grammar_also("enum", Value::Array(writable));
+        }
+    }
+
+    pub(super) fn require(&mut self, names: Vec<String>) {
+        for name in names {
+            if !self.required.contains(&name) {
+                self.required.push(name);
+            }
+        }
+    }
+
+    /// A count. Returns whether the grammar enforces it.
+    pub(super) fn count(&mut self, word: &str, count: u64) -> bool {
+        self.exact.insert(word.into(), count.into());
+        match word {
+            // These depend on the names.
+            "minProperties" | "maxProperties" => return true,
+            "maxItems" | "maxLength" => {
+                self.grammar.insert(word.into(), count.min(COUNTED).into());
+            }
+            _ if count > COUNTED => return false,
+            _ => {
+                self.grammar.insert(word.into(), count.into());
+            }
+        }
+        true
+    }
+
+    pub(super) fn depend(&mut self, word: &str, name: &str, value: Value) {
+        let named = self
+            .exact
+            .entry(word)
+            .or_insert_with(|| Value::Object(Map::new()));
+        if let Value::Object(named) = named {
+            named.insert(name.to_owned(), value);
+        }
+    }
+}
+
+/// Inserts a word, or the schema with it among those that apply too.
+fn also(schema: &mut Map<String, Value>, word: &str, value: Value) {
+    if schema.contains_key(word) {
+        apply(schema, json!({ word: value }));
+    } else {
+        schema.insert(word.into(), value);
+    }
+}
+
+/// Adds a schema for the same value.
+pub(super) fn apply(schema: &mut Map<String, Value>, other: Value) {
+    match schema.get_mut("allOf").and_then(Value::as_array_mut) {
+        Some(all) => all.push(other),
+        None => {
+            schema.insert("allOf".into(), Value::Array(vec![other]));
+        }
+    }
+}
+
+/// Whether a grammar writes all numbers in a value as they are.
+fn is_exact(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => !numbers::too_large(number),
+        Value::Array(values) => values.iter().all(is_exact),
+        Value::Object(values) => values.values().all(is_exact),
+        _ => true,
+    }
+}
+
+impl Walk<'_> {
+    /// The two forms of a schema all of whose words are known.
+    pub(super) fn finish(&mut self, place: &str, depth: usize, mut node: Node) -> Result<Pair, SchemaError> {
+        self.numbers(place, &mut node);
+        for (word, pair, exact) in std::mem::take(&mut node.later) {
+            let enforced = match word.as_str() {
+                "propertyNames" => exact && self.property_names(pair.grammar, depth, &mut node)?,
+                _ => exact && rest(&word, pair.grammar, &mut node),
+            };
+            if !enforced {
+                self.unenforced(place, &word);
+            }
+        }
+        if node.open_names {
+            node.grammar.shift_remove("additionalProperties");
+        }
+        if !node.required.is_empty() {
+            node.plain("required", &json!(node.required));
+        }
+        self.counts(place, &mut node);
+        if let Some(word) = node.unwritable {
+            self.unenforced_because(
+                place,
+                word,
+                "its integers are outside of those that all JSON readers represent exactly".into(),
+            );
+        }
+        if node.exact.contains_key("if") {
+            if node.exact.contains_key("then") || node.exact.contains_key("else") {
+                self.unenforced(place, "if");
+            }
+        } else {
+            node.exact.shift_remove("then");
+            node.exact.shift_remove("else");
+        }
+        self.contained(place, &mut node);
+        let items = node.exact.get("maxItems").and_then(Value::as_u64);
+        if node.exact.contains_key("uniqueItems") && items.is_none_or(|items| items > 1) {
+            self.unenforced(place, "uniqueItems");
+        }
+        if let Some(pattern) = node.shape.take() {
+            apply(&mut node.grammar, json!({ "pattern": pattern }));
+        }
+        Ok(shape::assembled(
+            node.exact,
+            node.grammar,
+            node.nullable,
+            node.never,
+        ))
+    }
+
+    fn numbers(&mut self, place: &str, node: &mut Node) {
+        if !NUMBERS.iter().any(|word| node.exact.contains_key(*word)) {
+            return;
+        }
+        let found = numbers(&node.exact, self.divide);
+        for word in &found.loose {
+            self.unenforced(place, word);
+        }
+        self.divisors.extend(found.multiple);
+        node.grammar.extend(found.words);
+    }
+
+    /// Names as properties or as a pattern. Returns whether the grammar enforces them.
+    fn property_names(
+        &mut self,
+        mut names: Value,
+        depth: usize,
+        node: &mut Node,
+    ) -> Result<bool, SchemaError> {
+        // A reference to an enumeration is common, as programs make it of a type.
+        if let Some(reference) = names.get("$ref").and_then(Value::as_str)
+            && let Some(place) = reference
+                .rsplit_once('/')
+                .and_then(|(_, number)| self.targets.get(number.parse::<usize>().ok()?))
+                .cloned()
+            && let Some(schema) = self.target(&place).filter(|schema| has_no_schemas(schema))
+        {
+            let known = self.unenforced.len();
+            names = self.schema(schema, &place, depth + 1)?.grammar;
+            let exact = self.unenforced.len() == known;
+            self.unenforced.truncate(known);
+            if !exact {
+                return Ok(false);
+            }
+        }
+        let Value::Object(mut names) = names else {
+            return Ok(names == Value::Bool(true));
+        };
+        if names.get("type").is_some_and(|kind| kind != "string") {
+            return Ok(false);
+        }
+        names.shift_remove("type");
+        if names.is_empty() {
+            return Ok(true);
+        }
+        let listed = ["properties", "patternProperties"]
+            .iter()
+            .any(|word| node.grammar.contains_key(*word));
+        if listed || node.open_names {
+            return Ok(false);
+        }
+        let length = |word: &str| names.get(word).and_then(Value::as_u64);
+        let others = |words: &[&str]| names.keys().any(|word| !words.contains(&word.as_str()));
+        let (word, keys) = if let Some(values) = names.get("enum").and_then(Value::as_array)
+            && !others(&["enum"])
+        {
+            let texts = values.iter().filter_map(Value::as_str).map(str::to_owned);
+            ("properties", texts.collect())
+        } else if let Some(pattern) = names.get("pattern").and_then(Value::as_str)
+            && !others(&["pattern"])
+        {
+            ("patternProperties", vec![pattern.to_owned()])
+        } else if !others(&["minLength", "maxLength"]) {
+            let least = length("minLength").unwrap_or(0);
+            let most = length("maxLength")
+                .map(|most| most.to_string())
+                .unwrap_or_default();
+            // A pattern of a schema for the compiler, in which a dot does not match a line's end.
+            (
+                "patternProperties",
+                vec![format!("^(?:.|\\n){{{least},{most}}}$")],
+            )
+        } else {
+            return Ok(false);
+        };
+        let more = node
+            .grammar
+            .shift_remove("additionalProperties")
+            .unwrap_or(Value::Bool(true));
+        let listing: Map<String, Value> = keys.into_iter().map(|key| (key, more.clone())).collect();
+        node.grammar.insert(word.into(), Value::Object(listing));
+        node.grammar
+            .insert("additionalProperties".into(), Value::Bool(false));
+        Ok(true)
+    }
+
+    /// The number of properties, as far as the compiler counts them: where all listed ones are required, or one more is.
+    fn counts(&mut self, place: &str, node: &mut Node) {
+        let least = node.exact.get("minProperties").and_then(Value::as_u64);
+        let most = node.exact.get("maxProperties").and_then(Value::as_u64);
+        if least.is_none() && most.is_none() {
+            return;
+        }
+        let length = |word: &str| match node.grammar.get(word) {
+            Some(Value::Object(named)) => named.len() as u64,
+            _ => 0,
+        };
+        let required = node.required.len() as u64;
+        let listed = match node.grammar.get("properties") {
+            Some(Value::Object(named)) => {
+                named.keys().filter(|name| !node.required.contains(name)).count() as u64
+            }
+            _ => 0,
+        };
+        let closed = node.grammar.get("additionalProperties") == Some(&Value::Bool(false))
+            && length("patternProperties") == 0;
+        let least = least.filter(|least| *least > required);
+        let most = most.filter(|most| !closed || *most < required + listed);
+        let one_more = closed
+            && least.is_none_or(|least| least == required + 1)
+            && most.is_none_or(|most| most == required + 1);
+        if listed > 0 && !one_more {
+            let words = [least.map(|_| "minProperties"), most.map(|_| "maxProperties")];
+            for word in words.into_iter().flatten() {
+                self.unenforced(place, word);
+            }
+            return;
+        }
+        if let Some(most) = most {
+            node.grammar.insert("maxProperties".into(), most.into());
+        }
+        if let Some(least) = least {
+            node.grammar.insert("minProperties".into(), least.into());
+            // A name that is not listed may be written twice.
+            if least > required + 1 {
+                self.unenforced(place, "minProperties");
+            }
+        }
+    }
+
+    fn contained(&mut self, place: &str, node: &mut Node) {
+        let count = |word: &str| node.exact.get(word).and_then(Value::as_u64);
+        let effective = node.exact.contains_key("contains")
+            && !(count("minContains") == Some(0) && count("maxContains").is_none());
+        if effective {
+            self.unenforced(place, "contains");
+        } else {
+            for word in ["minContains", "maxContains"] {
+                node.exact.shift_remove(word);
+            }
+            // It still tells which items are evaluated.
+            if node.exact.contains_key("contains") {
+                node.exact.insert("minContains".into(), 0.into());
+            }
+        }
+    }
+}
+
+/// Whether there are no schemas within a schema.
+fn has_no_schemas(schema: &Value) -> bool {
+    schema.as_object().is_some_and(|object| {
+        object.iter().all(|(word, value)| match value {
+            Value::Object(_) => false,
+            Value::Array(list) => word == "enum" || !list.iter().any(Value::is_object),
+            _ => word != "$ref",
+        })
+    })
+}
+
+/// The schema of what no other word is about. Returns whether the grammar enforces it.
+fn rest(word: &str, schema: Value, node: &mut Node) -> bool {
+    if schema == Value::Bool(true) {
+        return true;
+    }
+    let applied = APPLIED
+        .iter()
+        .chain(&["if"])
+        .any(|word| node.exact.contains_key(*word));
+    let (others, marked) = if word == "unevaluatedItems" {
+        ("items", node.exact.contains_key("contains"))
+    } else {
+        ("additionalProperties", node.open_names)
+    };
+    if node.exact.contains_key(others) {
+        return true;
+    }
+    if applied || marked {
+        return false;
+    }
+    node.grammar.insert(others.into(), schema);
+    true
+}
