@@ -2,22 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::path::{Path, PathBuf};
+#[path = "common/vocabularies.rs"]
+mod vocabularies;
+
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::Value;
 use sigmavault_llm::template::{ChatTemplate, Conversation, TemplateError};
 use sigmavault_llm::tokenizer::{Decoder, TokenKind, Tokenizer, Vocabulary};
-
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/text")
-}
-
-fn read(name: &str) -> Value {
-    let path = folder().join(name).with_extension("json");
-    serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap()
-}
+use vocabularies::{NAMES, folder, read, vocabulary};
 
 fn ids(value: &Value) -> Vec<u32> {
     value
@@ -26,46 +20,6 @@ fn ids(value: &Value) -> Vec<u32> {
         .iter()
         .map(|id| u32::try_from(id.as_u64().unwrap()).unwrap())
         .collect()
-}
-
-fn vocabulary(value: &Value) -> Vocabulary {
-    let text = |key: &str| value[key].as_str().map(str::to_owned);
-    let texts = |key: &str| {
-        value[key]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .map(|t| t.as_str().unwrap().to_owned())
-            .collect()
-    };
-    let id = |key: &str| value[key].as_u64().map(|id| u32::try_from(id).unwrap());
-    #[expect(clippy::cast_possible_truncation, reason = "scores are 32-bit in the files")]
-    let scores = value["scores"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(|s| s.as_f64().unwrap() as f32)
-        .collect();
-    Vocabulary {
-        model: text("model").unwrap(),
-        pre: text("pre"),
-        tokens: texts("tokens"),
-        merges: texts("merges"),
-        scores,
-        kinds: value["types"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|k| TokenKind::from_number(k.as_i64().unwrap()))
-            .collect(),
-        bos: id("bos"),
-        eos: id("eos"),
-        unknown: id("unknown"),
-        padding: id("padding"),
-        cls: id("cls"),
-        separator: id("separator"),
-        ..Vocabulary::default()
-    }
 }
 
 /// Compares a tokenizer with the expected values. Returns their number.
@@ -123,16 +77,7 @@ fn compare(name: &str, tokenizer: Tokenizer, expected: &Value) -> usize {
 
 #[test]
 fn vocabularies_of_gguf_files_encode_as_the_libraries_do() {
-    for name in [
-        "qwen2",
-        "llama-bpe",
-        "gpt-2",
-        "dbrx",
-        "refact",
-        "word-pieces",
-        "sentence-pieces",
-        "world",
-    ] {
+    for name in NAMES {
         let expected = read(name);
         let tokenizer = Tokenizer::from_vocabulary(&vocabulary(&expected["vocabulary"])).unwrap();
         let compared = compare(name, tokenizer, &expected);

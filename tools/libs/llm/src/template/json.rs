@@ -5,6 +5,12 @@ use std::fmt::Write;
 use minijinja::value::{Kwargs, ValueKind};
 use minijinja::{Error, ErrorKind, Value};
 
+use super::limits::{check, spend};
+use super::marks;
+
+/// The most spaces for one level.
+const WIDEST: usize = 64;
+
 struct Style {
     item: String,
     key: String,
@@ -23,7 +29,14 @@ pub(super) fn tojson(value: &Value, indent: Option<Value>, named: Kwargs) -> Res
     let indent = match indent.filter(|i| !i.is_none()) {
         None => None,
         Some(text) if text.as_str().is_some() => text.as_str().map(str::to_owned),
-        Some(number) => Some(" ".repeat(usize::try_from(number)?)),
+        Some(number) => match usize::try_from(number)? {
+            width @ 0..=WIDEST => Some(" ".repeat(width)),
+            width => {
+                return Err(wrong(format!(
+                    "tojson cannot indent by {width}; the most is {WIDEST}"
+                )));
+            }
+        },
     };
     let separators: Option<Vec<String>> = named.get("separators")?;
     let ascii = named.get::<Option<bool>>("ensure_ascii")?.unwrap_or(false);
@@ -48,6 +61,7 @@ pub(super) fn tojson(value: &Value, indent: Option<Value>, named: Kwargs) -> Res
         0,
         &mut out,
     )?;
+    spend(out.len() as u64)?;
     Ok(out)
 }
 
@@ -59,6 +73,7 @@ fn write(value: &Value, style: &Style, depth: usize, out: &mut String) -> Result
     if depth > 200 {
         return Err(wrong("a value is nested too deeply for JSON"));
     }
+    check(out.len() as u64)?;
     match value.kind() {
         ValueKind::None => out.push_str("null"),
         ValueKind::Bool => out.push_str(if value.is_true() { "true" } else { "false" }),
@@ -140,6 +155,8 @@ fn string(text: &str, ascii: bool, out: &mut String) {
     out.push('"');
     for c in text.chars() {
         match c {
+            // A mark stands for the template's own text, or for nothing; it is taken out of the rendered text.
+            c if marks::is_mark(c) => out.push(c),
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
             '\n' => out.push_str("\\n"),

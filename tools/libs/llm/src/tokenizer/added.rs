@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, Input, MatchKind};
 
 use super::error::TokenizerError;
+use super::provenance::{Controls, Segments};
 
 /// An added token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,27 +51,23 @@ pub(super) enum Piece {
 pub(super) struct AddedTokens {
     tokens: Vec<Added>,
     by_text: HashMap<String, u32>,
-    automaton: Option<AhoCorasick>,
+    all: Option<AhoCorasick>,
+    /// The tokens that are not control tokens, and their places in `tokens`.
+    plain: Option<AhoCorasick>,
+    plain_places: Vec<usize>,
 }
 
 impl AddedTokens {
     pub(super) fn new(tokens: Vec<Added>) -> Result<AddedTokens, TokenizerError> {
         let tokens: Vec<Added> = tokens.into_iter().filter(|t| !t.text.is_empty()).collect();
-        let automaton = if tokens.is_empty() {
-            None
-        } else {
-            let built = AhoCorasick::builder()
-                .match_kind(MatchKind::LeftmostLongest)
-                .build(tokens.iter().map(|t| &t.text));
-            Some(built.map_err(|e| {
-                TokenizerError::Damaged(format!("its special tokens cannot be searched for: {e}"))
-            })?)
-        };
+        let plain_places: Vec<usize> = (0..tokens.len()).filter(|&i| !tokens[i].control).collect();
         let by_text = tokens.iter().map(|t| (t.text.clone(), t.id)).collect();
         Ok(AddedTokens {
-            tokens,
             by_text,
-            automaton,
+            all: automaton(tokens.iter().map(|t| t.text.as_str()))?,
+            plain: automaton(plain_places.iter().map(|&i| tokens[i].text.as_str()))?,
+            plain_places,
+            tokens,
         })
     }
 
@@ -78,47 +75,132 @@ impl AddedTokens {
         self.by_text.get(text).copied()
     }
 
+    /// The texts of control tokens, or of the others.
+    pub(super) fn texts(&self, control: bool) -> impl Iterator<Item = &str> {
+        self.tokens
+            .iter()
+            .filter(move |t| t.control == control)
+            .map(|t| t.text.as_str())
+    }
+
+    /// Whether a token may cover any amount of white space around its text.
+    pub(super) fn covers_space(&self) -> bool {
+        self.tokens.iter().any(|t| t.strip_left || t.strip_right)
+    }
+
+    /// The control tokens in `text`, as they are found where they are allowed everywhere.
+    pub(super) fn controls(&self, text: &str) -> Vec<Range<usize>> {
+        let found = self.all.iter().flat_map(|all| all.find_iter(text));
+        found
+            .filter(|found| self.tokens[found.pattern().as_usize()].control)
+            .map(|found| found.start()..found.end())
+            .collect()
+    }
+
     /// Splits `text` into pieces that cover all of it.
-    pub(super) fn pieces(&self, text: &str, controls: bool) -> Vec<Piece> {
-        let mut pieces = Vec::new();
-        let mut done = 0;
-        if let Some(automaton) = &self.automaton {
-            for found in automaton.find_iter(text) {
-                let token = &self.tokens[found.pattern().as_usize()];
-                let (mut start, mut end) = (found.start(), found.end());
-                if token.control && !controls {
-                    continue;
-                }
-                let is_word = |c: char| c.is_alphanumeric() || c == '_';
-                if token.whole_word && (text[..start].ends_with(is_word) || text[end..].starts_with(is_word))
-                {
-                    continue;
-                }
-                if token.strip_left {
-                    start = text[..start].trim_end().len().max(done);
-                }
-                if token.strip_right {
-                    end = text.len() - text[end..].trim_start().len();
-                }
-                if start < done {
-                    continue;
-                }
-                if done < start {
-                    pieces.push(Piece::Text(done..start));
-                }
-                pieces.push(Piece::Token(token.id, start..end));
-                done = end;
+    pub(super) fn pieces<'a>(&'a self, text: &'a str, controls: Controls<'a>) -> Pieces<'a> {
+        Pieces {
+            added: self,
+            text,
+            segments: Segments::new(controls, text.len()),
+            searched: 0,
+            done: 0,
+            ready: None,
+        }
+    }
+}
+
+fn automaton<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Option<AhoCorasick>, TokenizerError> {
+    let texts: Vec<&str> = texts.collect();
+    if texts.is_empty() {
+        return Ok(None);
+    }
+    AhoCorasick::builder()
+        .match_kind(MatchKind::LeftmostLongest)
+        .build(texts)
+        .map(Some)
+        .map_err(|e| TokenizerError::Damaged(format!("its special tokens cannot be searched for: {e}")))
+}
+
+/// The pieces of a text, found one by one.
+#[derive(Debug)]
+pub(super) struct Pieces<'a> {
+    added: &'a AddedTokens,
+    text: &'a str,
+    segments: Segments<'a>,
+    searched: usize,
+    done: usize,
+    ready: Option<Piece>,
+}
+
+impl Pieces<'_> {
+    /// The next match of a token that is allowed at its place.
+    fn find(&mut self) -> Option<(usize, Range<usize>)> {
+        while self.searched < self.text.len() {
+            let (end, controls) = self.segments.at(self.searched);
+            let automaton = if controls {
+                &self.added.all
+            } else {
+                &self.added.plain
+            };
+            let part = Input::new(self.text).span(self.searched..end);
+            if let Some(found) = automaton.as_ref().and_then(|automaton| automaton.find(part)) {
+                self.searched = found.end();
+                let place = found.pattern().as_usize();
+                let place = if controls {
+                    place
+                } else {
+                    self.added.plain_places[place]
+                };
+                return Some((place, found.start()..found.end()));
             }
+            self.searched = end;
         }
-        if done < text.len() {
-            pieces.push(Piece::Text(done..text.len()));
+        None
+    }
+}
+
+impl Iterator for Pieces<'_> {
+    type Item = Piece;
+
+    fn next(&mut self) -> Option<Piece> {
+        if let Some(piece) = self.ready.take() {
+            return Some(piece);
         }
-        pieces
+        let text = self.text;
+        while let Some((place, Range { mut start, mut end })) = self.find() {
+            let token = &self.added.tokens[place];
+            let is_word = |c: char| c.is_alphanumeric() || c == '_';
+            if token.whole_word && (text[..start].ends_with(is_word) || text[end..].starts_with(is_word)) {
+                continue;
+            }
+            if token.strip_left {
+                start = text[..start].trim_end().len().max(self.done);
+            }
+            if token.strip_right {
+                end = text.len() - text[end..].trim_start().len();
+            }
+            if start < self.done {
+                continue;
+            }
+            let before = self.done..start;
+            self.done = end;
+            let token = Piece::Token(token.id, start..end);
+            if before.is_empty() {
+                return Some(token);
+            }
+            self.ready = Some(token);
+            return Some(Piece::Text(before));
+        }
+        let rest = self.done..text.len();
+        self.done = text.len();
+        (!rest.is_empty()).then_some(Piece::Text(rest))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::provenance::Provenance;
     use super::*;
 
     fn tokens() -> AddedTokens {
@@ -139,10 +221,14 @@ mod tests {
         .unwrap()
     }
 
+    fn pieces(text: &str, controls: Controls<'_>) -> Vec<Piece> {
+        tokens().pieces(text, controls).collect()
+    }
+
     #[test]
     fn the_longest_wins_and_the_rest_is_text() {
         assert_eq!(
-            tokens().pieces("a<|end|><|end|>b<|end|>", true),
+            pieces("a<|end|><|end|>b<|end|>", Controls::Everywhere),
             [
                 Piece::Text(0..1),
                 Piece::Token(2, 1..15),
@@ -155,7 +241,7 @@ mod tests {
     #[test]
     fn a_users_text_keeps_control_tokens_as_text() {
         assert_eq!(
-            tokens().pieces("<|end|><tool>", false),
+            pieces("<|end|><tool>", Controls::Nowhere),
             [Piece::Text(0..7), Piece::Token(3, 7..13)]
         );
     }
@@ -163,12 +249,35 @@ mod tests {
     #[test]
     fn white_space_and_words_are_respected() {
         assert_eq!(
-            tokens().pieces("a [MASK]  b", true),
+            pieces("a [MASK]  b", Controls::Everywhere),
             [Piece::Text(0..1), Piece::Token(4, 1..10), Piece::Text(10..11)]
         );
         assert_eq!(
-            tokens().pieces("yes eyes", true),
+            pieces("yes eyes", Controls::Everywhere),
             [Piece::Token(5, 0..3), Piece::Text(3..8)]
+        );
+    }
+
+    #[test]
+    fn control_tokens_are_found_where_they_are_trusted() {
+        let provenance = Provenance {
+            controls: vec![8..15, 30..37],
+            walls: vec![20],
+        };
+        // A user's token before a trusted one neither counts nor swallows it; a wall breaks a tag.
+        assert_eq!(
+            pieces(
+                "a<|end|><|end|><tool><tool>abc<|end|>",
+                Controls::Where(&provenance)
+            ),
+            [
+                Piece::Text(0..8),
+                Piece::Token(1, 8..15),
+                Piece::Text(15..21),
+                Piece::Token(3, 21..27),
+                Piece::Text(27..30),
+                Piece::Token(1, 30..37)
+            ]
         );
     }
 }

@@ -1,8 +1,11 @@
 //! Encoding and decoding with any algorithm.
 
 use super::added::{AddedTokens, Piece};
+use super::bounds::Bounds;
+use super::cuts::Cuts;
 use super::error::TokenizerError;
 use super::pipeline::Pipeline;
+use super::provenance::Controls;
 use super::roles::Roles;
 use super::spm::SentencePiece;
 use super::table::TokenTable;
@@ -15,6 +18,10 @@ pub(super) struct Codec {
     pub(super) added: AddedTokens,
     pub(super) table: TokenTable,
     pub(super) roles: Roles,
+    /// Where long texts are cut.
+    pub(super) cuts: Cuts,
+    /// The most bytes of a text that become one token; `None` if there is no limit.
+    bytes_per_token: Option<usize>,
 }
 
 /// How text becomes tokens.
@@ -25,13 +32,77 @@ pub(super) enum Algorithm {
 }
 
 impl Codec {
-    pub(super) fn encode(&self, text: &str, specials: bool) -> Result<Vec<u32>, TokenizerError> {
-        match &self.algorithm {
-            Algorithm::Pipeline(pipeline) => pipeline.encode(text, &self.added, specials),
-            Algorithm::SentencePiece(spm) => Ok(self.by_pieces(text, specials, |t, out| spm.encode(t, out))),
-            Algorithm::World(world) => {
-                Ok(self.by_pieces(text, specials, |t, out| world.encode(t.as_bytes(), out)))
+    pub(super) fn new(algorithm: Algorithm, added: AddedTokens, table: TokenTable, roles: Roles) -> Codec {
+        let shrinks = match &algorithm {
+            _ if added.covers_space() => None,
+            Algorithm::Pipeline(pipeline) => pipeline.shrinks(),
+            Algorithm::SentencePiece(spm) => spm.keeps_length().then_some(1),
+            Algorithm::World(_) => Some(1),
+        };
+        let cuts = match &algorithm {
+            Algorithm::Pipeline(pipeline) if pipeline.known_words => Cuts::BetweenWords,
+            Algorithm::Pipeline(_) if table.joins_words() => Cuts::Nowhere,
+            Algorithm::Pipeline(pipeline) => pipeline.cuts_of_parts(),
+            Algorithm::SentencePiece(spm) => spm.cuts(),
+            Algorithm::World(_) => Cuts::Nowhere,
+        };
+        Codec {
+            bytes_per_token: shrinks.map(|factor| factor * table.longest().max(1)),
+            cuts,
+            algorithm,
+            added,
+            table,
+            roles,
+        }
+    }
+
+    /// The least number of tokens of a text of this many bytes.
+    pub(super) fn least_tokens(&self, bytes: usize) -> usize {
+        self.bytes_per_token.map_or(0, |most| bytes.div_ceil(most))
+    }
+
+    /// Encodes a text. Time and memory are linear in the text, and limited by `bounds`.
+    pub(super) fn encode(
+        &self,
+        text: &str,
+        controls: Controls<'_>,
+        bounds: &Bounds<'_>,
+    ) -> Result<Vec<u32>, TokenizerError> {
+        bounds.check(self.least_tokens(text.len()))?;
+        let mut ids = Vec::new();
+        for piece in self.added.pieces(text, controls) {
+            match piece {
+                Piece::Token(id, _) => ids.push(id),
+                Piece::Text(range) => {
+                    let begins = range.start == 0;
+                    for (index, part) in self.cuts.parts(&text[range]).enumerate() {
+                        self.part(part, begins, index == 0, bounds, &mut ids)?;
+                        bounds.check(ids.len())?;
+                    }
+                }
             }
+            bounds.check(ids.len())?;
+        }
+        Ok(ids)
+    }
+
+    /// Encodes a part of the text between two special tokens: the text begins with it, or that between the tokens does.
+    fn part(
+        &self,
+        part: &str,
+        begins: bool,
+        first: bool,
+        bounds: &Bounds<'_>,
+        ids: &mut Vec<u32>,
+    ) -> Result<(), TokenizerError> {
+        match &self.algorithm {
+            // Where texts are cut, their beginning is encoded as the rest.
+            Algorithm::Pipeline(pipeline) => pipeline.encode(part, begins || self.cuts != Cuts::Nowhere, ids),
+            Algorithm::SentencePiece(spm) => {
+                spm.encode(part, first, ids);
+                Ok(())
+            }
+            Algorithm::World(world) => world.encode(part.as_bytes(), bounds, ids),
         }
     }
 
@@ -54,17 +125,6 @@ impl Codec {
             _ => text.into_owned(),
         }
     }
-
-    fn by_pieces(&self, text: &str, specials: bool, encode: impl Fn(&str, &mut Vec<u32>)) -> Vec<u32> {
-        let mut ids = Vec::new();
-        for piece in self.added.pieces(text, specials) {
-            match piece {
-                Piece::Token(id, _) => ids.push(id),
-                Piece::Text(range) => encode(&text[range], &mut ids),
-            }
-        }
-        ids
-    }
 }
 
 impl Lexicon for Codec {
@@ -85,7 +145,7 @@ impl Lexicon for Codec {
     }
 
     fn encode(&self, text: &str) -> Option<Vec<u32>> {
-        Codec::encode(self, text, false).ok()
+        Codec::encode(self, text, Controls::Nowhere, &Bounds::NONE).ok()
     }
 
     fn encodes_parts_alike(&self) -> bool {

@@ -27,4 +27,15 @@ pub enum TokenizerError {
     /// The text could not be encoded.
     #[error("cannot encode the text: {0}")]
     Encode(String),
+    /// The text has more tokens than are of use.
+    #[error("the text has at least {tokens} tokens and may have {limit}; shorten it")]
+    TooLong {
+        /// Tokens found so far, or the least number that text of this length has.
+        tokens: usize,
+        /// The most tokens allowed.
+        limit: usize,
+    },
+    /// Nobody waits for the tokens any more.
+    #[error("the text was not encoded to its end, since the request was dropped")]
+    Cancelled,
 }

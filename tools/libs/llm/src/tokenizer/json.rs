@@ -109,6 +109,7 @@ impl Tokenizer {
             words: parsed.get_pre_tokenizer().cloned(),
             model: parsed.get_model().clone(),
             leading_space,
+            known_words: false,
         };
         let added_tokens = AddedTokens::new(added.clone())?;
         let table = table(&pipeline, &added, spelling)?;

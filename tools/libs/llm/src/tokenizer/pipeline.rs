@@ -15,7 +15,7 @@ use tokenizers::{
     PreTokenizedString, PreTokenizer, PreTokenizerWrapper, SplitDelimiterBehavior, Token,
 };
 
-use super::added::{AddedTokens, Piece};
+use super::cuts::Cuts;
 use super::error::TokenizerError;
 
 /// The parts of a tokenizer.
@@ -25,6 +25,8 @@ pub(super) struct Pipeline {
     pub(super) model: ModelWrapper,
     /// Whether every text gets a leading space, which decoding removes.
     pub(super) leading_space: bool,
+    /// Whether the words are cut by one of the patterns below.
+    pub(super) known_words: bool,
 }
 
 /// A pre-tokenizer of byte-pair vocabularies, with its names in GGUF files.
@@ -129,6 +131,7 @@ impl Pipeline {
             words: Some(PreTokenizerWrapper::Sequence(Sequence::new(steps))),
             model: ModelWrapper::BPE(model),
             leading_space: false,
+            known_words: true,
         })
     }
 
@@ -151,6 +154,7 @@ impl Pipeline {
             words: Some(PreTokenizerWrapper::BertPreTokenizer(BertPreTokenizer)),
             model: ModelWrapper::WordPiece(model),
             leading_space: false,
+            known_words: false,
         })
     }
 
@@ -158,30 +162,41 @@ impl Pipeline {
         self.leading_space
     }
 
-    pub(super) fn encode(
-        &self,
-        text: &str,
-        added: &AddedTokens,
-        controls: bool,
-    ) -> Result<Vec<u32>, TokenizerError> {
-        let mut cut: PreTokenizedString = text.into();
+    /// Where a long text can be cut, if the vocabulary has no token with a space after another character.
+    pub(super) fn cuts_of_parts(&self) -> Cuts {
+        let normal = match &self.normalizer {
+            None | Some(NormalizerWrapper::NFC(_) | NormalizerWrapper::BertNormalizer(_)) => true,
+            Some(_) => false,
+        };
+        if normal && !self.leading_space && self.words.as_ref().is_some_and(ends_words_at_spaces) {
+            Cuts::BeforeSpaces
+        } else {
+            Cuts::Nowhere
+        }
+    }
+
+    /// How many bytes of a text may become one byte of a token: more than one where the text is composed. `None` if there is no limit,
+    /// as in models that have one token for any unknown word.
+    pub(super) fn shrinks(&self) -> Option<usize> {
+        let ModelWrapper::BPE(_) = &self.model else {
+            return None;
+        };
+        match &self.normalizer {
+            None => Some(1),
+            // The longest canonical composition is of four characters to one, of three bytes or more.
+            Some(NormalizerWrapper::NFC(_)) => Some(4),
+            Some(_) => None,
+        }
+    }
+
+    /// Encodes the part of a text between two special tokens, or a part of that; `first` if it begins the text.
+    pub(super) fn encode(&self, part: &str, first: bool, out: &mut Vec<u32>) -> Result<(), TokenizerError> {
         let step = |e: tokenizers::Error| TokenizerError::Encode(e.to_string());
-        cut.split(|_, whole| {
-            let mut parts: Vec<(NormalizedString, Option<Vec<Token>>)> = Vec::new();
-            for piece in added.pieces(whole.get(), controls) {
-                let (range, id) = match piece {
-                    Piece::Text(range) => (range, None),
-                    Piece::Token(id, range) => (range, Some(id)),
-                };
-                let end = range.end - range.start;
-                let part = whole
-                    .slice(Range::Original(range))
-                    .ok_or("a special token could not be cut out")?;
-                parts.push((part, id.map(|id| vec![Token::new(id, String::new(), (0, end))])));
-            }
-            Ok(parts)
-        })
-        .map_err(step)?;
+        let mut cut: PreTokenizedString = if first {
+            part.into()
+        } else {
+            behind(part).map_err(step)?
+        };
         if let Some(normalizer) = &self.normalizer {
             cut.normalize(|part| normalizer.normalize(part)).map_err(step)?;
         }
@@ -190,11 +205,43 @@ impl Pipeline {
         }
         cut.tokenize(|part| self.model.tokenize(part.get()))
             .map_err(step)?;
-        Ok(cut
-            .get_splits(OffsetReferential::Original, OffsetType::None)
-            .into_iter()
-            .flat_map(|(_, _, tokens)| tokens.iter().flatten().map(|t| t.id))
-            .collect())
+        let splits = cut.get_splits(OffsetReferential::Original, OffsetType::None);
+        out.extend(
+            splits
+                .into_iter()
+                .flat_map(|(_, _, tokens)| tokens.iter().flatten().map(|t| t.id)),
+        );
+        Ok(())
+    }
+}
+
+/// A part that the library does not take for the beginning of a text: some pre-tokenizers treat that differently.
+fn behind(part: &str) -> tokenizers::Result<PreTokenizedString> {
+    let mut cut: PreTokenizedString = format!("-{part}").into();
+    cut.split(|_, whole| {
+        let slice = |range| {
+            whole
+                .slice(Range::Original(range))
+                .ok_or("a part of the text could not be cut out")
+        };
+        let before: (NormalizedString, Option<Vec<Token>>) = (slice(0..1)?, Some(Vec::new()));
+        Ok([before, (slice(1..part.len() + 1)?, None)])
+    })?;
+    Ok(cut)
+}
+
+/// Whether a pre-tokenizer treats a part that begins with a space as it would behind the word before it.
+fn ends_words_at_spaces(words: &PreTokenizerWrapper) -> bool {
+    match words {
+        PreTokenizerWrapper::ByteLevel(bytes) => !bytes.add_prefix_space,
+        PreTokenizerWrapper::Sequence(steps) => steps.as_ref().iter().all(ends_words_at_spaces),
+        PreTokenizerWrapper::BertPreTokenizer(_)
+        | PreTokenizerWrapper::Digits(_)
+        | PreTokenizerWrapper::Punctuation(_)
+        | PreTokenizerWrapper::Split(_)
+        | PreTokenizerWrapper::Whitespace(_)
+        | PreTokenizerWrapper::WhitespaceSplit(_) => true,
+        _ => false,
     }
 }
 

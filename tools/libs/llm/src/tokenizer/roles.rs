@@ -32,4 +32,4 @@ pub(super) const TURN_ENDS: [&str; 8] = [
 ];
 
 /// Tags in a model's answer that the caller has to parse. Some vocabularies mark them as control tokens, which would not be decoded.
-pub(super) const READ_TAGS: [&str; 4] = ["<think>", "</think>", "<tool_call>", "</tool_call>"];
+pub(crate) const READ_TAGS: [&str; 4] = ["<think>", "</think>", "<tool_call>", "</tool_call>"];

@@ -3,6 +3,8 @@
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, HashMap};
 
+use super::cuts::Cuts;
+
 /// The character for a space in pieces.
 const SPACE: char = '\u{2581}';
 
@@ -80,10 +82,26 @@ impl SentencePiece {
         self.add_space
     }
 
-    /// Encodes a text, or the part of one between two special tokens.
-    pub(super) fn encode(&self, text: &str, out: &mut Vec<u32>) {
+    /// Where a long text can be cut: no piece has a space after another character, as is usual.
+    pub(super) fn cuts(&self) -> Cuts {
+        let joins = |piece: &String| piece.trim_start_matches(SPACE).contains(SPACE);
+        if self.collapse || self.pieces.keys().any(joins) {
+            Cuts::Nowhere
+        } else {
+            Cuts::BeforeSpaces
+        }
+    }
+
+    /// Whether every text is spelled with at least one token for each of its bytes or pieces, so that a text's length tells the least
+    /// number of its tokens.
+    pub(super) fn keeps_length(&self) -> bool {
+        !self.collapse && self.bytes.iter().all(Option::is_some)
+    }
+
+    /// Encodes a text, or the part of one between two special tokens; `first` if the part is not preceded by another one.
+    pub(super) fn encode(&self, text: &str, first: bool, out: &mut Vec<u32>) {
         let mut prepared = String::with_capacity(text.len() + 3);
-        if self.add_space {
+        if self.add_space && first {
             prepared.push(SPACE);
         }
         let text = if self.collapse {
@@ -195,7 +213,7 @@ mod tests {
 
     fn encode(text: &str, add_space: bool) -> Vec<u32> {
         let mut out = Vec::new();
-        spm(add_space).encode(text, &mut out);
+        spm(add_space).encode(text, true, &mut out);
         out
     }
 

@@ -30,6 +30,23 @@ impl TokenTable {
     pub(super) fn len(&self) -> usize {
         self.ends.len()
     }
+
+    /// The length of the longest token, in bytes.
+    pub(super) fn longest(&self) -> usize {
+        (0u32..)
+            .take(self.len())
+            .map(|id| self.bytes(id).len())
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// Whether a token has a space after another character.
+    pub(super) fn joins_words(&self) -> bool {
+        let joins = |pair: &[u8]| pair[1] == b' ' && !pair[0].is_ascii_whitespace();
+        (0u32..)
+            .take(self.len())
+            .any(|id| self.bytes(id).windows(2).any(joins))
+    }
 }
 
 /// The bytes of a token in GPT-2's byte alphabet, which has a visible character for every byte: printable Latin-1 stands for itself,

@@ -1,6 +1,10 @@
 //! The RWKV world vocabulary: byte strings, matched greedily from the left.
 
+use super::bounds::Bounds;
 use super::error::TokenizerError;
+
+/// Tokens between two looks at the limits.
+const CHECK: usize = 4096;
 
 /// A trie over bytes, in one array: each node's children lie together, sorted by byte.
 #[derive(Debug)]
@@ -63,11 +67,20 @@ impl World {
         best
     }
 
-    pub(super) fn encode(&self, mut bytes: &[u8], out: &mut Vec<u32>) {
+    pub(super) fn encode(
+        &self,
+        mut bytes: &[u8],
+        bounds: &Bounds<'_>,
+        out: &mut Vec<u32>,
+    ) -> Result<(), TokenizerError> {
         while let Some((id, used)) = self.longest(bytes) {
             out.push(id);
             bytes = &bytes[used..];
+            if out.len().is_multiple_of(CHECK) {
+                bounds.check(out.len())?;
+            }
         }
+        Ok(())
     }
 }
 
@@ -123,7 +136,9 @@ mod tests {
     #[test]
     fn the_longest_match_wins_from_the_left() {
         let mut out = Vec::new();
-        world(&["ab", "abcd", "bc"]).encode(b"abcabcd\n", &mut out);
+        world(&["ab", "abcd", "bc"])
+            .encode(b"abcabcd\n", &Bounds::NONE, &mut out)
+            .unwrap();
         assert_eq!(out, [257, 100, 258, 11]);
     }
 
