@@ -1,5 +1,6 @@
 //! The local language model as a service.
 //!
+//! - [`admission`]: where and when requests are prepared
 //! - [`bus`]: the object on the system bus
 //! - [`caller`]: who asks
 //! - [`config`]: settings, vendor defaults under the administrator's
@@ -17,6 +18,7 @@
 //! - [`body`]: reading JSON bodies
 //! - [`meters`]: counters for `/metrics`
 
+pub mod admission;
 pub mod answer;
 pub mod anthropic;
 pub mod body;

@@ -6,6 +6,7 @@ use axum::extract::State;
 use sigmavault_facts::Files;
 use sigmavault_service::serve::Members;
 
+use crate::admission::Admission;
 use crate::config::Config;
 use crate::meters::Meters;
 use crate::models::Models;
@@ -25,6 +26,8 @@ pub struct Service {
     pub models: Arc<Models>,
     /// Counters for `/metrics`.
     pub meters: Meters,
+    /// Where requests are prepared.
+    pub admission: Admission,
     /// The work of each user.
     pub turns: Turns,
     members: Arc<Members>,
@@ -37,6 +40,7 @@ impl Service {
             turns: Turns::new(config.engine.user_requests, config.queue_timeout()),
             members: Arc::new(Members::of(&config.socket_group)),
             meters: Meters::default(),
+            admission: Admission::default(),
             config,
             files,
             models,

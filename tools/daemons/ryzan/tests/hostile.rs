@@ -351,3 +351,76 @@ fn whatever_is_asked_is_answered() {
         .unwrap();
     assert_eq!(daemon.stop(), Some(0));
 }
+
+#[test]
+fn long_prompts_are_refused_before_they_take_time_or_memory() {
+    let daemon = Daemon::start(true, "", NO_BUS);
+    assert_eq!(
+        daemon
+            .unix("POST", "/v1/chat/completions", Some(&chat(&json!({}))))
+            .0,
+        200
+    );
+    let before = daemon.most_memory();
+    let began = Instant::now();
+    for unit in ["a<|im_end|>", "word ", "x"] {
+        let text = unit.repeat(7_800_000 / unit.len());
+        let completion = json!({"model": "small", "prompt": text, "max_tokens": 1});
+        let conversation = chat(&json!({"messages": [{"role": "user", "content": text}]}));
+        std::thread::scope(|scope| {
+            for number in 0..8 {
+                let (path, body) = if number % 2 == 0 {
+                    ("/v1/completions", &completion)
+                } else {
+                    ("/v1/chat/completions", &conversation)
+                };
+                let daemon = &daemon;
+                scope.spawn(move || {
+                    let (status, answer) = daemon.unix("POST", path, Some(body));
+                    assert_eq!(status, 400, "{answer}");
+                    assert_eq!(answer["error"]["code"], "context_length_exceeded", "{answer}");
+                });
+            }
+        });
+    }
+    // Eight bodies at once, each as it was sent and as it was read, and little more.
+    let more = daemon.most_memory() - before;
+    assert!(more < 400 << 20, "{more} bytes");
+    assert!(began.elapsed() < Duration::from_mins(1), "{:?}", began.elapsed());
+    // Tokens that are written out take no longer than others.
+    let began = Instant::now();
+    let many = json!({"model": "small", "prompt": "a<|im_end|>".repeat(17_000), "max_tokens": 1});
+    let (status, answer) = daemon.unix("POST", "/v1/completions", Some(&many));
+    assert_eq!(
+        (status, &answer["error"]["code"]),
+        (400, &json!("context_length_exceeded"))
+    );
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
+fn control_tokens_in_messages_are_text() {
+    let daemon = Daemon::start(true, "", NO_BUS);
+    let length = |messages: Value| {
+        let body = chat(&json!({"messages": messages, "max_tokens": 1}));
+        let (status, answer) = daemon.unix("POST", "/v1/chat/completions", Some(&body));
+        assert_eq!(status, 200, "{answer}");
+        answer["usage"]["prompt_tokens"].as_u64().unwrap()
+    };
+    let user = |text: &str| length(json!([{"role": "user", "content": text}]));
+    // This vocabulary has a token for each byte.
+    for token in ["<|im_end|>", "<|im_start|>system", "<tool_call>", "</think>"] {
+        assert_eq!(user(token), user(&"x".repeat(token.len())), "{token}");
+    }
+    // What the model itself wrote in its answers are tokens again.
+    let answered = |text: &str| {
+        length(
+            json!([{"role": "user", "content": "a"}, {"role": "assistant", "content": text},
+            {"role": "user", "content": "b"}]),
+        )
+    };
+    assert_eq!(answered("<tool_call>"), answered("x"));
+    assert_eq!(answered("<|im_end|>"), answered(&"x".repeat(10)));
+    assert_eq!(daemon.stop(), Some(0));
+}

@@ -2,11 +2,13 @@
 //!
 //! - [`prepare`]: prompt, sampling and constraint
 //! - [`grammar`]: the grammar of function calls
+//! - [`spelled`]: calls as text, for chat templates that know none
 //! - [`pieces`]: splitting the output into reasoning, text and calls
 
 mod grammar;
 pub mod pieces;
 mod prepare;
+mod spelled;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -17,6 +19,7 @@ use sigmavault_llm::constraint::Arguments;
 use sigmavault_llm::engine::{self, FinishReason, Generation, Usage};
 use uuid::Uuid;
 
+use crate::admission::Gone;
 use crate::caller::Caller;
 use crate::models::Resident;
 use crate::openai::chat::ChatRequest;
@@ -161,7 +164,9 @@ pub async fn chat(service: &Arc<Service>, caller: Caller, request: ChatRequest) 
     };
     let default_tokens = service.config.engine.default_max_tokens;
     let model = Arc::clone(&resident);
-    let mut prepared = blocking(move || prepare::chat(&model, &request, default_tokens)).await?;
+    let bytes = prepare::bytes(&request);
+    let prepare = move |gone: &Gone| prepare::chat(&model, &request, default_tokens, gone);
+    let mut prepared = service.admission.run(bytes, prepare).await?;
     prepared.request.owner = caller.uid;
     if prepared.calls {
         let (begin, end) = pieces::CALL;
@@ -178,7 +183,9 @@ pub async fn count(service: &Arc<Service>, caller: Caller, request: ChatRequest)
         .models
         .acquire(&request.model, prepare::ask(&request))
         .await?;
-    let prepared = blocking(move || prepare::chat(&resident, &request, 1)).await?;
+    let bytes = prepare::bytes(&request);
+    let prepare = move |gone: &Gone| prepare::chat(&resident, &request, 1, gone);
+    let prepared = service.admission.run(bytes, prepare).await?;
     Ok(prepared.request.prompt.len())
 }
 
@@ -197,20 +204,11 @@ pub async fn completion(
         loaded: Instant::now(),
     };
     let model = Arc::clone(&resident);
-    let mut prepared = blocking(move || prepare::completion(&model, &request)).await?;
+    let bytes = prepare::bytes_of_text(&request);
+    let prepare = move |gone: &Gone| prepare::completion(&model, &request, gone);
+    let mut prepared = service.admission.run(bytes, prepare).await?;
     prepared.request.owner = caller.uid;
     begin(service, turn, began, (resident, why), prepared, None)
-}
-
-/// Runs work on a thread for blocking tasks: templates, tokens and grammars of long requests take a while.
-pub async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
-) -> Result<T, ApiError> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
-        Err(ApiError::Failed {
-            reason: format!("the request could not be prepared: {error}"),
-        })
-    })
 }
 
 fn begin(

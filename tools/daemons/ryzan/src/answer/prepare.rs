@@ -7,13 +7,15 @@ use serde_json::{Map, Value, json};
 use sigmavault_llm::constraint::{Arguments, Constraint, ConstraintError, Schema};
 use sigmavault_llm::engine::Request;
 use sigmavault_llm::sampling::Sampling;
-use sigmavault_llm::template::{Conversation, TemplateError};
+use sigmavault_llm::template::{Conversation, Prompt, TemplateError};
+use sigmavault_llm::tokenizer::{Bounds, Controls, TokenizerError};
 
-use super::grammar;
+use super::{grammar, spelled};
+use crate::admission::Gone;
 use crate::models::Resident;
 use crate::models::routing::{Ask, Task};
 use crate::openai::chat::ChatRequest;
-use crate::openai::completions::{CompletionRequest, Prompt};
+use crate::openai::completions::{self, CompletionRequest};
 use crate::openai::error::ApiError;
 use crate::openai::messages::{Message, Role};
 use crate::openai::parameters::{Format, Parameters};
@@ -36,7 +38,12 @@ pub struct Prepared {
 }
 
 /// Prepares an answer in a conversation.
-pub fn chat(resident: &Resident, request: &ChatRequest, default_tokens: usize) -> Result<Prepared, ApiError> {
+pub fn chat(
+    resident: &Resident,
+    request: &ChatRequest,
+    default_tokens: usize,
+    gone: &Gone,
+) -> Result<Prepared, ApiError> {
     let callable = request.tools.callable();
     let template = resident.template()?;
     let forced = matches!(request.tools.choice, Choice::Required | Choice::Named(_));
@@ -50,8 +57,18 @@ pub fn chat(resident: &Resident, request: &ChatRequest, default_tokens: usize) -
     let messages: Vec<Value> = if knows_tools || (callable.is_empty() && !has_calls(given)) {
         given.iter().map(Message::for_template).collect()
     } else {
-        spelled_out(given, &callable)
+        spelled::out(given, &callable)
     };
+    let bounds = Bounds {
+        tokens: resident.info.context,
+        cancelled: &|| gone.is(),
+    };
+    // No template leaves out a whole message, and one that does not fit need not be rendered.
+    let longest = request.messages.iter().map(|message| message.content.len()).max();
+    let least = resident.tokenizer.least_tokens(longest.unwrap_or(0));
+    if least > bounds.tokens {
+        return Err(too_long("messages", least, bounds.tokens));
+    }
     let tools: Vec<Value> = callable.iter().map(|function| function.for_template()).collect();
     let mut variables = Map::new();
     // Output that is constrained from its first character, or that goes on, cannot begin with reasoning.
@@ -69,19 +86,28 @@ pub fn chat(resident: &Resident, request: &ChatRequest, default_tokens: usize) -
         variables: &variables,
         now: SystemTime::now(),
     };
-    let text = template.render(&conversation).map_err(refused)?;
-    let mut prompt = encode(resident, &text, true)?;
+    let Prompt {
+        text,
+        tokens: mut prompt,
+    } = template
+        .prompt(&conversation, &resident.tokenizer, &bounds)
+        .map_err(|error| refused(error, &resident.found.id))?;
     // Boundaries are only needed where a state cannot be truncated.
     let boundaries = if resident.info.recurrent {
-        template.boundaries(&conversation, &resident.tokenizer, &prompt, BOUNDARIES)
+        let stop = bounds.cancelled;
+        template.boundaries_within(&conversation, &resident.tokenizer, &prompt, BOUNDARIES, stop)
     } else {
         Vec::new()
     };
     if let Some(begun) = begun {
+        let encode = |text: &str, controls| {
+            let tokens = resident.tokenizer.encode_within(text, controls, &bounds);
+            tokens.map_err(|error| not_encoded("messages", &error))
+        };
         if text.trim_end().ends_with("<think>") {
-            prompt.extend(encode(resident, "\n</think>\n\n", true)?);
+            prompt.extend(encode("\n</think>\n\n", Controls::Everywhere)?);
         }
-        prompt.extend(encode(resident, begun, false)?);
+        prompt.extend(encode(begun, Controls::Nowhere)?);
     }
     let constraint = match &request.format {
         Format::Schema { schema, strict } => Some(schema_constraint(resident, schema, *strict)?),
@@ -115,13 +141,21 @@ pub fn chat(resident: &Resident, request: &ChatRequest, default_tokens: usize) -
 }
 
 /// Prepares the continuation of a text.
-pub fn completion(resident: &Resident, request: &CompletionRequest) -> Result<Prepared, ApiError> {
+pub fn completion(
+    resident: &Resident,
+    request: &CompletionRequest,
+    gone: &Gone,
+) -> Result<Prepared, ApiError> {
+    let bounds = Bounds {
+        tokens: resident.info.context,
+        cancelled: &|| gone.is(),
+    };
     let prompt = match &request.prompt {
-        Prompt::Text(text) => resident
+        completions::Prompt::Text(text) => resident
             .tokenizer
-            .encode_framed(text)
-            .map_err(|error| ApiError::invalid("prompt", error.to_string()))?,
-        Prompt::Tokens(tokens) => tokens.clone(),
+            .encode_framed_within(text, &bounds)
+            .map_err(|error| not_encoded("prompt", &error))?,
+        completions::Prompt::Tokens(tokens) => tokens.clone(),
     };
     Ok(Prepared {
         thinking: false,
@@ -163,8 +197,8 @@ pub fn ask(request: &ChatRequest) -> Ask {
 /// What the continuation of a text requires of a model.
 pub fn ask_of_text(request: &CompletionRequest) -> Ask {
     let (text, tokens) = match &request.prompt {
-        Prompt::Text(text) => (text.as_str(), text.len() / LETTERS),
-        Prompt::Tokens(tokens) => ("", tokens.len()),
+        completions::Prompt::Text(text) => (text.as_str(), text.len() / LETTERS),
+        completions::Prompt::Tokens(tokens) => ("", tokens.len()),
     };
     let tokens = tokens.saturating_add(request.parameters.max_tokens.unwrap_or(0));
     Ask {
@@ -173,22 +207,69 @@ pub fn ask_of_text(request: &CompletionRequest) -> Ask {
     }
 }
 
-fn encode(resident: &Resident, text: &str, specials: bool) -> Result<Vec<u32>, ApiError> {
-    resident
-        .tokenizer
-        .encode(text, specials)
-        .map_err(|error| ApiError::invalid("messages", error.to_string()))
+/// Bytes of text in a chat request.
+pub fn bytes(request: &ChatRequest) -> usize {
+    let messages = request.messages.iter().map(|message| {
+        let calls = message.calls.iter().map(|call| call.arguments.len());
+        message.content.len() + calls.sum::<usize>()
+    });
+    let tools = request.tools.functions.iter().map(|function| {
+        let description = function.description.as_ref().map_or(0, String::len);
+        description + length(&function.parameters)
+    });
+    messages.chain(tools).sum()
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn refused(error: TemplateError) -> ApiError {
+/// Approximate length of a JSON value, in bytes.
+fn length(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(length).sum(),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, value)| name.len() + length(value))
+            .sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 8,
+    }
+}
+
+/// Bytes of text in a completion request.
+pub fn bytes_of_text(request: &CompletionRequest) -> usize {
+    match &request.prompt {
+        completions::Prompt::Text(text) => text.len(),
+        completions::Prompt::Tokens(_) => 0,
+    }
+}
+
+/// The error for text that is not encoded.
+pub fn not_encoded(param: &str, error: &TokenizerError) -> ApiError {
+    match error {
+        TokenizerError::TooLong { tokens, limit } => too_long(param, *tokens, *limit),
+        error => ApiError::invalid(param, error.to_string()),
+    }
+}
+
+fn too_long(param: &str, tokens: usize, context: usize) -> ApiError {
+    ApiError::Invalid {
+        message: format!(
+            "the prompt has at least {tokens} tokens and the model's context holds {context}; shorten the prompt"
+        ),
+        param: Some(param.to_owned()),
+        code: Some("context_length_exceeded"),
+    }
+}
+
+fn refused(error: TemplateError, model: &str) -> ApiError {
     match error {
         TemplateError::Refused(_) | TemplateError::Missing => {
             ApiError::invalid("messages", error.to_string())
         }
-        TemplateError::Read { .. } | TemplateError::Broken(_) => ApiError::Failed {
-            reason: error.to_string(),
-        },
+        TemplateError::Tokens(error) => not_encoded("messages", &error),
+        TemplateError::Read { .. } | TemplateError::Broken(_) | TemplateError::Memory { .. } => {
+            ApiError::Failed {
+                reason: format!("{model}: {error}"),
+            }
+        }
     }
 }
 
@@ -260,63 +341,9 @@ fn has_calls(messages: &[Message]) -> bool {
         .any(|message| message.role == Role::Tool || !message.calls.is_empty())
 }
 
-/// Functions, calls and results as text, for a template that knows nothing of them.
-fn spelled_out(messages: &[Message], callable: &[&Function]) -> Vec<Value> {
-    let mut system = String::new();
-    if !callable.is_empty() {
-        system.push_str("These functions can be called, one JSON object each:\n");
-        for function in callable {
-            system.push_str(&function.for_template()["function"].to_string());
-            system.push('\n');
-        }
-        system.push_str(
-            "To call one, write nothing but:\n<tool_call>\n{\"name\": NAME, \"arguments\": ARGUMENTS}\n</tool_call>",
-        );
-    }
-    let mut spelled: Vec<Value> = Vec::new();
-    for message in messages {
-        let (role, content) = match message.role {
-            Role::System if !system.is_empty() => (
-                "system",
-                format!("{}\n\n{}", message.content, std::mem::take(&mut system)),
-            ),
-            Role::Tool => (
-                "user",
-                format!("<tool_response>\n{}\n</tool_response>", message.content),
-            ),
-            role => (role.name(), message.content.clone()),
-        };
-        let calls = message.calls.iter().map(|call| {
-            format!(
-                "<tool_call>\n{{\"name\": {}, \"arguments\": {}}}\n</tool_call>",
-                json!(call.name),
-                call.arguments
-            )
-        });
-        let parts: Vec<String> = std::iter::once(content)
-            .filter(|text| !text.is_empty())
-            .chain(calls)
-            .collect();
-        let text = parts.join("\n");
-        // Templates of this kind want user and assistant in turn: results of several calls are one message.
-        match spelled.last_mut() {
-            Some(last) if last["role"] == role && message.role == Role::Tool => {
-                let before = last["content"].as_str().unwrap_or_default();
-                last["content"] = json!(format!("{before}\n{text}"));
-            }
-            _ => spelled.push(json!({"role": role, "content": text})),
-        }
-    }
-    if !system.is_empty() {
-        spelled.insert(0, json!({"role": "system", "content": system}));
-    }
-    spelled
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::openai::messages::Call;
 
     #[test]
     fn silence_is_moderate_and_one_word_makes_the_rest_neutral() {
@@ -332,42 +359,5 @@ mod tests {
             ..Parameters::default()
         });
         assert_eq!(least.check(), Ok(()));
-    }
-
-    #[test]
-    fn tools_are_spelled_out_for_templates_that_know_none() {
-        let function = Function {
-            name: "space".into(),
-            description: None,
-            parameters: json!({"type": "object"}),
-            strict: false,
-        };
-        let messages = [
-            Message::new(Role::User, "How full?"),
-            Message {
-                calls: vec![Call {
-                    id: "1".into(),
-                    name: "space".into(),
-                    arguments: "{}".into(),
-                }],
-                ..Message::new(Role::Assistant, "")
-            },
-            Message::new(Role::Tool, "40 %"),
-            Message::new(Role::Tool, "50 %"),
-        ];
-        let spelled = spelled_out(&messages, &[&function]);
-        let roles: Vec<&str> = spelled
-            .iter()
-            .map(|message| message["role"].as_str().unwrap())
-            .collect();
-        assert_eq!(roles, ["system", "user", "assistant", "user"]);
-        assert_eq!(
-            spelled[2]["content"],
-            "<tool_call>\n{\"name\": \"space\", \"arguments\": {}}\n</tool_call>"
-        );
-        assert_eq!(
-            spelled[3]["content"],
-            "<tool_response>\n40 %\n</tool_response>\n<tool_response>\n50 %\n</tool_response>"
-        );
     }
 }

@@ -2,11 +2,12 @@
 
 use sigmavault_llm::checkpoint::EmbeddingCheckpoint;
 use sigmavault_llm::model::Embedder;
-use sigmavault_llm::tokenizer::Tokenizer;
+use sigmavault_llm::tokenizer::{Bounds, Tokenizer, TokenizerError};
 use sigmavault_ternary::Pool;
 
 use super::known::Found;
 use super::resident::ResidentError;
+use crate::admission::Gone;
 use crate::openai::completions::Prompt;
 use crate::openai::error::ApiError;
 
@@ -36,18 +37,35 @@ impl Embedding {
         self.embedder.width()
     }
 
-    /// Computes the vectors of texts, and counts their tokens. Texts that are too long are refused, or cut if `truncate`.
-    pub fn embed(&self, inputs: &[Prompt], truncate: bool) -> Result<(Vec<Vec<f32>>, usize), ApiError> {
+    /// Computes the vectors of texts, and counts their tokens; stops when the client has gone. Texts that are too long are refused, or
+    /// cut if `truncate`.
+    pub fn embed(
+        &self,
+        inputs: &[Prompt],
+        truncate: bool,
+        gone: &Gone,
+    ) -> Result<(Vec<Vec<f32>>, usize), ApiError> {
+        let bounds = Bounds {
+            tokens: if truncate {
+                usize::MAX
+            } else {
+                self.embedder.context()
+            },
+            cancelled: &|| gone.is(),
+        };
         let mut total = 0;
         let mut vectors = Vec::with_capacity(inputs.len());
         for (index, input) in inputs.iter().enumerate() {
             let at = format!("input[{index}]");
             let mut tokens = match input {
                 Prompt::Tokens(tokens) => tokens.clone(),
-                Prompt::Text(text) => self
-                    .tokenizer
-                    .encode_framed(text)
-                    .map_err(|error| ApiError::invalid(at.as_str(), error.to_string()))?,
+                Prompt::Text(text) => match self.tokenizer.encode_framed_within(text, &bounds) {
+                    Ok(tokens) => tokens,
+                    Err(TokenizerError::TooLong { tokens, .. }) => {
+                        return Err(self.too_long(at, &format!("at least {tokens}")));
+                    }
+                    Err(error) => return Err(ApiError::invalid(at.as_str(), error.to_string())),
+                },
             };
             if truncate && tokens.len() > self.embedder.context() {
                 // The last token ends the text.
@@ -56,16 +74,13 @@ impl Embedding {
                 tokens.extend(last);
             }
             if tokens.len() > self.embedder.context() {
-                return Err(ApiError::Invalid {
-                    message: format!(
-                        "{at} has {} tokens, and {} accepts at most {}; send shorter texts",
-                        tokens.len(),
-                        self.found.id,
-                        self.embedder.context()
-                    ),
-                    param: Some(at),
-                    code: Some("context_length_exceeded"),
-                });
+                return Err(self.too_long(at, &tokens.len().to_string()));
+            }
+            if gone.is() {
+                return Err(ApiError::invalid(
+                    at.as_str(),
+                    TokenizerError::Cancelled.to_string(),
+                ));
             }
             total += tokens.len();
             let vector = self
@@ -75,5 +90,17 @@ impl Embedding {
             vectors.push(vector);
         }
         Ok((vectors, total))
+    }
+
+    fn too_long(&self, at: String, tokens: &str) -> ApiError {
+        ApiError::Invalid {
+            message: format!(
+                "{at} has {tokens} tokens, and {} accepts at most {}; send shorter texts",
+                self.found.id,
+                self.embedder.context()
+            ),
+            param: Some(at),
+            code: Some("context_length_exceeded"),
+        }
     }
 }

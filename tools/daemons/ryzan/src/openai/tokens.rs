@@ -1,11 +1,12 @@
 //! `POST /tokenize` and `POST /detokenize`, as llama.cpp's server has them.
 
 use serde_json::{Value, json};
-use sigmavault_llm::tokenizer::Tokenizer;
+use sigmavault_llm::tokenizer::{Bounds, Controls, Tokenizer};
 
 use super::chat;
 use super::error::ApiError;
 use super::fields::Fields;
+use crate::admission::Gone;
 
 /// A request to split a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,9 +39,18 @@ impl TokenizeRequest {
     }
 
     /// The tokens.
-    pub fn answer(&self, tokenizer: &Tokenizer) -> Result<Value, ApiError> {
+    pub fn answer(&self, tokenizer: &Tokenizer, gone: &Gone) -> Result<Value, ApiError> {
+        let controls = if self.parse_special {
+            Controls::Everywhere
+        } else {
+            Controls::Nowhere
+        };
+        let bounds = Bounds {
+            cancelled: &|| gone.is(),
+            ..Bounds::NONE
+        };
         let mut ids = tokenizer
-            .encode(&self.content, self.parse_special)
+            .encode_within(&self.content, controls, &bounds)
             .map_err(|error| ApiError::invalid("content", error.to_string()))?;
         let roles = tokenizer.roles();
         if self.add_special

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use serde_json::Value;
 
+use crate::admission::{Admission, Gone};
 use crate::body::JsonBody;
 use crate::caller::Caller;
 use crate::models::embedding::Embedding;
@@ -34,19 +35,22 @@ pub async fn embed(
         ));
     }
     let (encoding, model) = (request.encoding, embedding.found.id.clone());
-    let (vectors, tokens) = vectors(embedding, request.inputs, false).await?;
+    let (vectors, tokens) = vectors(&service.admission, embedding, request.inputs, false).await?;
     Ok(Json(answer(&model, &vectors, encoding, tokens)))
 }
 
 /// Computes vectors on a thread for blocking tasks, and counts the tokens of their texts.
 pub async fn vectors(
+    admission: &Admission,
     embedding: Arc<Embedding>,
     inputs: Vec<Prompt>,
     truncate: bool,
 ) -> Result<(Vec<Vec<f32>>, usize), ApiError> {
-    tokio::task::spawn_blocking(move || embedding.embed(&inputs, truncate))
-        .await
-        .map_err(|error| ApiError::Failed {
-            reason: format!("the vectors could not be computed: {error}"),
-        })?
+    let length = |input: &Prompt| match input {
+        Prompt::Text(text) => text.len(),
+        Prompt::Tokens(_) => 0,
+    };
+    let bytes = inputs.iter().map(length).sum();
+    let embed = move |gone: &Gone| embedding.embed(&inputs, truncate, gone);
+    admission.run(bytes, embed).await
 }

@@ -22,7 +22,7 @@ pub async fn rerank(
     let _turn = service.turns.take(caller).await?;
     let embedding = service.models.acquire_embedding(&request.model).await?;
     let model = embedding.found.id.clone();
-    let (vectors, tokens) = vectors(embedding, request.inputs(), true).await?;
+    let (vectors, tokens) = vectors(&service.admission, embedding, request.inputs(), true).await?;
     Ok(Json(request.answer(
         &answer::id("rerank"),
         &model,

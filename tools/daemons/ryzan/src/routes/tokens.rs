@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use serde_json::Value;
 
-use crate::answer::blocking;
+use crate::admission::Gone;
 use crate::body::JsonBody;
 use crate::caller::Caller;
 use crate::models::routing::Ask;
@@ -19,11 +19,11 @@ pub async fn tokenize(
     JsonBody(body): JsonBody,
 ) -> Result<Json<Value>, ApiError> {
     let request = TokenizeRequest::read(body)?;
+    let bytes = request.content.len();
     let _turn = service.turns.take(caller).await?;
     let (resident, _) = service.models.acquire(&request.model, Ask::ANY).await?;
-    blocking(move || request.answer(&resident.tokenizer))
-        .await
-        .map(Json)
+    let answer = move |gone: &Gone| request.answer(&resident.tokenizer, gone);
+    service.admission.run(bytes, answer).await.map(Json)
 }
 
 /// The text of tokens.
@@ -35,7 +35,6 @@ pub async fn detokenize(
     let request = DetokenizeRequest::read(body)?;
     let _turn = service.turns.take(caller).await?;
     let (resident, _) = service.models.acquire(&request.model, Ask::ANY).await?;
-    blocking(move || Ok(request.answer(&resident.tokenizer)))
-        .await
-        .map(Json)
+    let answer = move |_: &Gone| Ok(request.answer(&resident.tokenizer));
+    service.admission.run(0, answer).await.map(Json)
 }

@@ -91,6 +91,14 @@ impl Daemon {
         self.folder.as_ref().unwrap().path()
     }
 
+    /// The most memory that it has held so far, in bytes.
+    pub fn most_memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kibibytes: u64 = line.unwrap().trim().trim_end_matches(" kB").parse().unwrap();
+        kibibytes << 10
+    }
+
     /// Asks over TCP: status and body.
     pub fn tcp(
         &self,
