@@ -117,6 +117,7 @@ mod tests {
             name: "space".into(),
             description: Some("Of <tool_call>s".into()),
             parameters: json!({"type": "object"}),
+            strict: false,
         }
     }
 

@@ -63,7 +63,10 @@ pub fn format(fields: &mut Fields) -> Result<Format, ApiError> {
         None => Ok(Format::Text),
         Some(Value::String(word)) if word.is_empty() => Ok(Format::Text),
         Some(Value::String(word)) if word == "json" => Ok(Format::Object),
-        Some(schema @ Value::Object(_)) => Ok(Format::Schema(schema)),
+        Some(schema @ Value::Object(_)) => Ok(Format::Schema {
+            schema,
+            strict: false,
+        }),
         Some(other) => Err(ApiError::invalid(
             "format",
             format!("format must be \"json\" or a JSON Schema, not {}", kind(&other)),

@@ -120,12 +120,7 @@ pub async fn embed(
             format!("the vectors have {width} dimensions and cannot be shortened"),
         ));
     }
-    let (vectors, tokens) = vectors(
-        &service.admission,
-        embedding,
-        request.inputs,
-        request.truncate,
-    ).await?;
+    let (vectors, tokens) = vectors(&service.admission, embedding, request.inputs, request.truncate).await?;
     let answer = embed::answer(&request.model, &vectors, tokens, load, began.elapsed());
     Ok(Json(answer))
 }

@@ -35,7 +35,7 @@ pub(super) fn half(block: &[u8], at: usize) -> f32 {
 #[inline(always)]
 fn code(codes: &[u8], tops: u32, column: usize) -> u8 {
     let nibble = codes[column % 16] >> (column / 16 * 4) & 15;
-    nibble | (tops >> column & 1) as u8 * 16
+    nibble | ((tops >> column & 1) as u8 * 16)
 }
 
 /// The fifth bits at an offset of a block.
