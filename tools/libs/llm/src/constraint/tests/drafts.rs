@@ -127,6 +127,11 @@ fn cases() -> Vec<(Value, Vec<&'static str>, Vec<&'static str>)> {
             vec!["{\"abc\":1}"],
         ),
         (
+            json!({"type": "object", "propertyNames": {"maxLength": 1}, "unevaluatedProperties": {"type": "number"}}),
+            vec!["{\"a\":1}"],
+            vec!["{\"a\":\"b\"}", "{\"ab\":1}"],
+        ),
+        (
             json!({"type": "array", "uniqueItems": true, "maxItems": 1}),
             vec!["[1]"],
             vec!["[1,1]"],

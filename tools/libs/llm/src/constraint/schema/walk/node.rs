@@ -148,7 +148,10 @@ impl Walk<'_> {
     /// The two forms of a schema all of whose words are known.
     pub(super) fn finish(&mut self, place: &str, depth: usize, mut node: Node) -> Result<Pair, SchemaError> {
         self.numbers(place, &mut node);
-        for (word, pair, exact) in std::mem::take(&mut node.later) {
+        // The schema of other properties is known before names are limited to those that it is for.
+        let mut later = std::mem::take(&mut node.later);
+        later.sort_by_key(|(word, ..)| word == "propertyNames");
+        for (word, pair, exact) in later {
             let enforced = match word.as_str() {
                 "propertyNames" => exact && self.property_names(pair.grammar, depth, &mut node)?,
                 _ => exact && rest(&word, pair.grammar, &mut node),
