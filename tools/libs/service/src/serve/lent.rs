@@ -43,11 +43,11 @@ pub(super) struct Return(Arc<Mutex<Left>>);
 /// Lends a body.
 pub(super) fn lend(incoming: Incoming) -> (Lent, Return) {
     let left = Arc::<Mutex<Left>>::default();
-    let lent = Lent {
+    let body = Lent {
         incoming: Some(incoming),
         left: Arc::clone(&left),
     };
-    (lent, Return(left))
+    (body, Return(left))
 }
 
 impl Lent {

@@ -373,7 +373,7 @@ mod tests {
             (json!({"exclusiveMaximum": 0}), json!({"maximum": -1e-14})),
             (
                 json!({"exclusiveMinimum": -10, "exclusiveMaximum": 10}),
-                json!({"minimum": -9.9999999999999, "maximum": 9.9999999999999}),
+                json!({"minimum": -9.999_999_999_999_9, "maximum": 9.999_999_999_999_9}),
             ),
             (
                 json!({"minimum": 5, "exclusiveMinimum": 3}),
@@ -381,7 +381,7 @@ mod tests {
             ),
             (
                 json!({"minimum": 5, "exclusiveMinimum": 5}),
-                json!({"minimum": 5.00000000000001}),
+                json!({"minimum": 5.000_000_000_000_01}),
             ),
             (json!({"minimum": 1e-300}), json!({"minimum": 1e-14})),
             (json!({"minimum": -1e-300}), json!({"minimum": 0})),
@@ -392,7 +392,7 @@ mod tests {
             ),
             (
                 json!({"minimum": 0.300_000_000_000_000_04}),
-                json!({"minimum": 0.30000000000001}),
+                json!({"minimum": 0.300_000_000_000_01}),
             ),
             (
                 json!({"multipleOf": 0.5, "exclusiveMinimum": 1, "maximum": 2.7}),

@@ -212,40 +212,7 @@ impl<'a> Walk<'a> {
                 node.exact_also("$ref", json!(format!("#/$defs/{number}")));
                 node.grammar_also("$ref", json!(format!("{}/$defs/{number}", self.root)));
             }
-            "allOf" | "anyOf" | "oneOf" | "prefixItems" => {
-                let list = match value.as_array() {
-                    Some(list) if list.is_empty() && matches!(word, "allOf" | "prefixItems") => return Ok(()),
-                    Some(list) if !list.is_empty() => list,
-                    _ => return refuse(&here, "this must be a list of schemas, not empty"),
-                };
-                if word == "prefixItems" {
-                    return self.tuple(list, &here, depth, node);
-                }
-                let mut exact = Vec::with_capacity(list.len());
-                let mut grammar = Vec::with_capacity(list.len());
-                for (at, schema) in list.iter().enumerate() {
-                    let inner = format!("{here}/{at}");
-                    self.same_value.push((place.to_owned(), inner.clone()));
-                    let pair = self.schema(schema, &inner, depth + 1)?;
-                    exact.push(pair.exact);
-                    grammar.push(pair.grammar);
-                }
-                if word == "allOf" {
-                    exact
-                        .into_iter()
-                        .for_each(|schema| node::apply(&mut node.exact, schema));
-                    grammar
-                        .into_iter()
-                        .for_each(|schema| node::apply(&mut node.grammar, schema));
-                    return Ok(());
-                }
-                node.exact.insert(word.into(), Value::Array(exact));
-                let grammar = match word {
-                    "oneOf" => choices::list(&here, &grammar),
-                    _ => Value::Array(grammar),
-                };
-                node.grammar.insert(word.into(), grammar);
-            }
+            "allOf" | "anyOf" | "oneOf" | "prefixItems" => self.list(word, value, place, depth, node)?,
             "items" => {
                 if let Some(list) = value.as_array() {
                     self.tuple(list, &here, depth, node)?;
@@ -276,45 +243,99 @@ impl<'a> Walk<'a> {
             "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" | "multipleOf" => {
                 shape::number(object, word, value, &here, node)?;
             }
-            "pattern" => {
-                let Some(text) = value.as_str() else {
-                    return refuse(&here, "this must be a text");
-                };
-                match pattern::read(text) {
-                    Ok((exact, grammar)) => {
-                        node.exact.insert("pattern".into(), exact.into());
-                        node.grammar.insert("pattern".into(), grammar.into());
-                    }
-                    Err(Unusable::Here(exact, reason)) => {
-                        node.exact.insert("pattern".into(), exact.into());
-                        self.unenforced_because(place, word, reason);
-                    }
-                    Err(Unusable::Anywhere(reason)) => return refuse(&here, reason),
-                }
-            }
-            "format" => {
-                let name = value.as_str().unwrap_or_default();
-                match formats::format(name) {
-                    Format::Known => node.plain("format", value),
-                    Format::Pattern(pattern) => {
-                        node.exact.insert("format".into(), value.clone());
-                        node.shape = Some(pattern);
-                    }
-                    Format::Unenforced => {
-                        node.exact.insert("format".into(), value.clone());
-                        let enforced = formats::ENFORCED;
-                        self.unenforced_because(
-                            place,
-                            word,
-                            format!("the format {value} is not enforced; enforced are {enforced}"),
-                        );
-                    }
-                    Format::Annotation => {}
-                }
-            }
+            "pattern" => self.pattern(value, place, node)?,
+            "format" => self.format(value, place, node),
             _ => self.checked_word(word, value, place, depth, node)?,
         }
         Ok(())
+    }
+
+    /// Adds a list of schemas to `node`.
+    fn list(
+        &mut self,
+        word: &str,
+        value: &Value,
+        place: &str,
+        depth: usize,
+        node: &mut Node,
+    ) -> Result<(), SchemaError> {
+        let here = child(place, word);
+        let list = match value.as_array() {
+            Some(list) if list.is_empty() && matches!(word, "allOf" | "prefixItems") => return Ok(()),
+            Some(list) if !list.is_empty() => list,
+            _ => return refuse(&here, "this must be a list of schemas, not empty"),
+        };
+        if word == "prefixItems" {
+            return self.tuple(list, &here, depth, node);
+        }
+        let mut exact = Vec::with_capacity(list.len());
+        let mut grammar = Vec::with_capacity(list.len());
+        for (at, schema) in list.iter().enumerate() {
+            let inner = format!("{here}/{at}");
+            self.same_value.push((place.to_owned(), inner.clone()));
+            let pair = self.schema(schema, &inner, depth + 1)?;
+            exact.push(pair.exact);
+            grammar.push(pair.grammar);
+        }
+        if word == "allOf" {
+            for schema in exact {
+                node::apply(&mut node.exact, schema);
+            }
+            for schema in grammar {
+                node::apply(&mut node.grammar, schema);
+            }
+            return Ok(());
+        }
+        node.exact.insert(word.into(), Value::Array(exact));
+        let grammar = match word {
+            "oneOf" => choices::list(&here, &grammar),
+            _ => Value::Array(grammar),
+        };
+        node.grammar.insert(word.into(), grammar);
+        Ok(())
+    }
+
+    /// Adds a regular expression to `node`.
+    fn pattern(&mut self, value: &Value, place: &str, node: &mut Node) -> Result<(), SchemaError> {
+        let (word, here) = ("pattern", child(place, "pattern"));
+        let Some(text) = value.as_str() else {
+            return refuse(&here, "this must be a text");
+        };
+        match pattern::read(text) {
+            Ok((exact, grammar)) => {
+                node.exact.insert("pattern".into(), exact.into());
+                node.grammar.insert("pattern".into(), grammar.into());
+            }
+            Err(Unusable::Here(exact, reason)) => {
+                node.exact.insert("pattern".into(), exact.into());
+                self.unenforced_because(place, word, reason);
+            }
+            Err(Unusable::Anywhere(reason)) => return refuse(&here, reason),
+        }
+        Ok(())
+    }
+
+    /// Adds a format to `node`.
+    fn format(&mut self, value: &Value, place: &str, node: &mut Node) {
+        let word = "format";
+        let name = value.as_str().unwrap_or_default();
+        match formats::format(name) {
+            Format::Known => node.plain("format", value),
+            Format::Pattern(pattern) => {
+                node.exact.insert("format".into(), value.clone());
+                node.shape = Some(pattern);
+            }
+            Format::Unenforced => {
+                node.exact.insert("format".into(), value.clone());
+                let enforced = formats::ENFORCED;
+                self.unenforced_because(
+                    place,
+                    word,
+                    format!("the format {value} is not enforced; enforced are {enforced}"),
+                );
+            }
+            Format::Annotation => {}
+        }
     }
 
     /// Adds a word that only the validator knows, or that only becomes enforceable together with others. All others are annotations.

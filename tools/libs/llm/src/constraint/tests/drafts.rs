@@ -1,8 +1,9 @@
-//! Words of older drafts, of OpenAPI and of nobody.
+//! Words of older drafts, of `OpenAPI` and of nobody.
 
 use super::*;
 
 /// Schemas with texts that are written and texts that are not.
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn cases() -> Vec<(Value, Vec<&'static str>, Vec<&'static str>)> {
     vec![
         // Draft 4.

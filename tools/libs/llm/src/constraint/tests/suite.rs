@@ -133,7 +133,7 @@ impl Count {
             };
             self.texts += 1;
             let value: Option<Value> = serde_json::from_str(&text).ok();
-            if !value.is_some_and(|value| validator.validate(&value).is_ok())
+            if value.is_none_or(|value| validator.validate(&value).is_err())
                 || constraint.validate(&text).is_err()
             {
                 self.wrong

@@ -47,7 +47,7 @@ pub(super) fn types(value: &Value, here: &str, node: &mut Node) -> Result<(), Sc
 /// A list of texts, each once.
 pub(super) fn names(value: &Value, here: &str) -> Result<Vec<String>, SchemaError> {
     let mut names: Vec<String> = Vec::new();
-    for name in value.as_array().map(Vec::as_slice).unwrap_or(&[Value::Null]) {
+    for name in value.as_array().map_or(&[Value::Null][..], Vec::as_slice) {
         match name.as_str() {
             Some(name) if names.iter().any(|known| known == name) => {}
             Some(name) => names.push(name.to_owned()),
