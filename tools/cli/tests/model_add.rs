@@ -426,7 +426,7 @@ fn ctrl_c_leaves_nothing() {
     nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGINT).unwrap();
     let (done, ended) = mpsc::channel();
     thread::spawn(move || done.send(child.wait_with_output()));
-    let output = ended.recv_timeout(Duration::from_secs(60)).unwrap().unwrap();
+    let output = ended.recv_timeout(Duration::from_mins(1)).unwrap().unwrap();
     assert_eq!(refusal(&output), "sigmavault: stopped; nothing was added\n");
     assert!(machine.names().is_empty(), "{:?}", machine.names());
     // Nor does one that was killed stand in the way of the next.

@@ -333,7 +333,7 @@ fn several_prompts_echoes_and_begun_answers() {
         );
         answer["choices"][0]["text"].as_str().unwrap().to_owned()
     };
-    let (once, twice) = (one("Once"), one("Twice"));
+    let (first, second) = (one("Once"), one("Twice"));
     let both = post(
         &daemon,
         "/v1/completions",

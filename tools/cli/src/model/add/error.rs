@@ -125,6 +125,7 @@ impl From<StoreError> for AddError {
 
 impl AddError {
     /// Something given cannot be read.
+    #[expect(clippy::needless_pass_by_value, reason = "texts and what is shown as one")]
     pub(super) fn read(place: impl ToString) -> impl FnOnce(io::Error) -> Self {
         let place = place.to_string();
         move |source| match source.kind() {
@@ -140,6 +141,7 @@ impl AddError {
         }
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "texts and what is shown as one")]
     pub(super) fn damaged(place: impl ToString, why: impl ToString) -> Self {
         Self::Damaged {
             place: place.to_string(),

@@ -187,7 +187,7 @@ fn folder(path: PathBuf) -> Result<Given, AddError> {
         files.extend(BESIDE.into_iter().filter(|name| has(name)).map(str::to_owned));
         return Ok(Given::Folder { path, files });
     }
-    let ggufs: Vec<&String> = names.iter().filter(|name| name.ends_with(".gguf")).collect();
+    let ggufs: Vec<&String> = names.iter().filter(|name| is_gguf(name)).collect();
     let (Some(first), last) = (ggufs.first(), ggufs.last()) else {
         return Err(AddError::folder(
             &path,
@@ -204,6 +204,13 @@ fn folder(path: PathBuf) -> Result<Given, AddError> {
         ));
     }
     Given::of(&path.join(first).display().to_string())
+}
+
+/// Whether a file's name is one of a GGUF file.
+fn is_gguf(name: &str) -> bool {
+    Path::new(name)
+        .extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("gguf"))
 }
 
 #[cfg(test)]

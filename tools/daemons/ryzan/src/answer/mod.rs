@@ -169,8 +169,8 @@ pub async fn chat(service: &Arc<Service>, caller: Caller, request: ChatRequest) 
     let mut prepared = service.admission.run(bytes, prepare).await?;
     prepared.request.owner = caller.uid;
     if prepared.calls {
-        let (begin, end) = pieces::CALL;
-        prepared.request.stop_exempt = Some((begin.to_owned(), end.to_owned()));
+        let (opening, closing) = pieces::CALL;
+        prepared.request.stop_exempt = Some((opening.to_owned(), closing.to_owned()));
     }
     let pieces = Pieces::new(prepared.thinking, prepared.calls);
     begin(service, turn, began, (resident, why), prepared, Some(pieces))

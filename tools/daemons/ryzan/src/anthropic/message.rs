@@ -22,7 +22,7 @@ pub fn whole(id: &str, model: &str, whole: &Whole) -> Value {
         let input: Value = serde_json::from_str(&call.arguments).unwrap_or_else(|_| json!({}));
         content.push(json!({"type": "tool_use", "id": call_id(call), "name": call.name, "input": input}));
     }
-    let mut message = begun(id, model, usage(whole.usage));
+    let mut message = begun(id, model, &usage(whole.usage));
     let (reason, sequence) = stop(whole.reason.unwrap_or(Reason::Stop), whole.stop.as_deref());
     message["content"] = json!(content);
     message["stop_reason"] = reason;
@@ -31,7 +31,7 @@ pub fn whole(id: &str, model: &str, whole: &Whole) -> Value {
 }
 
 /// A message without content.
-fn begun(id: &str, model: &str, usage: Value) -> Value {
+fn begun(id: &str, model: &str, usage: &Value) -> Value {
     json!({
         "id": id,
         "type": "message",
@@ -184,7 +184,7 @@ impl Encode for Writer {
             prompt: self.prompt_tokens,
             ..Usage::default()
         };
-        let message = begun(&self.id, &self.model, usage(known));
+        let message = begun(&self.id, &self.model, &usage(known));
         vec![frame("message_start", json!({ "message": message }))]
     }
 

@@ -4,7 +4,7 @@
 //! - [`request`]: chat, generate
 //! - [`options`]: sampling and lengths
 //! - [`lines`]: answers, whole or one JSON object a line
-//! - [`embed`]: embeddings
+//! - [`embed`]: vectors of texts
 //! - [`about`]: what a model is
 //! - [`wire`]: version, names, errors
 //!

@@ -271,7 +271,7 @@ mod tests {
             b"\n",
             b"{}\n",
             b"{\"body\":{\"from\":0}",
-            &[b'x'; 100_000],
+            &vec![b'x'; 100_000],
         ] {
             match answered(said.to_vec()) {
                 Err(RequestError::Broken { why, .. }) => {
