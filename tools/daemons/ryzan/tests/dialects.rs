@@ -347,7 +347,7 @@ fn several_prompts_echoes_and_begun_answers() {
         .collect();
     assert_eq!(
         texts,
-        [&json!(format!("Once{once}")), &json!(format!("Twice{twice}"))]
+        [&json!(format!("Once{first}")), &json!(format!("Twice{second}"))]
     );
     assert_eq!(both["choices"][1]["index"], 1);
     assert_eq!(both["usage"]["completion_tokens"], 16);

@@ -196,20 +196,17 @@ macro_rules! k_products {
         fn codes<const BITS: usize, const SIZE: usize, const PAIR: usize>(block: &[u8; SIZE]) -> [Bytes; 2] {
             // The shift that moves bits 2n and 2n + 1 to bits 4 and 5.
             const UP: [i32; 4] = [4, 2, 0, -2];
-            // Those that move the two bits of the four pairs of a byte to bits 0 and 1, and the top bits to bit 2.
-            const DOWN: [i32; 4] = [0, -4, 0, -4];
-            const TOP: [i32; 4] = [2, 0, -2, -4];
             let (half, within) = (PAIR / 2, PAIR % 2);
             match BITS {
                 2 => {
                     let both = bytes(thirty_two(block, 16 + 32 * half));
-                    let by = DOWN[PAIR];
+                    let by = [0, -4][within];
                     [masked(shifted(both, by), 3), masked(shifted(both, by - 2), 3)]
                 }
                 3 => {
                     let both = bytes(thirty_two(block, 32 + 32 * half));
                     let tops = bytes(thirty_two(block, 0));
-                    let (by, up) = (DOWN[PAIR], TOP[PAIR]);
+                    let (by, up) = ([0, -4][within], [2, 0, -2, -4][PAIR]);
                     [
                         joined(masked(shifted(both, by), 3), masked(shifted(tops, up), 4)),
                         joined(masked(shifted(both, by - 2), 3), masked(shifted(tops, up - 1), 4)),
