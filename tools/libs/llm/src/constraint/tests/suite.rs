@@ -80,7 +80,10 @@ fn judge(folder: &Path, draft: Draft, uri: &str) -> Count {
     .iter()
     .flat_map(|folder| std::fs::read_dir(folder).into_iter().flatten())
     .map(|entry| entry.unwrap().path())
-    .filter(|path| path.extension().is_some_and(|end| end == "json"))
+    // The encoding of a text is an annotation, as in the newer drafts; up to draft 7 it may be checked.
+    .filter(|path| {
+        path.extension().is_some_and(|end| end == "json") && !path.ends_with("optional/content.json")
+    })
     .collect();
     files.sort();
     assert!(files.len() > 30, "{} holds no test suite", folder.display());
