@@ -212,7 +212,12 @@ impl<'a> Walk<'a> {
                 node.exact_also("$ref", json!(format!("#/$defs/{number}")));
                 node.grammar_also("$ref", json!(format!("{}/$defs/{number}", self.root)));
             }
-            "allOf" | "anyOf" | "oneOf" | "prefixItems" => self.list(word, value, place, depth, node)?,
+            "allOf" | "anyOf" | "oneOf" | "prefixItems" => match value.as_array() {
+                Some(list) if list.is_empty() && matches!(word, "allOf" | "prefixItems") => {}
+                Some(list) if word == "prefixItems" => self.tuple(list, &here, depth, node)?,
+                Some(list) if !list.is_empty() => self.combination(word, list, place, depth, node)?,
+                _ => return refuse(&here, "this must be a list of schemas, not empty"),
+            },
             "items" => {
                 if let Some(list) = value.as_array() {
                     self.tuple(list, &here, depth, node)?;
@@ -250,54 +255,41 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Adds a list of schemas to `node`.
-    fn list(
+    /// Adds `allOf`, `anyOf` or `oneOf`.
+    fn combination(
         &mut self,
         word: &str,
-        value: &Value,
+        list: &[Value],
         place: &str,
         depth: usize,
         node: &mut Node,
     ) -> Result<(), SchemaError> {
         let here = child(place, word);
-        let list = match value.as_array() {
-            Some(list) if list.is_empty() && matches!(word, "allOf" | "prefixItems") => return Ok(()),
-            Some(list) if !list.is_empty() => list,
-            _ => return refuse(&here, "this must be a list of schemas, not empty"),
-        };
-        if word == "prefixItems" {
-            return self.tuple(list, &here, depth, node);
-        }
-        let mut exact = Vec::with_capacity(list.len());
-        let mut grammar = Vec::with_capacity(list.len());
+        let (mut exact, mut grammar) = (Vec::new(), Vec::new());
         for (at, schema) in list.iter().enumerate() {
             let inner = format!("{here}/{at}");
             self.same_value.push((place.to_owned(), inner.clone()));
             let pair = self.schema(schema, &inner, depth + 1)?;
-            exact.push(pair.exact);
-            grammar.push(pair.grammar);
-        }
-        if word == "allOf" {
-            for schema in exact {
-                node::apply(&mut node.exact, schema);
+            if word == "allOf" {
+                node::apply(&mut node.exact, pair.exact);
+                node::apply(&mut node.grammar, pair.grammar);
+            } else {
+                exact.push(pair.exact);
+                grammar.push(pair.grammar);
             }
-            for schema in grammar {
-                node::apply(&mut node.grammar, schema);
-            }
-            return Ok(());
         }
-        node.exact.insert(word.into(), Value::Array(exact));
         let grammar = match word {
+            "allOf" => return Ok(()),
             "oneOf" => choices::list(&here, &grammar),
             _ => Value::Array(grammar),
         };
+        node.exact.insert(word.into(), Value::Array(exact));
         node.grammar.insert(word.into(), grammar);
         Ok(())
     }
 
-    /// Adds a regular expression to `node`.
     fn pattern(&mut self, value: &Value, place: &str, node: &mut Node) -> Result<(), SchemaError> {
-        let (word, here) = ("pattern", child(place, "pattern"));
+        let here = child(place, "pattern");
         let Some(text) = value.as_str() else {
             return refuse(&here, "this must be a text");
         };
@@ -308,29 +300,26 @@ impl<'a> Walk<'a> {
             }
             Err(Unusable::Here(exact, reason)) => {
                 node.exact.insert("pattern".into(), exact.into());
-                self.unenforced_because(place, word, reason);
+                self.unenforced_because(place, "pattern", reason);
             }
             Err(Unusable::Anywhere(reason)) => return refuse(&here, reason),
         }
         Ok(())
     }
 
-    /// Adds a format to `node`.
     fn format(&mut self, value: &Value, place: &str, node: &mut Node) {
-        let word = "format";
-        let name = value.as_str().unwrap_or_default();
-        match formats::format(name) {
+        match formats::format(value.as_str().unwrap_or_default()) {
             Format::Known => node.plain("format", value),
             Format::Pattern(pattern) => {
-                node.exact.insert("format".into(), value.clone());
+                node.plain_exact("format", value);
                 node.shape = Some(pattern);
             }
             Format::Unenforced => {
-                node.exact.insert("format".into(), value.clone());
+                node.plain_exact("format", value);
                 let enforced = formats::ENFORCED;
                 self.unenforced_because(
                     place,
-                    word,
+                    "format",
                     format!("the format {value} is not enforced; enforced are {enforced}"),
                 );
             }
