@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn names_of_disks_cannot_reorder_a_line() {
-        assert_eq!(fit("a\u{202e}b\x1b", 22), "a\\u{202e}b\\u{1b}     ");
+        assert_eq!(fit("a\u{202e}b\x1b", 22), "a\\u{202e}b\\u{1b}      ");
         assert_eq!(wrap("a\u{202e}b\nc", 20), ["a\\u{202e}b", "c"]);
     }
 

@@ -13,7 +13,7 @@ use nix::fcntl::{AtFlags, OFlag, RenameFlags, open, openat, renameat, renameat2}
 use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, fstatat, mkdirat};
 use nix::unistd::{UnlinkatFlags, fsync, getegid, geteuid, unlinkat};
 
-use crate::store::StoreError;
+use crate::error::StoreError;
 
 /// Rights of a folder: everybody reads, the owner writes.
 const FOLDER: Mode = Mode::S_IRWXU

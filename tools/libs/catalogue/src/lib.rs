@@ -13,6 +13,7 @@ mod chunks;
 mod digest;
 #[cfg(feature = "download")]
 pub mod download;
+mod error;
 mod folder;
 mod model;
 mod staging;
@@ -22,6 +23,7 @@ pub mod verify;
 pub use catalogue::{Catalogue, CatalogueError, Origin, SITE_FOLDER, UnknownModel, VENDOR_PATH};
 pub use chunks::{CHUNK_BYTES, ChunkList, Hasher};
 pub use digest::Digest;
+pub use error::StoreError;
 pub use model::{Licence, Model, ModelFile, OPEN_LICENCES, Use, id_fault};
 pub use staging::Staging;
-pub use store::{CACHE_FOLDER, DATA_FOLDER, Installed, STATE_FOLDER, Store, StoreError, Unusable};
+pub use store::{CACHE_FOLDER, DATA_FOLDER, Installed, STATE_FOLDER, Store, Unusable};

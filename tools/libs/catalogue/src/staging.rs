@@ -5,8 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::chunks::ChunkList;
+use crate::error::StoreError;
 use crate::folder::Folder;
-use crate::store::{Installed, Store, StoreError, write_record};
+use crate::store::{Installed, Store, write_record};
 use crate::verify;
 
 /// The name of the folder, which is no id.

@@ -16,6 +16,7 @@ use sigmavault_facts::{Files, mounts};
 
 use crate::beside::{RECORD, chunks_name, part_name};
 use crate::chunks::ChunkList;
+use crate::error::StoreError;
 use crate::folder::Folder;
 use crate::model::{Model, ModelFile, id_fault};
 
@@ -34,33 +35,6 @@ const LONGEST_RECORD: u64 = 4 << 20;
 
 /// The longest list of chunk hashes that is read, in bytes: 4 TiB in pieces of 8 MiB take 35 MB.
 const LONGEST_LIST: u64 = 64 << 20;
-
-/// An operation on the folder of models failed.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot {action} {}: {source}", path.display())]
-pub struct StoreError {
-    /// The operation.
-    pub action: &'static str,
-    /// The file or folder.
-    pub path: PathBuf,
-    /// The cause.
-    pub source: io::Error,
-}
-
-impl StoreError {
-    pub(crate) fn on(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
-        let path = path.to_owned();
-        move |source| Self { action, path, source }
-    }
-
-    /// Whether the disk, or the user's share of it, is full.
-    pub fn is_full(&self) -> bool {
-        matches!(
-            self.source.kind(),
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-        )
-    }
-}
 
 /// Why a model cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -4,9 +4,10 @@ use serde::Serialize;
 
 use crate::beside::chunks_name;
 use crate::chunks::{CHUNK_BYTES, ChunkList};
+use crate::error::StoreError;
 use crate::folder::Folder;
 use crate::model::{Model, ModelFile};
-use crate::store::{Store, StoreError};
+use crate::store::Store;
 
 /// The result for one file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

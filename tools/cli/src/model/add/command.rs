@@ -258,7 +258,7 @@ fn opened(path: &Path, place: &str) -> Result<File, AddError> {
 /// What a GGUF file says of itself, if the engine runs it.
 fn judged(path: &Path, place: &str) -> Result<Described, AddError> {
     let file = opened(path, place)?;
-    let obstacles = inspect::verdict(path, file.index());
+    let obstacles = inspect::header_verdict(file.index());
     if obstacles.is_empty() {
         return Ok(Described::of_gguf(file.index()));
     }

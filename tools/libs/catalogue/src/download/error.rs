@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::digest::Digest;
-use crate::store::StoreError;
+use crate::error::StoreError;
 
 /// Why a download failed.
 #[derive(Debug, thiserror::Error)]

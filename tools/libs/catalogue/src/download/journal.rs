@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::http::Pin;
 use crate::digest::Digest;
+use crate::error::StoreError;
 use crate::folder::Folder;
-use crate::store::StoreError;
 
 /// The largest journal that is read, in bytes. It has a line of some 90 bytes for every MiB.
 const LIMIT: u64 = 256 << 20;

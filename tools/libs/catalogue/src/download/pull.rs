@@ -14,9 +14,10 @@ use super::watch::{Stage, Watch};
 use crate::beside::{journal_name, part_name};
 use crate::chunks::ChunkList;
 use crate::digest::Digest;
+use crate::error::StoreError;
 use crate::folder::Folder;
 use crate::model::{Model, ModelFile};
-use crate::store::{Installed, Store, StoreError, write_record};
+use crate::store::{Installed, Store, write_record};
 use crate::verify;
 
 /// A request to fetch a model.

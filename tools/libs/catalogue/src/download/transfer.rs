@@ -15,9 +15,9 @@ use super::watch::{Stage, Watch};
 use crate::beside::{journal_name, part_name};
 use crate::chunks::{ChunkList, Hasher};
 use crate::digest::Digest;
+use crate::error::StoreError;
 use crate::folder::Folder;
 use crate::model::ModelFile;
-use crate::store::StoreError;
 
 /// How often a piece may arrive damaged, and how often a file may not read back as written, before the download fails.
 const WRONG: u32 = 3;

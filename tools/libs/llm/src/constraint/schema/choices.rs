@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::SchemaError;
+use super::error::SchemaError;
 use super::loosened::children;
 
 /// The number of comparisons after which schemas count as overlapping.

@@ -12,6 +12,7 @@
 //! - A word whose value is null is absent, except `const`.
 
 mod choices;
+mod error;
 mod formats;
 mod loosened;
 mod numbers;
@@ -23,15 +24,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use sigmavault_schema::{Draft, Validator};
 
-/// A schema is rejected, with the reason and its location.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{reason} at {place}")]
-pub struct SchemaError {
-    /// A JSON pointer, preceded by `#`.
-    pub place: String,
-    /// Why it is rejected.
-    pub reason: String,
-}
+pub use error::SchemaError;
 
 /// A schema, ready to be enforced.
 #[derive(Debug, Clone)]
@@ -118,13 +111,6 @@ impl Schema {
         }
         true
     }
-}
-
-pub(super) fn refuse<T>(place: &str, reason: impl Into<String>) -> Result<T, SchemaError> {
-    Err(SchemaError {
-        place: place.to_owned(),
-        reason: reason.into(),
-    })
 }
 
 /// Whether a failure of the grammar compiler says that no text is valid.

@@ -5,17 +5,21 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Map, Value, json};
 use sigmavault_schema::Draft;
 
+use super::choices;
+use super::error::{SchemaError, refuse};
 use super::formats::{self, Format};
 use super::numbers::{self, Decimal};
 use super::references::{DEPTH, References, child};
-use super::{SchemaError, choices, refuse};
 use crate::constraint::pattern::{self, Unusable};
 
+mod finish;
 mod node;
+mod pair;
 mod shape;
 mod targets;
 
 use node::Node;
+use pair::Pair;
 
 /// The number of schemas in a document, references followed.
 const SIZE: usize = 50_000;
@@ -28,13 +32,6 @@ pub(super) struct Walked {
     pub(super) grammar: Value,
     /// The keywords that only the first has.
     pub(super) unenforced: Vec<SchemaError>,
-}
-
-/// One schema of a document in both forms.
-#[derive(Clone)]
-struct Pair {
-    exact: Value,
-    grammar: Value,
 }
 
 /// Rewrites a schema, whose grammar is to be located at `root`. If `object`, its values are objects.

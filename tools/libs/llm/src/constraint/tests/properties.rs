@@ -68,6 +68,7 @@ fn divisor() -> impl Strategy<Value = Value> {
         json!(0.07),
         json!(1e-8),
         json!(1000),
+        json!(1999),
         json!(123_456),
         json!(1e20),
         json!(2.0),

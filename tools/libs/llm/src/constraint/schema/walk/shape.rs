@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
+use super::super::error::{SchemaError, refuse};
 use super::node::Node;
-use super::{SchemaError, refuse};
+use super::pair::Pair;
 
 /// The types of draft 2020-12.
 const TYPES: [&str; 7] = [
@@ -133,7 +134,7 @@ pub(super) fn assembled(
     grammar: Map<String, Value>,
     nullable: bool,
     never: bool,
-) -> super::Pair {
+) -> Pair {
     let mut exact = Value::Object(exact);
     let mut grammar = if never {
         Value::Bool(false)
@@ -144,7 +145,7 @@ pub(super) fn assembled(
         exact = or_null(exact);
         grammar = or_null(grammar);
     }
-    super::Pair { exact, grammar }
+    Pair { exact, grammar }
 }
 
 /// A schema under which null is valid too.

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::{SchemaError, Walk, refuse};
+use super::super::error::{SchemaError, refuse};
+use super::Walk;
 
 impl Walk<'_> {
     /// The place that a reference leads to.
