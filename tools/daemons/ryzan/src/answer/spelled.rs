@@ -155,7 +155,7 @@ mod tests {
             (
                 "system",
                 "These functions can be called, one JSON object each:\n\
-                 {\"name\":\"space\",\"parameters\":{\"type\":\"object\"},\"description\":\"Of <tool_call>s\"}\n\
+                 {\"name\":\"space\",\"description\":\"Of <tool_call>s\",\"parameters\":{\"type\":\"object\"}}\n\
                  To call one, write nothing but:\n\
                  <tool_call>\n{\"name\": NAME, \"arguments\": ARGUMENTS}\n</tool_call>"
                     .to_owned()
