@@ -10,32 +10,16 @@ import datetime
 import json
 import sys
 
+import checks
 import openai
 import pydantic
-
-SCHEMA = {
-    "type": "object",
-    "properties": {"full": {"type": "boolean"}, "pool": {"enum": ["tank", "fast"]}},
-    "required": ["full", "pool"],
-    "additionalProperties": False,
-}
-TOOLS = [{"type": "function", "function": {"name": "space", "description": "Space of a pool", "parameters": SCHEMA}}]
-HELLO = [{"role": "user", "content": "Hello"}]
-
-
-def expect(what, found, wanted):
-    if found != wanted:
-        sys.exit(f"{what}: found {found!r}, expected {wanted!r}")
+from checks import HELLO, SCHEMA, TOOLS, expect
 
 
 def refused(what, error, status, code, call):
-    try:
-        call()
-    except error as raised:
-        expect(f"{what}, status", raised.status_code, status)
-        expect(f"{what}, code", raised.code, code)
-        return raised
-    sys.exit(f"{what}: it was not refused")
+    raised = checks.refused(what, error, status, call)
+    expect(f"{what}, code", raised.code, code)
+    return raised
 
 
 def models(client):
