@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use sigmavault_facts::Files;
 use sigmavault_facts::counters::is_hardware_disk;
+use sigmavault_facts::terminal::single_line;
 use sigmavault_types::hardware::{Disk, Transport};
-
-use crate::machine::printable;
 
 /// Unit of `/sys/block/*/size`, whatever the disk's own sector size.
 const SECTOR_BYTES: u64 = 512;
@@ -38,12 +37,12 @@ fn disk(files: &Files, name: String) -> Option<Disk> {
         .unwrap_or_default();
     let known = |key: &str| {
         udev.get(key)
-            .map(|value| printable(value))
+            .map(|value| single_line(value))
             .filter(|value| !value.is_empty())
     };
     let fact = |path: &str| {
         attribute(path)
-            .map(|value| printable(&value))
+            .map(|value| single_line(&value))
             .filter(|value| !value.is_empty())
     };
     let device = files.link(format!("/sys/block/{name}")).unwrap_or_default();
@@ -128,7 +127,7 @@ fn unit_serial(page: &[u8]) -> Option<String> {
         return None;
     };
     let length = usize::from(u16::from_be_bytes([high, low])).min(rest.len());
-    let serial = printable(&String::from_utf8_lossy(&rest[..length]));
+    let serial = single_line(&String::from_utf8_lossy(&rest[..length]));
     (!serial.is_empty()).then_some(serial)
 }
 

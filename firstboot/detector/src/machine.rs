@@ -1,6 +1,7 @@
 //! Names of the machine, and what it runs in.
 
 use sigmavault_facts::Files;
+use sigmavault_facts::terminal::single_line;
 use sigmavault_types::hardware::{Machine, Virtualisation};
 
 /// Placeholders that board makers leave in the firmware instead of a name.
@@ -22,7 +23,7 @@ const PLACEHOLDERS: [&str; 12] = [
 /// Maker, product and board, from SMBIOS or else the device tree.
 pub fn machine(files: &Files) -> Machine {
     let dmi = |name: &str| {
-        let text = printable(&files.attribute(format!("/sys/class/dmi/id/{name}"))?);
+        let text = single_line(&files.attribute(format!("/sys/class/dmi/id/{name}"))?);
         (!text.is_empty() && !PLACEHOLDERS.contains(&text.to_lowercase().as_str())).then_some(text)
     };
     let board = [dmi("board_vendor"), dmi("board_name")]
@@ -41,10 +42,10 @@ pub fn machine(files: &Files) -> Machine {
     // The first word of the first `compatible` string is the maker's short name.
     let compatible = files.attribute("/proc/device-tree/compatible");
     Machine {
-        vendor: compatible.and_then(|text| Some(printable(text.split_once(',')?.0))),
+        vendor: compatible.and_then(|text| Some(single_line(text.split_once(',')?.0))),
         product: files
             .attribute("/proc/device-tree/model")
-            .map(|text| printable(&text)),
+            .map(|text| single_line(&text)),
         board: None,
     }
 }
@@ -127,15 +128,6 @@ fn container(files: &Files) -> Option<String> {
         .or_else(|| files.attribute("/run/host/container-manager"))
         .or_else(|| files.exists("/run/.containerenv").then(|| "podman".to_owned()))
         .or_else(|| files.exists("/.dockerenv").then(|| "docker".to_owned()))
-}
-
-/// Text from firmware or a device, fit for a terminal: no control characters, single blanks.
-pub fn printable(text: &str) -> String {
-    let clean: String = text
-        .chars()
-        .map(|c| if c.is_control() || c == '\u{fffd}' { ' ' } else { c })
-        .collect();
-    clean.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -1,9 +1,8 @@
 //! Temperature, fan and power sensors, from the kernel's hwmon class.
 
 use sigmavault_facts::Files;
+use sigmavault_facts::terminal::single_line;
 use sigmavault_types::hardware::{Sensor, SensorKind};
-
-use crate::machine::printable;
 
 const HWMON: &str = "/sys/class/hwmon";
 
@@ -34,7 +33,7 @@ fn sensor(files: &Files, folder: &str, chip: &str, input: &str) -> Option<Sensor
     let text = |file: &str| {
         files
             .attribute(format!("{folder}/{file}"))
-            .map(|text| printable(&text))
+            .map(|text| single_line(&text))
     };
     Some(Sensor {
         chip: text("name").unwrap_or_else(|| chip.to_owned()),

@@ -36,6 +36,20 @@ pub fn printable(text: &str) -> String {
     escaped(text, |_| false)
 }
 
+/// The words of a text on one line with single blanks: deceptive characters and U+FFFD separate words as blanks do.
+pub fn single_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for word in text.split(|c: char| c.is_whitespace() || is_deceptive(c) || c == '\u{fffd}') {
+        if !word.is_empty() {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    line
+}
+
 /// A text of several lines: deceptive characters are escaped, newlines and tabs stay.
 pub fn printable_lines(text: &str) -> String {
     escaped(text, is_layout)
@@ -146,6 +160,7 @@ mod tests {
     #[test]
     fn what_acts_on_a_terminal_is_escaped() {
         assert_eq!(printable("a\x1b[2Jb\n"), "a\\u{1b}[2Jb\\n");
+        assert_eq!(single_line("\t a\x1b[2J \u{202e}b\u{fffd}c\n"), "a [2J b c");
         assert_eq!(
             printable_lines("a\r\n\tb\x7f\u{9b}31m"),
             "a\\r\n\tb\\u{7f}\\u{9b}31m"

@@ -3,6 +3,8 @@
 
 use sigmavault_types::slots::{BootFailure, BootRecord, Slot};
 
+use crate::terminal::single_line;
+
 /// Maximum length of a reason, in characters.
 const LONGEST: usize = 600;
 
@@ -12,7 +14,7 @@ pub fn failures(text: &str) -> Vec<BootFailure> {
         .map(|(time, slot, reason)| BootFailure {
             time: time.to_owned(),
             slot,
-            reason: printable(reason),
+            reason: readable(reason),
         })
         .collect()
 }
@@ -39,7 +41,7 @@ pub fn boot_line(boot: &BootRecord) -> String {
 }
 
 fn line(time: &str, slot: Slot, rest: &str) -> String {
-    format!("{}\t{}\t{}\n", printable(time), slot.name(), printable(rest))
+    format!("{}\t{}\t{}\n", readable(time), slot.name(), readable(rest))
 }
 
 fn records(text: &str) -> impl Iterator<Item = (&str, Slot, &str)> {
@@ -51,22 +53,14 @@ fn records(text: &str) -> impl Iterator<Item = (&str, Slot, &str)> {
     })
 }
 
-/// The text on one line, without control characters, cut to a readable length.
-fn printable(text: &str) -> String {
-    let mut words = String::new();
-    for word in text.split(|c: char| c.is_whitespace() || c.is_control()) {
-        if !word.is_empty() {
-            if !words.is_empty() {
-                words.push(' ');
-            }
-            words.push_str(word);
-        }
+/// A reason on one line, cut to a readable length.
+fn readable(text: &str) -> String {
+    let mut line = single_line(text);
+    if line.chars().count() > LONGEST {
+        line = line.chars().take(LONGEST - 1).collect();
+        line.push('…');
     }
-    if words.chars().count() > LONGEST {
-        words = words.chars().take(LONGEST - 1).collect();
-        words.push('…');
-    }
-    words
+    line
 }
 
 #[cfg(test)]
