@@ -5,7 +5,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Context;
-use sigmavault_llm::model::{LoadOptions, Model, Sequence, Step, Wanted};
+use sigmavault_llm::inference::{Step, Wanted};
+use sigmavault_llm::model::{LoadOptions, Model, Sequence};
 use sigmavault_ternary::memory::{Reading, read};
 use sigmavault_ternary::{Pool, Precision};
 

@@ -78,7 +78,7 @@ fn compare(fixture: &str, options: &LoadOptions) -> (u64, u64) {
     let file = folder.join("model.gguf");
     let model = Model::load(if file.exists() { &file } else { &folder }, options).unwrap();
     let vocabulary = model.info().vocabulary;
-    let driven = Arc::new(Driven::new(model, 2, Files::default()));
+    let driven = Arc::new(Driven::new(model, 2, Files::default(), None));
     let start = |prefix_bytes, draft_width| {
         let options = EngineOptions {
             draft_always: true,
@@ -102,7 +102,7 @@ fn compare(fixture: &str, options: &LoadOptions) -> (u64, u64) {
     let status = guessing.status();
     println!(
         "{fixture}: {cases} texts, {} tokens in {} steps, {} of {} guesses right",
-        status.written_tokens, status.steps, status.accepted_tokens, status.drafted_tokens
+        status.generated_tokens, status.steps, status.accepted_tokens, status.drafted_tokens
     );
     (
         status.accepted_tokens,

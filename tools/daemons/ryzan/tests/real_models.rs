@@ -10,7 +10,8 @@ use common::Daemon;
 use common::machine::machine_of;
 use serde_json::{Value, json};
 use sigmavault_llm::checkpoint::Checkpoint;
-use sigmavault_llm::model::{KvKind, LoadOptions, Step, Wanted};
+use sigmavault_llm::inference::{Step, Wanted};
+use sigmavault_llm::model::{KvKind, LoadOptions};
 use sigmavault_ternary::{Pool, Precision};
 
 /// Where the reference's best token leads the second by less, the service, which rounds activations to bytes, may choose the other.

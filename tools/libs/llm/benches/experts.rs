@@ -13,7 +13,8 @@ use std::time::Instant;
 
 use half::f16;
 use sigmavault_gguf::{TensorKind, Writer};
-use sigmavault_llm::model::{LoadOptions, Model, Sequence, Step, Wanted};
+use sigmavault_llm::inference::{Step, Wanted};
+use sigmavault_llm::model::{LoadOptions, Model, Sequence};
 use sigmavault_ternary::{Pool, Precision};
 
 const WIDTH: u64 = 1536;

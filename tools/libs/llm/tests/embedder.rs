@@ -9,7 +9,8 @@ use std::path::Path;
 use common::{distance, folder};
 use safetensors::SafeTensors;
 use sigmavault_gguf::{TensorKind, Writer};
-use sigmavault_llm::model::{Embedder, ForwardError};
+use sigmavault_llm::inference::ForwardError;
+use sigmavault_llm::model::Embedder;
 use sigmavault_ternary::Pool;
 
 #[test]

@@ -5,9 +5,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sigmavault_llm::engine::{
-    CannotRewind, Engine, EngineOptions, Event, Forward, ForwardError, Request, Shape, State, Step,
-};
+use sigmavault_llm::engine::{Engine, EngineOptions, Event, Request};
+use sigmavault_llm::inference::{CannotRewind, Forward, ForwardError, Shape, State, Step};
 use sigmavault_llm::tokenizer::{TokenKind, Tokenizer, Vocabulary};
 
 /// Counts tokens, and always predicts `a`.

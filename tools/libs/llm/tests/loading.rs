@@ -12,7 +12,8 @@ use common::{expected, folder, load, path, run};
 use safetensors::SafeTensors;
 use sigmavault_gguf::support::ARCHITECTURES;
 use sigmavault_gguf::{TensorKind, Writer};
-use sigmavault_llm::model::{ForwardError, LoadError, LoadOptions, Model, Step, Wanted};
+use sigmavault_llm::inference::{ForwardError, State as _, Step, Wanted};
+use sigmavault_llm::model::{LoadError, LoadOptions, Model};
 use sigmavault_ternary::Pool;
 
 /// The metadata of a small Qwen3; tests change one value.

@@ -5,7 +5,8 @@
 mod common;
 
 use common::{best, distance, exact, expected, greedy, load, run};
-use sigmavault_llm::model::{LoadOptions, Model, Step, Wanted};
+use sigmavault_llm::inference::{State as _, Step, Wanted};
+use sigmavault_llm::model::{LoadOptions, Model};
 use sigmavault_ternary::Pool;
 
 const MODELS: &[&str] = &[

@@ -12,7 +12,8 @@ use common::{path, run};
 use serde_json::{Value as Json, json};
 use sigmavault_gguf::{Array, TensorKind, Value, Writer};
 use sigmavault_llm::checkpoint::{Checkpoint, Purpose, examine};
-use sigmavault_llm::model::{LoadOptions, Model, Wanted};
+use sigmavault_llm::inference::Wanted;
+use sigmavault_llm::model::{LoadOptions, Model};
 use sigmavault_ternary::Pool;
 
 const WIDTH: u64 = 64;

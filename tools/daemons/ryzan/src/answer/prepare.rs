@@ -12,10 +12,11 @@ use sigmavault_llm::tokenizer::{Bounds, Controls, TokenizerError};
 
 use super::{grammar, spelled};
 use crate::admission::Gone;
+use crate::models::Input;
 use crate::models::Resident;
 use crate::models::routing::{Ask, Task};
 use crate::openai::chat::ChatRequest;
-use crate::openai::completions::{self, CompletionRequest};
+use crate::openai::completions::CompletionRequest;
 use crate::openai::error::ApiError;
 use crate::openai::messages::{Message, Role};
 use crate::openai::parameters::{Format, Parameters};
@@ -151,11 +152,11 @@ pub fn completion(
         cancelled: &|| gone.is(),
     };
     let prompt = match &request.prompt {
-        completions::Prompt::Text(text) => resident
+        Input::Text(text) => resident
             .tokenizer
             .encode_framed_within(text, &bounds)
             .map_err(|error| not_encoded("prompt", &error))?,
-        completions::Prompt::Tokens(tokens) => tokens.clone(),
+        Input::Tokens(tokens) => tokens.clone(),
     };
     Ok(Prepared {
         thinking: false,
@@ -197,8 +198,8 @@ pub fn ask(request: &ChatRequest) -> Ask {
 /// What the continuation of a text requires of a model.
 pub fn ask_of_text(request: &CompletionRequest) -> Ask {
     let (text, tokens) = match &request.prompt {
-        completions::Prompt::Text(text) => (text.as_str(), text.len() / LETTERS),
-        completions::Prompt::Tokens(tokens) => ("", tokens.len()),
+        Input::Text(text) => (text.as_str(), text.len() / LETTERS),
+        Input::Tokens(tokens) => ("", tokens.len()),
     };
     let tokens = tokens.saturating_add(request.parameters.max_tokens.unwrap_or(0));
     Ask {
@@ -236,8 +237,8 @@ fn length(value: &Value) -> usize {
 /// Bytes of text in a completion request.
 pub fn bytes_of_text(request: &CompletionRequest) -> usize {
     match &request.prompt {
-        completions::Prompt::Text(text) => text.len(),
-        completions::Prompt::Tokens(_) => 0,
+        Input::Text(text) => text.len(),
+        Input::Tokens(_) => 0,
     }
 }
 

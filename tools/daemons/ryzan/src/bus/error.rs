@@ -1,6 +1,7 @@
 //! Errors on the bus.
 
 use super::text::sendable;
+use crate::models::ModelsError;
 use crate::openai::error::ApiError;
 
 /// Errors on the bus.
@@ -22,6 +23,12 @@ pub enum BusError {
     NotAuthorized(String),
     /// The computation failed.
     Failed(String),
+}
+
+impl From<ModelsError> for BusError {
+    fn from(error: ModelsError) -> Self {
+        ApiError::from(error).into()
+    }
 }
 
 impl From<ApiError> for BusError {

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use sigmavault_catalogue::Use;
 
+use super::error::ModelsError;
 use super::known::AUTO;
 use super::registry::Models;
 use super::routing::Ask;
 use super::status::created;
-use crate::openai::error::ApiError;
 
 /// A model, described.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub struct Described {
 
 impl Models {
     /// Describes the model that a name resolves to.
-    pub fn describe(&self, name: &str) -> Result<Described, ApiError> {
+    pub fn describe(&self, name: &str) -> Result<Described, ModelsError> {
         let found = match self.find(name, Ask::ANY) {
             Err(_) if name != AUTO => {
                 self.reread();

@@ -6,14 +6,14 @@ use log::info;
 use sigmavault_catalogue::Use;
 
 use super::embedding::Embedding;
+use super::error::ModelsError;
 use super::known::AUTO;
-use super::registry::{Models, failed_load};
+use super::registry::Models;
 use super::routing::Ask;
-use crate::openai::error::ApiError;
 
 impl Models {
     /// The embedding model of this name, loaded if necessary. It is small and stays loaded.
-    pub async fn acquire_embedding(&self, name: &str) -> Result<Arc<Embedding>, ApiError> {
+    pub async fn acquire_embedding(&self, name: &str) -> Result<Arc<Embedding>, ModelsError> {
         let find = || match name {
             AUTO => self.known().embedding(),
             name => self.find(name, Ask::ANY),
@@ -27,27 +27,27 @@ impl Models {
             }
         };
         if found.use_ != Use::Embedding {
-            return Err(ApiError::invalid(
-                "model",
-                format!(
-                    "{} is not an embedding model; leave the model out, or name an embedding model",
-                    found.id
-                ),
-            ));
+            return Err(ModelsError::OtherUse(format!(
+                "{} is not an embedding model; leave the model out, or name an embedding model",
+                found.id
+            )));
         }
-        let mut loaded = self.embedding.lock().await;
-        if let Some(embedding) = loaded.as_ref().filter(|embedding| embedding.found.id == found.id) {
-            return Ok(Arc::clone(embedding));
+        let turn = self.shared.turn(Use::Embedding).await;
+        let loaded = self.shared.lock().embedding.clone();
+        if let Some(embedding) = loaded.filter(|embedding| embedding.found.id == found.id) {
+            return Ok(embedding);
         }
-        let (id, threads) = (found.id.clone(), self.threads);
-        let result = tokio::task::spawn_blocking(move || Embedding::load(found, threads)).await;
-        let embedding = match result {
-            Ok(Ok(embedding)) => Arc::new(embedding),
-            Ok(Err(error)) => return Err(failed_load(&id, &error.to_string())),
-            Err(error) => return Err(failed_load(&id, &error.to_string())),
+        let (id, threads, shared) = (found.id.clone(), self.threads, Arc::clone(&self.shared));
+        let load = move || {
+            let id = found.id.clone();
+            let loaded = Embedding::load(found, threads);
+            let embedding = Arc::new(loaded.map_err(|error| shared.load_failed(&id, &error.to_string()))?);
+            info!("loaded {id} for embeddings");
+            let before = shared.lock().embedding.replace(Arc::clone(&embedding));
+            drop((before, turn));
+            Ok(embedding)
         };
-        info!("loaded {id} for embeddings");
-        *loaded = Some(Arc::clone(&embedding));
-        Ok(embedding)
+        let loaded = tokio::task::spawn_blocking(load).await;
+        loaded.unwrap_or_else(|error| Err(self.shared.load_failed(&id, &error.to_string())))
     }
 }

@@ -5,11 +5,11 @@ use sigmavault_llm::model::Embedder;
 use sigmavault_llm::tokenizer::{Bounds, Tokenizer, TokenizerError};
 use sigmavault_ternary::Pool;
 
+use super::error::ModelsError;
+use super::input::Input;
 use super::known::Found;
 use super::resident::ResidentError;
 use crate::admission::Gone;
-use crate::openai::completions::Prompt;
-use crate::openai::error::ApiError;
 
 /// An embedding model in memory.
 #[derive(Debug)]
@@ -41,10 +41,10 @@ impl Embedding {
     /// cut if `truncate`.
     pub fn embed(
         &self,
-        inputs: &[Prompt],
+        inputs: &[Input],
         truncate: bool,
         gone: &Gone,
-    ) -> Result<(Vec<Vec<f32>>, usize), ApiError> {
+    ) -> Result<(Vec<Vec<f32>>, usize), ModelsError> {
         let bounds = Bounds {
             tokens: if truncate {
                 usize::MAX
@@ -58,13 +58,13 @@ impl Embedding {
         for (index, input) in inputs.iter().enumerate() {
             let at = format!("input[{index}]");
             let mut tokens = match input {
-                Prompt::Tokens(tokens) => tokens.clone(),
-                Prompt::Text(text) => match self.tokenizer.encode_framed_within(text, &bounds) {
+                Input::Tokens(tokens) => tokens.clone(),
+                Input::Text(text) => match self.tokenizer.encode_framed_within(text, &bounds) {
                     Ok(tokens) => tokens,
                     Err(TokenizerError::TooLong { tokens, .. }) => {
                         return Err(self.too_long(at, &format!("at least {tokens}")));
                     }
-                    Err(error) => return Err(ApiError::invalid(at.as_str(), error.to_string())),
+                    Err(error) => return Err(ModelsError::invalid(at.as_str(), error.to_string())),
                 },
             };
             if truncate && tokens.len() > self.embedder.context() {
@@ -77,7 +77,7 @@ impl Embedding {
                 return Err(self.too_long(at, &tokens.len().to_string()));
             }
             if gone.is() {
-                return Err(ApiError::invalid(
+                return Err(ModelsError::invalid(
                     at.as_str(),
                     TokenizerError::Cancelled.to_string(),
                 ));
@@ -86,21 +86,18 @@ impl Embedding {
             let vector = self
                 .embedder
                 .embed(&tokens, &self.pool)
-                .map_err(|error| ApiError::invalid(at.as_str(), error.to_string()))?;
+                .map_err(|error| ModelsError::invalid(at.as_str(), error.to_string()))?;
             vectors.push(vector);
         }
         Ok((vectors, total))
     }
 
-    fn too_long(&self, at: String, tokens: &str) -> ApiError {
-        ApiError::Invalid {
-            message: format!(
-                "{at} has {tokens} tokens, and {} accepts at most {}; send shorter texts",
-                self.found.id,
-                self.embedder.context()
-            ),
-            param: Some(at),
-            code: Some("context_length_exceeded"),
-        }
+    fn too_long(&self, at: String, tokens: &str) -> ModelsError {
+        let message = format!(
+            "{at} has {tokens} tokens, and {} accepts at most {}; send shorter texts",
+            self.found.id,
+            self.embedder.context()
+        );
+        ModelsError::TooLong { at, message }
     }
 }

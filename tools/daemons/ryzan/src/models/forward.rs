@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use log::{debug, warn};
 use sigmavault_facts::Files;
-use sigmavault_llm::engine::{self, Forward, Part, Shape, State};
-use sigmavault_llm::model::{self, Model, Sequence};
+use sigmavault_llm::inference::{Forward, ForwardError, Shape, State as _, Step};
+use sigmavault_llm::model::{Model, Sequence};
 use sigmavault_ternary::Pool;
 
+use super::shared::Reservation;
 use super::spare;
 
 /// Pressure is an average over ten seconds and lags behind by some seconds.
@@ -25,20 +26,19 @@ pub struct Driven {
     files: Files,
     /// When weights were last read from the disk; in the future while they are.
     read: Mutex<Option<Instant>>,
+    /// The last field: memory is free once the others are dropped.
+    _reservation: Option<Reservation>,
 }
 
-/// The model's state for one text.
-#[derive(Debug)]
-pub struct Memory(Sequence);
-
 impl Driven {
-    /// A model on this many threads; `files` tell how much memory is available.
-    pub fn new(model: Model, threads: usize, files: Files) -> Self {
+    /// A model on this many threads; `files` tell how much memory is available. `reservation` is dropped when its memory is free.
+    pub fn new(model: Model, threads: usize, files: Files, reservation: Option<Reservation>) -> Self {
         Self {
             model,
             pool: Pool::new(threads.max(1)),
             files,
             read: Mutex::default(),
+            _reservation: reservation,
         }
     }
 
@@ -60,34 +60,8 @@ impl Driven {
     }
 }
 
-impl State for Memory {
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    fn bytes(&self) -> usize {
-        self.0.bytes()
-    }
-
-    fn parts(&self) -> Vec<Part> {
-        self.0.parts().map(|(id, bytes)| Part { id, bytes }).collect()
-    }
-
-    fn fork(&self) -> Self {
-        Self(self.0.fork())
-    }
-
-    fn truncate(&mut self, len: usize) -> Result<(), engine::CannotRewind> {
-        self.0.truncate(len).map_err(|_| engine::CannotRewind(len))
-    }
-
-    fn to_bytes(&self) -> Vec<u8> {
-        self.0.to_bytes()
-    }
-}
-
 impl Forward for Driven {
-    type Sequence = Memory;
+    type Sequence = Sequence;
 
     fn shape(&self) -> Shape {
         let info = self.model.info();
@@ -100,34 +74,16 @@ impl Forward for Driven {
         }
     }
 
-    fn sequence(&self) -> Memory {
-        Memory(self.model.sequence())
+    fn sequence(&self) -> Sequence {
+        self.model.sequence()
     }
 
-    fn restore(&self, bytes: &[u8]) -> Result<Memory, String> {
-        self.model
-            .restore(bytes)
-            .map(Memory)
-            .map_err(|error| error.to_string())
+    fn restore(&self, bytes: &[u8]) -> Result<Sequence, String> {
+        self.model.restore(bytes).map_err(|error| error.to_string())
     }
 
-    fn forward(&self, batch: &mut [engine::Step<'_, Memory>]) -> Result<(), engine::ForwardError> {
-        let mut steps: Vec<model::Step<'_>> = batch
-            .iter_mut()
-            .map(|step| model::Step {
-                sequence: &mut step.sequence.0,
-                tokens: step.tokens,
-                logits: match step.logits {
-                    engine::Wanted::None => model::Wanted::None,
-                    engine::Wanted::Last => model::Wanted::Last,
-                    engine::Wanted::All => model::Wanted::All,
-                },
-                out: step.out,
-            })
-            .collect();
-        self.model
-            .forward(&mut steps, &self.pool)
-            .map_err(|error| engine::ForwardError(error.to_string()))
+    fn forward(&self, batch: &mut [Step<'_, Sequence>]) -> Result<(), ForwardError> {
+        self.model.forward(batch, &self.pool)
     }
 
     fn set_threads(&self, threads: usize) {

@@ -6,9 +6,9 @@ use sigmavault_catalogue::{CACHE_FOLDER, Catalogue, Model, Store, Unusable, Use}
 use sigmavault_facts::{Files, report};
 use sigmavault_types::Tier;
 
+use super::error::ModelsError;
 use super::routing::{Ask, Candidate, choose};
 use crate::config::ModelConfig;
-use crate::openai::error::ApiError;
 
 /// The name by which a request leaves the choice of the model to the service.
 pub const AUTO: &str = "auto";
@@ -109,7 +109,7 @@ impl Known {
     }
 
     /// Finds a model for a request, resolving `auto` and aliases. `loaded` names the models in memory.
-    pub fn find(&self, name: &str, ask: Ask, loaded: &[String]) -> Result<Found, ApiError> {
+    pub fn find(&self, name: &str, ask: Ask, loaded: &[String]) -> Result<Found, ModelsError> {
         if name == AUTO {
             return self.automatic(ask, loaded);
         }
@@ -122,14 +122,12 @@ impl Known {
     }
 
     /// The model for embeddings when the request says `auto`.
-    pub fn embedding(&self) -> Result<Found, ApiError> {
+    pub fn embedding(&self) -> Result<Found, ModelsError> {
         self.find(&self.config.embedding, Ask::ANY, &[])
             .map_err(|error| match error {
-                ApiError::ModelNotFound { model } => ApiError::NoModel {
-                    reason: format!(
-                        "the catalogue has no model {model:?} for embeddings; see `embedding` in ryzan.toml"
-                    ),
-                },
+                ModelsError::Unknown(model) => ModelsError::Unavailable(format!(
+                    "the catalogue has no model {model:?} for embeddings; see `embedding` in ryzan.toml"
+                )),
                 other => other,
             })
     }
@@ -137,23 +135,25 @@ impl Known {
     /// The model from the command line, the settings or the machine's tier, in this order; failing that, the largest
     /// installed model that fits. Unless the settings name a model, another one of the tier or in memory may be a better
     /// match for the request.
-    fn automatic(&self, ask: Ask, loaded: &[String]) -> Result<Found, ApiError> {
+    fn automatic(&self, ask: Ask, loaded: &[String]) -> Result<Found, ModelsError> {
         if let Some(file) = &self.file {
             return Ok(file.clone());
         }
         let (name, why) = match (self.config.load.as_str(), self.tier) {
             ("none", _) => {
-                return Err(ApiError::NoModel {
-                    reason: "no model is configured: `load` in ryzan.toml is \"none\"".to_owned(),
-                });
+                return Err(ModelsError::Unavailable(
+                    "no model is configured: `load` in ryzan.toml is \"none\"".to_owned(),
+                ));
             }
             (AUTO, Some(tier)) => (tier.name(), self.tier_reason.clone()),
             (AUTO, None) => (Tier::Draft350m.name(), self.tier_reason.clone()),
             (name, _) => (name, format!("{name} is set in ryzan.toml")),
         };
         let Ok(choices) = self.choices(name) else {
-            return self.any(name).ok_or_else(|| ApiError::NoModel {
-                reason: format!("the catalogue has no model {name:?}; see: sigmavault model list"),
+            return self.any(name).ok_or_else(|| {
+                ModelsError::Unavailable(format!(
+                    "the catalogue has no model {name:?}; see: sigmavault model list"
+                ))
             });
         };
         let mut there: Vec<Found> = choices.iter().filter_map(|model| self.there(model)).collect();
@@ -176,21 +176,17 @@ impl Known {
     }
 
     /// The models that a name resolves to, in the order in which they are tried.
-    fn choices(&self, name: &str) -> Result<Vec<Model>, ApiError> {
+    fn choices(&self, name: &str) -> Result<Vec<Model>, ModelsError> {
         // The name becomes a path component, so a client must not escape the folder of models with it.
         if !is_plain(name) {
-            return Err(ApiError::ModelNotFound {
-                model: name.to_owned(),
-            });
+            return Err(ModelsError::Unknown(name.to_owned()));
         }
         match self.catalogue.resolve_all(name, self.memory) {
             Ok(models) => Ok(models.into_iter().cloned().collect()),
             // Pulled under an earlier catalogue.
             Err(_) => match self.store.installed(name) {
                 Some(installed) => Ok(vec![installed.model]),
-                None => Err(ApiError::ModelNotFound {
-                    model: name.to_owned(),
-                }),
+                None => Err(ModelsError::Unknown(name.to_owned())),
             },
         }
     }
@@ -257,7 +253,7 @@ impl Known {
     }
 
     /// Why none of the models that a name stands for can be used.
-    fn absent(&self, name: &str, choices: &[Model]) -> ApiError {
+    fn absent(&self, name: &str, choices: &[Model]) -> ModelsError {
         let ids: Vec<&str> = choices.iter().map(|model| model.id.as_str()).collect();
         let stands = match ids.as_slice() {
             [id] if *id == name => String::new(),
@@ -274,7 +270,7 @@ impl Known {
                 format!("{name}{stands} is not on this machine; get it with: sigmavault model pull {get}")
             }
         };
-        ApiError::NoModel { reason }
+        ModelsError::Unavailable(reason)
     }
 
     fn there(&self, model: &Model) -> Option<Found> {

@@ -12,7 +12,7 @@ use sigmavault_facts::Files;
 use sigmavault_llm::checkpoint::{Checkpoint, CheckpointError};
 use sigmavault_llm::constraint::Constraint;
 use sigmavault_llm::engine::{
-    Engine, EngineOptions, EngineStatus, Generation, Request, SpillOptions, SubmitError,
+    DiskTierOptions, Engine, EngineOptions, EngineStatus, Generation, Request, SubmitError,
 };
 use sigmavault_llm::model::{LoadOptions, ModelInfo};
 use sigmavault_llm::template::ChatTemplate;
@@ -20,10 +20,11 @@ use sigmavault_llm::tokenizer::Tokenizer;
 
 use sigmavault_ternary::Isa;
 
+use super::error::ModelsError;
 use super::forward::Driven;
 use super::known::Found;
+use super::shared::Reservation;
 use crate::config::EngineConfig;
-use crate::openai::error::ApiError;
 
 /// Number of compiled constraints kept.
 const CONSTRAINTS: usize = 8;
@@ -34,7 +35,7 @@ const KEEP_FREE: u64 = 512 << 20;
 /// Size of the largest schema or grammar whose constraint is kept, in bytes.
 const LARGEST_CONSTRAINT: usize = 64 << 10;
 
-/// A model that could not be loaded.
+/// The reason why a model could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum ResidentError {
     /// The model cannot be run.
@@ -74,6 +75,7 @@ impl Resident {
         config: &EngineConfig,
         threads: usize,
         limit: Option<u64>,
+        reservation: Reservation,
     ) -> Result<Self, ResidentError> {
         let options = LoadOptions {
             context: (config.context > 0).then_some(config.context),
@@ -97,14 +99,14 @@ impl Resident {
         let options = EngineOptions {
             state_bytes: prefix_bytes.max(longest.min(usize::try_from(left).unwrap_or(usize::MAX))),
             prefix_bytes,
-            spill: spill(&found, &files, config),
+            disk_tier: disk_tier(&found, &files, config),
             parallel: config.parallel_requests,
             queue: config.waiting_requests,
             threads,
             rest_after: (config.rest_seconds > 0).then(|| Duration::from_secs(config.rest_seconds.into())),
             ..EngineOptions::default()
         };
-        let driven = Arc::new(Driven::new(model, threads, files));
+        let driven = Arc::new(Driven::new(model, threads, files, Some(reservation)));
         let model = Arc::downgrade(&driven);
         let engine = Engine::start(driven, Arc::clone(&tokenizer), options).map_err(ResidentError::Thread)?;
         Ok(Self {
@@ -123,21 +125,20 @@ impl Resident {
     }
 
     /// Its chat template. Models without one only continue text.
-    pub fn template(&self) -> Result<&ChatTemplate, ApiError> {
-        self.template.as_ref().map_err(|why| ApiError::Invalid {
-            message: format!("{} cannot hold a conversation: {why}", self.found.id),
-            param: Some("model".to_owned()),
-            code: Some("no_chat_template"),
+    pub fn template(&self) -> Result<&ChatTemplate, ModelsError> {
+        self.template.as_ref().map_err(|reason| ModelsError::NoTemplate {
+            model: self.found.id.clone(),
+            reason: reason.clone(),
         })
     }
 
     /// The constraint for this schema or grammar, from the cache if possible: every turn of a conversation repeats the same
     /// functions.
-    pub fn constraint(
+    pub fn constraint<E>(
         &self,
         text: &str,
-        compile: impl FnOnce() -> Result<Constraint, ApiError>,
-    ) -> Result<Constraint, ApiError> {
+        compile: impl FnOnce() -> Result<Constraint, E>,
+    ) -> Result<Constraint, E> {
         {
             let mut known = self.constraints.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(at) = known.iter().position(|(key, _)| key == text) {
@@ -160,27 +161,22 @@ impl Resident {
     }
 
     /// Queues a request.
-    pub fn submit(&self, request: Request) -> Result<Generation, ApiError> {
+    pub fn submit(&self, request: Request) -> Result<Generation, ModelsError> {
         self.engine.submit(request).map_err(|error| match error {
-            SubmitError::Busy { queued } => ApiError::Busy { waiting: queued },
-            SubmitError::TooLong { .. } | SubmitError::TooLarge { .. } => ApiError::Invalid {
+            SubmitError::Busy { queued } => ModelsError::Busy(queued),
+            SubmitError::TooLong { .. } | SubmitError::TooLarge { .. } => ModelsError::TooLong {
+                at: "messages".to_owned(),
                 message: error.to_string(),
-                param: Some("messages".to_owned()),
-                code: Some("context_length_exceeded"),
             },
             SubmitError::EmptyPrompt | SubmitError::UnknownToken(_) => {
-                ApiError::invalid("prompt", error.to_string())
+                ModelsError::invalid("prompt", error.to_string())
             }
-            SubmitError::Sampling(inner) => ApiError::invalid(inner.parameter, inner.to_string()),
-            SubmitError::ShutDown => ApiError::NoModel {
-                reason: format!("{} is being unloaded; send the request again", self.found.id),
-            },
+            SubmitError::Sampling(inner) => ModelsError::invalid(inner.parameter, inner.to_string()),
+            SubmitError::ShutDown => ModelsError::Unavailable(format!(
+                "{} is being unloaded; send the request again",
+                self.found.id
+            )),
         })
-    }
-
-    /// The weights. They stay in memory until the engine ends, after the last request.
-    pub fn model(&self) -> Weak<Driven> {
-        Weak::clone(&self.model)
     }
 
     /// Stops the engine, cutting off unfinished answers, and returns once its prefix cache is on disk.
@@ -284,7 +280,7 @@ fn has_room(panels: &Path, weights: &Path) -> bool {
 
 /// The folder for cached prefixes: on the state partition, which may be encrypted, wherever the model is. Its name identifies the
 /// weights and the program's version; folders of other weights or versions are removed.
-fn spill(found: &Found, files: &Files, config: &EngineConfig) -> Option<SpillOptions> {
+fn disk_tier(found: &Found, files: &Files, config: &EngineConfig) -> Option<DiskTierOptions> {
     found.panels.as_ref()?;
     if config.disk_cache_mebibytes == 0 {
         return None;
@@ -300,7 +296,7 @@ fn spill(found: &Found, files: &Files, config: &EngineConfig) -> Option<SpillOpt
     );
     let home = files.path(CACHE_FOLDER).join(&found.id);
     forget(&home, &own);
-    Some(SpillOptions {
+    Some(DiskTierOptions {
         folder: home.join(own),
         bytes: config.disk_cache_mebibytes << 20,
     })

@@ -106,7 +106,7 @@ impl Models {
         let found = self.find(AUTO, Ask::ANY);
         let resident = found.as_ref().ok().and_then(|found| self.resident(&found.id));
         let models: Vec<Loaded> = self
-            .table()
+            .loaded()
             .iter()
             .map(|resident| {
                 let status = resident.status();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::wire::model_name;
-use crate::openai::completions::Prompt;
+use crate::models::Input;
 use crate::openai::error::ApiError;
 use crate::openai::fields::Fields;
 
@@ -18,7 +18,7 @@ pub struct EmbedRequest {
     /// The model, by name, alias or `auto`.
     pub model: String,
     /// The texts.
-    pub inputs: Vec<Prompt>,
+    pub inputs: Vec<Input>,
     /// Whether texts that are too long are cut, as they are unless the request says otherwise.
     pub truncate: bool,
     /// Expected length of the vectors; `None` accepts any.
@@ -51,7 +51,7 @@ impl EmbedRequest {
         fields.leave();
         Ok(Self {
             model: model_name(&model),
-            inputs: inputs.into_iter().map(Prompt::Text).collect(),
+            inputs: inputs.into_iter().map(Input::Text).collect(),
             truncate,
             dimensions,
         })
@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn one_text_or_several() {
         let read = |input: Value| EmbedRequest::read(json!({"model": "bert:latest", "input": input}));
-        let text = |text: &str| Prompt::Text(text.to_owned());
+        let text = |text: &str| Input::Text(text.to_owned());
         let one = read(json!("a")).unwrap();
         assert_eq!(
             (one.model.as_str(), one.inputs, one.truncate),

@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 
 use super::options;
 use super::wire::model_name;
+use crate::models::Input;
 use crate::openai::chat::{ChatRequest, Stream};
-use crate::openai::completions::{CompletionRequest, Prompt};
+use crate::openai::completions::CompletionRequest;
 use crate::openai::error::ApiError;
 use crate::openai::fields::Fields;
 use crate::openai::messages::{self, Call, Message, Role};
@@ -92,7 +93,7 @@ impl Request {
             }
             Ask::Raw(Box::new(CompletionRequest {
                 model: model.clone(),
-                prompt: Prompt::Text(prompt),
+                prompt: Input::Text(prompt),
                 parameters: chat.parameters,
                 logprobs: None,
                 echo: false,
@@ -260,7 +261,7 @@ mod tests {
         )
         .unwrap();
         let Ask::Raw(raw) = request.ask else { panic!() };
-        assert_eq!(raw.prompt, Prompt::Text("Once".into()));
+        assert_eq!(raw.prompt, Input::Text("Once".into()));
         assert_eq!(
             raw.parameters,
             Parameters {

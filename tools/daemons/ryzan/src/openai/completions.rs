@@ -6,6 +6,7 @@ use super::chat::{self, Stream};
 use super::error::ApiError;
 use super::fields::Fields;
 use super::parameters::Parameters;
+use crate::models::Input;
 
 /// Default length of an answer in tokens, as in `OpenAI`'s interface.
 const DEFAULT_TOKENS: usize = 16;
@@ -13,22 +14,13 @@ const DEFAULT_TOKENS: usize = 16;
 /// Maximum number of alternative tokens whose probabilities are returned.
 const TOP_LOGPROBS: usize = 5;
 
-/// The text to continue.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Prompt {
-    /// Text.
-    Text(String),
-    /// Tokens, by id.
-    Tokens(Vec<u32>),
-}
-
 /// A completion request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CompletionRequest {
     /// The model, by name, alias or `auto`.
     pub model: String,
     /// The text to continue.
-    pub prompt: Prompt,
+    pub prompt: Input,
     /// How tokens are sampled.
     pub parameters: Parameters,
     /// Number of alternative tokens whose probabilities are returned; `None` returns no probabilities.
@@ -96,7 +88,7 @@ impl CompletionRequest {
 /// Maximum number of prompts in a request.
 const PROMPTS: usize = 128;
 
-fn prompts(value: Option<Value>) -> Result<Vec<Prompt>, ApiError> {
+fn prompts(value: Option<Value>) -> Result<Vec<Input>, ApiError> {
     let wrong = || {
         ApiError::invalid(
             "prompt",
@@ -104,9 +96,9 @@ fn prompts(value: Option<Value>) -> Result<Vec<Prompt>, ApiError> {
         )
     };
     let one = |value: Value| match value {
-        Value::String(text) => Ok(Prompt::Text(text)),
+        Value::String(text) => Ok(Input::Text(text)),
         Value::Array(ids) if !ids.is_empty() => serde_json::from_value(Value::Array(ids))
-            .map(Prompt::Tokens)
+            .map(Input::Tokens)
             .map_err(|_| wrong()),
         _ => Err(wrong()),
     };
@@ -141,14 +133,14 @@ mod tests {
                     .collect::<Vec<_>>(),
             )
         };
-        let text = |text: &str| Prompt::Text(text.into());
+        let text = |text: &str| Input::Text(text.into());
         assert_eq!(prompts(json!("a")), Ok(vec![text("a")]));
         assert_eq!(prompts(json!(["a"])), Ok(vec![text("a")]));
         assert_eq!(prompts(json!(["a", "b"])), Ok(vec![text("a"), text("b")]));
-        assert_eq!(prompts(json!([1, 2])), Ok(vec![Prompt::Tokens(vec![1, 2])]));
+        assert_eq!(prompts(json!([1, 2])), Ok(vec![Input::Tokens(vec![1, 2])]));
         assert_eq!(
             prompts(json!([[1, 2], [3]])),
-            Ok(vec![Prompt::Tokens(vec![1, 2]), Prompt::Tokens(vec![3])])
+            Ok(vec![Input::Tokens(vec![1, 2]), Input::Tokens(vec![3])])
         );
         let message = "prompt must be a string, an array of token ids, or an array of 1 to 128 of those";
         for wrong in [

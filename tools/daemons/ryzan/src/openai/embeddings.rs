@@ -5,9 +5,9 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
 use super::chat;
-use super::completions::Prompt;
 use super::error::ApiError;
 use super::fields::Fields;
+use crate::models::Input;
 
 /// Maximum number of texts in a request, as in `OpenAI`'s interface.
 const LIMIT: usize = 2048;
@@ -27,7 +27,7 @@ pub struct EmbeddingRequest {
     /// The model, by name, alias or `auto`.
     pub model: String,
     /// The texts to embed.
-    pub inputs: Vec<Prompt>,
+    pub inputs: Vec<Input>,
     /// How the vectors are encoded.
     pub encoding: Encoding,
     /// Expected length of the vectors; `None` accepts any.
@@ -61,7 +61,7 @@ impl EmbeddingRequest {
     }
 }
 
-fn inputs(value: Option<Value>) -> Result<Vec<Prompt>, ApiError> {
+fn inputs(value: Option<Value>) -> Result<Vec<Input>, ApiError> {
     let wrong = || {
         ApiError::invalid(
             "input",
@@ -71,9 +71,9 @@ fn inputs(value: Option<Value>) -> Result<Vec<Prompt>, ApiError> {
         )
     };
     let one = |value: Value| match value {
-        Value::String(text) if !text.is_empty() => Ok(Prompt::Text(text)),
+        Value::String(text) if !text.is_empty() => Ok(Input::Text(text)),
         Value::Array(ids) if !ids.is_empty() => serde_json::from_value(Value::Array(ids))
-            .map(Prompt::Tokens)
+            .map(Input::Tokens)
             .map_err(|_| wrong()),
         _ => Err(wrong()),
     };
@@ -124,13 +124,13 @@ mod tests {
                 .map(|request| request.inputs)
                 .map_err(|error| error.to_string())
         };
-        let text = |text: &str| Prompt::Text(text.to_owned());
+        let text = |text: &str| Input::Text(text.to_owned());
         assert_eq!(read(json!("a")), Ok(vec![text("a")]));
         assert_eq!(read(json!(["a", "b"])), Ok(vec![text("a"), text("b")]));
-        assert_eq!(read(json!([1, 2])), Ok(vec![Prompt::Tokens(vec![1, 2])]));
+        assert_eq!(read(json!([1, 2])), Ok(vec![Input::Tokens(vec![1, 2])]));
         assert_eq!(
             read(json!([[1], [2]])),
-            Ok(vec![Prompt::Tokens(vec![1]), Prompt::Tokens(vec![2])])
+            Ok(vec![Input::Tokens(vec![1]), Input::Tokens(vec![2])])
         );
         for wrong in [
             json!(""),

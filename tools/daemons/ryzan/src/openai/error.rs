@@ -5,6 +5,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use crate::models::ModelsError;
+
 /// What can go wrong with a request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ApiError {
@@ -193,6 +195,29 @@ impl ApiError {
             _ => None,
         };
         json!({"error": {"message": self.to_string(), "type": kind, "param": param, "code": code}})
+    }
+}
+
+impl From<ModelsError> for ApiError {
+    fn from(error: ModelsError) -> Self {
+        let message = error.to_string();
+        match error {
+            ModelsError::Unknown(model) => Self::ModelNotFound { model },
+            ModelsError::Unavailable(reason) => Self::NoModel { reason },
+            ModelsError::OtherUse(_) => Self::invalid("model", message),
+            ModelsError::NoTemplate { .. } => Self::Invalid {
+                message,
+                param: Some("model".to_owned()),
+                code: Some("no_chat_template"),
+            },
+            ModelsError::Busy(waiting) => Self::Busy { waiting },
+            ModelsError::TooLong { at, .. } => Self::Invalid {
+                message,
+                param: Some(at),
+                code: Some("context_length_exceeded"),
+            },
+            ModelsError::Invalid { at, .. } => Self::invalid(at, message),
+        }
     }
 }
 

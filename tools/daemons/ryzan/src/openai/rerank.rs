@@ -7,9 +7,9 @@
 use serde_json::{Value, json};
 
 use super::chat;
-use super::completions::Prompt;
 use super::error::ApiError;
 use super::fields::Fields;
+use crate::models::Input;
 
 /// Maximum number of documents, as of texts in `/v1/embeddings`, less the query.
 const LIMIT: usize = 2047;
@@ -63,9 +63,9 @@ impl RerankRequest {
     }
 
     /// The texts to embed: the query, then the documents.
-    pub fn inputs(&self) -> Vec<Prompt> {
+    pub fn inputs(&self) -> Vec<Input> {
         let texts = std::iter::once(&self.query).chain(&self.documents);
-        texts.cloned().map(Prompt::Text).collect()
+        texts.cloned().map(Input::Text).collect()
     }
 
     /// The answer; `vectors` are those of [`Self::inputs`].

@@ -13,7 +13,8 @@ use super::chat::{finite, now, usage};
 use crate::answer::{self, Answer, Event, Likelihood, Reason};
 use crate::body::JsonBody;
 use crate::caller::Caller;
-use crate::openai::completions::{CompletionRequest, Prompt};
+use crate::models::Input;
+use crate::openai::completions::CompletionRequest;
 use crate::openai::error::ApiError;
 use crate::sse::{self, Encode, Frame};
 use crate::state::{Service, Shared};
@@ -100,8 +101,8 @@ async fn begin(
     let echo = request.echo.then(|| request.prompt.clone());
     let answer = answer::completion(service, caller, request).await?;
     let echo = echo.map(|prompt| match prompt {
-        Prompt::Text(text) => text,
-        Prompt::Tokens(ids) => answer.resident.tokenizer.decode(&ids, true),
+        Input::Text(text) => text,
+        Input::Tokens(ids) => answer.resident.tokenizer.decode(&ids, true),
     });
     let chunks = Chunks {
         id: answer::id("cmpl"),

@@ -9,8 +9,8 @@ use serde_json::Value;
 use crate::admission::{Admission, Gone};
 use crate::body::JsonBody;
 use crate::caller::Caller;
+use crate::models::Input;
 use crate::models::embedding::Embedding;
-use crate::openai::completions::Prompt;
 use crate::openai::embeddings::{EmbeddingRequest, answer};
 use crate::openai::error::ApiError;
 use crate::state::Shared;
@@ -43,14 +43,14 @@ pub async fn embed(
 pub async fn vectors(
     admission: &Admission,
     embedding: Arc<Embedding>,
-    inputs: Vec<Prompt>,
+    inputs: Vec<Input>,
     truncate: bool,
 ) -> Result<(Vec<Vec<f32>>, usize), ApiError> {
-    let length = |input: &Prompt| match input {
-        Prompt::Text(text) => text.len(),
-        Prompt::Tokens(_) => 0,
+    let length = |input: &Input| match input {
+        Input::Text(text) => text.len(),
+        Input::Tokens(_) => 0,
     };
     let bytes = inputs.iter().map(length).sum();
-    let embed = move |gone: &Gone| embedding.embed(&inputs, truncate, gone);
+    let embed = move |gone: &Gone| embedding.embed(&inputs, truncate, gone).map_err(ApiError::from);
     admission.run(bytes, embed).await
 }

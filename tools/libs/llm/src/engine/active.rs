@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::draft::{Record, Recycled, Source, lookup};
-use super::forward::State;
-use super::job::Job;
 use super::request::{Event, FinishReason, Usage};
 use super::stop::StopTexts;
+use super::submission::Submission;
 use crate::constraint::Constraint;
+use crate::inference::State;
 use crate::sampling::{Choice, Sampler};
 use crate::tokenizer::{Decoder, Tokenizer};
 
@@ -17,7 +17,7 @@ use crate::tokenizer::{Decoder, Tokenizer};
 /// whether it is the prompt, the last output token, or a replay after a wrong draft.
 #[derive(Debug)]
 pub(super) struct Active<S> {
-    pub(super) job: Job,
+    pub(super) submission: Submission,
     pub(super) sequence: S,
     pub(super) tokens: Vec<u32>,
     pub(super) prompt: usize,
@@ -42,22 +42,22 @@ pub(super) struct Active<S> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Progress {
     /// Output tokens.
-    pub(super) written: usize,
+    pub(super) generated: usize,
     /// Accepted drafts.
-    pub(super) right: usize,
+    pub(super) accepted: usize,
     /// Whether its last event has been sent.
     pub(super) ended: bool,
 }
 
 impl<S: State> Active<S> {
     /// Starts a request. `sequence` has seen a beginning of the prompt, or nothing.
-    pub(super) fn new(mut job: Job, sequence: S, tokenizer: &Arc<Tokenizer>) -> Active<S> {
-        let tokens = std::mem::take(&mut job.request.prompt);
-        let sampler = Sampler::new(job.request.sampling.clone(), &tokens, job.seed);
-        let exempt = job.request.stop_exempt.take();
-        let stop = StopTexts::new(std::mem::take(&mut job.request.stop), exempt);
+    pub(super) fn new(mut submission: Submission, sequence: S, tokenizer: &Arc<Tokenizer>) -> Active<S> {
+        let tokens = std::mem::take(&mut submission.request.prompt);
+        let sampler = Sampler::new(submission.request.sampling.clone(), &tokens, submission.seed);
+        let exempt = submission.request.stop_exempt.take();
+        let stop = StopTexts::new(std::mem::take(&mut submission.request.stop), exempt);
         Active {
-            constraint: job.request.constraint.take(),
+            constraint: submission.request.constraint.take(),
             text: String::new(),
             record: Record::new(),
             source: Source::Lookup,
@@ -71,7 +71,7 @@ impl<S: State> Active<S> {
             drafts: Vec::new(),
             checkpoint: None,
             logits: Vec::new(),
-            job,
+            submission,
         }
     }
 
@@ -82,16 +82,16 @@ impl<S: State> Active<S> {
 
     /// The number of tokens that may still be generated.
     pub(super) fn room(&self, context: usize) -> usize {
-        let written = self.tokens.len() - self.prompt;
-        self.job
+        let generated = self.tokens.len() - self.prompt;
+        self.submission
             .request
             .max_tokens
-            .saturating_sub(written)
+            .saturating_sub(generated)
             .min(context.saturating_sub(self.tokens.len()))
     }
 
     /// Drafts at most `most` tokens to be fed after the decided ones. `best` gives the number that pays for an acceptance rate.
-    pub(super) fn guess(
+    pub(super) fn draft(
         &mut self,
         most: usize,
         context: usize,
@@ -142,12 +142,12 @@ impl<S: State> Active<S> {
         let decided = self.tokens.len();
         let first = (logits.len() / vocabulary).saturating_sub(1 + self.drafts.len());
         let mut progress = Progress {
-            written: 0,
-            right: 0,
+            generated: 0,
+            accepted: 0,
             ended: false,
         };
         loop {
-            let row = first + progress.right;
+            let row = first + progress.accepted;
             let Some(row) = logits.get(row * vocabulary..(row + 1) * vocabulary) else {
                 self.fail("the model gave fewer logits than were asked for");
                 progress.ended = true;
@@ -163,14 +163,15 @@ impl<S: State> Active<S> {
             };
             let token = choice.token;
             progress.ended = self.write(choice, context, tokenizer, &mut progress);
-            let guessed = self.drafts.get(progress.right) == Some(&token) && !tokenizer.is_end(token);
-            progress.right += usize::from(guessed);
-            if progress.ended || !guessed {
+            let accepted = self.drafts.get(progress.accepted) == Some(&token) && !tokenizer.is_end(token);
+            progress.accepted += usize::from(accepted);
+            if progress.ended || !accepted {
                 break;
             }
         }
-        self.record.learn(self.source, self.drafts.len(), progress.right);
-        self.rewind(decided + progress.right);
+        self.record
+            .learn(self.source, self.drafts.len(), progress.accepted);
+        self.rewind(decided + progress.accepted);
         self.logits = logits;
         progress
     }
@@ -181,12 +182,12 @@ impl<S: State> Active<S> {
             None => None,
         };
         self.sampler
-            .choose(row, allowed, self.job.request.top_logprobs)
+            .choose(row, allowed, self.submission.request.top_logprobs)
             .map_err(|e| e.to_string())
     }
 
     fn fail(&self, reason: &str) {
-        self.job.send(Event::Failed(reason.to_owned()));
+        self.submission.send(Event::Failed(reason.to_owned()));
     }
 
     /// Appends a token. Returns whether that ended the text.
@@ -210,13 +211,13 @@ impl<S: State> Active<S> {
         }
         self.sampler.accept(token);
         self.tokens.push(token);
-        progress.written += 1;
+        progress.generated += 1;
         let decoded = self.decoder.push(token);
         let (text, stopped) = self.stop.push(&decoded);
         if self.constraint.is_some() {
             self.text.push_str(&text);
         }
-        if !self.job.send(Event::Token {
+        if !self.submission.send(Event::Token {
             id: token,
             text,
             logprob,
@@ -225,7 +226,7 @@ impl<S: State> Active<S> {
             return true;
         }
         if stopped {
-            self.job.send(Event::Finished {
+            self.submission.send(Event::Finished {
                 text: String::new(),
                 reason: FinishReason::Stop,
                 stop: self.stop.found(),
@@ -258,7 +259,7 @@ impl<S: State> Active<S> {
                 return;
             }
         }
-        self.job.send(Event::Finished {
+        self.submission.send(Event::Finished {
             text,
             reason,
             stop: self.stop.found(),

@@ -1,11 +1,11 @@
 //! Drafting tokens for speculative decoding. Whether it pays is decided in [`super::pace`].
 //!
 //! A draft token costs a row in the next pass and saves a whole pass if it is accepted. There are two sources: what followed the same
-//! tokens earlier in the text (prompt lookup), and what followed the same token in any text of this engine (token recycling, arXiv
+//! tokens earlier in the sequence (prompt lookup), and what followed the same token in any sequence of this engine (token recycling, arXiv
 //! 2408.08696, with an adjacency matrix of one column, so that drafts are a chain rather than a tree). A draft is accepted if it is what
 //! the sampler chooses anyway, so the text is the same with and without drafts.
 
-/// The longest n-gram to look up in the text so far.
+/// The longest n-gram to look up in the sequence so far.
 const LONGEST: usize = 4;
 
 /// The shortest n-gram to look up.
@@ -97,10 +97,10 @@ impl Record {
     }
 
     /// Records how many drafts were accepted. Those after the first rejected one do not count.
-    pub(super) fn learn(&mut self, source: Source, guesses: usize, right: usize) {
+    pub(super) fn learn(&mut self, source: Source, drafted: usize, accepted: usize) {
         let rate = &mut self.rates[source as usize];
-        for judged in 0..guesses.min(right + 1) {
-            let was = if judged < right { 1.0 } else { 0.0 };
+        for judged in 0..drafted.min(accepted + 1) {
+            let was = if judged < accepted { 1.0 } else { 0.0 };
             *rate += (was - *rate) * WEIGHT;
         }
     }

@@ -6,8 +6,8 @@ use std::sync::mpsc::Sender;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::job::Command;
 use super::request::Event;
+use super::submission::Command;
 
 /// A running request. Dropping it cancels the request.
 #[derive(Debug)]

@@ -8,13 +8,13 @@ use std::thread::JoinHandle;
 
 use tokio::sync::mpsc::unbounded_channel;
 
-use super::forward::{Forward, Shape};
 use super::generation::Generation;
-use super::job::{Command, Job};
 use super::options::EngineOptions;
 use super::request::{Request, SubmitError};
 use super::scheduler::Scheduler;
 use super::status::{EngineStatus, Shared};
+use super::submission::{Command, Submission};
+use crate::inference::{Forward, Shape};
 use crate::tokenizer::Tokenizer;
 
 /// A running engine. Dropping it cancels all requests without waiting; [`Engine::close`] waits.
@@ -95,7 +95,7 @@ impl Engine {
         let (sender, events) = unbounded_channel();
         let dropped = Arc::new(AtomicBool::new(false));
         let number = self.submitted.fetch_add(1, Ordering::Relaxed);
-        let job = Job {
+        let submission = Submission {
             request,
             seed: self.random.hash_one(number),
             events: sender,
@@ -103,7 +103,7 @@ impl Engine {
             reserved: needed,
         };
         self.commands
-            .send(Command::Submit(Box::new(job)))
+            .send(Command::Submit(Box::new(submission)))
             .map_err(|_| SubmitError::ShutDown)?;
         Ok(Generation {
             events,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::forward::{Part, State};
+use crate::inference::{Part, State};
 
 /// The memory of a set of states.
 #[derive(Debug, Default)]

@@ -6,27 +6,26 @@
 //! ([`pace`]). While idle, the thread blocks on its channel.
 
 mod active;
+mod disk_tier;
 mod draft;
-mod forward;
 mod generation;
 mod handle;
 mod held;
-mod job;
 mod options;
 mod pace;
 mod prefix;
 mod request;
 mod scheduler;
-mod spill;
+
 mod status;
 mod stop;
+mod submission;
 
-pub use forward::{CannotRewind, Forward, ForwardError, Part, Shape, State, Step, Wanted};
+pub use disk_tier::DiskTierOptions;
 pub use generation::Generation;
 pub use handle::Engine;
 pub use options::EngineOptions;
 pub use request::{Event, FinishReason, Request, SubmitError, Usage};
-pub use spill::SpillOptions;
 pub use status::EngineStatus;
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::spill::SpillOptions;
+use super::disk_tier::DiskTierOptions;
 
 /// The options of the engine.
 #[derive(Debug, Clone, PartialEq)]
@@ -11,8 +11,8 @@ pub struct EngineOptions {
     pub state_bytes: usize,
     /// The largest total size of kept prefixes in bytes.
     pub prefix_bytes: usize,
-    /// Where prefixes are spilled to when memory is full; `None` drops them.
-    pub spill: Option<SpillOptions>,
+    /// Where prefixes are moved to when memory is full; `None` drops them.
+    pub disk_tier: Option<DiskTierOptions>,
     /// The most requests that run at once.
     pub parallel: usize,
     /// The most requests in the queue.
@@ -38,7 +38,7 @@ impl Default for EngineOptions {
         EngineOptions {
             state_bytes: 1 << 30,
             prefix_bytes: 1 << 30,
-            spill: None,
+            disk_tier: None,
             parallel: 8,
             queue: 64,
             chunk: 512,

@@ -1,7 +1,7 @@
 //! How long a pass takes by its number of rows, and how many drafts pay accordingly.
 //!
 //! A model that is limited by memory computes a few more rows at no cost; one that is limited by computation does not. Which one it is
-//! depends on the machine, the model, the threads and the length of the text, so it is measured during decode.
+//! depends on the machine, the model, the threads and the length of the sequence, so it is measured during decode.
 
 /// The most rows for which times are kept.
 const ROWS: usize = 64;
@@ -100,13 +100,13 @@ pub(super) fn best_width(
     let plain = seconds(others + 1);
     let (mut best, mut fastest) = (0, (beside + 1.0) / plain * MARGIN);
     // The probability that all drafts so far are accepted, the tokens they yield, and the cost of replaying them.
-    let (mut right, mut tokens, mut again) = (1.0, 1.0, 0.0);
+    let (mut accepted, mut tokens, mut again) = (1.0, 1.0, 0.0);
     for width in 1..=most {
         if replays {
-            again += right * (1.0 - rate) * (seconds(others + width) - plain);
+            again += accepted * (1.0 - rate) * (seconds(others + width) - plain);
         }
-        right *= rate;
-        tokens += right;
+        accepted *= rate;
+        tokens += accepted;
         let speed = (beside + tokens) / (seconds(others + 1 + width) + again);
         if speed > fastest {
             (best, fastest) = (width, speed);

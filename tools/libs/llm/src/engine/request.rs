@@ -3,7 +3,7 @@
 use crate::constraint::Constraint;
 use crate::sampling::{Sampling, SamplingError};
 
-/// A text to generate.
+/// A sequence to generate: the prompt, and how it goes on.
 #[derive(Debug, Default)]
 pub struct Request {
     /// The prompt; at least one token.
@@ -28,7 +28,7 @@ pub struct Request {
     pub boundaries: Vec<usize>,
 }
 
-/// Why a text ended.
+/// Why a sequence ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FinishReason {
     /// The model ended it, a stop sequence occurred, or the constraint was completed.

@@ -7,15 +7,15 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::active::Active;
+use super::disk_tier::DiskTier;
 use super::draft::Recycled;
-use super::forward::{Forward, Shape, State, Step, Wanted};
-use super::job::{Command, Job};
 use super::options::EngineOptions;
 use super::pace::{Pace, best_width};
 use super::prefix::PrefixCache;
 use super::request::{Event, FinishReason, Usage};
-use super::spill::Spill;
 use super::status::{EngineStatus, Shared};
+use super::submission::{Command, Submission};
+use crate::inference::{Forward, Shape, State, Step, Wanted};
 use crate::sampling::highest;
 use crate::tokenizer::Tokenizer;
 
@@ -32,7 +32,7 @@ pub(super) struct Scheduler<M: Forward> {
     shape: Shape,
     inbox: Receiver<Command>,
     shared: Arc<Shared>,
-    waiting: VecDeque<Job>,
+    waiting: VecDeque<Submission>,
     running: Vec<Active<M::Sequence>>,
     prefixes: PrefixCache<M::Sequence>,
     recycled: Recycled,
@@ -101,12 +101,12 @@ impl<M: Forward> Scheduler<M> {
         while let Ok(command) = self.inbox.try_recv() {
             self.obey(command);
         }
-        for job in self
+        for submission in self
             .waiting
             .drain(..)
-            .chain(self.running.drain(..).map(|a| a.job))
+            .chain(self.running.drain(..).map(|a| a.submission))
         {
-            job.send(Event::Failed("the engine was shut down".into()));
+            submission.send(Event::Failed("the engine was shut down".into()));
         }
         self.prefixes.save_all();
         self.shared.queued.store(0, Ordering::Release);
@@ -161,7 +161,7 @@ impl<M: Forward> Scheduler<M> {
 
     fn obey(&mut self, command: Command) {
         match command {
-            Command::Submit(job) => self.waiting.push_back(*job),
+            Command::Submit(submission) => self.waiting.push_back(*submission),
             Command::Wake => {}
             Command::Threads(threads) => {
                 if threads > 0 {
@@ -182,13 +182,13 @@ impl<M: Forward> Scheduler<M> {
     /// Removes cancelled requests. Their states are kept as prefixes.
     fn drop_unwanted(&mut self) {
         let before = self.waiting.len();
-        self.waiting.retain(|job| !job.is_dropped());
+        self.waiting.retain(|submission| !submission.is_dropped());
         self.shared
             .queued
             .fetch_sub(before - self.waiting.len(), Ordering::AcqRel);
         let mut at = 0;
         while at < self.running.len() {
-            if self.running[at].job.is_dropped() {
+            if self.running[at].submission.is_dropped() {
                 self.retire(at);
             } else {
                 at += 1;
@@ -199,22 +199,24 @@ impl<M: Forward> Scheduler<M> {
     /// Starts queued requests in order, as long as they fit.
     fn admit(&mut self) {
         while self.running.len() < self.options.parallel.max(1) {
-            let reserved: usize = self.running.iter().map(|a| a.job.reserved).sum();
-            let fits = |job: &Job| reserved.saturating_add(job.reserved) <= self.options.state_bytes;
+            let reserved: usize = self.running.iter().map(|a| a.submission.reserved).sum();
+            let fits = |submission: &Submission| {
+                reserved.saturating_add(submission.reserved) <= self.options.state_bytes
+            };
             if !self.waiting.front().is_some_and(fits) {
                 break;
             }
-            let Some(job) = self.waiting.pop_front() else {
+            let Some(submission) = self.waiting.pop_front() else {
                 break;
             };
             self.shared.queued.fetch_sub(1, Ordering::AcqRel);
-            let prompt = job.request.prompt.len();
-            if job.request.max_tokens == 0 {
+            let prompt = submission.request.prompt.len();
+            if submission.request.max_tokens == 0 {
                 let usage = Usage {
                     prompt,
                     ..Usage::default()
                 };
-                job.send(Event::Finished {
+                submission.send(Event::Finished {
                     text: String::new(),
                     reason: FinishReason::Length,
                     stop: None,
@@ -225,10 +227,11 @@ impl<M: Forward> Scheduler<M> {
             // The last token is always computed, as logits are not kept.
             let sequence = self
                 .prefixes
-                .find(job.request.owner, &job.request.prompt, prompt - 1)
+                .find(submission.request.owner, &submission.request.prompt, prompt - 1)
                 .unwrap_or_else(|| self.model.sequence());
             self.status.cached_tokens += sequence.len() as u64;
-            self.running.push(Active::new(job, sequence, &self.tokenizer));
+            self.running
+                .push(Active::new(submission, sequence, &self.tokenizer));
         }
     }
 
@@ -240,10 +243,10 @@ impl<M: Forward> Scheduler<M> {
         let plan = self.plan();
         // Drafting, and sampling from more rows, is part of the cost of drafts.
         let began = Instant::now();
-        self.guess(&plan);
+        self.draft(&plan);
         let vocabulary = self.shape.vocabulary;
         let mut batch = Vec::with_capacity(plan.len());
-        let (mut read, mut rows) = (0, 0);
+        let (mut prefilled, mut rows) = (0, 0);
         for (active, &take) in self.running.iter_mut().zip(&plan).filter(|(_, take)| **take > 0) {
             let seen = active.sequence.len();
             let reaches_end = seen + take == active.tokens.len();
@@ -252,7 +255,7 @@ impl<M: Forward> Scheduler<M> {
                 (true, true) => Wanted::Last,
                 (true, false) => Wanted::All,
             };
-            read += active.prompt.saturating_sub(seen).min(take);
+            prefilled += active.prompt.saturating_sub(seen).min(take);
             let end = seen + take + if reaches_end { active.drafts.len() } else { 0 };
             rows += end - seen;
             active.logits.clear();
@@ -269,8 +272,8 @@ impl<M: Forward> Scheduler<M> {
         drop(batch);
         let took = started.elapsed();
         self.status.steps += 1;
-        self.status.prompt_tokens += read as u64;
-        let mut written = 0;
+        self.status.prompt_tokens += prefilled as u64;
+        let mut generated = 0;
         let mut ended = Vec::new();
         for (index, (active, &take)) in self.running.iter_mut().zip(&plan).enumerate() {
             if take == 0 {
@@ -279,20 +282,22 @@ impl<M: Forward> Scheduler<M> {
             let decided = active.tokens.len() - active.drafts.len();
             active.tokens.truncate(decided);
             if let Err(error) = &result {
-                active.job.send(Event::Failed(error.to_string()));
+                active
+                    .submission
+                    .send(Event::Failed(format!("the model failed: {error}")));
                 ended.push((index, false));
                 continue;
             }
             let seen = active.sequence.len();
             if seen <= active.prompt && keeps(&self.shape, &self.options, active, seen) {
-                let owner = active.job.request.owner;
+                let owner = active.submission.request.owner;
                 self.prefixes
                     .insert(owner, &active.tokens[..seen], active.sequence.fork());
             }
             if seen < decided {
                 continue;
             }
-            if active.job.request.speculate {
+            if active.submission.request.speculate {
                 let rows = active.logits.chunks_exact(vocabulary);
                 let fed = &active.tokens[..decided]
                     .iter()
@@ -309,8 +314,8 @@ impl<M: Forward> Scheduler<M> {
             }
             self.status.drafted_tokens += active.drafts.len() as u64;
             let progress = active.advance(vocabulary, self.shape.context, &self.tokenizer);
-            self.status.accepted_tokens += progress.right as u64;
-            written += progress.written;
+            self.status.accepted_tokens += progress.accepted as u64;
+            generated += progress.generated;
             if progress.ended {
                 ended.push((index, true));
             }
@@ -322,16 +327,16 @@ impl<M: Forward> Scheduler<M> {
                 self.running.remove(index);
             }
         }
-        if read == 0 && result.is_ok() {
+        if prefilled == 0 && result.is_ok() {
             self.pace.learn(rows, began.elapsed().as_secs_f64());
         }
-        self.count(written, read, took);
+        self.count(generated, prefilled, took);
     }
 
     /// The number of unseen tokens that each sequence is fed in this step.
     fn plan(&mut self) -> Vec<usize> {
-        let writing = self.running.iter().any(|a| a.unseen() <= FEW);
-        let mut left = if writing {
+        let decoding = self.running.iter().any(|a| a.unseen() <= FEW);
+        let mut left = if decoding {
             self.options.shared_chunk
         } else {
             self.options.chunk
@@ -353,20 +358,20 @@ impl<M: Forward> Scheduler<M> {
     }
 
     /// Drafts tokens for the sequences in decode, as far as that makes them faster.
-    fn guess(&mut self, plan: &[usize]) {
+    fn draft(&mut self, plan: &[usize]) {
         let always = self.options.draft_always;
         if self.options.draft_width == 0 || !always && self.pace.is_plain() {
             return;
         }
-        let writing = |(active, take): &(&mut Active<M::Sequence>, &usize)| {
+        let in_decode = |(active, take): &(&mut Active<M::Sequence>, &usize)| {
             **take == active.unseen() && active.unseen() <= FEW
         };
-        let writers = self.running.iter_mut().zip(plan).filter(writing).count();
-        let each = self.options.draft_width.checked_div(writers).unwrap_or(0);
+        let decoding = self.running.iter_mut().zip(plan).filter(in_decode).count();
+        let each = self.options.draft_width.checked_div(decoding).unwrap_or(0);
         let (pace, replays) = (&self.pace, !self.shape.rewindable);
         let mut rows: usize = plan.iter().sum();
-        for (active, _) in self.running.iter_mut().zip(plan).filter(writing) {
-            if active.job.request.speculate {
+        for (active, _) in self.running.iter_mut().zip(plan).filter(in_decode) {
+            if active.submission.request.speculate {
                 let best = |rate: f64, most: usize| {
                     if always {
                         return most;
@@ -375,7 +380,7 @@ impl<M: Forward> Scheduler<M> {
                         pace.seconds(rows)
                     })
                 };
-                active.guess(each, self.shape.context, &self.recycled, &self.tokenizer, best);
+                active.draft(each, self.shape.context, &self.recycled, &self.tokenizer, best);
                 rows += active.drafts.len();
                 if replays && !active.drafts.is_empty() {
                     active.checkpoint = Some(active.sequence.fork());
@@ -389,15 +394,18 @@ impl<M: Forward> Scheduler<M> {
         let active = self.running.remove(index);
         let seen = active.sequence.len();
         let seen = seen.min(active.tokens.len());
-        self.prefixes
-            .insert(active.job.request.owner, &active.tokens[..seen], active.sequence);
+        self.prefixes.insert(
+            active.submission.request.owner,
+            &active.tokens[..seen],
+            active.sequence,
+        );
     }
 
-    fn count(&mut self, written: usize, read: usize, took: Duration) {
-        self.status.written_tokens += written as u64;
-        if written > 0 && read == 0 && !took.is_zero() {
+    fn count(&mut self, generated: usize, prefilled: usize, took: Duration) {
+        self.status.generated_tokens += generated as u64;
+        if generated > 0 && prefilled == 0 && !took.is_zero() {
             #[expect(clippy::cast_precision_loss, reason = "a few tokens")]
-            let now = written as f64 / took.as_secs_f64();
+            let now = generated as f64 / took.as_secs_f64();
             let before = self.status.tokens_per_second;
             self.status.tokens_per_second = if before == 0.0 {
                 now
@@ -409,20 +417,21 @@ impl<M: Forward> Scheduler<M> {
 
     fn publish(&mut self) {
         self.status.running = self.running.len();
-        self.status.reserved_bytes = self.running.iter().map(|a| a.job.reserved).sum();
+        self.status.reserved_bytes = self.running.iter().map(|a| a.submission.reserved).sum();
         self.status.prefix_bytes = self.prefixes.bytes() + self.prefixes.waiting_bytes();
         self.status.prefixes = self.prefixes.entries();
         *self.shared.status.lock().unwrap_or_else(PoisonError::into_inner) = self.status;
     }
 }
 
-/// The kept prefixes, including those on disk. Without a usable folder the engine runs without spilling.
+/// The kept prefixes, including those on disk. Without a usable folder the engine runs without a disk tier.
 fn prefixes<M: Forward>(model: &Arc<M>, options: &EngineOptions) -> PrefixCache<M::Sequence> {
     let mut prefixes = PrefixCache::new(options.prefix_bytes, model.shape().rewindable);
-    if let Some(options) = &options.spill {
+    if let Some(options) = &options.disk_tier {
         let model = Arc::clone(model);
-        let opened = Spill::open(options.clone())
-            .and_then(|spill| prefixes.spill_to(spill, Box::new(move |bytes| model.restore(bytes))));
+        let opened = DiskTier::open(options.clone()).and_then(|disk_tier| {
+            prefixes.add_disk_tier(disk_tier, Box::new(move |bytes| model.restore(bytes)))
+        });
         if let Err(error) = opened {
             log::warn!("cannot keep prefixes in {}: {error}", options.folder.display());
         }
@@ -434,7 +443,7 @@ fn prefixes<M: Forward>(model: &Arc<M>, options: &EngineOptions) -> PrefixCache<
 fn keeps<S: State>(shape: &Shape, options: &EngineOptions, active: &Active<S>, seen: usize) -> bool {
     seen == active.prompt
         || !shape.rewindable
-            && (active.job.request.boundaries.contains(&seen)
+            && (active.submission.request.boundaries.contains(&seen)
                 || options.snapshot_every > 0 && seen.is_multiple_of(options.snapshot_every))
 }
 
@@ -448,7 +457,7 @@ fn until_kept<S: State>(shape: &Shape, options: &EngineOptions, active: &Active<
     if let Some(before) = seen.checked_div(options.snapshot_every) {
         next = next.min((before + 1) * options.snapshot_every);
     }
-    for &boundary in &active.job.request.boundaries {
+    for &boundary in &active.submission.request.boundaries {
         if boundary > seen {
             next = next.min(boundary);
         }

@@ -21,7 +21,7 @@ pub struct EngineStatus {
     /// Prompt tokens taken from kept prefixes.
     pub cached_tokens: u64,
     /// Generated tokens.
-    pub written_tokens: u64,
+    pub generated_tokens: u64,
     /// Draft tokens.
     pub drafted_tokens: u64,
     /// Accepted draft tokens.

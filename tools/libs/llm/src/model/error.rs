@@ -1,4 +1,4 @@
-//! Errors of loading and running models.
+//! Errors of loading models.
 
 use std::path::PathBuf;
 
@@ -117,45 +117,6 @@ fn more(count: usize) -> String {
         0 | 1 => String::new(),
         more => format!(" and {} more", more - 1),
     }
-}
-
-/// A forward step failed.
-#[derive(Debug, Error, PartialEq, Eq)]
-pub enum ForwardError {
-    /// A token id is not in the vocabulary.
-    #[error("token {token} is outside the vocabulary of {vocabulary}")]
-    Token {
-        /// The id.
-        token: u32,
-        /// The vocabulary's size.
-        vocabulary: usize,
-    },
-    /// The sequence would become longer than the model's context.
-    #[error("{length} tokens do not fit into the context of {context}")]
-    Context {
-        /// The length of the sequence after the step.
-        length: usize,
-        /// The context length of the model.
-        context: usize,
-    },
-    /// The sequence was made by another model.
-    #[error("the sequence belongs to another model")]
-    ForeignSequence,
-    /// A tensor operation of candle failed.
-    #[error("computing {0}")]
-    Tensor(String),
-}
-
-/// A recurrent state has no history and cannot be rewound to an earlier token.
-#[derive(Debug, Error, PartialEq, Eq)]
-#[error(
-    "a sequence of {length} tokens cannot be cut to {wanted}: fork a recurrent sequence before the tokens that may be taken back"
-)]
-pub struct CannotRewind {
-    /// Tokens in the sequence.
-    pub length: usize,
-    /// Tokens requested.
-    pub wanted: usize,
 }
 
 /// Saved bytes are not a sequence of this model.

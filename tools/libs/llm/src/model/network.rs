@@ -5,8 +5,8 @@ use std::sync::{Mutex, PoisonError};
 
 use sigmavault_ternary::Pool;
 
-use super::error::ForwardError;
 use super::sequence::{Memory, Sequence};
+use crate::inference::ForwardError;
 
 /// Successive tokens of one sequence within a pass.
 #[derive(Debug, Clone)]

@@ -1,7 +1,8 @@
-//! The state of one text: keys and values for attention, and a state of fixed size for recurrent layers.
+//! The state of a sequence: keys and values for attention, and a state of fixed size for recurrent layers.
 
-use super::error::{BadSave, CannotRewind};
+use super::error::BadSave;
 use super::pages::{Pages, Shape};
+use crate::inference::{CannotRewind, Part, State};
 
 /// The first bytes of a saved sequence; the digit is the version of the format.
 const MAGIC: [u8; 8] = *b"RYZSEQ1\n";
@@ -25,7 +26,7 @@ impl Memory {
     }
 }
 
-/// The state of one text in one model.
+/// The state of a sequence of tokens in one model.
 #[derive(Debug, Clone)]
 pub struct Sequence {
     pub(super) memory: Memory,
@@ -42,73 +43,6 @@ impl Sequence {
             pages: memory.attention.map(Pages::new),
             state: vec![0.0; memory.recurrent],
         }
-    }
-
-    /// The number of tokens seen.
-    pub fn len(&self) -> usize {
-        self.length
-    }
-
-    /// Whether no token was seen.
-    pub fn is_empty(&self) -> bool {
-        self.length == 0
-    }
-
-    /// Its size in bytes, including pages shared with forks.
-    pub fn bytes(&self) -> usize {
-        self.pages.as_ref().map_or(0, Pages::bytes) + self.state.len() * 4
-    }
-
-    /// The address and the size of each part that it may share with forks.
-    pub fn parts(&self) -> impl Iterator<Item = (usize, usize)> {
-        self.pages.iter().flat_map(Pages::parts)
-    }
-
-    /// A copy. Pages are shared until one of the two writes; recurrent state is copied.
-    #[must_use]
-    pub fn fork(&self) -> Self {
-        self.clone()
-    }
-
-    /// Truncates the sequence to its first `length` tokens.
-    ///
-    /// # Errors
-    ///
-    /// If there is a recurrent state, which cannot be truncated, or `length` exceeds the sequence.
-    pub fn truncate(&mut self, length: usize) -> Result<(), CannotRewind> {
-        if length == self.length {
-            return Ok(());
-        }
-        if length == 0 {
-            *self = Self::new(self.memory);
-            return Ok(());
-        }
-        if length > self.length || self.memory.recurrent > 0 {
-            return Err(CannotRewind {
-                length: self.length,
-                wanted: length,
-            });
-        }
-        if let Some(pages) = &mut self.pages {
-            pages.truncate(length);
-        }
-        self.length = length;
-        Ok(())
-    }
-
-    /// Serialises the sequence for the disk; little-endian, for the same model only.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(56 + self.bytes());
-        out.extend(MAGIC);
-        for number in self.memory.signature() {
-            out.extend(number.to_le_bytes());
-        }
-        out.extend((self.length as u64).to_le_bytes());
-        out.extend(self.state.iter().flat_map(|v| v.to_le_bytes()));
-        if let Some(pages) = &self.pages {
-            pages.to_bytes(self.length, &mut out);
-        }
-        out
     }
 
     /// Deserialises the result of [`Sequence::to_bytes`].
@@ -148,6 +82,61 @@ impl Sequence {
             pages,
             state,
         })
+    }
+}
+
+/// Pages are shared with forks until one of the two writes; recurrent state is copied. Bytes are little-endian, for the same model only.
+impl State for Sequence {
+    fn len(&self) -> usize {
+        self.length
+    }
+
+    fn bytes(&self) -> usize {
+        self.pages.as_ref().map_or(0, Pages::bytes) + self.state.len() * 4
+    }
+
+    fn parts(&self) -> Vec<Part> {
+        let pages = self.pages.iter().flat_map(Pages::parts);
+        pages.map(|(id, bytes)| Part { id, bytes }).collect()
+    }
+
+    fn fork(&self) -> Self {
+        self.clone()
+    }
+
+    fn truncate(&mut self, length: usize) -> Result<(), CannotRewind> {
+        if length == self.length {
+            return Ok(());
+        }
+        if length == 0 {
+            *self = Self::new(self.memory);
+            return Ok(());
+        }
+        if length > self.length || self.memory.recurrent > 0 {
+            return Err(CannotRewind {
+                length: self.length,
+                wanted: length,
+            });
+        }
+        if let Some(pages) = &mut self.pages {
+            pages.truncate(length);
+        }
+        self.length = length;
+        Ok(())
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(56 + self.bytes());
+        out.extend(MAGIC);
+        for number in self.memory.signature() {
+            out.extend(number.to_le_bytes());
+        }
+        out.extend((self.length as u64).to_le_bytes());
+        out.extend(self.state.iter().flat_map(|v| v.to_le_bytes()));
+        if let Some(pages) = &self.pages {
+            pages.to_bytes(self.length, &mut out);
+        }
+        out
     }
 }
 

@@ -17,7 +17,7 @@ const BLOCK: usize = 64;
 /// The lanes of a sum.
 const LANES: usize = 16;
 
-/// Buffers that are reused for all tokens of a text.
+/// Buffers that are reused for all tokens of a sequence.
 #[derive(Debug, Default)]
 pub(super) struct Candidates {
     list: Vec<(u32, f32)>,

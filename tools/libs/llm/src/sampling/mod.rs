@@ -2,7 +2,7 @@
 //!
 //! The order is: penalties and bias, the mask of a constraint, temperature, top-k, top-p, min-p, and one draw. A temperature of
 //! zero takes the highest logit, and the lowest id of equal ones. Each choice draws at most one random number, so a seed gives
-//! the same text on one machine whatever the batches.
+//! the same tokens on one machine whatever the batches.
 
 mod candidates;
 mod parameters;

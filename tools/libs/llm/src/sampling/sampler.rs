@@ -1,4 +1,4 @@
-//! Choosing the tokens of one text.
+//! Choosing the tokens of one sequence.
 
 #![expect(
     clippy::float_cmp,
@@ -31,7 +31,7 @@ pub struct Choice {
 )]
 pub struct NothingToChoose;
 
-/// Chooses the tokens of one text.
+/// Chooses the tokens of one sequence.
 #[derive(Debug)]
 pub struct Sampler {
     sampling: Sampling,
@@ -43,7 +43,7 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// A sampler for a text that continues `prompt`. `seed` is used if `sampling` has none.
+    /// A sampler for a sequence that continues `prompt`. `seed` is used if `sampling` has none.
     pub fn new(sampling: Sampling, prompt: &[u32], seed: u64) -> Sampler {
         let seed = sampling.seed.unwrap_or(seed);
         let prompt = if sampling.repetition_penalty == 1.0 {
@@ -101,7 +101,7 @@ impl Sampler {
         Ok(Choice { token, logprob, top })
     }
 
-    /// Records a token that has become part of the text.
+    /// Records a token that has become part of the sequence.
     pub fn accept(&mut self, token: u32) {
         *self.counts.entry(token).or_default() += 1;
     }

@@ -6,7 +6,8 @@
 use std::path::{Path, PathBuf};
 
 use safetensors::SafeTensors;
-use sigmavault_llm::model::{KvKind, LoadOptions, Model, Sequence, Step, Wanted};
+use sigmavault_llm::inference::{Step, Wanted};
+use sigmavault_llm::model::{KvKind, LoadOptions, Model, Sequence};
 use sigmavault_ternary::{Pool, Precision};
 
 /// The result of the reference implementation.

@@ -305,7 +305,7 @@ fn a_failing_model_fails_its_texts_and_nothing_else() {
     model.gauges.fails.store(true, Ordering::SeqCst);
     assert_eq!(
         collect(engine.submit(request(&[5], 10)).unwrap()).2,
-        Event::Failed("the model failed: out of order".into())
+        Event::Failed("the model failed: computing out of order".into())
     );
     model.gauges.fails.store(false, Ordering::SeqCst);
     assert_eq!(collect(engine.submit(request(&[5], 10)).unwrap()).0.len(), 10);

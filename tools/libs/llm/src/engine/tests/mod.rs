@@ -7,6 +7,6 @@
 )]
 
 mod basics;
-mod guessing;
+mod drafting;
 mod prefixes;
 pub mod toy;

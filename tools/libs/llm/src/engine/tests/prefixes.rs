@@ -3,9 +3,10 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::toy::*;
+use crate::engine::disk_tier::DiskTier;
 use crate::engine::prefix::PrefixCache;
-use crate::engine::spill::Spill;
 use crate::engine::*;
+use crate::inference::{Forward, State};
 use crate::sampling::Sampling;
 
 /// The owner of the prefixes.
@@ -123,8 +124,8 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         let open = || {
             let mut tree = PrefixCache::new(3000, rewindable);
-            let spill = Spill::open(SpillOptions { folder: folder.path().to_owned(), bytes: 1 << 20 }).unwrap();
-            tree.spill_to(spill, Box::new(|bytes| Attention::default().restore(bytes))).unwrap();
+            let disk_tier = DiskTier::open(DiskTierOptions { folder: folder.path().to_owned(), bytes: 1 << 20 }).unwrap();
+            tree.add_disk_tier(disk_tier, Box::new(|bytes| Attention::default().restore(bytes))).unwrap();
             tree
         };
         let mut tree = open();
@@ -153,12 +154,12 @@ fn an_owner_finds_their_own_prefixes_only() {
         let folder = tempfile::tempdir().unwrap();
         let open = || {
             let mut tree = PrefixCache::new(1 << 20, rewindable);
-            let options = SpillOptions {
+            let options = DiskTierOptions {
                 folder: folder.path().to_owned(),
                 bytes: 1 << 20,
             };
-            tree.spill_to(
-                Spill::open(options).unwrap(),
+            tree.add_disk_tier(
+                DiskTier::open(options).unwrap(),
                 Box::new(|bytes| Attention::default().restore(bytes)),
             )
             .unwrap();
@@ -212,12 +213,12 @@ fn the_disk_is_bounded_and_damage_is_thrown_away() {
     };
     let open = |bytes| {
         let mut tree = PrefixCache::new(1 << 20, false);
-        let spill = Spill::open(SpillOptions {
+        let disk_tier = DiskTier::open(DiskTierOptions {
             folder: folder.path().to_owned(),
             bytes,
         })
         .unwrap();
-        tree.spill_to(spill, Box::new(|bytes| Attention::default().restore(bytes)))
+        tree.add_disk_tier(disk_tier, Box::new(|bytes| Attention::default().restore(bytes)))
             .unwrap();
         tree
     };
@@ -249,7 +250,7 @@ fn the_disk_is_bounded_and_damage_is_thrown_away() {
 #[test]
 fn a_conversation_goes_on_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
-    let spill = Some(SpillOptions {
+    let disk_tier = Some(DiskTierOptions {
         folder: folder.path().to_owned(),
         bytes: 1 << 24,
     });
@@ -258,7 +259,7 @@ fn a_conversation_goes_on_after_a_restart() {
             Arc::new(Recurrent::default()),
             tokenizer(),
             EngineOptions {
-                spill: spill.clone(),
+                disk_tier: disk_tier.clone(),
                 ..EngineOptions::default()
             },
         )

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex};
 
-use crate::engine::*;
+use crate::engine::{Event, Generation};
+use crate::inference::*;
 use crate::tokenizer::{TokenKind, Tokenizer, Vocabulary};
 
 /// Ids 0 to 255 are bytes, this one is the end token, those after it are words.
@@ -77,7 +78,7 @@ impl Gauges {
         self.steps.fetch_add(1, Ordering::SeqCst);
         self.widest.fetch_max(batch.len(), Ordering::SeqCst);
         if self.fails.load(Ordering::SeqCst) {
-            Err(ForwardError("out of order".into()))
+            Err(ForwardError::Tensor("out of order".into()))
         } else {
             Ok(())
         }
@@ -235,7 +236,10 @@ impl State for Number {
         if len == self.1 {
             Ok(())
         } else {
-            Err(CannotRewind(len))
+            Err(CannotRewind {
+                length: self.len(),
+                wanted: len,
+            })
         }
     }
 
