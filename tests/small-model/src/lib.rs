@@ -75,46 +75,46 @@ fn letter(byte: u8) -> String {
 
 /// Writes the model; the same bytes every time.
 pub fn write(path: &Path) {
-    let mut random = Random(7);
+    fs::write(path, file(&[])).unwrap();
+}
+
+/// The model as a file, with more settings or others than its own.
+pub fn file(settings: &[(&str, &str)]) -> Vec<u8> {
+    let [file] = parts(settings);
+    file
+}
+
+/// The model in parts, as `gguf-split` writes them.
+pub fn parts<const N: usize>(settings: &[(&str, &str)]) -> [Vec<u8>; N] {
+    let tensors = tensors();
+    let each = tensors.len().div_ceil(N);
+    std::array::from_fn(|part| {
+        let mut writer = Writer::new();
+        if part == 0 {
+            set(&mut writer, settings);
+        }
+        if N > 1 {
+            writer
+                .set("split.no", u16::try_from(part).unwrap())
+                .set("split.count", u16::try_from(N).unwrap())
+                .set("split.tensors.count", i32::try_from(tensors.len()).unwrap());
+        }
+        for (name, shape, kind, bytes) in tensors.iter().skip(part * each).take(each) {
+            writer.tensor(name, shape, *kind, bytes);
+        }
+        let mut bytes = Vec::new();
+        writer.write(&mut bytes).unwrap();
+        bytes
+    })
+}
+
+fn set(writer: &mut Writer<'_>, settings: &[(&str, &str)]) {
     let mut tokens: Vec<String> = (0..=255).map(letter).collect();
     let mut kinds = vec![1_i32; 256];
     for (text, kind) in SPECIALS {
         tokens.push(text.to_owned());
         kinds.push(kind);
     }
-    let vocabulary = tokens.len() as u64;
-    let mut tensors: Vec<(String, Vec<u64>, Vec<u8>)> = Vec::new();
-    let mut matrix = |name: String, rows: u64, columns: u64| {
-        let bytes = random.ternary(rows, columns);
-        tensors.push((name, vec![columns, rows], bytes));
-    };
-    matrix("token_embd.weight".into(), vocabulary, WIDTH);
-    for layer in 0..LAYERS {
-        for (name, rows, columns) in [
-            ("attn_q", 2 * HEAD, WIDTH),
-            ("attn_k", HEAD, WIDTH),
-            ("attn_v", HEAD, WIDTH),
-            ("attn_output", WIDTH, 2 * HEAD),
-            ("ffn_gate", FEED_FORWARD, WIDTH),
-            ("ffn_up", FEED_FORWARD, WIDTH),
-            ("ffn_down", WIDTH, FEED_FORWARD),
-        ] {
-            matrix(format!("blk.{layer}.{name}.weight"), rows, columns);
-        }
-    }
-    let ones = |count: u64| 1_f32.to_le_bytes().repeat(usize::try_from(count).unwrap());
-    let mut norms = vec![("output_norm.weight".to_owned(), ones(WIDTH))];
-    for layer in 0..LAYERS {
-        for (name, count) in [
-            ("attn_norm", WIDTH),
-            ("ffn_norm", WIDTH),
-            ("attn_q_norm", HEAD),
-            ("attn_k_norm", HEAD),
-        ] {
-            norms.push((format!("blk.{layer}.{name}.weight"), ones(count)));
-        }
-    }
-    let mut writer = Writer::new();
     writer
         .set("general.architecture", "qwen3")
         .set("general.name", "small")
@@ -137,11 +137,48 @@ pub fn write(path: &Path) {
         .set("tokenizer.ggml.eos_token_id", 258_u32)
         .set("tokenizer.ggml.add_bos_token", false)
         .set("tokenizer.chat_template", TEMPLATE);
-    for (name, shape, bytes) in &tensors {
-        writer.tensor(name, shape, TensorKind::Q2_0G64, bytes);
+    for (name, value) in settings {
+        writer.set(name, *value);
     }
-    for (name, bytes) in &norms {
-        writer.tensor(name, &[bytes.len() as u64 / 4], TensorKind::F32, bytes);
+}
+
+/// Name, shape, type and bytes.
+type Tensor = (String, Vec<u64>, TensorKind, Vec<u8>);
+
+fn tensors() -> Vec<Tensor> {
+    let mut random = Random(7);
+    let vocabulary = 256 + SPECIALS.len() as u64;
+    let mut tensors: Vec<Tensor> = Vec::new();
+    let mut matrix = |name: String, rows: u64, columns: u64| {
+        let bytes = random.ternary(rows, columns);
+        tensors.push((name, vec![columns, rows], TensorKind::Q2_0G64, bytes));
+    };
+    matrix("token_embd.weight".into(), vocabulary, WIDTH);
+    for layer in 0..LAYERS {
+        for (name, rows, columns) in [
+            ("attn_q", 2 * HEAD, WIDTH),
+            ("attn_k", HEAD, WIDTH),
+            ("attn_v", HEAD, WIDTH),
+            ("attn_output", WIDTH, 2 * HEAD),
+            ("ffn_gate", FEED_FORWARD, WIDTH),
+            ("ffn_up", FEED_FORWARD, WIDTH),
+            ("ffn_down", WIDTH, FEED_FORWARD),
+        ] {
+            matrix(format!("blk.{layer}.{name}.weight"), rows, columns);
+        }
     }
-    writer.write(&mut fs::File::create(path).unwrap()).unwrap();
+    let ones = |count: u64| 1_f32.to_le_bytes().repeat(usize::try_from(count).unwrap());
+    let mut norm = |name: String, count: u64| tensors.push((name, vec![count], TensorKind::F32, ones(count)));
+    norm("output_norm.weight".into(), WIDTH);
+    for layer in 0..LAYERS {
+        for (name, count) in [
+            ("attn_norm", WIDTH),
+            ("ffn_norm", WIDTH),
+            ("attn_q_norm", HEAD),
+            ("attn_k_norm", HEAD),
+        ] {
+            norm(format!("blk.{layer}.{name}.weight"), count);
+        }
+    }
+    tensors
 }

@@ -16,44 +16,27 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sigmavault_catalogue::Hasher;
 use sigmavault_gguf::{TensorKind, Writer};
+use sigmavault_small_model as small_model;
 use tempfile::TempDir;
 
-/// A model whose header has nothing that the engine refuses, with a number of rows of 64 weights.
-fn writer(name: &str) -> Writer<'static> {
-    let mut writer = Writer::new();
-    writer
-        .set("general.architecture", "qwen3")
-        .set("general.license", "apache-2.0")
-        .set("qwen3.context_length", 4096_u32)
-        .set("qwen3.block_count", 2_u32)
-        .set("qwen3.embedding_length", 64_u32)
-        .set("tokenizer.ggml.model", "gpt2")
-        .set("tokenizer.ggml.pre", "qwen2")
-        .set("tokenizer.ggml.tokens", vec!["a".to_owned(), "b".to_owned()]);
-    if !name.is_empty() {
-        writer.set("general.name", name);
-    }
-    writer
-}
+/// A tokenizer of the family of BERT's, as `tokenizers` saves it.
+const WORD_PIECES: &str = r###"{"model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+    "max_input_chars_per_word": 100, "vocab": {"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, "[MASK]": 4, "a": 5, "##b": 6}},
+    "normalizer": {"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": null, "lowercase": true},
+    "pre_tokenizer": {"type": "BertPreTokenizer"}, "decoder": null, "post_processor": null, "truncation": null, "padding": null,
+    "version": "1.0", "added_tokens": []}"###;
 
-fn bytes(writer: Writer<'_>) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    writer.write(&mut bytes).unwrap();
-    bytes
-}
+/// Bytes of keys and values of the small model for 4096 tokens, and of what the service needs besides.
+const MEMORY: usize = 4096 * 2 * 128 * 2 + 150_000_000;
 
-fn gguf(name: &str, rows: u64) -> Vec<u8> {
-    let mut writer = writer(name);
-    writer.tensor_from(
-        "token_embd.weight",
-        &[64, rows],
-        TensorKind::Q2_0G64,
-        move |out| {
-            let row = [7; 18];
-            (0..rows).try_for_each(|_| out.write_all(&row))
-        },
-    );
-    bytes(writer)
+/// A model that runs, of this name, with a file that differs from those of other numbers.
+fn gguf(name: &str, number: usize) -> Vec<u8> {
+    let note = "n".repeat(number);
+    small_model::file(&[
+        ("general.name", name),
+        ("general.license", "apache-2.0"),
+        ("general.description", &note),
+    ])
 }
 
 struct Machine {
@@ -138,8 +121,8 @@ fn a_file_of_ollama_is_a_model_like_others() {
     assert_eq!(
         added,
         json!({"id": "tiny-chat-1.5-2j", "name": "Tiny Chat 1.5 \\u{1b}[2J", "path": path, "bytes": content.len(),
-               "architecture": "qwen3", "licence": "Apache-2.0", "context": 4096,
-               "memory_bytes": content.len() + 150_000_000, "replaced": false, "linked": false})
+               "architecture": "qwen3", "licence": "Apache-2.0", "context": 32768,
+               "memory_bytes": content.len() + MEMORY, "replaced": false, "linked": false})
     );
     assert!(fs::read(&path).unwrap() == content);
     let list = parsed(&machine.run(&["list", "--json"]));
@@ -170,7 +153,7 @@ fn what_is_here_is_replaced_only_when_that_is_said() {
     let file = machine.write("m.gguf", &gguf("", 10));
     let text = out(&machine.run(&["add", &file]));
     assert!(
-        text.ends_with("\nqwen3, licence Apache-2.0, context of 4096 tokens, 143.1 MiB of memory\n"),
+        text.ends_with("\nqwen3, licence Apache-2.0, context of 32768 tokens, 145.1 MiB of memory\n"),
         "{text}"
     );
     machine.write("m.gguf", &gguf("", 20));
@@ -213,23 +196,11 @@ fn what_is_here_is_replaced_only_when_that_is_said() {
 #[test]
 fn parts_are_put_together() {
     let machine = Machine::new();
-    let part = |number: u16, tensors: &[&str]| {
-        let mut writer = if number == 0 {
-            writer("Split")
-        } else {
-            Writer::new()
-        };
-        writer.set("split.no", number).set("split.count", 2_u16);
-        writer.set("split.tensors.count", 2_i32);
-        for name in tensors {
-            writer.tensor(name, &[64, 1], TensorKind::Q2_0G64, &[5; 18]);
-        }
-        bytes(writer)
-    };
-    let first = machine.write("parts/x-00001-of-00002.gguf", &part(0, &["a"]));
+    let [one, two] = small_model::parts(&[("general.name", "Split")]);
+    let first = machine.write("parts/x-00001-of-00002.gguf", &one);
     let message = refusal(&machine.run(&["add", &first]));
     assert!(message.contains("x-00002-of-00002.gguf is missing"), "{message}");
-    let second = machine.write("parts/x-00002-of-00002.gguf", &part(1, &["b"]));
+    let second = machine.write("parts/x-00002-of-00002.gguf", &two);
     for given in [
         second.as_str(),
         Path::new(&first).parent().unwrap().to_str().unwrap(),
@@ -237,23 +208,37 @@ fn parts_are_put_together() {
         let added = parsed(&machine.run(&["add", given, "--yes", "--json"]));
         assert_eq!(added["id"], "split");
         let found = parsed(&machine.run(&["inspect", "split", "--json"]));
-        assert_eq!(found["tensor_count"], 2);
+        assert_eq!(found["runs"], true);
     }
 }
 
 #[test]
 fn what_the_engine_does_not_run_is_refused_by_its_verdict() {
     let machine = Machine::new();
-    let mut other = writer("Other");
-    other.set("general.architecture", "gpt5");
-    other.tensor("a", &[64, 1], TensorKind::Q2_0G64, &[5; 18]);
-    let file = machine.write("other.gguf", &bytes(other));
-    let verdict = parsed(&machine.run(&["inspect", &file, "--json"]));
-    let obstacle = verdict["obstacles"][0].as_str().unwrap();
-    assert_eq!(
-        refusal(&machine.run(&["add", &file])),
-        format!("sigmavault: nothing was added: the engine cannot run {file}:\n  {obstacle}\n")
-    );
+    let mut layers = Writer::new();
+    layers
+        .set("general.architecture", "qwen3")
+        .set("tokenizer.ggml.model", "gpt2")
+        .set("tokenizer.ggml.pre", "qwen2")
+        .set("tokenizer.ggml.tokens", vec!["a".to_owned(), "b".to_owned()])
+        .set("qwen3.context_length", 4096_u32)
+        .set("qwen3.block_count", 2_u32)
+        .set("qwen3.embedding_length", 64_u32);
+    layers.tensor("token_embd.weight", &[64, 2], TensorKind::Q2_0G64, &[5; 36]);
+    let mut without = Vec::new();
+    layers.write(&mut without).unwrap();
+    let other = small_model::file(&[("general.architecture", "gpt5")]);
+    let unread = small_model::file(&[("qwen3.rope.scaling.type", "dynamic")]);
+    // By its header, by a setting that is not applied, by what is missing in it.
+    for (name, content) in [("other", other), ("unread", unread), ("without", without)] {
+        let file = machine.write(&format!("{name}.gguf"), &content);
+        let verdict = parsed(&machine.run(&["inspect", &file, "--json"]));
+        let obstacle = verdict["obstacles"][0].as_str().unwrap();
+        assert_eq!(
+            refusal(&machine.run(&["add", &file])),
+            format!("sigmavault: nothing was added: the engine cannot run {file}:\n  {obstacle}\n")
+        );
+    }
     let page = machine.write("page.gguf", b"<html>\x1b]0;x\x07 not found");
     assert_eq!(
         refusal(&machine.run(&["add", &page])),
@@ -282,6 +267,9 @@ fn a_folder_of_transformers_is_taken_whole() {
     let message = refusal(&machine.run(&["add", folder]));
     assert!(message.contains("needs tokenizer.json beside them"), "{message}");
     machine.write("mini-lm/tokenizer.json", b"{}");
+    let message = refusal(&machine.run(&["add", folder, "--id", "mini-lm"]));
+    assert!(message.contains("the engine cannot run"), "{message}");
+    machine.write("mini-lm/tokenizer.json", WORD_PIECES.as_bytes());
     machine.write("mini-lm/README.md", b"---\nlicense: mit\n---\n");
     machine.write("mini-lm/pytorch_model.bin", b"not taken");
     let added = parsed(&machine.run(&["add", folder, "--id", "mini-lm", "--json"]));
@@ -407,7 +395,7 @@ fn a_url_is_fetched_and_its_secrets_are_not_kept() {
 #[test]
 fn ctrl_c_leaves_nothing() {
     let machine = Machine::new();
-    let content = gguf("Slow", 400_000);
+    let content = gguf("Slow", 8_000_000);
     let digest = Hasher::of(&content).to_string();
     let (url, sent) = serve("HTTP/1.1 200 OK\r\n\r\n", content, Duration::from_millis(5));
     let url = format!("{url}/slow.gguf");

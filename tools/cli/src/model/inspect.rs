@@ -121,7 +121,7 @@ pub fn get(place: &Place, name: &str, with_tensors: bool) -> Result<Found, Inspe
 }
 
 /// Why the engine cannot run a file: all that its header tells, or else what the engine says to it. Nothing if it can.
-fn verdict(path: &Path, index: &Index) -> Vec<String> {
+pub fn verdict(path: &Path, index: &Index) -> Vec<String> {
     let mut found = header_verdict(index);
     if found.is_empty() {
         found.extend(checkpoint::examine(path).err().map(|error| error.to_string()));
@@ -130,7 +130,7 @@ fn verdict(path: &Path, index: &Index) -> Vec<String> {
 }
 
 /// Why the engine cannot run a file, as far as its header tells.
-pub fn header_verdict(index: &Index) -> Vec<String> {
+fn header_verdict(index: &Index) -> Vec<String> {
     let obstacles = support::obstacles(index);
     obstacles.iter().map(ToString::to_string).collect()
 }

@@ -11,6 +11,7 @@ use sigmavault_catalogue::{ChunkList, Digest, Installed, ModelFile, Staging, Sto
 use sigmavault_facts::show::size;
 use sigmavault_facts::time::timestamp;
 use sigmavault_gguf::File;
+use sigmavault_llm::checkpoint;
 
 use super::describe::{Described, UNKNOWN, id_of, spdx};
 use super::error::AddError;
@@ -68,7 +69,11 @@ pub fn run(place: &Place, order: &Order<'_>) -> Result<Added, AddError> {
     // Before gigabytes are copied; what was copied is judged again.
     let early = match &given {
         Given::Gguf(path) => Some(judged(path, &given.place())?),
-        Given::Folder { path, files } => Some(safetensors::describe(path, files)?),
+        Given::Folder { path, files } => {
+            let described = safetensors::describe(path, files)?;
+            examine(path, &given.place())?;
+            Some(described)
+        }
         Given::Parts(parts) => match parts.first() {
             Some(first) => Some(Described::of_gguf(opened(first, &given.place())?.index())),
             None => None,
@@ -210,7 +215,9 @@ fn take(
                 let list = one(&from, name, order.link, staging, onlooker)?;
                 entries.push(entry(name, &list, file_url(&from)));
             }
-            Ok((entries, safetensors::describe(staging.path(), files)?))
+            let described = safetensors::describe(staging.path(), files)?;
+            examine(staging.path(), &place)?;
+            Ok((entries, described))
         }
         Given::Url(url) => {
             let list = copy::url(url, staging, FILE, onlooker)?;
@@ -258,7 +265,7 @@ fn opened(path: &Path, place: &str) -> Result<File, AddError> {
 /// What a GGUF file says of itself, if the engine runs it.
 fn judged(path: &Path, place: &str) -> Result<Described, AddError> {
     let file = opened(path, place)?;
-    let obstacles = inspect::header_verdict(file.index());
+    let obstacles = inspect::verdict(path, file.index());
     if obstacles.is_empty() {
         return Ok(Described::of_gguf(file.index()));
     }
@@ -266,6 +273,16 @@ fn judged(path: &Path, place: &str) -> Result<Described, AddError> {
         place: place.to_owned(),
         obstacles,
     })
+}
+
+/// Whether the engine runs a folder of transformers.
+fn examine(path: &Path, place: &str) -> Result<(), AddError> {
+    checkpoint::examine(path)
+        .map(drop)
+        .map_err(|error| AddError::CannotRun {
+            place: place.to_owned(),
+            obstacles: vec![error.to_string()],
+        })
 }
 
 fn entry(name: &str, list: &ChunkList, url: String) -> ModelFile {
