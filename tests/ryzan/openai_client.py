@@ -106,6 +106,13 @@ def completions(client):
     text = client.completions.create(model="auto", prompt="Once", max_tokens=6, seed=1)
     pieces = client.completions.create(model="auto", prompt="Once", max_tokens=6, seed=1, stream=True)
     expect("streamed completion", "".join(piece.choices[0].text for piece in pieces), text.choices[0].text)
+    texts = ["", ""]
+    for piece in client.completions.create(model="auto", prompt=["Once", "Once"], max_tokens=6, seed=1, stream=True):
+        texts[piece.choices[0].index] += piece.choices[0].text
+    expect("streams of several prompts", texts, [text.choices[0].text] * 2)
+    scored = client.completions.create(model="auto", prompt="Once upon", max_tokens=0, echo=True, logprobs=1).choices[0]
+    expect("a scored prompt", (scored.text, scored.logprobs.token_logprobs[0]), ("Once upon", None))
+    expect("scores", all(score <= 0 for score in scored.logprobs.token_logprobs[1:]), True)
 
 
 def embeddings(client):

@@ -12,6 +12,8 @@ use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use futures_util::stream;
 use serde_json::Value;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use crate::answer::{Answer, Event};
 use crate::openai::error::ApiError;
@@ -84,6 +86,31 @@ pub fn response<E: Encode>(answer: Answer, mut encoder: E) -> Response {
     response
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static(E::MEDIA));
+    response
+}
+
+/// The response that streams the frames that `all` sends until it ends. Dropping the response drops `all`.
+pub fn frames(
+    all: impl Future<Output = ()> + Send + 'static,
+    frames: mpsc::Receiver<Frame>,
+    end: &'static str,
+) -> Response {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(all);
+    let body = stream::unfold(Some((tasks, frames)), move |state| async move {
+        let (tasks, mut frames) = state?;
+        let text = match tokio::time::timeout(SILENCE, frames.recv()).await {
+            Err(_) => ": waiting\n\n".to_owned(),
+            Ok(Some(frame)) => frame.text(),
+            Ok(None) => return Some((Ok::<_, Infallible>(end.to_owned()), None)),
+        };
+        Some((Ok(text), Some((tasks, frames))))
+    });
+    let mut response = Response::new(Body::from_stream(body));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/event-stream"),
+    );
     response
 }
 

@@ -320,6 +320,70 @@ fn texts_are_split_joined_and_ordered() {
 }
 
 #[test]
+fn the_tokens_of_a_prompt_have_probabilities() {
+    let daemon = daemon();
+    // These two letters only, so that every token is text.
+    let ask = json!({"model": "little", "temperature": 0, "logprobs": 2, "prompt": "Once upon a time",
+                     "logit_bias": {"97": 100, "98": 100}});
+    let parts = |answer: &Value| {
+        let choice = &answer["choices"][0];
+        let list = |name: &str| choice["logprobs"][name].as_array().unwrap().clone();
+        (
+            choice["text"].as_str().unwrap().to_owned(),
+            list("tokens"),
+            list("token_logprobs"),
+            list("top_logprobs"),
+            list("text_offset"),
+        )
+    };
+    let answer = post(&daemon, "/v1/completions", &with(&ask, &json!({"max_tokens": 6})));
+    let (continued, ..) = parts(&answer);
+    let whole = format!("Once upon a time{continued}");
+    for stream in [false, true] {
+        // What a harness asks for to score an answer: the text with it, and no more.
+        let more = json!({"prompt": whole, "max_tokens": 0, "echo": true, "stream": stream});
+        let answer = post(&daemon, "/v1/completions", &with(&ask, &more));
+        let answer = match answer {
+            Value::String(frames) => serde_json::from_str(
+                frames
+                    .split_terminator("\n\n")
+                    .next()
+                    .unwrap()
+                    .strip_prefix("data: ")
+                    .unwrap(),
+            )
+            .unwrap(),
+            answer => answer,
+        };
+        let (text, tokens, logprobs, top, offsets) = parts(&answer);
+        assert_eq!(text, whole);
+        assert_eq!(
+            (logprobs[0].clone(), top[0].clone(), offsets[0].clone()),
+            (Value::Null, Value::Null, json!(0))
+        );
+        let spelled: Vec<&str> = tokens.iter().map(|token| token.as_str().unwrap()).collect();
+        assert!(spelled.concat().ends_with(&whole), "{spelled:?}");
+        assert_eq!([tokens.len(); 3], [logprobs.len(), top.len(), offsets.len()]);
+        for (token, (logprob, top)) in spelled.iter().zip(logprobs.iter().zip(&top)).skip(1) {
+            let best = top
+                .as_object()
+                .unwrap()
+                .values()
+                .map(|l| l.as_f64().unwrap())
+                .fold(f64::MIN, f64::max);
+            assert!(
+                logprob.as_f64().unwrap() <= best && best <= 0.0,
+                "{token}: {logprob}, {top}"
+            );
+        }
+        if !stream {
+            assert_eq!(answer["choices"][0]["finish_reason"], "length");
+            assert_eq!(answer["usage"]["completion_tokens"], 0);
+        }
+    }
+}
+
+#[test]
 fn several_prompts_echoes_and_begun_answers() {
     let daemon = daemon();
     // These two letters only, so that the text is the same however it is cut.
@@ -351,6 +415,29 @@ fn several_prompts_echoes_and_begun_answers() {
     );
     assert_eq!(both["choices"][1]["index"], 1);
     assert_eq!(both["usage"]["completion_tokens"], 16);
+    let stream = post(
+        &daemon,
+        "/v1/completions",
+        &with(
+            &ask,
+            &json!({"prompt": ["Once", "Twice"], "stream": true, "stream_options": {"include_usage": true}}),
+        ),
+    );
+    let mut streamed = [String::new(), String::new()];
+    let (mut ends, mut used) = (0, Value::Null);
+    let frames = stream.as_str().unwrap().strip_suffix("data: [DONE]\n\n").unwrap();
+    for frame in frames.split_terminator("\n\n") {
+        let chunk: Value = serde_json::from_str(frame.strip_prefix("data: ").unwrap()).unwrap();
+        if let Some(choice) = chunk["choices"].get(0) {
+            let index = usize::try_from(choice["index"].as_u64().unwrap()).unwrap();
+            streamed[index] += choice["text"].as_str().unwrap();
+            ends += usize::from(choice["finish_reason"] == "length");
+        } else {
+            used = chunk["usage"]["completion_tokens"].clone();
+        }
+    }
+    assert_eq!((streamed, ends), ([first, second], 2));
+    assert_eq!(used, 16);
 
     let chat = with(
         &ask,

@@ -51,6 +51,7 @@ fn text(engine: &Engine, prompt: &[u32], speculate: bool) -> Vec<u32> {
             Event::Token { id, .. } => tokens.push(id),
             Event::Finished { .. } => return tokens,
             Event::Failed(why) => panic!("{why}"),
+            Event::Prompt(_) => panic!("no prompt was to be scored"),
         }
     }
 }
@@ -78,7 +79,7 @@ fn compare(fixture: &str, options: &LoadOptions) -> (u64, u64) {
     let file = folder.join("model.gguf");
     let model = Model::load(if file.exists() { &file } else { &folder }, options).unwrap();
     let vocabulary = model.info().vocabulary;
-    let driven = Arc::new(Driven::new(model, 2, Files::default(), None));
+    let driven = Arc::new(Driven::new(model, 2, Files::default(), Box::new(())));
     let start = |prefix_bytes, draft_width| {
         let options = EngineOptions {
             draft_always: true,

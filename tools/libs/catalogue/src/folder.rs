@@ -141,11 +141,13 @@ impl Folder {
     }
 
     /// Whether nothing is in it.
+    #[cfg(feature = "download")]
     pub(crate) fn is_empty(&self) -> bool {
         std::fs::read_dir(&self.path).is_ok_and(|mut entries| entries.next().is_none())
     }
 
     /// Removes a folder in it if that is empty. Returns whether it did.
+    #[cfg(feature = "download")]
     pub(crate) fn remove_empty(&self, name: &str) -> bool {
         unlinkat(&self.handle, name, UnlinkatFlags::RemoveDir).is_ok()
     }
@@ -198,6 +200,7 @@ impl Folder {
     }
 
     /// The bytes that a file in it takes on the disk.
+    #[cfg(feature = "download")]
     pub(crate) fn allocated(&self, name: &str) -> u64 {
         let facts = fstatat(&self.handle, name, AtFlags::AT_SYMLINK_NOFOLLOW);
         facts.map_or(0, |facts| {

@@ -58,15 +58,19 @@ impl Reason {
 pub struct Likelihood {
     /// The token's bytes.
     pub bytes: Vec<u8>,
-    /// Log probability (natural logarithm).
-    pub logprob: f32,
+    /// Log probability (natural logarithm); `None` for the first token of a prompt, which follows nothing.
+    pub logprob: Option<f32>,
     /// Bytes and log probabilities of the likeliest tokens.
     pub top: Vec<(Vec<u8>, f32)>,
+    /// Whether it marks the beginning of the prompt, and is no part of its text.
+    pub is_mark: bool,
 }
 
 /// An event of an answer.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
+    /// The tokens of the prompt, if the request asked for their log probabilities.
+    Prompt(Vec<Likelihood>),
     /// Reasoning, which is not part of the answer.
     Reasoning(String),
     /// More of the answer.
@@ -118,6 +122,8 @@ pub struct Whole {
     pub content: String,
     /// Tokens of the text, if the request asked for log probabilities.
     pub tokens: Vec<Likelihood>,
+    /// Tokens of the prompt, if the request asked for their log probabilities.
+    pub prompt: Vec<Likelihood>,
     /// Calls.
     pub calls: Vec<Call>,
     /// Why it ended.
@@ -147,6 +153,8 @@ pub struct Answer {
     pieces: Option<Pieces>,
     arguments: Option<Arc<Arguments>>,
     tokens: Vec<Likelihood>,
+    /// The scored tokens of the prompt so far; empty if they are not scored.
+    prompt: Vec<Likelihood>,
     ready: VecDeque<Result<Event, ApiError>>,
     called: bool,
     ended: bool,
@@ -220,6 +228,14 @@ fn begin(
     pieces: Option<Pieces>,
 ) -> Result<Answer, ApiError> {
     let prompt_tokens = prepared.request.prompt.len();
+    let first = prepared.request.prompt.first().copied();
+    let first = first.filter(|_| prepared.request.prompt_logprobs.is_some());
+    let prompt = first.map(|id| Likelihood {
+        bytes: resident.tokenizer.bytes(id).to_vec(),
+        logprob: None,
+        top: Vec::new(),
+        is_mark: prepared.framed && resident.tokenizer.is_control(id),
+    });
     let generation = resident.submit(prepared.request)?;
     Ok(Answer {
         resident,
@@ -233,6 +249,7 @@ fn begin(
         pieces,
         arguments: prepared.arguments,
         tokens: Vec::new(),
+        prompt: prompt.into_iter().collect(),
         ready: VecDeque::new(),
         called: false,
         ended: false,
@@ -250,6 +267,12 @@ impl Answer {
                 return None;
             }
             match self.generation.next().await {
+                Some(engine::Event::Prompt(scored)) => {
+                    for engine::Scored { id, logprob, top } in scored {
+                        let likelihood = self.likelihood(id, logprob, top);
+                        self.prompt.push(likelihood);
+                    }
+                }
                 Some(engine::Event::Token {
                     id,
                     text,
@@ -257,17 +280,10 @@ impl Answer {
                     top,
                 }) => {
                     self.first_token.get_or_insert_with(Instant::now);
+                    self.tell_prompt();
                     if let Some(logprob) = logprob {
-                        let bytes = |id| self.resident.tokenizer.bytes(id).to_vec();
-                        let top = top
-                            .into_iter()
-                            .map(|(id, logprob)| (bytes(id), logprob))
-                            .collect();
-                        self.tokens.push(Likelihood {
-                            bytes: bytes(id),
-                            logprob,
-                            top,
-                        });
+                        let likelihood = self.likelihood(id, logprob, top);
+                        self.tokens.push(likelihood);
                     }
                     self.take(&text);
                 }
@@ -277,6 +293,7 @@ impl Answer {
                     stop,
                     usage,
                 }) => {
+                    self.tell_prompt();
                     self.take(&text);
                     self.finish(reason, stop, usage);
                 }
@@ -301,6 +318,7 @@ impl Answer {
         let mut whole = Whole::default();
         while let Some(event) = self.next().await {
             match event? {
+                Event::Prompt(tokens) => whole.prompt = tokens,
                 Event::Reasoning(text) => whole.reasoning.push_str(&text),
                 Event::Content { text, tokens } => {
                     whole.content.push_str(&text);
@@ -321,6 +339,27 @@ impl Answer {
             }
         }
         Ok(whole)
+    }
+
+    fn likelihood(&self, id: u32, logprob: f32, top: Vec<(u32, f32)>) -> Likelihood {
+        let bytes = |id| self.resident.tokenizer.bytes(id).to_vec();
+        Likelihood {
+            bytes: bytes(id),
+            logprob: Some(logprob),
+            top: top
+                .into_iter()
+                .map(|(id, logprob)| (bytes(id), logprob))
+                .collect(),
+            is_mark: false,
+        }
+    }
+
+    /// Tells the scores of the prompt, once they are complete.
+    fn tell_prompt(&mut self) {
+        if !self.prompt.is_empty() {
+            let tokens = std::mem::take(&mut self.prompt);
+            self.ready.push_back(Ok(Event::Prompt(tokens)));
+        }
     }
 
     fn take(&mut self, text: &str) {

@@ -36,6 +36,8 @@ pub struct Prepared {
     pub calls: bool,
     /// The validators of calls.
     pub arguments: Option<Arc<Arguments>>,
+    /// Whether the prompt may begin with a mark that is no part of the request's text.
+    pub framed: bool,
 }
 
 /// Prepares an answer in a conversation.
@@ -125,6 +127,7 @@ pub fn chat(
         thinking: begun.is_none() && text.trim_end().ends_with("<think>"),
         calls: !callable.is_empty() && request.format == Format::Text,
         arguments: constraint.as_ref().and_then(Constraint::arguments),
+        framed: false,
         request: Request {
             prompt,
             max_tokens: request.parameters.max_tokens.unwrap_or(default_tokens),
@@ -135,6 +138,7 @@ pub fn chat(
             owner: 0,
             constraint,
             top_logprobs: request.logprobs,
+            prompt_logprobs: None,
             speculate: true,
             boundaries,
         },
@@ -162,6 +166,7 @@ pub fn completion(
         thinking: false,
         calls: false,
         arguments: None,
+        framed: matches!(request.prompt, Input::Text(_)),
         request: Request {
             prompt,
             max_tokens: request.parameters.max_tokens.unwrap_or(1),
@@ -171,6 +176,7 @@ pub fn completion(
             owner: 0,
             constraint: None,
             top_logprobs: request.logprobs,
+            prompt_logprobs: request.logprobs.filter(|_| request.echo),
             speculate: true,
             boundaries: Vec::new(),
         },

@@ -190,6 +190,8 @@ impl Encode for Writer {
 
     fn event(&mut self, event: Event) -> Vec<Frame> {
         match event {
+            // Not asked for.
+            Event::Prompt(_) => Vec::new(),
             Event::Reasoning(text) => self.text(Open::Thinking, &text),
             Event::Content { text, .. } => self.text(Open::Text, &text),
             Event::Call(call) => self.call(&call),

@@ -1,5 +1,6 @@
 //! The model as the engine drives it: with its own threads.
 
+use std::fmt::Debug;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,6 @@ use sigmavault_llm::inference::{Forward, ForwardError, Shape, State as _, Step};
 use sigmavault_llm::model::{Model, Sequence};
 use sigmavault_ternary::Pool;
 
-use super::shared::Reservation;
 use super::spare;
 
 /// Pressure is an average over ten seconds and lags behind by some seconds.
@@ -17,6 +17,9 @@ const READING_SHOWS: Duration = Duration::from_secs(20);
 
 /// Upper bound for reading the weights from any disk.
 const LONGEST_READING: Duration = Duration::from_mins(10);
+
+/// What is kept as long as the memory of a model is in use, and tells by being dropped that it is free.
+pub type Kept = Box<dyn Debug + Send + Sync>;
 
 /// A model and the threads that compute it.
 #[derive(Debug)]
@@ -27,18 +30,18 @@ pub struct Driven {
     /// When weights were last read from the disk; in the future while they are.
     read: Mutex<Option<Instant>>,
     /// The last field: memory is free once the others are dropped.
-    _reservation: Option<Reservation>,
+    _kept: Kept,
 }
 
 impl Driven {
-    /// A model on this many threads; `files` tell how much memory is available. `reservation` is dropped when its memory is free.
-    pub fn new(model: Model, threads: usize, files: Files, reservation: Option<Reservation>) -> Self {
+    /// A model on this many threads; `files` tell how much memory is available. `kept` is dropped when its memory is free.
+    pub fn new(model: Model, threads: usize, files: Files, kept: Kept) -> Self {
         Self {
             model,
             pool: Pool::new(threads.max(1)),
             files,
             read: Mutex::default(),
-            _reservation: reservation,
+            _kept: kept,
         }
     }
 

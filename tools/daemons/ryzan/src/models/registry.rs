@@ -178,7 +178,7 @@ impl Models {
         let (limit, shared) = (self.limit(), Arc::clone(&self.shared));
         let load = move || {
             let id = found.id.clone();
-            let loaded = Resident::load(found, files, &config, threads, limit, reservation);
+            let loaded = Resident::load(found, files, &config, threads, limit, Box::new(reservation));
             let resident = Arc::new(loaded.map_err(|error| shared.load_failed(&id, &error.to_string()))?);
             info!("loaded {id} in {} ms", began.elapsed().as_millis());
             let mut state = shared.lock();

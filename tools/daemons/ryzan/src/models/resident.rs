@@ -21,9 +21,8 @@ use sigmavault_llm::tokenizer::Tokenizer;
 use sigmavault_ternary::Isa;
 
 use super::error::ModelsError;
-use super::forward::Driven;
+use super::forward::{Driven, Kept};
 use super::known::Found;
-use super::shared::Reservation;
 use crate::config::EngineConfig;
 
 /// Number of compiled constraints kept.
@@ -75,7 +74,7 @@ impl Resident {
         config: &EngineConfig,
         threads: usize,
         limit: Option<u64>,
-        reservation: Reservation,
+        kept: Kept,
     ) -> Result<Self, ResidentError> {
         let options = LoadOptions {
             context: (config.context > 0).then_some(config.context),
@@ -106,7 +105,7 @@ impl Resident {
             rest_after: (config.rest_seconds > 0).then(|| Duration::from_secs(config.rest_seconds.into())),
             ..EngineOptions::default()
         };
-        let driven = Arc::new(Driven::new(model, threads, files, Some(reservation)));
+        let driven = Arc::new(Driven::new(model, threads, files, kept));
         let model = Arc::downgrade(&driven);
         let engine = Engine::start(driven, Arc::clone(&tokenizer), options).map_err(ResidentError::Thread)?;
         Ok(Self {

@@ -6,11 +6,9 @@ use serde_json::{Value, json};
 
 use super::wire::model_name;
 use crate::models::Input;
+use crate::openai::embeddings::LIMIT;
 use crate::openai::error::ApiError;
 use crate::openai::fields::Fields;
-
-/// Maximum number of texts in a request, as in `/v1/embeddings`.
-const LIMIT: usize = 2048;
 
 /// An embedding request.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -25,7 +25,7 @@ pub struct CompletionRequest {
     pub parameters: Parameters,
     /// Number of alternative tokens whose probabilities are returned; `None` returns no probabilities.
     pub logprobs: Option<u8>,
-    /// Whether the answer begins with the prompt.
+    /// Whether the answer begins with the prompt, and its probabilities with those of the prompt's tokens.
     pub echo: bool,
     /// Whether and how the answer is streamed.
     pub stream: Stream,
@@ -38,25 +38,15 @@ impl CompletionRequest {
         let model = chat::model(&mut fields)?;
         let prompts = prompts(fields.raw("prompt"))?;
         let mut parameters = Parameters::read(&mut fields)?;
-        let length = fields.count("max_tokens", 1..=usize::MAX)?;
+        let echo = fields.flag("echo")?;
+        // The prompt alone is an answer: with logprobs, its score.
+        let least = usize::from(!echo);
+        let length = fields.count("max_tokens", least..=usize::MAX)?;
         parameters.max_tokens = Some(length.unwrap_or(DEFAULT_TOKENS));
         let logprobs = fields
             .count("logprobs", 0..=TOP_LOGPROBS)?
             .map(|count| u8::try_from(count).unwrap_or(u8::MAX));
         let stream = Stream::read(&mut fields)?;
-        if stream.on && prompts.len() > 1 {
-            return Err(ApiError::invalid(
-                "stream",
-                "stream is for one prompt; send several without it, or one by one",
-            ));
-        }
-        let echo = fields.flag("echo")?;
-        if echo && logprobs.is_some() {
-            return Err(ApiError::invalid(
-                "echo",
-                "echo cannot be used with logprobs: there are none of the prompt",
-            ));
-        }
         for (name, harmless, why) in [
             ("best_of", json!(1), "this engine gives one answer per request"),
             (
@@ -161,13 +151,20 @@ mod tests {
         let request = read(json!({"prompt": "a", "echo": true})).unwrap().remove(0);
         assert_eq!(request.parameters.max_tokens, Some(16));
         assert!(request.echo);
+        let scored = read(json!({"prompt": "a", "echo": true, "logprobs": 1, "max_tokens": 0}))
+            .unwrap()
+            .remove(0);
         assert_eq!(
-            read(json!({"prompt": "a", "echo": true, "logprobs": 1})),
-            Err("echo cannot be used with logprobs: there are none of the prompt".into())
+            (scored.logprobs, scored.parameters.max_tokens),
+            (Some(1), Some(0))
         );
         assert_eq!(
-            read(json!({"prompt": ["a", "b"], "stream": true})),
-            Err("stream is for one prompt; send several without it, or one by one".into())
+            read(json!({"prompt": "a", "max_tokens": 0})),
+            Err("max_tokens is 0 and must be a whole number from 1".into())
+        );
+        assert_eq!(
+            read(json!({"prompt": ["a", "b"], "stream": true})).unwrap().len(),
+            2
         );
     }
 }

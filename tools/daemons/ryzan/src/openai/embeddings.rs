@@ -9,8 +9,8 @@ use super::error::ApiError;
 use super::fields::Fields;
 use crate::models::Input;
 
-/// Maximum number of texts in a request, as in `OpenAI`'s interface.
-const LIMIT: usize = 2048;
+/// Maximum number of texts in a request, as in `OpenAI`'s interface; `Ollama`'s takes as many here.
+pub const LIMIT: usize = 2048;
 
 /// How vectors are encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

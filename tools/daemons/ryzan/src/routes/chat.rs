@@ -95,7 +95,7 @@ fn call(call: &Call) -> Value {
 }
 
 fn likelihoods(tokens: &[Likelihood]) -> Value {
-    let one = |bytes: &[u8], logprob: f32| json!({"token": String::from_utf8_lossy(bytes), "logprob": finite(logprob), "bytes": bytes});
+    let one = |bytes: &[u8], logprob: Option<f32>| json!({"token": String::from_utf8_lossy(bytes), "logprob": logprob.map(finite), "bytes": bytes});
     tokens
         .iter()
         .map(|token| {
@@ -103,7 +103,7 @@ fn likelihoods(tokens: &[Likelihood]) -> Value {
             value["top_logprobs"] = token
                 .top
                 .iter()
-                .map(|(bytes, logprob)| one(bytes, *logprob))
+                .map(|(bytes, logprob)| one(bytes, Some(*logprob)))
                 .collect();
             value
         })
@@ -162,6 +162,8 @@ impl Encode for Chunks {
 
     fn event(&mut self, event: Event) -> Vec<Frame> {
         match event {
+            // Not asked for.
+            Event::Prompt(_) => Vec::new(),
             Event::Reasoning(text) => {
                 vec![self.delta(&json!({"reasoning_content": text}), &Value::Null, None)]
             }

@@ -7,10 +7,11 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Map, Value, json};
 use sigmavault_llm::engine::Usage;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::chat::{finite, now, usage};
-use crate::answer::{self, Answer, Event, Likelihood, Reason};
+use crate::answer::{self, Answer, Event, Likelihood, Reason, Whole};
 use crate::body::JsonBody;
 use crate::caller::Caller;
 use crate::models::Input;
@@ -18,6 +19,9 @@ use crate::openai::completions::CompletionRequest;
 use crate::openai::error::ApiError;
 use crate::sse::{self, Encode, Frame};
 use crate::state::{Service, Shared};
+
+/// Frames of several texts that wait for a slow client.
+const FRAMES: usize = 16;
 
 /// Continues a text completely or as a stream.
 pub async fn complete(
@@ -30,6 +34,9 @@ pub async fn complete(
         Some(only) if requests.is_empty() => one(&service, caller, only).await,
         last => {
             requests.extend(last);
+            if requests.iter().any(|request| request.stream.on) {
+                return Ok(streamed(&service, caller, requests));
+            }
             several(&service, caller, requests).await
         }
     }
@@ -41,12 +48,12 @@ async fn one(
     request: CompletionRequest,
 ) -> Result<Response, ApiError> {
     let stream = request.stream;
-    let (answer, mut chunks) = begin(service, caller, request).await?;
+    let (answer, mut chunks) = begin(service, caller, request, &Place::only()).await?;
     if stream.on {
         return Ok(sse::response(answer, chunks));
     }
     let whole = answer.whole().await?;
-    let mut body = chunks.choice(&whole.content, &whole.tokens, whole.reason);
+    let mut body = chunks.whole(&whole);
     body["usage"] = usage(whole.usage);
     Ok(Json(body).into_response())
 }
@@ -58,14 +65,14 @@ async fn several(
     requests: Vec<CompletionRequest>,
 ) -> Result<Response, ApiError> {
     let mut under_way = JoinSet::new();
+    let first = Place::only();
     for (index, request) in requests.into_iter().enumerate() {
-        let service = Arc::clone(service);
+        let (service, place) = (Arc::clone(service), first.number(index));
         under_way.spawn(async move {
-            let (answer, mut chunks) = begin(&service, caller, request).await?;
+            let (answer, mut chunks) = begin(&service, caller, request, &place).await?;
             let whole = answer.whole().await?;
-            let mut body = chunks.choice(&whole.content, &whole.tokens, whole.reason);
-            let mut choice = body["choices"][0].take();
-            choice["index"] = json!(index);
+            let mut body = chunks.whole(&whole);
+            let choice = body["choices"][0].take();
             Ok::<_, ApiError>((index, choice, body, whole.usage))
         });
     }
@@ -81,9 +88,7 @@ async fn several(
     let mut choices = Vec::with_capacity(done.len());
     let mut body = Value::Null;
     for (_, choice, own, usage) in done {
-        sum.prompt += usage.prompt;
-        sum.cached += usage.cached;
-        sum.completion += usage.completion;
+        add(&mut sum, usage);
         choices.push(choice);
         body = own;
     }
@@ -92,10 +97,104 @@ async fn several(
     Ok(Json(body).into_response())
 }
 
+/// Streams the continuations of several texts, as they come. Dropping the stream stops all of them.
+fn streamed(service: &Arc<Service>, caller: Caller, requests: Vec<CompletionRequest>) -> Response {
+    let (sender, frames) = mpsc::channel(FRAMES);
+    let service = Arc::clone(service);
+    let all = async move {
+        let first = Place::only();
+        let mut under_way = JoinSet::new();
+        let mut last = None;
+        for (index, request) in requests.into_iter().enumerate() {
+            let (service, place, sender) = (Arc::clone(&service), first.number(index), sender.clone());
+            under_way.spawn(async move { stream(&service, caller, request, &place, &sender).await });
+        }
+        let mut sum = Usage::default();
+        while let Some(ended) = under_way.join_next().await {
+            if let Ok(Some((chunks, usage))) = ended {
+                add(&mut sum, usage);
+                last = Some(chunks);
+            }
+        }
+        if let Some(chunks) = last.filter(|chunks| chunks.usage) {
+            // The client may have gone.
+            let _ = sender.send(chunks.used(sum)).await;
+        }
+    };
+    sse::frames(all, frames, "data: [DONE]\n\n")
+}
+
+/// Sends the frames of one of several texts. Returns its encoder and its usage unless it failed or the client has gone.
+async fn stream(
+    service: &Arc<Service>,
+    caller: Caller,
+    request: CompletionRequest,
+    place: &Place,
+    frames: &mpsc::Sender<Frame>,
+) -> Option<(Chunks, Usage)> {
+    let begun = begin(service, caller, request, place).await;
+    let (mut answer, mut chunks) = match begun {
+        Ok(begun) => begun,
+        Err(error) => {
+            let _ = frames.send(Frame::data(error.body())).await;
+            return None;
+        }
+    };
+    let mut used = None;
+    while let Some(event) = answer.next().await {
+        let frame = match event {
+            Ok(Event::Finished { reason, usage, .. }) => {
+                used = Some(usage);
+                Some(Frame::data(chunks.choice("", &[], Some(reason))))
+            }
+            Ok(event) => chunks.event(event).pop(),
+            Err(error) => Some(Frame::data(error.body())),
+        };
+        if let Some(frame) = frame {
+            frames.send(frame).await.ok()?;
+        }
+    }
+    Some((chunks, used?))
+}
+
+fn add(sum: &mut Usage, usage: Usage) {
+    sum.prompt += usage.prompt;
+    sum.cached += usage.cached;
+    sum.completion += usage.completion;
+}
+
+/// Which of the texts of a request it is.
+#[derive(Debug, Clone)]
+struct Place {
+    id: String,
+    created: u64,
+    index: usize,
+}
+
+impl Place {
+    /// The only one, or the first.
+    fn only() -> Self {
+        Self {
+            id: answer::id("cmpl"),
+            created: now(),
+            index: 0,
+        }
+    }
+
+    /// Another one of the same request.
+    fn number(&self, index: usize) -> Self {
+        Self {
+            index,
+            ..self.clone()
+        }
+    }
+}
+
 async fn begin(
     service: &Arc<Service>,
     caller: Caller,
     request: CompletionRequest,
+    place: &Place,
 ) -> Result<(Answer, Chunks), ApiError> {
     let (stream, logprobs) = (request.stream, request.logprobs.is_some());
     let echo = request.echo.then(|| request.prompt.clone());
@@ -105,8 +204,7 @@ async fn begin(
         Input::Tokens(ids) => answer.resident.tokenizer.decode(&ids, true),
     });
     let chunks = Chunks {
-        id: answer::id("cmpl"),
-        created: now(),
+        place: place.clone(),
         model: answer.resident.found.id.clone(),
         why: answer.why.clone(),
         echo,
@@ -120,8 +218,7 @@ async fn begin(
 /// Writes a text as `text_completion` objects.
 #[derive(Debug)]
 struct Chunks {
-    id: String,
-    created: u64,
+    place: Place,
     model: String,
     /// Why this model was chosen; sent once.
     why: Option<String>,
@@ -129,19 +226,32 @@ struct Chunks {
     echo: Option<String>,
     usage: bool,
     logprobs: bool,
+    /// Characters so far.
     length: usize,
 }
 
 impl Chunks {
     fn object(&self, choices: &Value) -> Value {
         json!({
-            "id": self.id,
+            "id": self.place.id,
             "object": "text_completion",
-            "created": self.created,
+            "created": self.place.created,
             "model": self.model,
             "resolved_model": self.model,
             "choices": choices,
         })
+    }
+
+    fn whole(&mut self, whole: &Whole) -> Value {
+        let tokens: Vec<Likelihood> = whole.prompt.iter().chain(&whole.tokens).cloned().collect();
+        self.choice(&whole.content, &tokens, whole.reason)
+    }
+
+    /// The chunk with the tokens used by all texts.
+    fn used(&self, sum: Usage) -> Frame {
+        let mut last = self.object(&json!([]));
+        last["usage"] = usage(sum);
+        Frame::data(last)
     }
 
     fn choice(&mut self, text: &str, tokens: &[Likelihood], reason: Option<Reason>) -> Value {
@@ -150,10 +260,10 @@ impl Chunks {
         } else {
             Value::Null
         };
-        let reason = reason.map(Reason::name);
+        let (index, reason) = (self.place.index, reason.map(Reason::name));
         let text = self.echo.take().unwrap_or_default() + text;
-        let mut object =
-            self.object(&json!([{"index": 0, "text": text, "logprobs": logprobs, "finish_reason": reason}]));
+        let mut object = self
+            .object(&json!([{"index": index, "text": text, "logprobs": logprobs, "finish_reason": reason}]));
         if let Some(why) = self.why.take() {
             object["resolved_reason"] = json!(why);
         }
@@ -166,18 +276,21 @@ impl Chunks {
         let mut offsets = Vec::with_capacity(tokens.len());
         for token in tokens {
             offsets.push(self.length);
-            self.length += text(&token.bytes).chars().count();
+            // What marks the beginning is no part of the text.
+            if !token.is_mark {
+                self.length += text(&token.bytes).chars().count();
+            }
         }
-        let top: Vec<Map<String, Value>> = tokens
+        let top: Vec<Option<Map<String, Value>>> = tokens
             .iter()
             .map(|token| {
                 let one = |(bytes, logprob): &(Vec<u8>, f32)| (text(bytes), json!(finite(*logprob)));
-                token.top.iter().map(one).collect()
+                token.logprob.map(|_| token.top.iter().map(one).collect())
             })
             .collect();
         json!({
             "tokens": tokens.iter().map(|token| text(&token.bytes)).collect::<Vec<_>>(),
-            "token_logprobs": tokens.iter().map(|token| finite(token.logprob)).collect::<Vec<_>>(),
+            "token_logprobs": tokens.iter().map(|token| token.logprob.map(finite)).collect::<Vec<_>>(),
             "top_logprobs": top,
             "text_offset": offsets,
         })
@@ -191,6 +304,7 @@ impl Encode for Chunks {
 
     fn event(&mut self, event: Event) -> Vec<Frame> {
         match event {
+            Event::Prompt(tokens) => vec![Frame::data(self.choice("", &tokens, None))],
             Event::Content { text, tokens } => vec![Frame::data(self.choice(&text, &tokens, None))],
             // Continued text is not split into parts.
             Event::Reasoning(_) | Event::Call(_) => Vec::new(),
@@ -199,9 +313,7 @@ impl Encode for Chunks {
             } => {
                 let mut frames = vec![Frame::data(self.choice("", &[], Some(reason)))];
                 if self.usage {
-                    let mut last = self.object(&json!([]));
-                    last["usage"] = usage(used);
-                    frames.push(Frame::data(last));
+                    frames.push(self.used(used));
                 }
                 frames
             }

@@ -265,6 +265,8 @@ impl Encode for Writer {
 
     fn event(&mut self, event: Event) -> Vec<Frame> {
         match event {
+            // Not asked for.
+            Event::Prompt(_) => Vec::new(),
             Event::Reasoning(text) => self.text(true, &text),
             Event::Content { text, .. } => self.text(false, &text),
             Event::Call(call) => self.call(&call),

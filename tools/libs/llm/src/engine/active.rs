@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::draft::{Record, Recycled, Source, lookup};
-use super::request::{Event, FinishReason, Usage};
+use super::request::{Event, FinishReason, Scored, Usage};
 use super::stop::StopTexts;
 use super::submission::Submission;
 use crate::constraint::Constraint;
 use crate::inference::State;
-use crate::sampling::{Choice, Sampler};
+use crate::sampling::{Choice, Sampler, highest};
 use crate::tokenizer::{Decoder, Tokenizer};
 
 /// A running request with its state.
@@ -78,6 +78,48 @@ impl<S: State> Active<S> {
     /// The number of tokens that the state has not seen.
     pub(super) fn unseen(&self) -> usize {
         self.tokens.len() - self.sequence.len()
+    }
+
+    /// Whether the next tokens of the prompt are scored.
+    pub(super) fn scores(&self) -> bool {
+        self.submission.request.prompt_logprobs.is_some() && self.sequence.len() < self.prompt
+    }
+
+    /// Sends the log-probabilities of the prompt's tokens that follow those of this step's logits. The first of these is number `first`.
+    pub(super) fn score(&mut self, first: usize, vocabulary: usize) {
+        let Some(count) = self.submission.request.prompt_logprobs else {
+            return;
+        };
+        let following = self.tokens[..self.prompt].iter().skip(first + 1);
+        let scored: Vec<Scored> = self
+            .logits
+            .chunks_exact(vocabulary)
+            .zip(following)
+            .map(|(row, &id)| {
+                let (logprob, top) = self.sampler.likelihood(row, id, count);
+                Scored { id, logprob, top }
+            })
+            .collect();
+        if !scored.is_empty() {
+            self.submission.send(Event::Prompt(scored));
+        }
+    }
+
+    /// Records which token most likely follows each of those that this step has logits for.
+    pub(super) fn teach(&self, vocabulary: usize, recycled: &mut Recycled) {
+        let rows = self.logits.chunks_exact(vocabulary);
+        let fed = self.tokens.len() + self.drafts.len();
+        let tokens = self.tokens.iter().chain(&self.drafts);
+        for (row, &token) in rows.clone().zip(tokens.skip(fed.saturating_sub(rows.len()))) {
+            if let Some(next) = highest(row) {
+                recycled.learn(token, next);
+            }
+        }
+    }
+
+    /// Ends a request for no tokens.
+    pub(super) fn end(&mut self) {
+        self.finish(FinishReason::Length);
     }
 
     /// The number of tokens that may still be generated.

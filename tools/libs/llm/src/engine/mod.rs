@@ -25,7 +25,7 @@ pub use disk_tier::DiskTierOptions;
 pub use generation::Generation;
 pub use handle::Engine;
 pub use options::EngineOptions;
-pub use request::{Event, FinishReason, Request, SubmitError, Usage};
+pub use request::{Event, FinishReason, Request, Scored, SubmitError, Usage};
 pub use status::EngineStatus;
 
 #[cfg(test)]

@@ -20,6 +20,8 @@ pub struct Request {
     pub constraint: Option<Constraint>,
     /// Whether events have log-probabilities, and of how many alternatives.
     pub top_logprobs: Option<u8>,
+    /// Whether the prompt's tokens are scored, and with how many alternatives. Such a prompt is computed whole, and slower.
+    pub prompt_logprobs: Option<u8>,
     /// Whether speculative decoding is allowed. The text is the same with and without.
     pub speculate: bool,
     /// Whose request it is. Prefixes are kept for requests of the same owner only.
@@ -48,9 +50,22 @@ pub struct Usage {
     pub completion: usize,
 }
 
+/// A token of the prompt with its log-probability (natural) after the tokens before it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scored {
+    /// Its id.
+    pub id: u32,
+    /// Its log-probability.
+    pub logprob: f32,
+    /// The most likely tokens in its place with their log-probabilities.
+    pub top: Vec<(u32, f32)>,
+}
+
 /// An event of a request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
+    /// The next tokens of the prompt, if their log-probabilities were requested. The first token of all has none.
+    Prompt(Vec<Scored>),
     /// A token was generated.
     Token {
         /// Its id.

@@ -16,7 +16,6 @@ use super::request::{Event, FinishReason, Usage};
 use super::status::{EngineStatus, Shared};
 use super::submission::{Command, Submission};
 use crate::inference::{Forward, Shape, State, Step, Wanted};
-use crate::sampling::highest;
 use crate::tokenizer::Tokenizer;
 
 /// The time of work after which a model that could not wake completely is woken again.
@@ -24,6 +23,9 @@ const WAKE_AGAIN: Duration = Duration::from_mins(1);
 
 /// A sequence with at most this many unseen tokens is in decode, or close to it, and is never delayed by a prefill.
 const FEW: usize = 32;
+
+/// The most tokens of a scored prompt in a step: each has a row of logits.
+const SCORED: usize = 16;
 
 pub(super) struct Scheduler<M: Forward> {
     model: Arc<M>,
@@ -211,7 +213,8 @@ impl<M: Forward> Scheduler<M> {
             };
             self.shared.queued.fetch_sub(1, Ordering::AcqRel);
             let prompt = submission.request.prompt.len();
-            if submission.request.max_tokens == 0 {
+            let scored = submission.request.prompt_logprobs.is_some();
+            if submission.request.max_tokens == 0 && !scored {
                 let usage = Usage {
                     prompt,
                     ..Usage::default()
@@ -224,10 +227,11 @@ impl<M: Forward> Scheduler<M> {
                 });
                 continue;
             }
-            // The last token is always computed, as logits are not kept.
+            // The last token is always computed, as logits are not kept; all are where all are scored.
+            let kept = if scored { 0 } else { prompt - 1 };
             let sequence = self
                 .prefixes
-                .find(submission.request.owner, &submission.request.prompt, prompt - 1)
+                .find(submission.request.owner, &submission.request.prompt, kept)
                 .unwrap_or_else(|| self.model.sequence());
             self.status.cached_tokens += sequence.len() as u64;
             self.running
@@ -251,6 +255,7 @@ impl<M: Forward> Scheduler<M> {
             let seen = active.sequence.len();
             let reaches_end = seen + take == active.tokens.len();
             let logits = match (reaches_end, active.drafts.is_empty()) {
+                _ if active.scores() => Wanted::All,
                 (false, _) => Wanted::None,
                 (true, true) => Wanted::Last,
                 (true, false) => Wanted::All,
@@ -294,23 +299,20 @@ impl<M: Forward> Scheduler<M> {
                 self.prefixes
                     .insert(owner, &active.tokens[..seen], active.sequence.fork());
             }
+            let start = seen - take - active.drafts.len();
+            if start < active.prompt {
+                active.score(start, vocabulary);
+            }
             if seen < decided {
                 continue;
             }
+            if active.submission.request.max_tokens == 0 {
+                active.end();
+                ended.push((index, true));
+                continue;
+            }
             if active.submission.request.speculate {
-                let rows = active.logits.chunks_exact(vocabulary);
-                let fed = &active.tokens[..decided]
-                    .iter()
-                    .chain(&active.drafts)
-                    .rev()
-                    .take(rows.len())
-                    .copied()
-                    .collect::<Vec<_>>();
-                for (row, &token) in rows.zip(fed.iter().rev()) {
-                    if let Some(next) = highest(row) {
-                        self.recycled.learn(token, next);
-                    }
-                }
+                active.teach(vocabulary, &mut self.recycled);
             }
             self.status.drafted_tokens += active.drafts.len() as u64;
             let progress = active.advance(vocabulary, self.shape.context, &self.tokenizer);
@@ -348,6 +350,7 @@ impl<M: Forward> Scheduler<M> {
             .map(|active| {
                 let unseen = active.unseen();
                 let take = if unseen <= FEW { unseen } else { unseen.min(left) };
+                let take = if active.scores() { take.min(SCORED) } else { take };
                 let take = until_kept(shape, options, active, take);
                 if unseen > FEW {
                     left -= take;

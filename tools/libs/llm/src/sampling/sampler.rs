@@ -92,13 +92,20 @@ impl Sampler {
         let (logprob, top) = match top {
             None => (None, Vec::new()),
             Some(count) => {
-                let total = log_sum_exp(logits);
-                let best = self.candidates.best(logits, usize::from(count)).iter();
-                let best = best.map(|(id, logit)| (*id, logit - total)).collect();
-                (Some(logits[token as usize] - total), best)
+                let (logprob, top) = self.likelihood(logits, token, count);
+                (Some(logprob), top)
             }
         };
         Ok(Choice { token, logprob, top })
+    }
+
+    /// The log-probability of a token in the model's own distribution, and the `count` most likely tokens with theirs, best first.
+    pub fn likelihood(&mut self, logits: &[f32], token: u32, count: u8) -> (f32, Vec<(u32, f32)>) {
+        let total = log_sum_exp(logits);
+        let best = self.candidates.best(logits, usize::from(count)).iter();
+        let best = best.map(|(id, logit)| (*id, logit - total)).collect();
+        let logit = logits.get(token as usize).copied().unwrap_or(f32::NEG_INFINITY);
+        (logit - total, best)
     }
 
     /// Records a token that has become part of the sequence.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::toy::*;
 use crate::constraint::Constraint;
 use crate::engine::*;
+use crate::inference::Forward;
 use crate::sampling::Sampling;
 
 fn engine(model: &Arc<Attention>, options: EngineOptions) -> Engine {
@@ -375,4 +376,73 @@ fn a_constraint_is_followed_to_its_end() {
             .unwrap(),
     );
     assert_eq!((text.as_str(), usage(&last).0), ("aaaaa", FinishReason::Length));
+}
+
+/// The scored tokens of a prompt, the generated tokens with their scores, and the last event.
+fn scores(mut generation: Generation) -> (Vec<Scored>, Vec<Scored>, Event) {
+    let (mut of_prompt, mut generated) = (Vec::new(), Vec::new());
+    loop {
+        match generation.blocking_next().expect("a last event") {
+            Event::Prompt(scored) => of_prompt.extend(scored),
+            Event::Token { id, logprob, top, .. } => generated.push(Scored {
+                id,
+                logprob: logprob.unwrap(),
+                top,
+            }),
+            last => return (of_prompt, generated, last),
+        }
+    }
+}
+
+fn scored_prompts_are_what_was_generated<M: Forward>(model: M) {
+    let engine = Engine::start(Arc::new(model), tokenizer(), EngineOptions::default()).unwrap();
+    let prompt: Vec<u32> = (0..70).map(|t| t * 7 % 250).collect();
+    let (none, generated, _) = scores(
+        engine
+            .submit(Request {
+                top_logprobs: Some(2),
+                ..request(&prompt, 40)
+            })
+            .unwrap(),
+    );
+    assert_eq!((none.len(), generated.len()), (0, 40));
+    // A prefix of it is kept now; scores come from the model all the same.
+    let whole: Vec<u32> = prompt
+        .iter()
+        .copied()
+        .chain(generated.iter().map(|t| t.id))
+        .collect();
+    for (max_tokens, speculate) in [(0, false), (3, false), (3, true)] {
+        let (scored, more, last) = scores(
+            engine
+                .submit(Request {
+                    prompt_logprobs: Some(2),
+                    top_logprobs: Some(2),
+                    speculate,
+                    ..request(&whole, max_tokens)
+                })
+                .unwrap(),
+        );
+        assert_eq!(scored.len(), whole.len() - 1);
+        assert!(
+            scored
+                .iter()
+                .zip(&whole[1..])
+                .all(|(scored, id)| scored.id == *id)
+        );
+        assert_eq!(scored[prompt.len() - 1..], generated);
+        assert_eq!(more.len(), max_tokens);
+        let (reason, usage) = usage(&last);
+        assert_eq!(reason, FinishReason::Length);
+        assert_eq!(
+            (usage.prompt, usage.cached, usage.completion),
+            (whole.len(), 0, max_tokens)
+        );
+    }
+}
+
+#[test]
+fn a_prompt_is_scored_by_the_model() {
+    scored_prompts_are_what_was_generated(Attention::default());
+    scored_prompts_are_what_was_generated(Recurrent::default());
 }

@@ -276,57 +276,72 @@ pub fn finer(precision: Precision) -> Precision {
     }
 }
 
-/// Multiplies the same `tokens` inputs with several matrices, and resizes the results. With [`Precision::Int8Blocks`], the inputs of
-/// `Q8_0` matrices and K-quants are quantised to bytes too, in blocks of 32; otherwise they stay floats.
-#[allow(
-    clippy::unnecessary_wraps,
-    reason = "callers need not know which forms cannot fail"
-)]
-pub fn products(
-    context: &mut Context<'_>,
-    input: &[f32],
-    tokens: usize,
-    matrices: &mut [(&Linear, &mut Vec<f32>)],
-) -> Result<(), ForwardError> {
-    let Context {
-        pool,
-        precision,
-        ref mut quantised,
-        ..
-    } = *context;
-    let columns = input.len() / tokens;
-    let any = |wanted: fn(&Linear) -> bool| matrices.iter().any(|(matrix, _)| wanted(matrix));
-    if any(|matrix| matches!(matrix, Linear::Ternary(_))) {
-        quantised.quantize(input, tokens, columns, precision);
+impl Context<'_> {
+    /// The product of `rows` inputs with a matrix.
+    pub fn product(
+        &mut self,
+        matrix: &Linear,
+        input: &[f32],
+        rows: usize,
+        out: &mut Vec<f32>,
+    ) -> Result<(), ForwardError> {
+        self.products(input, rows, &mut [(matrix, out)])
     }
-    let fast = precision == Precision::Int8Blocks && any(Linear::takes_bytes);
-    let bytes = fast.then(|| {
-        let mut bytes = Q8Activations::new();
-        bytes.quantize(input, tokens, columns);
-        bytes
-    });
-    let (mut ternary, mut rounded) = (Vec::new(), Vec::new());
-    for (matrix, out) in matrices {
-        out.resize(tokens * matrix.rows(), 0.0);
-        match (matrix, &bytes) {
-            (Linear::Ternary(matrix), _) => ternary.push((matrix, out.as_mut_slice())),
-            (Linear::Byte(matrix), Some(bytes)) => rounded.push(Product::new(matrix, bytes, 0..tokens, out)),
-            (Linear::Blocks(matrix), Some(bytes)) => {
-                rounded.push(Product::new(matrix, bytes, 0..tokens, out));
-            }
-            (Linear::Byte(matrix), None) => multiply_dense(matrix, input, tokens, out, pool),
-            (Linear::Blocks(matrix), None) => multiply_dense(matrix, input, tokens, out, pool),
-            (Linear::Half(matrix), _) => multiply_dense(matrix, input, tokens, out, pool),
-            (Linear::Full { values, .. }, _) => multiply_full(values, input, columns, out, pool),
+
+    /// Multiplies the same `tokens` inputs with several matrices, and resizes the results. With [`Precision::Int8Blocks`], the inputs of
+    /// `Q8_0` matrices and K-quants are quantised to bytes too, in blocks of 32; otherwise they stay floats.
+    #[allow(
+        clippy::unnecessary_wraps,
+        reason = "callers need not know which forms cannot fail"
+    )]
+    pub fn products(
+        &mut self,
+        input: &[f32],
+        tokens: usize,
+        matrices: &mut [(&Linear, &mut Vec<f32>)],
+    ) -> Result<(), ForwardError> {
+        let Self {
+            pool,
+            precision,
+            ref mut quantised,
+            ..
+        } = *self;
+        let columns = input.len() / tokens;
+        let any = |wanted: fn(&Linear) -> bool| matrices.iter().any(|(matrix, _)| wanted(matrix));
+        if any(|matrix| matches!(matrix, Linear::Ternary(_))) {
+            quantised.quantize(input, tokens, columns, precision);
         }
+        let fast = precision == Precision::Int8Blocks && any(Linear::takes_bytes);
+        let bytes = fast.then(|| {
+            let mut bytes = Q8Activations::new();
+            bytes.quantize(input, tokens, columns);
+            bytes
+        });
+        let (mut ternary, mut rounded) = (Vec::new(), Vec::new());
+        for (matrix, out) in matrices {
+            out.resize(tokens * matrix.rows(), 0.0);
+            match (matrix, &bytes) {
+                (Linear::Ternary(matrix), _) => ternary.push((matrix, out.as_mut_slice())),
+                (Linear::Byte(matrix), Some(bytes)) => {
+                    rounded.push(Product::new(matrix, bytes, 0..tokens, out));
+                }
+                (Linear::Blocks(matrix), Some(bytes)) => {
+                    rounded.push(Product::new(matrix, bytes, 0..tokens, out));
+                }
+                (Linear::Byte(matrix), None) => multiply_dense(matrix, input, tokens, out, pool),
+                (Linear::Blocks(matrix), None) => multiply_dense(matrix, input, tokens, out, pool),
+                (Linear::Half(matrix), _) => multiply_dense(matrix, input, tokens, out, pool),
+                (Linear::Full { values, .. }, _) => multiply_full(values, input, columns, out, pool),
+            }
+        }
+        if !ternary.is_empty() {
+            multiply_all(&mut ternary, quantised, pool);
+        }
+        if !rounded.is_empty() {
+            multiply_each(&mut rounded, pool);
+        }
+        Ok(())
     }
-    if !ternary.is_empty() {
-        multiply_all(&mut ternary, quantised, pool);
-    }
-    if !rounded.is_empty() {
-        multiply_each(&mut rounded, pool);
-    }
-    Ok(())
 }
 
 /// The product of a matrix in single precision.
