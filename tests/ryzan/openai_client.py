@@ -67,7 +67,9 @@ def tools(client):
     expect("called", call.function.name, "space")
     expect("arguments", sorted(json.loads(call.function.arguments)), ["full", "pool"])
     with client.chat.completions.stream(**ask) as stream:
+        pieces = sum(event.type == "tool_calls.function.arguments.delta" for event in stream)
         final = stream.get_final_completion()
+    expect("arguments come as they are written", pieces > 1, True)
     streamed = final.choices[0].message.tool_calls[0].function
     expect("called in a stream", streamed.name, "space")
     expect("arguments in a stream", sorted(json.loads(streamed.arguments)), ["full", "pool"])

@@ -80,7 +80,11 @@ pub enum Event {
         /// Its tokens, if the request asked for log probabilities.
         tokens: Vec<Likelihood>,
     },
-    /// A call of a function.
+    /// A call of a function begins; it has no arguments yet.
+    CallBegun(Call),
+    /// More of its arguments. Whether they are valid is known only at the end, and what makes them complete comes with the call.
+    Arguments(String),
+    /// A call of a function, with all of its arguments, which are valid.
     Call(Call),
     /// The end.
     Finished {
@@ -152,6 +156,8 @@ pub struct Answer {
     generation: Generation,
     pieces: Option<Pieces>,
     arguments: Option<Arc<Arguments>>,
+    /// The call whose arguments are coming.
+    open: Option<Call>,
     tokens: Vec<Likelihood>,
     /// The scored tokens of the prompt so far; empty if they are not scored.
     prompt: Vec<Likelihood>,
@@ -248,6 +254,7 @@ fn begin(
         generation,
         pieces,
         arguments: prepared.arguments,
+        open: None,
         tokens: Vec::new(),
         prompt: prompt.into_iter().collect(),
         ready: VecDeque::new(),
@@ -324,6 +331,7 @@ impl Answer {
                     whole.content.push_str(&text);
                     whole.tokens.extend(tokens);
                 }
+                Event::CallBegun(_) | Event::Arguments(_) => {}
                 Event::Call(call) => whole.calls.push(call),
                 Event::Finished {
                     reason,
@@ -378,10 +386,29 @@ impl Answer {
             let event = match part {
                 Part::Reasoning(text) => Event::Reasoning(text),
                 Part::Content(text) => Event::Content { text, tokens },
-                Part::Call { name, arguments } => {
-                    // Not all of a schema can be enforced while a call is written, and no client gets a call that violates it.
+                Part::CallBegins(name) => {
+                    let call = Call {
+                        id: id("call"),
+                        name,
+                        arguments: String::new(),
+                    };
+                    self.open = Some(call.clone());
+                    Event::CallBegun(call)
+                }
+                Part::Arguments(text) => {
+                    if let Some(call) = &mut self.open {
+                        call.arguments.push_str(&text);
+                    }
+                    Event::Arguments(text)
+                }
+                Part::CallEnds(rest) => {
+                    let Some(mut call) = self.open.take() else {
+                        continue;
+                    };
+                    call.arguments.push_str(&rest);
+                    // Not all of a schema can be enforced while a call is written, and no client gets a whole call that violates it.
                     if let Some(schemas) = &self.arguments
-                        && let Err(error) = schemas.validate(&name, &arguments)
+                        && let Err(error) = schemas.validate(&call.name, &call.arguments)
                     {
                         let reason = error.to_string();
                         self.ready.push_back(Err(ApiError::Failed { reason }));
@@ -389,11 +416,7 @@ impl Answer {
                         return;
                     }
                     self.called = true;
-                    Event::Call(Call {
-                        id: id("call"),
-                        name,
-                        arguments,
-                    })
+                    Event::Call(call)
                 }
             };
             self.ready.push_back(Ok(event));

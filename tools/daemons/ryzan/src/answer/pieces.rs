@@ -16,20 +16,24 @@ pub enum Part {
     Reasoning(String),
     /// The answer.
     Content(String),
-    /// A complete call, with the arguments as the model wrote them.
-    Call {
-        /// The function.
-        name: String,
-        /// Its arguments.
-        arguments: String,
-    },
+    /// A call of this function begins.
+    CallBegins(String),
+    /// More of its arguments, as the model wrote them.
+    Arguments(String),
+    /// The rest of its arguments.
+    CallEnds(String),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Where {
     Thinking,
     Answering,
+    /// After the tag of a call.
     Calling,
+    /// In the arguments of a call.
+    Arguing,
+    /// Between the arguments of a call and its closing tag.
+    Called,
 }
 
 /// Splits one answer.
@@ -42,6 +46,7 @@ pub struct Pieces {
     written: bool,
     /// Whether white space before the text belongs to the tag before it.
     trim: bool,
+    braces: Braces,
 }
 
 #[derive(Deserialize)]
@@ -65,6 +70,11 @@ impl Pieces {
             held: String::new(),
             written: false,
             trim: thinking,
+            braces: Braces {
+                depth: 0,
+                string: false,
+                escape: false,
+            },
         }
     }
 
@@ -107,9 +117,11 @@ impl Pieces {
                 say(&mut parts, Part::Content(text.to_owned()));
             }
             Where::Calling => {
-                let text = || Part::Content(format!("{}{rest}", CALL.0));
-                parts.extend(call(&rest).or_else(|| (!cut).then(text)));
+                let text = || vec![Part::Content(format!("{}{rest}", CALL.0))];
+                parts.extend(call(&rest).or_else(|| (!cut).then(text)).unwrap_or_default());
             }
+            // What has come of the call has been told.
+            Where::Arguing | Where::Called => {}
         }
         parts
     }
@@ -165,20 +177,53 @@ impl Pieces {
                 false
             }
             Where::Calling => {
-                let Some(at) = self.held.find(CALL.1) else {
+                let end = self.held.find(CALL.1);
+                match Head::of(&self.held) {
+                    Head::Whole { name, length } => {
+                        self.take(0, length);
+                        parts.push(Part::CallBegins(name));
+                        self.place = Where::Arguing;
+                        return true;
+                    }
+                    Head::Partial if end.is_none() => return false,
+                    Head::Partial | Head::Other => {}
+                }
+                let Some(at) = end else {
                     return false;
                 };
                 let inside = self.take(at, CALL.1.len());
-                parts.push(
-                    call(&inside).unwrap_or_else(|| Part::Content(format!("{}{inside}{}", CALL.0, CALL.1))),
-                );
-                self.place = Where::Answering;
-                // White space between calls is not part of the answer.
-                self.written = false;
-                self.trim = true;
+                let text = || vec![Part::Content(format!("{}{inside}{}", CALL.0, CALL.1))];
+                parts.extend(call(&inside).unwrap_or_else(text));
+                self.end_call();
+                true
+            }
+            Where::Arguing => {
+                let end = self.held.bytes().position(|byte| self.braces.close(byte));
+                let text = self.take(end.map_or(self.held.len(), |at| at + 1), 0);
+                if end.is_some() {
+                    parts.push(Part::CallEnds(text));
+                    self.place = Where::Called;
+                    return true;
+                }
+                say(parts, Part::Arguments(text));
+                false
+            }
+            Where::Called => {
+                let Some(at) = self.held.find(CALL.1) else {
+                    return false;
+                };
+                self.take(at, CALL.1.len());
+                self.end_call();
                 true
             }
         }
+    }
+
+    fn end_call(&mut self) {
+        self.place = Where::Answering;
+        // White space between calls is not part of the answer.
+        self.written = false;
+        self.trim = true;
     }
 
     fn content(&mut self, parts: &mut Vec<Part>, text: String) {
@@ -196,7 +241,8 @@ impl Pieces {
 }
 
 fn say(parts: &mut Vec<Part>, part: Part) {
-    if !matches!(&part, Part::Reasoning(text) | Part::Content(text) if text.is_empty()) {
+    if !matches!(&part, Part::Reasoning(text) | Part::Content(text) | Part::Arguments(text) if text.is_empty())
+    {
         parts.push(part);
     }
 }
@@ -217,14 +263,91 @@ fn begun(text: &str, tags: &[&str]) -> usize {
         .unwrap_or(text.len())
 }
 
-fn call(inside: &str) -> Option<Part> {
+/// A call that is not in the notation of [`Head`].
+fn call(inside: &str) -> Option<Vec<Part>> {
     let call: Call<'_> = serde_json::from_str(inside.trim()).ok()?;
-    Some(Part::Call {
-        name: call.name,
-        arguments: call
-            .arguments
-            .map_or_else(|| "{}".to_owned(), |json| json.get().to_owned()),
-    })
+    let arguments = call
+        .arguments
+        .map_or_else(|| "{}".to_owned(), |json| json.get().to_owned());
+    Some(vec![Part::CallBegins(call.name), Part::CallEnds(arguments)])
+}
+
+/// The beginning of a call up to its arguments, in the notation that models are trained on and grammars enforce:
+/// `{"name": "NAME", "arguments": {`.
+#[derive(Debug, PartialEq, Eq)]
+enum Head {
+    /// All of it; the arguments begin after `length` bytes.
+    Whole { name: String, length: usize },
+    /// It may become one.
+    Partial,
+    /// It is another notation.
+    Other,
+}
+
+impl Head {
+    fn of(text: &str) -> Self {
+        const NAME: &str = "{\"name\": ";
+        const ARGUMENTS: &str = ", \"arguments\": {";
+        let unfinished = |partial: bool| if partial { Self::Partial } else { Self::Other };
+        let begin = text.trim_start();
+        let Some(rest) = begin.strip_prefix(NAME) else {
+            return unfinished(NAME.starts_with(begin));
+        };
+        if !rest.starts_with('"') {
+            return unfinished(rest.is_empty());
+        }
+        let mut escape = false;
+        let quote = rest.bytes().skip(1).position(|byte| {
+            let end = byte == b'"' && !escape;
+            escape = byte == b'\\' && !escape;
+            end
+        });
+        let Some(quote) = quote else {
+            return Self::Partial;
+        };
+        let (name, after) = rest.split_at(quote + 2);
+        let Ok(name) = serde_json::from_str(name) else {
+            return Self::Other;
+        };
+        match after.strip_prefix(ARGUMENTS) {
+            Some(inside) => Self::Whole {
+                name,
+                // The brace belongs to the arguments.
+                length: text.len() - inside.len() - 1,
+            },
+            None => unfinished(ARGUMENTS.starts_with(after)),
+        }
+    }
+}
+
+/// Finds the end of a JSON object.
+#[derive(Debug)]
+struct Braces {
+    depth: usize,
+    string: bool,
+    escape: bool,
+}
+
+impl Braces {
+    /// Takes in a byte. Returns whether the object ends with it.
+    fn close(&mut self, byte: u8) -> bool {
+        if self.string {
+            let escape = byte == b'\\' && !self.escape;
+            self.string = byte != b'"' || self.escape;
+            self.escape = escape;
+            return false;
+        }
+        match byte {
+            b'"' => self.string = true,
+            b'{' => self.depth += 1,
+            b'}' => {
+                self.depth = self.depth.saturating_sub(1);
+                return self.depth == 0;
+            }
+            _ => {}
+        }
+        false
+    }
 }
 
 #[cfg(test)]
@@ -241,7 +364,13 @@ mod tests {
         for part in all {
             match (joined.last_mut(), part) {
                 (Some(Part::Content(before)), Part::Content(text))
-                | (Some(Part::Reasoning(before)), Part::Reasoning(text)) => before.push_str(&text),
+                | (Some(Part::Reasoning(before)), Part::Reasoning(text))
+                | (Some(Part::Arguments(before)), Part::Arguments(text)) => before.push_str(&text),
+                (Some(last @ Part::Arguments(_)), Part::CallEnds(rest)) => {
+                    if let Part::Arguments(before) = last {
+                        *last = Part::CallEnds(before.clone() + &rest);
+                    }
+                }
                 (_, part) => joined.push(part),
             }
         }
@@ -256,11 +385,38 @@ mod tests {
         Part::Reasoning(text.into())
     }
 
-    fn called(name: &str, arguments: &str) -> Part {
-        Part::Call {
-            name: name.into(),
-            arguments: arguments.into(),
+    fn called(name: &str, arguments: &str) -> [Part; 2] {
+        [Part::CallBegins(name.into()), Part::CallEnds(arguments.into())]
+    }
+
+    #[test]
+    fn arguments_come_as_they_are_written() {
+        let mut pieces = Pieces::new(false, true);
+        let text = [
+            ("<tool_call>\n{\"name\": \"sp", vec![]),
+            ("ace\", \"argum", vec![]),
+            ("ents\": ", vec![]),
+            (
+                "{",
+                vec![Part::CallBegins("space".into()), Part::Arguments("{".into())],
+            ),
+            ("\"a\": \"}\\\"", vec![Part::Arguments("\"a\": \"}\\\"".into())]),
+            ("\", \"b\": {}", vec![Part::Arguments("\", \"b\": {}".into())]),
+            ("}}\n</tool", vec![Part::CallEnds("}".into())]),
+            ("_call>\n<tool_call>", vec![]),
+            (
+                "{\"name\":\"now\",\"arguments\":{\"z\":1}}</tool_call>",
+                called("now", "{\"z\":1}").to_vec(),
+            ),
+            (
+                "<tool_call>\n{\"name\": \"a\", \"arguments\": {\"x",
+                vec![Part::CallBegins("a".into()), Part::Arguments("{\"x".into())],
+            ),
+        ];
+        for (piece, expected) in text {
+            assert_eq!(pieces.push(piece), expected, "{piece}");
         }
+        assert_eq!(pieces.finish(true), []);
     }
 
     #[test]
@@ -279,11 +435,11 @@ mod tests {
         assert_eq!(
             parts(Pieces::new(false, true), &[text]),
             [
-                reasoning("\nHm."),
-                content("Let me look."),
-                called("space", "{\"z\": 1, \"a\": 2}"),
-                called("now", "{}"),
+                vec![reasoning("\nHm."), content("Let me look.")],
+                called("space", "{\"z\": 1, \"a\": 2}").to_vec(),
+                called("now", "{}").to_vec(),
             ]
+            .concat()
         );
         assert_eq!(
             parts(Pieces::new(true, false), &["Hm", "m.\n</thi", "nk>\n", "\nYes."]),
@@ -320,7 +476,7 @@ mod tests {
             (
                 false,
                 "<tool_call>{\"name\": \"a\", \"arguments\": {}}",
-                vec![called("a", "{}")],
+                called("a", "{}").to_vec(),
             ),
         ] {
             let mut pieces = Pieces::new(thinking, true);
@@ -359,7 +515,7 @@ mod tests {
                 Pieces::new(false, true),
                 &["<tool_call>{\"name\": \"a\", \"arguments\": {}}"]
             ),
-            [called("a", "{}")]
+            called("a", "{}")
         );
     }
 
@@ -368,7 +524,7 @@ mod tests {
         fn the_cuts_do_not_matter(
             words in prop::collection::vec(
                 prop::sample::select(vec![
-                    "<think>", "</think>", "<tool_call>", "</tool_call>", "{\"name\": \"a\"}", "<", "</", "é", " ", "\n", "text",
+                    "<think>", "</think>", "<tool_call>", "</tool_call>", "{\"name\": \"a\"}", "{\"name\": \"a\", \"arguments\": {\"b\": \"}\"", "}", "<", "</", "é", " ", "\n", "text",
                 ]),
                 0..12,
             ),

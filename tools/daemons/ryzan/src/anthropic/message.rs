@@ -76,6 +76,8 @@ fn call_id(call: &Call) -> String {
 enum Open {
     Thinking,
     Text,
+    /// A call, with the bytes sent of its arguments.
+    Call(usize),
 }
 
 /// Writes an answer as events.
@@ -121,7 +123,7 @@ impl Writer {
                 self.delta(&json!({"type": "signature_delta", "signature": ""})),
                 self.stop(),
             ],
-            Some(Open::Text) => vec![self.stop()],
+            Some(Open::Text | Open::Call(_)) => vec![self.stop()],
         }
     }
 
@@ -139,16 +141,19 @@ impl Writer {
         )
     }
 
-    fn text(&mut self, open: Open, text: &str) -> Vec<Frame> {
-        let (block, delta) = match open {
-            Open::Thinking => (
+    fn text(&mut self, thinking: bool, text: &str) -> Vec<Frame> {
+        let (open, block, delta) = if thinking {
+            (
+                Open::Thinking,
                 json!({"type": "thinking", "thinking": "", "signature": ""}),
                 json!({"type": "thinking_delta", "thinking": text}),
-            ),
-            Open::Text => (
+            )
+        } else {
+            (
+                Open::Text,
                 json!({"type": "text", "text": ""}),
                 json!({"type": "text_delta", "text": text}),
-            ),
+            )
         };
         let mut frames = if self.open == Some(open) {
             Vec::new()
@@ -159,12 +164,12 @@ impl Writer {
         frames
     }
 
-    fn call(&mut self, call: &Call) -> Vec<Frame> {
-        let block = json!({"type": "tool_use", "id": call_id(call), "name": call.name, "input": {}});
-        let mut frames = self.start(None, &block);
-        frames.push(self.delta(&json!({"type": "input_json_delta", "partial_json": call.arguments})));
-        frames.push(self.stop());
-        frames
+    /// More of the arguments of the call that is open.
+    fn arguments(&mut self, text: &str) -> Frame {
+        if let Some(Open::Call(sent)) = &mut self.open {
+            *sent += text.len();
+        }
+        self.delta(&json!({"type": "input_json_delta", "partial_json": text}))
     }
 }
 
@@ -192,9 +197,22 @@ impl Encode for Writer {
         match event {
             // Not asked for.
             Event::Prompt(_) => Vec::new(),
-            Event::Reasoning(text) => self.text(Open::Thinking, &text),
-            Event::Content { text, .. } => self.text(Open::Text, &text),
-            Event::Call(call) => self.call(&call),
+            Event::Reasoning(text) => self.text(true, &text),
+            Event::Content { text, .. } => self.text(false, &text),
+            Event::CallBegun(call) => {
+                let block = json!({"type": "tool_use", "id": call_id(&call), "name": call.name, "input": {}});
+                self.start(Some(Open::Call(0)), &block)
+            }
+            Event::Arguments(text) => vec![self.arguments(&text)],
+            Event::Call(call) => {
+                let sent = match self.open {
+                    Some(Open::Call(sent)) => sent,
+                    _ => 0,
+                };
+                let mut frames = vec![self.arguments(call.arguments.get(sent..).unwrap_or_default())];
+                frames.extend(self.close());
+                frames
+            }
             Event::Finished {
                 reason,
                 stop: sequence,
@@ -244,13 +262,20 @@ mod tests {
             name: "space".into(),
             arguments: "{\"pool\": \"tank\"}".into(),
         };
+        let begun = Call {
+            arguments: String::new(),
+            ..call.clone()
+        };
         let mut frames = writer.begin();
         for event in [
             Event::Reasoning("Hm.".into()),
             content("40"),
             content(" %"),
+            Event::CallBegun(begun.clone()),
             Event::Call(call.clone()),
-            Event::Call(call.clone()),
+            Event::CallBegun(begun),
+            Event::Arguments("{\"pool".into()),
+            Event::Call(call),
             Event::Finished {
                 reason: Reason::ToolCalls,
                 stop: None,
@@ -297,6 +322,7 @@ mod tests {
                 (stop, 2, ""),
                 (start, 3, "tool_use"),
                 (delta, 3, "input_json_delta"),
+                (delta, 3, "input_json_delta"),
                 (stop, 3, ""),
                 ("message_delta", 9, ""),
                 ("message_stop", 9, ""),
@@ -310,6 +336,10 @@ mod tests {
             json!({"input_tokens": 2, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 1, "output_tokens": 2})
         );
         assert_eq!(frames[9].data["content_block"]["id"], "toolu_7");
+        let pieces = frames[13..15]
+            .iter()
+            .map(|frame| frame.data["delta"]["partial_json"].as_str().unwrap());
+        assert_eq!(pieces.collect::<String>(), "{\"pool\": \"tank\"}");
     }
 
     #[test]

@@ -100,7 +100,7 @@ async fn tell(
                     gathered.push_str(&sendable(&text));
                     None
                 }
-                Event::Prompt(_) | Event::Reasoning(_) => None,
+                Event::Prompt(_) | Event::Reasoning(_) | Event::CallBegun(_) | Event::Arguments(_) => None,
                 Event::Call(call) => {
                     calls.push(json!({"id": call.id, "name": call.name, "arguments": call.arguments}));
                     None

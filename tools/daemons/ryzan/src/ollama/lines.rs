@@ -124,8 +124,8 @@ impl Encode for Lines {
 
     fn event(&mut self, event: Event) -> Vec<Frame> {
         vec![Frame::data(match event {
-            // Not asked for.
-            Event::Prompt(_) => return Vec::new(),
+            // Not asked for; calls are told whole.
+            Event::Prompt(_) | Event::CallBegun(_) | Event::Arguments(_) => return Vec::new(),
             Event::Reasoning(text) => self.line("", &text, &[]),
             Event::Content { text, .. } => self.line(&text, "", &[]),
             Event::Call(call) => self.line("", "", &[call]),

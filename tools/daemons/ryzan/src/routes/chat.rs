@@ -38,6 +38,7 @@ pub async fn chat(
                 why,
                 usage: stream.usage,
                 calls: 0,
+                sent: None,
             },
         ));
     }
@@ -124,7 +125,10 @@ struct Chunks {
     /// Why this model was chosen; sent with the first chunk.
     why: Option<String>,
     usage: bool,
+    /// Calls that have begun.
     calls: usize,
+    /// The bytes sent of the arguments of the call that has begun and not ended.
+    sent: Option<usize>,
 }
 
 impl Chunks {
@@ -141,6 +145,18 @@ impl Chunks {
             chunk["usage"] = Value::Null;
         }
         chunk
+    }
+
+    fn call(&self, number: usize, mut value: Value) -> Frame {
+        value["index"] = json!(number);
+        self.delta(&json!({"tool_calls": [value]}), &Value::Null, None)
+    }
+
+    /// More of the arguments of the latest call.
+    fn arguments(&mut self, text: &str) -> Frame {
+        self.sent = self.sent.map(|sent| sent + text.len());
+        let number = self.calls.saturating_sub(1);
+        self.call(number, json!({"function": {"arguments": text}}))
     }
 
     fn delta(&self, delta: &Value, logprobs: &Value, reason: Option<Reason>) -> Frame {
@@ -174,11 +190,15 @@ impl Encode for Chunks {
                 };
                 vec![self.delta(&json!({"content": text}), &logprobs, None)]
             }
-            Event::Call(made) => {
-                let mut value = call(&made);
-                value["index"] = json!(self.calls);
+            Event::CallBegun(begun) => {
                 self.calls += 1;
-                vec![self.delta(&json!({"tool_calls": [value]}), &Value::Null, None)]
+                self.sent = Some(0);
+                vec![self.call(self.calls - 1, call(&begun))]
+            }
+            Event::Arguments(text) => vec![self.arguments(&text)],
+            Event::Call(made) => {
+                let rest = self.sent.take().and_then(|sent| made.arguments.get(sent..));
+                vec![self.arguments(rest.unwrap_or_default())]
             }
             Event::Finished {
                 reason, usage: used, ..

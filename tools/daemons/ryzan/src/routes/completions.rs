@@ -307,7 +307,7 @@ impl Encode for Chunks {
             Event::Prompt(tokens) => vec![Frame::data(self.choice("", &tokens, None))],
             Event::Content { text, tokens } => vec![Frame::data(self.choice(&text, &tokens, None))],
             // Continued text is not split into parts.
-            Event::Reasoning(_) | Event::Call(_) => Vec::new(),
+            Event::Reasoning(_) | Event::CallBegun(_) | Event::Arguments(_) | Event::Call(_) => Vec::new(),
             Event::Finished {
                 reason, usage: used, ..
             } => {

@@ -36,6 +36,7 @@ pub async fn respond(
         repeated,
         output: Vec::new(),
         open: None,
+        open_call: None,
         sequence: 0,
     };
     if stream {
@@ -63,6 +64,20 @@ struct Open {
     text: String,
 }
 
+/// The call under way.
+#[derive(Debug)]
+struct OpenCall {
+    id: String,
+    call: Call,
+}
+
+impl OpenCall {
+    fn item(&self, status: &str) -> Value {
+        json!({"type": "function_call", "id": self.id, "call_id": self.call.id, "name": self.call.name,
+               "arguments": self.call.arguments, "status": status})
+    }
+}
+
 /// Writes an answer as the events of a response; the last one holds all of it.
 #[derive(Debug)]
 struct Writer {
@@ -72,6 +87,7 @@ struct Writer {
     repeated: Map<String, Value>,
     output: Vec<Value>,
     open: Option<Open>,
+    open_call: Option<OpenCall>,
     sequence: u64,
 }
 
@@ -187,25 +203,45 @@ impl Writer {
         vec![text, part, end]
     }
 
-    fn call(&mut self, call: &Call) -> Vec<Frame> {
+    fn begin_call(&mut self, call: Call) -> Vec<Frame> {
         let mut frames = self.close();
-        let (index, id) = (self.output.len(), answer::id("fc"));
-        let item = |status: &str, arguments: &str| {
-            json!({"type": "function_call", "id": id, "call_id": call.id, "name": call.name,
-                   "arguments": arguments, "status": status})
+        let open = OpenCall {
+            id: answer::id("fc"),
+            call,
         };
-        let done = item("completed", &call.arguments);
+        let (index, item) = (self.output.len(), open.item("in_progress"));
+        self.open_call = Some(open);
         frames.push(self.frame(
             "response.output_item.added",
-            json!({"output_index": index, "item": item("in_progress", "")}),
+            json!({"output_index": index, "item": item}),
         ));
-        frames.push(self.frame(
-            "response.function_call_arguments.delta",
-            json!({"item_id": id, "output_index": index, "delta": call.arguments}),
-        ));
+        frames
+    }
+
+    /// More of the arguments of the call under way.
+    fn arguments(&mut self, text: &str) -> Option<Frame> {
+        let open = self.open_call.as_mut()?;
+        open.call.arguments.push_str(text);
+        let data = json!({"item_id": open.id, "output_index": self.output.len(), "delta": text});
+        Some(self.frame("response.function_call_arguments.delta", data))
+    }
+
+    fn end_call(&mut self, call: &Call) -> Vec<Frame> {
+        let sent = self
+            .open_call
+            .as_ref()
+            .map_or(0, |open| open.call.arguments.len());
+        let mut frames: Vec<Frame> = self
+            .arguments(call.arguments.get(sent..).unwrap_or_default())
+            .into_iter()
+            .collect();
+        let Some(open) = self.open_call.take() else {
+            return frames;
+        };
+        let (index, done) = (self.output.len(), open.item("completed"));
         frames.push(self.frame(
             "response.function_call_arguments.done",
-            json!({"item_id": id, "output_index": index, "name": call.name, "arguments": call.arguments}),
+            json!({"item_id": open.id, "output_index": index, "name": call.name, "arguments": call.arguments}),
         ));
         frames.push(self.frame(
             "response.output_item.done",
@@ -217,6 +253,15 @@ impl Writer {
 
     fn finish(&mut self, reason: Reason, usage: Usage) -> Vec<Frame> {
         let mut frames = self.close();
+        if let Some(open) = self.open_call.take() {
+            let item = open.item("incomplete");
+            let index = self.output.len();
+            frames.push(self.frame(
+                "response.output_item.done",
+                json!({"output_index": index, "item": item}),
+            ));
+            self.output.push(item);
+        }
         let usage = json!({
             "input_tokens": usage.prompt,
             "input_tokens_details": {"cached_tokens": usage.cached},
@@ -269,7 +314,9 @@ impl Encode for Writer {
             Event::Prompt(_) => Vec::new(),
             Event::Reasoning(text) => self.text(true, &text),
             Event::Content { text, .. } => self.text(false, &text),
-            Event::Call(call) => self.call(&call),
+            Event::CallBegun(call) => self.begin_call(call),
+            Event::Arguments(text) => self.arguments(&text).into_iter().collect(),
+            Event::Call(call) => self.end_call(&call),
             Event::Finished { reason, usage, .. } => self.finish(reason, usage),
         }
     }
@@ -305,6 +352,7 @@ mod tests {
             repeated: Map::new(),
             output: Vec::new(),
             open: None,
+            open_call: None,
             sequence: 0,
         }
     }
@@ -317,15 +365,18 @@ mod tests {
             text: text.into(),
             tokens: Vec::new(),
         };
+        let call = |arguments: &str| Call {
+            id: "call_1".into(),
+            name: "space".into(),
+            arguments: arguments.into(),
+        };
         for event in [
             Event::Reasoning("Hm.".into()),
             content("40"),
             content(" %"),
-            Event::Call(Call {
-                id: "call_1".into(),
-                name: "space".into(),
-                arguments: "{}".into(),
-            }),
+            Event::CallBegun(call("")),
+            Event::Arguments("{\"a\": ".into()),
+            Event::Call(call("{\"a\": 1}")),
             Event::Finished {
                 reason: Reason::ToolCalls,
                 usage: Usage {
@@ -357,6 +408,7 @@ mod tests {
             &[
                 "response.output_item.added",
                 "response.function_call_arguments.delta",
+                "response.function_call_arguments.delta",
                 "response.function_call_arguments.done",
                 "response.output_item.done",
                 "response.completed",
@@ -378,21 +430,30 @@ mod tests {
             .collect();
         assert_eq!(kinds, ["reasoning", "message", "function_call"]);
         assert_eq!(response["output"][1]["content"][0]["text"], "40 %");
+        assert_eq!(response["output"][2]["arguments"], "{\"a\": 1}");
         assert_eq!(response["usage"]["total_tokens"], 5);
     }
 
     #[test]
     fn an_answer_that_was_cut_is_incomplete() {
         let mut writer = writer();
+        writer.event(Event::CallBegun(Call {
+            id: "call_1".into(),
+            name: "space".into(),
+            arguments: String::new(),
+        }));
+        writer.event(Event::Arguments("{\"a\": ".into()));
         let frames = writer.event(Event::Finished {
             reason: Reason::Length,
             usage: Usage::default(),
             stop: None,
             timing: Timing::default(),
         });
-        assert_eq!(frames[0].name, Some("response.incomplete"));
+        assert_eq!(frames[0].data["item"]["status"], "incomplete");
+        assert_eq!(frames[1].data["response"]["output"][0]["arguments"], "{\"a\": ");
+        assert_eq!(frames[1].name, Some("response.incomplete"));
         assert_eq!(
-            frames[0].data["response"]["incomplete_details"]["reason"],
+            frames[1].data["response"]["incomplete_details"]["reason"],
             "max_output_tokens"
         );
     }
