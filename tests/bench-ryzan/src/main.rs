@@ -1,4 +1,4 @@
-//! Decode and prefill of the engine and of llama.cpp, on the same files of random weights, in turns.
+//! Decode and prefill of the engine and of llama.cpp, on the same files of random weights and of a trained model, in turns.
 //!
 //! `ci/bench-ryzan` builds llama.cpp and runs this program. Speed does not depend on the values of the weights, so no
 //! trained model is needed. Each number is the best of several rounds. The engines take turns, so that both run under
@@ -14,7 +14,7 @@ mod peer;
 mod report;
 mod speed;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
@@ -22,11 +22,11 @@ use sigmavault_bench_ryzan::weights;
 use sigmavault_ternary::Precision;
 
 use crate::machine::Machine;
-use crate::report::{Comparison, Report};
+use crate::report::{Comparison, Report, Subject};
 use crate::speed::Tests;
 use crate::weights::{Encoding, Shape};
 
-/// Compares the engine's speed with llama.cpp's on files of random ternary weights
+/// Compares the engine's speed with llama.cpp's on files of random ternary weights and on a trained model
 #[derive(Debug, Parser)]
 #[command(name = "ci/bench-ryzan", version)]
 struct Options {
@@ -49,6 +49,10 @@ struct Options {
     /// How the weights are stored
     #[arg(long, value_enum, value_delimiter = ',', default_values = ["q2_0", "tq2_0"])]
     encodings: Vec<Encoding>,
+
+    /// GGUF files of trained models to measure too, each named by its folder
+    #[arg(long = "model", value_name = "FILE", hide = true)]
+    models: Vec<PathBuf>,
 
     /// Threads of both engines [default: one for each processor]
     #[arg(long, value_name = "N")]
@@ -98,8 +102,20 @@ fn main() -> anyhow::Result<()> {
         for &encoding in &options.encodings {
             let path = weights::file(&options.work, shape, encoding)?;
             eprintln!("== {shape} {encoding}");
-            comparisons.push(compare(&options, threads, &path, shape, encoding)?);
+            let subject = Subject::Random { shape, encoding };
+            comparisons.push(compare(&options, threads, &path, subject)?);
         }
+    }
+    for path in &options.models {
+        let name = path
+            .parent()
+            .and_then(Path::file_name)
+            .unwrap_or(path.as_os_str());
+        let subject = Subject::Model {
+            model: name.to_string_lossy().into_owned(),
+        };
+        eprintln!("== {subject}");
+        comparisons.push(compare(&options, threads, path, subject)?);
     }
     let report = Report::new(machine, options.tests, &comparisons);
     if options.json {
@@ -111,14 +127,8 @@ fn main() -> anyhow::Result<()> {
 }
 
 /// Measures the engines in turns on one file.
-fn compare(
-    options: &Options,
-    threads: usize,
-    path: &std::path::Path,
-    shape: Shape,
-    encoding: Encoding,
-) -> anyhow::Result<Comparison> {
-    let mut comparison = Comparison::new(shape, encoding, std::fs::metadata(path)?.len());
+fn compare(options: &Options, threads: usize, path: &Path, subject: Subject) -> anyhow::Result<Comparison> {
+    let mut comparison = Comparison::new(subject, std::fs::metadata(path)?.len());
     let mut against = Vec::new();
     for round in 1..=options.rounds.max(1) {
         // One copy of the weights in memory at a time.

@@ -17,13 +17,39 @@ pub struct Bandwidth {
     pub ahead: f64,
 }
 
+/// What a file holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Subject {
+    /// Random weights.
+    Random {
+        /// Their shape.
+        shape: Shape,
+        /// How they are stored.
+        encoding: Encoding,
+    },
+    /// A trained model.
+    Model {
+        /// Its name.
+        model: String,
+    },
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Random { shape, encoding } => write!(f, "{shape} {encoding}"),
+            Self::Model { model } => f.write_str(model),
+        }
+    }
+}
+
 /// Both engines on one file.
 #[derive(Debug, Clone, Serialize)]
 pub struct Comparison {
-    /// Shape of the model.
-    pub shape: Shape,
-    /// How its weights are stored.
-    pub encoding: Encoding,
+    /// What the file holds.
+    #[serde(flatten)]
+    pub subject: Subject,
     /// Size of the file.
     pub file_bytes: u64,
     /// Bytes of weights that our engine reads for a token.
@@ -41,10 +67,9 @@ pub struct Comparison {
 
 impl Comparison {
     /// A comparison without measurements.
-    pub fn new(shape: Shape, encoding: Encoding, file_bytes: u64) -> Self {
+    pub fn new(subject: Subject, file_bytes: u64) -> Self {
         Self {
-            shape,
-            encoding,
+            subject,
             file_bytes,
             bytes_per_token: 0,
             bandwidth: Bandwidth::default(),
@@ -93,13 +118,20 @@ pub struct Report {
 impl Report {
     /// Derives the rows from the comparisons.
     pub fn new(machine: Machine, tests: Tests, comparisons: &[Comparison]) -> Self {
-        let tq2_0 = |shape| {
-            let same = |other: &&Comparison| other.shape == shape && other.encoding == Encoding::Tq2_0;
+        let tq2_0 = |subject: &Subject| {
+            let Subject::Random { shape, .. } = *subject else {
+                return None;
+            };
+            let tq2_0 = Subject::Random {
+                shape,
+                encoding: Encoding::Tq2_0,
+            };
+            let same = |other: &&Comparison| other.subject == tq2_0;
             comparisons.iter().find(same).and_then(|other| other.peer)
         };
         let row = |comparison: &Comparison| Row {
             ratio: comparison.peer.map(|peer| comparison.ours.over(peer)),
-            ratio_to_tq2_0: tq2_0(comparison.shape).map(|peer| comparison.ours.over(peer)),
+            ratio_to_tq2_0: tq2_0(&comparison.subject).map(|peer| comparison.ours.over(peer)),
             comparison: comparison.clone(),
         };
         Self {
@@ -145,7 +177,7 @@ impl fmt::Display for Report {
         )?;
         for row in &self.rows {
             let of = &row.comparison;
-            let name = format!("{} {}", of.shape, of.encoding);
+            let name = of.subject.to_string();
             let to_tq2_0 = row.ratio_to_tq2_0.map_or_else(String::new, |ratio| {
                 format!("{:.2} {:.2}", ratio.decode, ratio.prefill)
             });
@@ -177,6 +209,13 @@ impl fmt::Display for Report {
 mod tests {
     use super::*;
 
+    fn random(encoding: Encoding) -> Subject {
+        Subject::Random {
+            shape: Shape::B1_7,
+            encoding,
+        }
+    }
+
     #[test]
     fn ratios() {
         let machine = Machine {
@@ -186,7 +225,7 @@ mod tests {
             isa: "scalar",
             kernel: "6".to_owned(),
         };
-        let mut q2_0 = Comparison::new(Shape::B1_7, Encoding::Q2_0, 10);
+        let mut q2_0 = Comparison::new(random(Encoding::Q2_0), 10);
         q2_0.bytes_per_token = 500_000_000;
         let rounds = [(0.01, 0.02, 0.008), (0.01, 0.009, 0.010), (0.02, 0.019, 0.020)];
         q2_0.take(
@@ -202,7 +241,7 @@ mod tests {
             decode: 3.0,
             prefill: 4.0,
         });
-        let mut tq2_0 = Comparison::new(Shape::B1_7, Encoding::Tq2_0, 10);
+        let mut tq2_0 = Comparison::new(random(Encoding::Tq2_0), 10);
         tq2_0.ours = Speed {
             decode: 95.0,
             prefill: 210.0,

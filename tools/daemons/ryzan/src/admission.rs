@@ -5,8 +5,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::openai::error::ApiError;
 
@@ -33,21 +34,38 @@ impl Drop for OnDrop {
     }
 }
 
+/// Large bodies in memory at a time, each as it was sent and as it was read.
+const BODIES: usize = 2;
+
 /// Where requests are prepared.
 #[derive(Debug)]
 pub struct Admission {
     large: Arc<Semaphore>,
+    bodies: Arc<Semaphore>,
 }
 
 impl Default for Admission {
     fn default() -> Self {
         Self {
             large: Arc::new(Semaphore::new(1)),
+            bodies: Arc::new(Semaphore::new(BODIES)),
         }
     }
 }
 
 impl Admission {
+    /// A place for a body of more than [`LARGE`] bytes, once there is one.
+    ///
+    /// # Errors
+    /// [`ApiError::Busy`] when others keep theirs for too long.
+    pub async fn place(&self, patience: Duration) -> Result<OwnedSemaphorePermit, ApiError> {
+        let place = Arc::clone(&self.bodies).acquire_owned();
+        match tokio::time::timeout(patience, place).await {
+            Ok(Ok(place)) => Ok(place),
+            _ => Err(ApiError::Busy { waiting: BODIES }),
+        }
+    }
+
     /// Runs work on a thread for blocking tasks, for a request with this many bytes of text. Work on a large request keeps its place
     /// until it has really ended, also when the client has gone.
     pub async fn run<T: Send + 'static>(
@@ -80,7 +98,6 @@ impl Admission {
 mod tests {
     use super::*;
     use std::sync::atomic::AtomicUsize;
-    use std::time::Duration;
 
     #[tokio::test]
     async fn large_requests_are_prepared_one_at_a_time() {

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::header;
 use futures_util::StreamExt as _;
 use serde_json::Value;
 use sigmavault_service::serve::body::announces_more;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 
+use crate::admission::LARGE;
 use crate::openai::error::ApiError;
 use crate::state::Service;
 
@@ -17,8 +20,10 @@ use crate::state::Service;
 const VALUES: usize = 300_000;
 
 /// A JSON body within the limits of size and time. Browsers send this content type to another origin only after a preflight.
+///
+/// With a large body comes a place, which is to be kept as long as something of the body is in memory.
 #[derive(Debug)]
-pub struct JsonBody(pub Value);
+pub struct JsonBody(pub Value, pub Option<OwnedSemaphorePermit>);
 
 impl FromRequest<Arc<Service>> for JsonBody {
     type Rejection = ApiError;
@@ -41,12 +46,7 @@ impl FromRequest<Arc<Service>> for JsonBody {
         if announces_more(request.headers(), limit) {
             return Err(ApiError::BodyTooLarge { limit });
         }
-        let patience = service.config.client_timeout();
-        let bytes = tokio::time::timeout(patience, collect(request.into_body(), limit))
-            .await
-            .map_err(|_| ApiError::BodyTooSlow {
-                seconds: patience.as_secs(),
-            })??;
+        let (bytes, place) = collect(request, service).await?;
         if values(&bytes) > VALUES {
             return Err(ApiError::Invalid {
                 message: format!("the body has more than {VALUES} values"),
@@ -55,7 +55,7 @@ impl FromRequest<Arc<Service>> for JsonBody {
             });
         }
         serde_json::from_slice(&bytes)
-            .map(Self)
+            .map(|value| Self(value, place))
             .map_err(|error| ApiError::Invalid {
                 message: format!("the body is not JSON: {error}"),
                 param: None,
@@ -64,20 +64,45 @@ impl FromRequest<Arc<Service>> for JsonBody {
     }
 }
 
-/// The whole body, of at most `limit` bytes.
-async fn collect(body: Body, limit: usize) -> Result<Vec<u8>, ApiError> {
-    let mut bytes = Vec::new();
-    let mut parts = body.into_data_stream();
-    while let Some(part) = parts.next().await {
+/// The whole body, with its place if it is large.
+async fn collect(
+    request: Request,
+    service: &Service,
+) -> Result<(Vec<u8>, Option<OwnedSemaphorePermit>), ApiError> {
+    let (limit, patience) = (service.config.body_limit_bytes, service.config.client_timeout());
+    let announced = request
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let mut deadline = Instant::now() + patience;
+    let (mut bytes, mut place) = (Vec::new(), None);
+    let mut parts = request.into_body().into_data_stream();
+    loop {
+        let part = match tokio::time::timeout_at(deadline, parts.next()).await {
+            Ok(Some(part)) => part,
+            Ok(None) => return Ok((bytes, place)),
+            Err(_) => {
+                return Err(ApiError::BodyTooSlow {
+                    seconds: patience.as_secs(),
+                });
+            }
+        };
         let part: Bytes = part.map_err(|error| ApiError::BodyBroken {
             why: error.to_string(),
         })?;
-        if bytes.len() + part.len() > limit {
+        let length = bytes.len() + part.len();
+        if length > limit {
             return Err(ApiError::BodyTooLarge { limit });
+        }
+        if length > LARGE && place.is_none() {
+            let began = Instant::now();
+            place = Some(service.admission.place(service.config.queue_timeout()).await?);
+            deadline += began.elapsed();
+            // Grown by doubling, it would take twice as much.
+            bytes.reserve_exact(announced.unwrap_or(length).max(length) - bytes.len());
         }
         bytes.extend_from_slice(&part);
     }
-    Ok(bytes)
 }
 
 /// Approximate number of values in a JSON text, ignoring the contents of strings.

@@ -141,6 +141,7 @@ pub struct Daemon {
     tcp: Option<Client>,
     /// Client over the socket, with permission to load and unload.
     socket: Client,
+    socket_path: PathBuf,
     /// Time from its start until its model was ready.
     pub ready_after: Duration,
 }
@@ -169,6 +170,7 @@ impl Daemon {
             log: BufReader::new(stderr),
             tcp: None,
             socket: http::unix(&socket),
+            socket_path: socket,
             ready_after: Duration::ZERO,
         };
         let mut log = String::new();
@@ -193,6 +195,11 @@ impl Daemon {
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Where its socket is.
+    pub fn socket_path(&self) -> &Path {
+        &self.socket_path
     }
 
     /// The answer to a chat request.

@@ -1,5 +1,5 @@
-//! The numbers that the service must hold, measured on the running program: memory, rest, swapping, first token, second
-//! turn, restart.
+//! The numbers that the service must hold, measured on the running program: memory, also under attack, rest, swapping, first token,
+//! second turn, restart.
 //!
 //! `ci/measure-ryzan` builds the service and runs this program. Models have realistic shapes and random weights, which does
 //! not affect these numbers: computation and memory do not depend on the values of the weights.
@@ -10,6 +10,7 @@
 
 mod conversation;
 mod daemon;
+mod hostile;
 mod http;
 mod process;
 mod report;
@@ -130,6 +131,7 @@ fn measure(options: &Options, machine: &Machine) -> anyhow::Result<Vec<Measure>>
     let (turns, second) = second_turn(&daemon)?;
     measures.extend(turns);
     measures.extend(memory(&daemon, machine)?);
+    measures.extend(under_attack(&daemon, machine)?);
     daemon.stop()?;
 
     let daemon = Daemon::start(&options.daemon, machine)?;
@@ -228,6 +230,26 @@ fn memory(daemon: &Daemon, machine: &Machine) -> anyhow::Result<Vec<Measure>> {
             "MB",
             megabytes(memory.anonymous + process::page_cache(&machine.packed(0))?),
             megabytes(weights + cache + OWN_MEMORY),
+        ),
+    ])
+}
+
+/// Memory while hostile clients want as much as they can get.
+fn under_attack(daemon: &Daemon, machine: &Machine) -> anyhow::Result<Vec<Measure>> {
+    let seen = hostile::run(daemon)?;
+    let beside = seen.beside_caches.saturating_sub(machine.models[0].bytes);
+    Ok(vec![
+        Measure::at_most(
+            "RSS beside weights and caches, with 32 hostile clients for 60 s",
+            "MB",
+            beside as f64 / 1e6,
+            OWN_MEMORY as f64 / 1e6,
+        ),
+        Measure::free("their requests", "", seen.requests as f64),
+        Measure::free(
+            "slowest answer of 8 tokens to another client meanwhile",
+            "s",
+            seen.slowest.as_secs_f64(),
         ),
     ])
 }

@@ -21,7 +21,7 @@ pub async fn messages(
     State(service): Shared,
     caller: Caller,
     headers: HeaderMap,
-    JsonBody(body): JsonBody,
+    JsonBody(body, _place): JsonBody,
 ) -> Result<Response, ApiError> {
     check_version(&headers)?;
     let request = read(body, Purpose::Answer)?;
@@ -40,7 +40,7 @@ pub async fn count_tokens(
     State(service): Shared,
     caller: Caller,
     headers: HeaderMap,
-    JsonBody(body): JsonBody,
+    JsonBody(body, _place): JsonBody,
 ) -> Result<Json<Value>, ApiError> {
     check_version(&headers)?;
     let request = read(body, Purpose::Count)?;

@@ -21,7 +21,7 @@ use crate::state::Shared;
 pub async fn chat(
     State(service): Shared,
     caller: Caller,
-    JsonBody(body): JsonBody,
+    JsonBody(body, _place): JsonBody,
 ) -> Result<Response, ApiError> {
     let request = ChatRequest::read(body)?;
     let (stream, logprobs) = (request.stream, request.logprobs.is_some());

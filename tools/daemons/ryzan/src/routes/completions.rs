@@ -27,7 +27,7 @@ const FRAMES: usize = 16;
 pub async fn complete(
     State(service): Shared,
     caller: Caller,
-    JsonBody(body): JsonBody,
+    JsonBody(body, _place): JsonBody,
 ) -> Result<Response, ApiError> {
     let mut requests = CompletionRequest::read(body)?;
     match requests.pop() {

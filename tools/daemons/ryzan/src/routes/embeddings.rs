@@ -19,7 +19,7 @@ use crate::state::Shared;
 pub async fn embed(
     State(service): Shared,
     caller: Caller,
-    JsonBody(body): JsonBody,
+    JsonBody(body, _place): JsonBody,
 ) -> Result<Json<Value>, ApiError> {
     let request = EmbeddingRequest::read(body)?;
     let _turn = service.turns.take(caller).await?;

@@ -42,7 +42,7 @@ pub async fn tags(State(service): Shared) -> Json<Value> {
 }
 
 /// Everything about a model.
-pub async fn show(State(service): Shared, JsonBody(body): JsonBody) -> Result<Json<Value>, ApiError> {
+pub async fn show(State(service): Shared, JsonBody(body, _place): JsonBody) -> Result<Json<Value>, ApiError> {
     let mut fields = Fields::of(body, "")?;
     let older = fields.text("name")?;
     let name = match fields.text("model")?.or(older) {
@@ -59,7 +59,7 @@ pub async fn show(State(service): Shared, JsonBody(body): JsonBody) -> Result<Js
 pub async fn chat(
     State(service): Shared,
     caller: Caller,
-    JsonBody(body): JsonBody,
+    JsonBody(body, _place): JsonBody,
 ) -> Result<Response, ApiError> {
     respond(&service, caller, Request::chat(body)?, Shape::Chat).await
 }
@@ -68,7 +68,7 @@ pub async fn chat(
 pub async fn generate(
     State(service): Shared,
     caller: Caller,
-    JsonBody(body): JsonBody,
+    JsonBody(body, _place): JsonBody,
 ) -> Result<Response, ApiError> {
     respond(&service, caller, Request::generate(body)?, Shape::Generate).await
 }
@@ -106,7 +106,7 @@ async fn respond(
 pub async fn embed(
     State(service): Shared,
     caller: Caller,
-    JsonBody(body): JsonBody,
+    JsonBody(body, _place): JsonBody,
 ) -> Result<Json<Value>, ApiError> {
     let request = EmbedRequest::read(body)?;
     let began = Instant::now();

@@ -16,7 +16,7 @@ use crate::state::Shared;
 pub async fn rerank(
     State(service): Shared,
     caller: Caller,
-    JsonBody(body): JsonBody,
+    JsonBody(body, _place): JsonBody,
 ) -> Result<Json<Value>, ApiError> {
     let request = RerankRequest::read(body)?;
     let _turn = service.turns.take(caller).await?;

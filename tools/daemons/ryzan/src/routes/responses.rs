@@ -20,7 +20,7 @@ use crate::state::Shared;
 pub async fn respond(
     State(service): Shared,
     caller: Caller,
-    JsonBody(body): JsonBody,
+    JsonBody(body, _place): JsonBody,
 ) -> Result<Response, ApiError> {
     let request = ResponseRequest::read(body)?;
     let stream = request.chat.stream.on;

@@ -16,7 +16,7 @@ use crate::state::Shared;
 pub async fn tokenize(
     State(service): Shared,
     caller: Caller,
-    JsonBody(body): JsonBody,
+    JsonBody(body, _place): JsonBody,
 ) -> Result<Json<Value>, ApiError> {
     let request = TokenizeRequest::read(body)?;
     let bytes = request.content.len();
@@ -30,7 +30,7 @@ pub async fn tokenize(
 pub async fn detokenize(
     State(service): Shared,
     caller: Caller,
-    JsonBody(body): JsonBody,
+    JsonBody(body, _place): JsonBody,
 ) -> Result<Json<Value>, ApiError> {
     let request = DetokenizeRequest::read(body)?;
     let _turn = service.turns.take(caller).await?;
