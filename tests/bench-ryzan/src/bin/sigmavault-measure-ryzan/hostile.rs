@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value, json};
 
 use crate::daemon::Daemon;
-use crate::{conversation, count, process};
+use crate::http::count;
+use crate::{conversation, process};
 
 /// Clients at a time.
 pub const CLIENTS: usize = 32;

@@ -69,6 +69,12 @@ pub fn first_text(client: &Client, path: &str, body: &Value) -> anyhow::Result<D
     bail!("the answer ended without text: {seen}")
 }
 
+/// The number at a place of an answer.
+pub fn count(answer: &Value, path: &str) -> anyhow::Result<u64> {
+    let value = answer.pointer(path).and_then(Value::as_u64);
+    value.with_context(|| format!("the answer has no number at {path}: {answer}"))
+}
+
 fn json(answer: Result<Answer, AskError>, path: &str) -> anyhow::Result<Value> {
     let answer = answer.with_context(|| format!("{path} was not answered"))?;
     let status = answer.status();

@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use daemon::{Daemon, Machine};
+use http::count;
 use report::{Measure, Report};
 use serde_json::Value;
 use sigmavault_bench_ryzan::weights::Shape;
@@ -273,11 +274,6 @@ fn swap(daemon: &Daemon, machine: &Machine) -> anyhow::Result<Vec<Measure>> {
         Measure::at_most("swap of two models", "s", loading.as_secs_f64(), 2.0),
         Measure::at_most("swap and first token", "s", answering.as_secs_f64(), 2.0),
     ])
-}
-
-fn count(answer: &Value, path: &str) -> anyhow::Result<u64> {
-    let value = answer.pointer(path).and_then(Value::as_u64);
-    value.with_context(|| format!("the answer has no number at {path}: {answer}"))
 }
 
 /// Prompt tokens that did not come from the cache.
