@@ -7,7 +7,7 @@ use axum::extract::{FromRequest, Request};
 use axum::http::header;
 use futures_util::StreamExt as _;
 use serde_json::Value;
-use sigmavault_service::serve::body::announces_more;
+use sigmavault_service::serve::body::{announced, announces_more};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
@@ -70,10 +70,7 @@ async fn collect(
     service: &Service,
 ) -> Result<(Vec<u8>, Option<OwnedSemaphorePermit>), ApiError> {
     let (limit, patience) = (service.config.body_limit_bytes, service.config.client_timeout());
-    let announced = request
-        .headers()
-        .get(header::CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let announced = announced(request.headers());
     let mut deadline = Instant::now() + patience;
     let (mut bytes, mut place) = (Vec::new(), None);
     let mut parts = request.into_body().into_data_stream();

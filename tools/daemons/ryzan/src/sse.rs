@@ -82,15 +82,20 @@ pub fn response<E: Encode>(answer: Answer, mut encoder: E) -> Response {
         let text = next(&mut state).await?;
         Some((Ok::<_, Infallible>(text), state))
     });
-    let mut response = Response::new(Body::from_stream(body));
+    streamed(Body::from_stream(body), E::MEDIA)
+}
+
+fn streamed(body: Body, media: &'static str) -> Response {
+    let mut response = Response::new(body);
     response
         .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static(E::MEDIA));
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
     response
 }
 
-/// The response that streams the frames that `all` sends until it ends. Dropping the response drops `all`.
-pub fn frames(
+/// The response that streams the frames that `all` sends until it ends, for the endpoint of this encoder, which ends with `end`.
+/// Dropping the response drops `all`.
+pub fn frames<E: Encode>(
     all: impl Future<Output = ()> + Send + 'static,
     frames: mpsc::Receiver<Frame>,
     end: &'static str,
@@ -100,18 +105,13 @@ pub fn frames(
     let body = stream::unfold(Some((tasks, frames)), move |state| async move {
         let (tasks, mut frames) = state?;
         let text = match tokio::time::timeout(SILENCE, frames.recv()).await {
-            Err(_) => ": waiting\n\n".to_owned(),
-            Ok(Some(frame)) => frame.text(),
+            Err(_) => E::WAITING.to_owned(),
+            Ok(Some(frame)) => E::wire(&frame),
             Ok(None) => return Some((Ok::<_, Infallible>(end.to_owned()), None)),
         };
         Some((Ok(text), Some((tasks, frames))))
     });
-    let mut response = Response::new(Body::from_stream(body));
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("text/event-stream"),
-    );
-    response
+    streamed(Body::from_stream(body), E::MEDIA)
 }
 
 async fn next<E: Encode>(state: &mut State<E>) -> Option<String> {

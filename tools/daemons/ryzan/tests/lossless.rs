@@ -1,4 +1,4 @@
-//! Guessing ahead changes no text of the real architectures: the same greedy text with and without, on the small models of every family.
+//! Drafting changes no text of the real architectures: the same greedy text with and without, on the small models of every family.
 
 #![allow(clippy::unwrap_used)]
 
@@ -71,7 +71,7 @@ fn prompts(count: u64, vocabulary: u32) -> impl Iterator<Item = Vec<u32>> {
     })
 }
 
-/// Guesses that were right, and those that were not.
+/// Drafts that were accepted, and those that were not.
 fn compare(fixture: &str, options: &LoadOptions) -> (u64, u64) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../libs/llm/tests/fixtures")
@@ -90,19 +90,19 @@ fn compare(fixture: &str, options: &LoadOptions) -> (u64, u64) {
         };
         Engine::start(Arc::clone(&driven), tokenizer(vocabulary), options).unwrap()
     };
-    // One computes everything anew and guesses nothing, the other one keeps what it can and guesses all it can.
-    let (plain, guessing) = (start(0, 0), start(1 << 24, 6));
+    // One computes everything anew and drafts nothing, the other one keeps what it can and drafts all it can.
+    let (plain, drafting) = (start(0, 0), start(1 << 24, 6));
     let cases = std::env::var("RYZAN_CASES").map_or(60, |cases| cases.parse().unwrap());
     for prompt in prompts(cases, u32::try_from(vocabulary).unwrap()) {
         assert_eq!(
             text(&plain, &prompt, false),
-            text(&guessing, &prompt, true),
+            text(&drafting, &prompt, true),
             "{fixture}: {prompt:?}"
         );
     }
-    let status = guessing.status();
+    let status = drafting.status();
     println!(
-        "{fixture}: {cases} texts, {} tokens in {} steps, {} of {} guesses right",
+        "{fixture}: {cases} texts, {} tokens in {} steps, {} of {} drafts accepted",
         status.generated_tokens, status.steps, status.accepted_tokens, status.drafted_tokens
     );
     (
@@ -113,13 +113,13 @@ fn compare(fixture: &str, options: &LoadOptions) -> (u64, u64) {
 
 /// `RYZAN_CASES` texts of each family, else 60.
 #[test]
-fn guessing_changes_no_text_of_any_family() {
+fn drafts_change_no_text_of_any_family() {
     let (mut right, mut wrong) = (0, 0);
     for fixture in ["qwen3-q2_0", "bitnet-tq2_0", "mamba2-f16", "rwkv7-f16"] {
         let counts = compare(fixture, &LoadOptions::default());
         right += counts.0;
         wrong += counts.1;
     }
-    // Without right guesses and wrong ones the cases would prove nothing.
+    // Without accepted drafts and rejected ones the cases would prove nothing.
     assert!(right > 200 && wrong > 1000, "{right} right, {wrong} wrong");
 }

@@ -82,9 +82,9 @@ pub enum Event {
     },
     /// A call of a function begins; it has no arguments yet.
     CallBegun(Call),
-    /// More of its arguments. Whether they are valid is known only at the end, and what makes them complete comes with the call.
+    /// More of its arguments. The piece that completes them comes once they are valid.
     Arguments(String),
-    /// A call of a function, with all of its arguments, which are valid.
+    /// The call whose arguments have come, with all of them.
     Call(Call),
     /// The end.
     Finished {
@@ -416,6 +416,7 @@ impl Answer {
                         return;
                     }
                     self.called = true;
+                    self.ready.push_back(Ok(Event::Arguments(rest)));
                     Event::Call(call)
                 }
             };

@@ -12,9 +12,8 @@ use sigmavault_llm::tokenizer::{Bounds, Controls, TokenizerError};
 
 use super::{grammar, spelled};
 use crate::admission::Gone;
-use crate::models::Input;
-use crate::models::Resident;
 use crate::models::routing::{Ask, Task};
+use crate::models::{Input, Resident};
 use crate::openai::chat::ChatRequest;
 use crate::openai::completions::CompletionRequest;
 use crate::openai::error::ApiError;

@@ -76,8 +76,7 @@ fn call_id(call: &Call) -> String {
 enum Open {
     Thinking,
     Text,
-    /// A call, with the bytes sent of its arguments.
-    Call(usize),
+    Call,
 }
 
 /// Writes an answer as events.
@@ -104,11 +103,11 @@ impl Writer {
     }
 
     /// Begins a block, after ending the one before.
-    fn start(&mut self, open: Option<Open>, block: &Value) -> Vec<Frame> {
+    fn start(&mut self, open: Open, block: &Value) -> Vec<Frame> {
         let mut frames = self.close();
         let index = self.blocks;
         self.blocks += 1;
-        self.open = open;
+        self.open = Some(open);
         frames.push(frame(
             "content_block_start",
             json!({"index": index, "content_block": block}),
@@ -123,7 +122,7 @@ impl Writer {
                 self.delta(&json!({"type": "signature_delta", "signature": ""})),
                 self.stop(),
             ],
-            Some(Open::Text | Open::Call(_)) => vec![self.stop()],
+            Some(Open::Text | Open::Call) => vec![self.stop()],
         }
     }
 
@@ -158,18 +157,10 @@ impl Writer {
         let mut frames = if self.open == Some(open) {
             Vec::new()
         } else {
-            self.start(Some(open), &block)
+            self.start(open, &block)
         };
         frames.push(self.delta(&delta));
         frames
-    }
-
-    /// More of the arguments of the call that is open.
-    fn arguments(&mut self, text: &str) -> Frame {
-        if let Some(Open::Call(sent)) = &mut self.open {
-            *sent += text.len();
-        }
-        self.delta(&json!({"type": "input_json_delta", "partial_json": text}))
     }
 }
 
@@ -201,18 +192,12 @@ impl Encode for Writer {
             Event::Content { text, .. } => self.text(false, &text),
             Event::CallBegun(call) => {
                 let block = json!({"type": "tool_use", "id": call_id(&call), "name": call.name, "input": {}});
-                self.start(Some(Open::Call(0)), &block)
+                self.start(Open::Call, &block)
             }
-            Event::Arguments(text) => vec![self.arguments(&text)],
-            Event::Call(call) => {
-                let sent = match self.open {
-                    Some(Open::Call(sent)) => sent,
-                    _ => 0,
-                };
-                let mut frames = vec![self.arguments(call.arguments.get(sent..).unwrap_or_default())];
-                frames.extend(self.close());
-                frames
+            Event::Arguments(text) => {
+                vec![self.delta(&json!({"type": "input_json_delta", "partial_json": text}))]
             }
+            Event::Call(_) => self.close(),
             Event::Finished {
                 reason,
                 stop: sequence,
@@ -272,9 +257,11 @@ mod tests {
             content("40"),
             content(" %"),
             Event::CallBegun(begun.clone()),
+            Event::Arguments(call.arguments.clone()),
             Event::Call(call.clone()),
             Event::CallBegun(begun),
             Event::Arguments("{\"pool".into()),
+            Event::Arguments("\": \"tank\"}".into()),
             Event::Call(call),
             Event::Finished {
                 reason: Reason::ToolCalls,

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use log::info;
 use sigmavault_catalogue::Use;
 
 use super::embedding::Embedding;
@@ -10,6 +9,7 @@ use super::error::ModelsError;
 use super::known::AUTO;
 use super::registry::Models;
 use super::routing::Ask;
+use super::shared::State;
 
 impl Models {
     /// The embedding model of this name, loaded if necessary. It is small and stays loaded.
@@ -37,17 +37,9 @@ impl Models {
         if let Some(embedding) = loaded.filter(|embedding| embedding.found.id == found.id) {
             return Ok(embedding);
         }
-        let (id, threads, shared) = (found.id.clone(), self.threads, Arc::clone(&self.shared));
-        let load = move || {
-            let id = found.id.clone();
-            let loaded = Embedding::load(found, threads);
-            let embedding = Arc::new(loaded.map_err(|error| shared.load_failed(&id, &error.to_string()))?);
-            info!("loaded {id} for embeddings");
-            let before = shared.lock().embedding.replace(Arc::clone(&embedding));
-            drop((before, turn));
-            Ok(embedding)
-        };
-        let loaded = tokio::task::spawn_blocking(load).await;
-        loaded.unwrap_or_else(|error| Err(self.shared.load_failed(&id, &error.to_string())))
+        let (id, threads) = (found.id.clone(), self.threads);
+        let load = move || Embedding::load(found, threads);
+        let keep = |state: &mut State, embedding| state.embedding.replace(embedding);
+        turn.load(id, load, keep).await
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use log::{info, warn};
 use sigmavault_catalogue::{Catalogue, Use};
@@ -13,7 +13,7 @@ use super::eviction::{self, Occupant};
 use super::known::{AUTO, Found, Known};
 use super::resident::{self, Resident};
 use super::routing::Ask;
-use super::shared::{Reservation, Shared};
+use super::shared::{Reservation, Shared, State};
 use crate::config::Config;
 use crate::yielding::pace::{Pace, Pressure};
 
@@ -172,25 +172,16 @@ impl Models {
             return Ok(resident);
         }
         let reservation = self.make_room(&found).await?;
-        let (id, began) = (found.id.clone(), Instant::now());
-        info!("loading {id} from {}", found.path.display());
+        info!("loading {} from {}", found.id, found.path.display());
         let (files, config, threads) = (self.files.clone(), self.config.engine.clone(), self.threads);
-        let (limit, shared) = (self.limit(), Arc::clone(&self.shared));
-        let load = move || {
-            let id = found.id.clone();
-            let loaded = Resident::load(found, files, &config, threads, limit, Box::new(reservation));
-            let resident = Arc::new(loaded.map_err(|error| shared.load_failed(&id, &error.to_string()))?);
-            info!("loaded {id} in {} ms", began.elapsed().as_millis());
-            let mut state = shared.lock();
+        let (id, limit) = (found.id.clone(), self.limit());
+        let load = move || Resident::load(found, files, &config, threads, limit, Box::new(reservation));
+        let keep = move |state: &mut State, resident: Arc<Resident>| {
             state.last_failure = None;
-            state.loaded.push(Arc::clone(&resident));
             resident.set_threads(state.pace.threads(threads));
-            drop(state);
-            drop(turn);
-            Ok(resident)
+            state.loaded.push(resident);
         };
-        let loaded = tokio::task::spawn_blocking(load).await;
-        loaded.unwrap_or_else(|error| Err(self.shared.load_failed(&id, &error.to_string())))
+        turn.load(id, load, keep).await
     }
 
     /// Maximum memory of all models in bytes, if the machine's memory is known.

@@ -1,15 +1,16 @@
 //! What the registry shares with loading tasks and with the models themselves: one lock, and a condition that tells of every change.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
-use log::warn;
+use log::{info, warn};
 use sigmavault_catalogue::Use;
 use tokio::sync::Notify;
 
 use super::embedding::Embedding;
 use super::error::ModelsError;
 use super::known::Known;
-use super::resident::Resident;
+use super::resident::{Resident, ResidentError};
 use crate::yielding::pace::{Pace, Pressure};
 
 /// The state, and its condition.
@@ -77,6 +78,16 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Records that a model could not be loaded. The state of the service tells it of models that answer.
+    fn failed(&self, of: Use, id: &str, reason: &str) -> ModelsError {
+        warn!("cannot load {id}: {reason}");
+        let error = ModelsError::Unavailable(format!("{id} cannot be loaded: {reason}"));
+        if of == Use::Chat {
+            self.lock().last_failure = Some(error.to_string());
+        }
+        error
+    }
+
     /// Waits until `ready` gives something.
     async fn wait_until<T>(&self, mut ready: impl FnMut(&mut State) -> Option<T> + Send) -> T {
         loop {
@@ -139,13 +150,28 @@ impl Shared {
         // Their engines end without the lock.
         drop(evicted);
     }
+}
 
-    /// Records that a model could not be loaded.
-    pub fn load_failed(&self, id: &str, reason: &str) -> ModelsError {
-        warn!("cannot load {id}: {reason}");
-        let error = ModelsError::Unavailable(format!("{id} cannot be loaded: {reason}"));
-        self.lock().last_failure = Some(error.to_string());
-        error
+impl Turn {
+    /// Loads a model on a thread for blocking tasks, and keeps it by `keep`. It goes on when the caller has gone.
+    pub async fn load<T: Send + Sync + 'static, R>(
+        self,
+        id: String,
+        load: impl FnOnce() -> Result<T, ResidentError> + Send + 'static,
+        keep: impl FnOnce(&mut State, Arc<T>) -> R + Send + 'static,
+    ) -> Result<Arc<T>, ModelsError> {
+        let (shared, of, name) = (Arc::clone(&self.shared), self.of, id.clone());
+        let loading = tokio::task::spawn_blocking(move || {
+            let began = Instant::now();
+            let loaded = Arc::new(load().map_err(|error| error.to_string())?);
+            info!("loaded {name} in {} ms", began.elapsed().as_millis());
+            let replaced = keep(&mut self.shared.lock(), Arc::clone(&loaded));
+            // What it replaces ends without the lock.
+            drop((replaced, self));
+            Ok(loaded)
+        });
+        let loaded = loading.await.unwrap_or_else(|error| Err(error.to_string()));
+        loaded.map_err(|reason| shared.failed(of, &id, &reason))
     }
 }
 

@@ -38,7 +38,6 @@ pub async fn chat(
                 why,
                 usage: stream.usage,
                 calls: 0,
-                sent: None,
             },
         ));
     }
@@ -127,8 +126,6 @@ struct Chunks {
     usage: bool,
     /// Calls that have begun.
     calls: usize,
-    /// The bytes sent of the arguments of the call that has begun and not ended.
-    sent: Option<usize>,
 }
 
 impl Chunks {
@@ -147,16 +144,10 @@ impl Chunks {
         chunk
     }
 
-    fn call(&self, number: usize, mut value: Value) -> Frame {
-        value["index"] = json!(number);
+    /// More of the latest call.
+    fn call(&self, mut value: Value) -> Frame {
+        value["index"] = json!(self.calls.saturating_sub(1));
         self.delta(&json!({"tool_calls": [value]}), &Value::Null, None)
-    }
-
-    /// More of the arguments of the latest call.
-    fn arguments(&mut self, text: &str) -> Frame {
-        self.sent = self.sent.map(|sent| sent + text.len());
-        let number = self.calls.saturating_sub(1);
-        self.call(number, json!({"function": {"arguments": text}}))
     }
 
     fn delta(&self, delta: &Value, logprobs: &Value, reason: Option<Reason>) -> Frame {
@@ -178,8 +169,8 @@ impl Encode for Chunks {
 
     fn event(&mut self, event: Event) -> Vec<Frame> {
         match event {
-            // Not asked for.
-            Event::Prompt(_) => Vec::new(),
+            // The one was not asked for, and all of the other has been sent.
+            Event::Prompt(_) | Event::Call(_) => Vec::new(),
             Event::Reasoning(text) => {
                 vec![self.delta(&json!({"reasoning_content": text}), &Value::Null, None)]
             }
@@ -192,14 +183,9 @@ impl Encode for Chunks {
             }
             Event::CallBegun(begun) => {
                 self.calls += 1;
-                self.sent = Some(0);
-                vec![self.call(self.calls - 1, call(&begun))]
+                vec![self.call(call(&begun))]
             }
-            Event::Arguments(text) => vec![self.arguments(&text)],
-            Event::Call(made) => {
-                let rest = self.sent.take().and_then(|sent| made.arguments.get(sent..));
-                vec![self.arguments(rest.unwrap_or_default())]
-            }
+            Event::Arguments(text) => vec![self.call(json!({"function": {"arguments": text}}))],
             Event::Finished {
                 reason, usage: used, ..
             } => {

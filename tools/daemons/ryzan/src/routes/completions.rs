@@ -20,6 +20,9 @@ use crate::openai::error::ApiError;
 use crate::sse::{self, Encode, Frame};
 use crate::state::{Service, Shared};
 
+/// The end of a stream.
+const END: &str = "data: [DONE]\n\n";
+
 /// Frames of several texts that wait for a slow client.
 const FRAMES: usize = 16;
 
@@ -121,7 +124,7 @@ fn streamed(service: &Arc<Service>, caller: Caller, requests: Vec<CompletionRequ
             let _ = sender.send(chunks.used(sum)).await;
         }
     };
-    sse::frames(all, frames, "data: [DONE]\n\n")
+    sse::frames::<Chunks>(all, frames, END)
 }
 
 /// Sends the frames of one of several texts. Returns its encoder and its usage unless it failed or the client has gone.
@@ -142,15 +145,15 @@ async fn stream(
     };
     let mut used = None;
     while let Some(event) = answer.next().await {
-        let frame = match event {
-            Ok(Event::Finished { reason, usage, .. }) => {
-                used = Some(usage);
-                Some(Frame::data(chunks.choice("", &[], Some(reason))))
-            }
-            Ok(event) => chunks.event(event).pop(),
-            Err(error) => Some(Frame::data(error.body())),
+        if let Ok(Event::Finished { usage, .. }) = &event {
+            used = Some(*usage);
+        }
+        let told = match event {
+            Ok(event) => chunks.event(event),
+            Err(error) => chunks.failed(&error),
         };
-        if let Some(frame) = frame {
+        // The tokens used by all texts are told after the last one.
+        if let Some(frame) = told.into_iter().next() {
             frames.send(frame).await.ok()?;
         }
     }
@@ -325,6 +328,6 @@ impl Encode for Chunks {
     }
 
     fn end(&self) -> &'static str {
-        "data: [DONE]\n\n"
+        END
     }
 }

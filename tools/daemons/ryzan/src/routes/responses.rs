@@ -226,42 +226,27 @@ impl Writer {
         Some(self.frame("response.function_call_arguments.delta", data))
     }
 
-    fn end_call(&mut self, call: &Call) -> Vec<Frame> {
-        let sent = self
-            .open_call
-            .as_ref()
-            .map_or(0, |open| open.call.arguments.len());
-        let mut frames: Vec<Frame> = self
-            .arguments(call.arguments.get(sent..).unwrap_or_default())
-            .into_iter()
-            .collect();
-        let Some(open) = self.open_call.take() else {
-            return frames;
+    fn end_call(&mut self) -> Vec<Frame> {
+        let Some(OpenCall { id, call }) = &self.open_call else {
+            return Vec::new();
         };
-        let (index, done) = (self.output.len(), open.item("completed"));
-        frames.push(self.frame(
-            "response.function_call_arguments.done",
-            json!({"item_id": open.id, "output_index": index, "name": call.name, "arguments": call.arguments}),
-        ));
-        frames.push(self.frame(
-            "response.output_item.done",
-            json!({"output_index": index, "item": done}),
-        ));
-        self.output.push(done);
+        let done = json!({"item_id": id, "output_index": self.output.len(), "name": call.name, "arguments": call.arguments});
+        let mut frames = vec![self.frame("response.function_call_arguments.done", done)];
+        frames.extend(self.close_call("completed"));
         frames
+    }
+
+    /// Ends the item of the call under way, if there is one.
+    fn close_call(&mut self, status: &str) -> Option<Frame> {
+        let item = self.open_call.take()?.item(status);
+        let data = json!({"output_index": self.output.len(), "item": item});
+        self.output.push(item);
+        Some(self.frame("response.output_item.done", data))
     }
 
     fn finish(&mut self, reason: Reason, usage: Usage) -> Vec<Frame> {
         let mut frames = self.close();
-        if let Some(open) = self.open_call.take() {
-            let item = open.item("incomplete");
-            let index = self.output.len();
-            frames.push(self.frame(
-                "response.output_item.done",
-                json!({"output_index": index, "item": item}),
-            ));
-            self.output.push(item);
-        }
+        frames.extend(self.close_call("incomplete"));
         let usage = json!({
             "input_tokens": usage.prompt,
             "input_tokens_details": {"cached_tokens": usage.cached},
@@ -316,7 +301,7 @@ impl Encode for Writer {
             Event::Content { text, .. } => self.text(false, &text),
             Event::CallBegun(call) => self.begin_call(call),
             Event::Arguments(text) => self.arguments(&text).into_iter().collect(),
-            Event::Call(call) => self.end_call(&call),
+            Event::Call(_) => self.end_call(),
             Event::Finished { reason, usage, .. } => self.finish(reason, usage),
         }
     }
@@ -376,6 +361,7 @@ mod tests {
             content(" %"),
             Event::CallBegun(call("")),
             Event::Arguments("{\"a\": ".into()),
+            Event::Arguments("1}".into()),
             Event::Call(call("{\"a\": 1}")),
             Event::Finished {
                 reason: Reason::ToolCalls,

@@ -117,11 +117,6 @@ impl<S: State> Active<S> {
         }
     }
 
-    /// Ends a request for no tokens.
-    pub(super) fn end(&mut self) {
-        self.finish(FinishReason::Length);
-    }
-
     /// The number of tokens that may still be generated.
     pub(super) fn room(&self, context: usize) -> usize {
         let generated = self.tokens.len() - self.prompt;
@@ -287,7 +282,8 @@ impl<S: State> Active<S> {
         false
     }
 
-    fn finish(&mut self, reason: FinishReason) {
+    /// Sends the last event.
+    pub(super) fn finish(&mut self, reason: FinishReason) {
         let rest = self.decoder.finish();
         let (mut text, stopped) = self.stop.push(&rest);
         if !stopped {

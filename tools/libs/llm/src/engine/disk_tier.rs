@@ -114,7 +114,7 @@ impl<S: State> DiskTier<S> {
         let (folder, shared) = (disk_tier.options.clone(), Arc::clone(&disk_tier.shared));
         std::thread::Builder::new()
             .name("llm-disk-tier".into())
-            .spawn(move || task(&folder, &shared))?;
+            .spawn(move || run_tasks(&folder, &shared))?;
         Ok(disk_tier)
     }
 
@@ -215,7 +215,7 @@ impl<S> Shared<S> {
 }
 
 /// The thread: runs the tasks of the queue in order, until it is empty and the folder is closed.
-fn task<S: State>(folder: &DiskTierOptions, shared: &Shared<S>) {
+fn run_tasks<S: State>(folder: &DiskTierOptions, shared: &Shared<S>) {
     let mut queue = shared.lock();
     loop {
         let Some(first) = queue.tasks.front() else {

@@ -16,7 +16,6 @@ mod pace;
 mod prefix;
 mod request;
 mod scheduler;
-
 mod status;
 mod stop;
 mod submission;

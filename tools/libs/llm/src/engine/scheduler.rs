@@ -307,7 +307,7 @@ impl<M: Forward> Scheduler<M> {
                 continue;
             }
             if active.submission.request.max_tokens == 0 {
-                active.end();
+                active.finish(FinishReason::Length);
                 ended.push((index, true));
                 continue;
             }

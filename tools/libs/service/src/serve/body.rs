@@ -2,10 +2,13 @@
 
 use axum::http::{HeaderMap, header};
 
+/// The size of the body that these headers announce, in bytes.
+pub fn announced(headers: &HeaderMap) -> Option<usize> {
+    let value = headers.get(header::CONTENT_LENGTH)?;
+    value.to_str().ok()?.parse().ok()
+}
+
 /// Whether the body that these headers announce is larger than `limit`.
 pub fn announces_more(headers: &HeaderMap, limit: usize) -> bool {
-    headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse().ok())
-        .is_some_and(|length: usize| length > limit)
+    announced(headers).is_some_and(|length| length > limit)
 }

@@ -53,7 +53,7 @@ fn prompts() -> impl Strategy<Value = Vec<u32>> {
 
 /// `RYZAN_CASES` texts, else 5000.
 #[test]
-fn guessing_changes_no_greedy_text() {
+fn drafts_change_no_greedy_text() {
     let cases = std::env::var("RYZAN_CASES").map_or(5000, |cases| cases.parse().expect("a number"));
     let pair = pair();
     let (attention, recurrent) = (
@@ -103,7 +103,7 @@ fn guessing_changes_no_greedy_text() {
 }
 
 #[test]
-fn guessing_changes_no_seeded_or_constrained_text() {
+fn drafts_change_no_seeded_or_constrained_text() {
     let pair = pair();
     let schema = serde_json::json!({"type": "object", "properties": {"path": {"type": "string", "maxLength": 5}, "size": {"type": "integer", "maximum": 99, "minimum": 0}}, "required": ["path", "size"], "additionalProperties": false});
     let fresh = Constraint::json_schema(&schema, &tokenizer()).unwrap();
