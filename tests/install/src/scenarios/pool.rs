@@ -18,7 +18,7 @@ const DISKS: [(&str, Bus); 3] = [
 const BYTES: u64 = 4 * GIB;
 /// Name of the pool.
 pub(super) const POOL: &str = "tank";
-/// A text in a file of the pool. Longer than what is kept in a directory entry, and too random to be compressed.
+/// A text in a file of the pool, too random to be compressed.
 pub(super) const MARKER: &str = "vq7Xz1PkE9wRtY4uLm2Nc8BhJ6sGd3Fa5KoTiQeWxSvZyUbCnMrHpDfAgVjLl0O";
 
 /// Runs the scenario.
@@ -44,7 +44,8 @@ pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     checks::healthy(bench, &mut boot)?;
     imported(bench, &mut boot)?;
     let write = &format!(
-        "dir=$(zfs get -H -o value mountpoint tank) && echo kept >$dir/mark && echo {MARKER} >$dir/marker && sync && echo written"
+        "dir=$(zfs get -H -o value mountpoint tank) && echo kept >$dir/mark && {} && echo written",
+        write_marker("$dir")
     );
     bench.same("file written", boot.run(write)?.text(), "written");
     boot.reboot()?;
@@ -63,6 +64,14 @@ pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
         &true,
     );
     Ok(())
+}
+
+/// Writes the marker to a file in a folder of the pool, many times between bytes that cannot be compressed: the disks of a raidz hold a
+/// short file inside a compressed block of metadata, and may share the text.
+pub(super) fn write_marker(folder: &str) -> String {
+    format!(
+        "for i in $(seq 64); do head -c 5000 /dev/urandom; echo; echo {MARKER}; done >{folder}/marker && zpool sync && sync"
+    )
 }
 
 /// The pool is imported and mounted, with the layout that is suggested for three equal disks.

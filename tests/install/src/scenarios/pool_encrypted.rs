@@ -3,7 +3,7 @@
 use sigmavault_vm::{Boot, Bus, GIB, Halt, Image, Rig};
 
 use super::encrypted::{KEY_LIMIT, STICK, ask, sheet_on, stick_with};
-use super::pool::{MARKER, POOL};
+use super::pool::{MARKER, POOL, write_marker};
 use crate::answers::{Action, Answers, HOSTNAME, PASSPHRASE, Pool};
 use crate::bench::{BOOT_LIMIT, Bench, INSTALL_LIMIT, installed};
 use crate::disk::{self, SYSTEM};
@@ -51,7 +51,10 @@ pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     let mut boot = unlocked(bench, "first start", &rig)?;
     checks::healthy(bench, &mut boot)?;
     open(bench, &mut boot)?;
-    let write = format!("echo {MARKER} >/srv/sigmavault/{POOL}/marker && zpool sync && sync && echo written");
+    let write = format!(
+        "{} && echo written",
+        write_marker(&format!("/srv/sigmavault/{POOL}"))
+    );
     bench.same("file written", boot.run(&write)?.text(), "written");
     without_key(bench, &mut boot)?;
     let reset =
@@ -117,7 +120,7 @@ fn without_key(bench: &mut Bench<'_>, boot: &mut Boot<'_>) -> Result<(), Error> 
 
 /// The text is in its file.
 fn marker(bench: &mut Bench<'_>, boot: &mut Boot<'_>) -> Result<(), Error> {
-    let read = boot.run(&format!("cat /srv/sigmavault/{POOL}/marker"))?;
+    let read = boot.run(&format!("grep -a -m 1 {MARKER} /srv/sigmavault/{POOL}/marker"))?;
     bench.same("file in the pool", read.text(), MARKER);
     Ok(())
 }
