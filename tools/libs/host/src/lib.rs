@@ -4,7 +4,7 @@
 //! - disks: [`lsblk`], [`blkid`], [`blockdev`], [`sgdisk`], [`partx`], [`systemd_repart`], [`wipefs`], [`udevadm`],
 //!   [`mount`], [`mdadm`], [`dmsetup`]
 //! - encryption: [`cryptsetup`], [`systemd_cryptenroll`]
-//! - pools: [`zpool`], [`zfs`]
+//! - pools: [`zpool`], [`zfs`], [`zdb`] for labels, [`property`] for the properties of both
 //! - starting: [`bootctl`], [`systemctl`], [`journalctl`]
 //! - users, language and time: [`accounts`], [`localectl`], [`timedatectl`], [`wall`]
 //! - keyboards: [`ckbcomp`], [`loadkeys`], [`setupcon`], [`gsettings`]
@@ -20,6 +20,7 @@ pub mod cryptsetup;
 pub mod dmsetup;
 pub mod gsettings;
 pub mod journalctl;
+mod json;
 pub mod loadkeys;
 pub mod localectl;
 pub mod lsblk;
@@ -29,6 +30,7 @@ pub mod nmcli;
 pub mod oneself;
 mod parse;
 pub mod partx;
+pub mod property;
 pub mod run;
 pub mod setupcon;
 pub mod sgdisk;
@@ -42,6 +44,7 @@ pub mod udevadm;
 pub mod visudo;
 pub mod wall;
 pub mod wipefs;
+pub mod zdb;
 pub mod zfs;
 pub mod zpool;
 

@@ -1,4 +1,4 @@
-//! zfs(8): file systems and volumes of pools, and the keys of those that are encrypted.
+//! Keys of encrypted datasets that are loaded from files when the machine starts.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! zpool(8): pools of ZFS.
+//! Pools as the installer and the command line need them: names, sizes, members, and an export.
 
 use crate::run::Invocation;
 

@@ -1,0 +1,50 @@
+//! What can end a recording.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use sigmavault_host::run::RunError;
+use sigmavault_image_builder::pipeline::error::Problem;
+use sigmavault_image_builder::smoke::ImageError;
+use sigmavault_image_builder::source;
+
+/// What ended a recording, or kept it from starting.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The machine could not be started, ended early, or took too long.
+    #[error(transparent)]
+    Machine(#[from] sigmavault_vm::Error),
+    /// The ISO cannot be started.
+    #[error("{0}\n  try: ci/build --profile vm-test")]
+    Image(#[from] ImageError),
+    /// The source tree was not found.
+    #[error(transparent)]
+    Source(#[from] source::SourceError),
+    /// There is no tools tree.
+    #[error(transparent)]
+    NoTools(#[from] Problem),
+    /// A file operation failed.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The recordings that the machine sent are damaged.
+    #[error("the machine sent something that is not base64: {0}")]
+    Garbled(#[from] base64::DecodeError),
+    /// The recordings cannot be unpacked.
+    #[error(transparent)]
+    Unpack(#[from] RunError),
+}
+
+impl Error {
+    /// For `map_err` on a file operation.
+    pub fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { action, path, source }
+    }
+}

@@ -1,0 +1,67 @@
+//! The command line: one struct that is also its documentation.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// Names of what can be recorded.
+const PARTS: [&str; 9] = [
+    "classes", "kinds", "damage", "change", "import", "datasets", "keys", "refusals", "lost",
+];
+
+/// Runs ZFS in virtual machines.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "sigmavault-storage-tests", version)]
+pub struct Options {
+    /// Root of the source tree, which names the tools tree [default: found above the current folder]
+    #[arg(long, value_name = "DIR")]
+    pub source: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Record what zpool, zfs and zdb print
+    Record(Record),
+}
+
+/// What to record, and where.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Record {
+    /// ISO of profile vm-test [default: out/sigmavault-vm-test-amd64.iso in the source tree]
+    #[arg(long)]
+    pub iso: Option<PathBuf>,
+    /// Folder for the recordings
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Folder for logs and disk images [default: a temporary one]
+    #[arg(long, value_name = "DIR")]
+    pub work: Option<PathBuf>,
+    /// Record only these parts; the first makes the partitions that the others use [default: all]
+    #[arg(long = "part", value_name = "PART", value_parser = PARTS)]
+    pub parts: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn command_lines() {
+        let parse = |line: &str| Options::try_parse_from(line.split_whitespace());
+        let Command::Record(record) = parse("storage-tests record --out here --part keys")
+            .unwrap()
+            .command;
+        assert_eq!((record.parts, record.iso), (vec!["keys".to_owned()], None));
+        for line in [
+            "storage-tests",
+            "storage-tests record",
+            "storage-tests record --out here --part lunch",
+        ] {
+            assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
+        }
+    }
+}
