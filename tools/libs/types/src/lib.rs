@@ -10,14 +10,16 @@
 //! - [`slots`]: the system slots and starts that failed
 //! - [`health`]: answers of the health endpoints
 //! - [`problem`]: errors on the wire (RFC 9457)
+//! - [`storage`]: disks, pools, datasets, snapshots, and plans to change them
 //!
-//! With the feature `openapi`, every type also has its `OpenAPI` schema.
+//! With the feature `openapi`, every type also has its `OpenAPI` schema; with `schema`, what people write in files has its JSON schema.
 
 pub mod hardware;
 pub mod health;
 pub mod image;
 pub mod problem;
 pub mod slots;
+pub mod storage;
 pub mod system;
 pub mod tier;
 
