@@ -5,7 +5,7 @@
 //! - [`machine`], [`inventory`]: what it knows about the machine, and how that is read; [`identity`]: which disk is
 //!   which; [`device`]: block devices
 //! - [`keyboard`]: which letters a keyboard layout types, and which one goes with a language
-//! - [`layout`]: which ZFS layout suits which disks; [`pool_key`]: the key of an encrypted pool
+//! - [`pool_key`]: the key of an encrypted pool
 //! - [`sources`]: where answers come from when nobody types them
 //! - [`plan`]: what will be done, or why it is refused; [`actions`]: every action of it, in order; both pure
 //! - [`progress`]: the events of a running installation
@@ -28,7 +28,6 @@ pub mod identity;
 pub mod installation;
 pub mod inventory;
 pub mod keyboard;
-pub mod layout;
 pub mod lock;
 pub mod machine;
 mod nearest;

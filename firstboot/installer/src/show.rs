@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use sigmavault_storage_core::layout::Layout;
+use sigmavault_types::storage::WantedLayout;
+
 use crate::actions::stages;
 use crate::answers::{Link, LinkKind, Mode};
 use crate::keyboard;
-use crate::layout::{Kind, Layout};
 use crate::machine::{Contents, Disk, Machine, decimal};
 use crate::plan::{EncryptionPlan, InstallPlan, PoolPlan, Settings};
 use crate::pool_key;
@@ -352,15 +354,16 @@ pub fn layout(layout: &Layout) -> String {
 }
 
 /// A kind of layout for a person.
-pub const fn kind(kind: Kind) -> &'static str {
+pub const fn kind(kind: WantedLayout) -> &'static str {
     match kind {
-        Kind::Single => "single disk",
-        Kind::Mirror => "mirror",
-        Kind::Mirrors => "striped mirrors",
-        Kind::Raidz1 => "raidz1",
-        Kind::Raidz2 => "raidz2",
-        Kind::Raidz3 => "raidz3",
-        Kind::Stripe => "stripe",
+        WantedLayout::Single => "single disk",
+        WantedLayout::Mirror => "mirror",
+        WantedLayout::Mirrors => "striped mirrors",
+        WantedLayout::Raidz1 => "raidz1",
+        WantedLayout::Raidz2 => "raidz2",
+        WantedLayout::Raidz3 => "raidz3",
+        WantedLayout::Draid => "draid2",
+        WantedLayout::Stripe => "stripe",
     }
 }
 

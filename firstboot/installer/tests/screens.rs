@@ -11,12 +11,12 @@ use screen::{PLAIN, RICH, Screen};
 use sigmavault_installer::answers::{Action, Keyboard, Mode};
 use sigmavault_installer::demo::Scenario;
 use sigmavault_installer::execute::ExecuteError;
-use sigmavault_installer::layout::Kind;
 use sigmavault_installer::once::{Fingerprint, Mark};
 use sigmavault_installer::progress::{Event, Outcome, Step};
 use sigmavault_installer::report::Report;
 use sigmavault_installer::show;
 use sigmavault_installer::ui::Request;
+use sigmavault_types::storage::WantedLayout;
 
 const SERIAL: &str = "S5GXNX0R401382F";
 const GIB: u64 = 1 << 30;
@@ -340,7 +340,7 @@ fn the_summary_of_a_pool_says_what_is_lost() {
     let disks: Vec<&str> = pool.disks.iter().map(|disk| disk.name.as_str()).collect();
     assert_eq!(
         (pool.layout.kind, disks),
-        (Kind::Raidz2, vec!["sda", "sdb", "sdc", "sdd"])
+        (WantedLayout::Raidz2, vec!["sda", "sdb", "sdc", "sdd"])
     );
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use sigmavault_types::storage::WantedLayout;
 
 use crate::keyboard::XkbLayout;
 use crate::select::Selector;
@@ -139,7 +140,7 @@ pub struct Pool {
     pub name: String,
     /// Layout; absent: the one suggested for these disks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub layout: Option<crate::layout::Kind>,
+    pub layout: Option<WantedLayout>,
     /// Encrypt it, with a key on the encrypted state partition and on the recovery sheet; absent: when `[encryption]` is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encrypt: Option<bool>,

@@ -3,9 +3,9 @@ use std::collections::BTreeSet;
 use proptest::option;
 use proptest::prelude::*;
 use serde_json::Value;
+use sigmavault_types::storage::WantedLayout;
 
 use super::*;
-use crate::layout::Kind;
 use crate::select::Selector;
 use crate::size::Size;
 
@@ -61,7 +61,10 @@ fn a_raspberry_pi_needs_nothing_about_its_disk() {
 fn the_example_is_read() {
     let answers = parse(EXAMPLE).expect("answers");
     assert_eq!(answers.system.state_size, Some(Size(128 << 30)));
-    assert_eq!(answers.pool.and_then(|pool| pool.layout), Some(Kind::Raidz1));
+    assert_eq!(
+        answers.pool.and_then(|pool| pool.layout),
+        Some(WantedLayout::Raidz1)
+    );
     assert_eq!(answers.user.map(|user| user.name).as_deref(), Some("anna"));
     assert_eq!(answers.finish.action, Some(Action::Reboot));
 }
@@ -268,7 +271,7 @@ prop_compose! {
 prop_compose! {
     fn pool()(
         name in any::<String>(),
-        layout in option::of(prop::sample::select(&Kind::ALL[..])),
+        layout in option::of(prop::sample::select(&WantedLayout::ALL[..])),
         encrypt in option::of(any::<bool>()),
         disks in prop::collection::vec(selector(), 0..4),
         erase in prop::collection::vec(any::<String>(), 0..4),

@@ -5,10 +5,11 @@ use std::path::Path;
 use sigmavault_host::run::Invocation;
 use sigmavault_host::zfs;
 use sigmavault_host::zpool::{self, NewPool};
+use sigmavault_storage_core::layout;
+use sigmavault_types::storage::VdevKind;
 
 use super::error::{ExecuteError, io};
 use super::files;
-use crate::layout::Kind;
 use crate::plan::PoolPlan;
 use crate::pool_key::{self, PoolKey};
 use crate::site::Site;
@@ -101,12 +102,11 @@ fn creation(plan: &PoolPlan, root: &Path) -> Invocation {
 /// The vdevs as zpool-create(8) takes them.
 fn vdevs(plan: &PoolPlan) -> Vec<String> {
     let mut words = Vec::new();
-    let keyword = match plan.layout.kind {
-        Kind::Single | Kind::Stripe => None,
-        Kind::Mirror | Kind::Mirrors => Some("mirror"),
-        Kind::Raidz1 => Some("raidz1"),
-        Kind::Raidz2 => Some("raidz2"),
-        Kind::Raidz3 => Some("raidz3"),
+    let keyword = |disks: usize| match layout::vdev_kind(plan.layout.kind, disks) {
+        VdevKind::Mirror => Some("mirror".to_owned()),
+        VdevKind::Raidz { parity } => Some(format!("raidz{parity}")),
+        VdevKind::Draid { parity, data, spares } => Some(format!("draid{parity}:{data}d:{disks}c:{spares}s")),
+        _ => None,
     };
     let device = |index: &usize| {
         plan.disks
@@ -114,7 +114,7 @@ fn vdevs(plan: &PoolPlan) -> Vec<String> {
             .map(|disk| disk.links.first().unwrap_or(&disk.path).clone())
     };
     for vdev in &plan.layout.vdevs {
-        words.extend(keyword.map(str::to_owned));
+        words.extend(keyword(vdev.len()));
         words.extend(vdev.iter().filter_map(device));
     }
     if !plan.layout.spares.is_empty() {

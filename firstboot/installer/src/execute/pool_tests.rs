@@ -1,6 +1,6 @@
 use super::*;
-use crate::layout;
 use crate::machine::{Contents, Disk};
+use sigmavault_types::storage::WantedLayout;
 
 fn disk(name: &str, rotational: bool) -> Disk {
     Disk {
@@ -22,7 +22,7 @@ fn disk(name: &str, rotational: bool) -> Disk {
     }
 }
 
-fn told(kind: Kind, count: usize) -> String {
+fn told(kind: WantedLayout, count: usize) -> String {
     let disks: Vec<Disk> = (0..count).map(|index| disk(&format!("d{index}"), true)).collect();
     let sizes: Vec<u64> = disks.iter().map(|disk| disk.bytes).collect();
     let plan = PoolPlan {
@@ -39,12 +39,14 @@ fn told(kind: Kind, count: usize) -> String {
 
 #[test]
 fn vdevs_stand_as_the_layout_says() {
-    assert_eq!(told(Kind::Single, 1), "tank d0");
-    assert_eq!(told(Kind::Stripe, 2), "tank d0 d1");
-    assert_eq!(told(Kind::Mirror, 2), "tank mirror d0 d1");
-    assert_eq!(told(Kind::Mirrors, 4), "tank mirror d0 d1 mirror d2 d3");
-    assert_eq!(told(Kind::Raidz1, 3), "tank raidz1 d0 d1 d2");
-    assert_eq!(told(Kind::Raidz2, 4), "tank raidz2 d0 d1 d2 d3");
+    assert_eq!(told(WantedLayout::Single, 1), "tank d0");
+    assert_eq!(told(WantedLayout::Stripe, 2), "tank d0 d1");
+    assert_eq!(told(WantedLayout::Mirror, 2), "tank mirror d0 d1");
+    assert_eq!(told(WantedLayout::Mirrors, 4), "tank mirror d0 d1 mirror d2 d3");
+    assert_eq!(told(WantedLayout::Raidz1, 3), "tank raidz1 d0 d1 d2");
+    assert_eq!(told(WantedLayout::Raidz2, 4), "tank raidz2 d0 d1 d2 d3");
+    let draid = told(WantedLayout::Draid, 12);
+    assert!(draid.starts_with("tank draid2:8d:12c:1s d0 d1 "), "{draid}");
 }
 
 #[test]
@@ -53,7 +55,7 @@ fn the_pool_is_found_again() {
         name: "tank".into(),
         mountpoint: "/srv/sigmavault/tank".into(),
         encrypted: false,
-        layout: layout::make(Kind::Single, &[4_000_000_000_000]).unwrap(),
+        layout: layout::make(WantedLayout::Single, &[4_000_000_000_000]).unwrap(),
         disks: vec![disk("d0", false)],
     };
     let args = creation(&plan, Path::new("/t")).to_string();

@@ -1,9 +1,10 @@
 //! What stands against answers on any machine, for a check away from the one that is to be installed.
 
+use sigmavault_storage_core::{layout, names};
+
 use super::refusal::Refusal;
 use super::{pool, settings, system};
 use crate::answers::{Answers, Mode, Pool, System};
-use crate::layout;
 use crate::select::{SelectError, Selector};
 
 /// Sizes of imagined disks, for whether a layout takes so many.
@@ -57,7 +58,7 @@ fn system_disk(wanted: &System, mode: Mode, refusals: &mut Vec<Refusal>) {
 }
 
 fn data_pool(wanted: &Pool, system: &Selector, refusals: &mut Vec<Refusal>) {
-    if let Err(reason) = pool::name(&wanted.name) {
+    if let Err(reason) = names::pool(&wanted.name) {
         refusals.push(Refusal::answer("pool.name", reason));
     }
     for (index, disk) in wanted.disks.iter().enumerate() {

@@ -1,10 +1,10 @@
 //! The plan and its parts.
 
 use serde::Serialize;
+use sigmavault_storage_core::layout::Layout;
 
 use crate::answers::{Mode, Network, Secret, User};
 use crate::identity::Named;
-use crate::layout::Layout;
 use crate::machine::{Disk, Present, Source};
 use crate::once::Fingerprint;
 

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use sigmavault_storage_core::layout::{self, Layout};
+use sigmavault_storage_core::names;
+use sigmavault_types::storage::WantedLayout;
+
 use super::consent;
 use super::install::{Confirmation, PoolPlan};
 use super::refusal::Refusal;
 use crate::answers::Pool;
 use crate::identity;
-use crate::layout::{self, Kind, Layout};
 use crate::machine::{Contents, Disk, Machine};
 
 /// The smallest disk that ZFS accepts (`SPA_MINDEVSIZE`).
@@ -23,7 +26,7 @@ pub(super) fn plan(
     refusals: &mut Vec<Refusal>,
 ) -> Option<PoolPlan> {
     let before = refusals.len();
-    if let Err(reason) = name(&wanted.name) {
+    if let Err(reason) = names::pool(&wanted.name) {
         refusals.push(Refusal::answer("pool.name", reason));
     }
     refusals.extend(key_in_the_open(wanted, state_encrypted));
@@ -53,7 +56,7 @@ pub(super) fn plan(
         ));
         return None;
     }
-    if let Some(shared) = no_protection(&disks).filter(|_| wanted.layout != Some(Kind::Stripe)) {
+    if let Some(shared) = no_protection(&disks).filter(|_| wanted.layout != Some(WantedLayout::Stripe)) {
         refusals.push(Refusal::answer(
             "pool.disks",
             format!("{shared}; name one of them, or say layout = \"stripe\", which protects nothing"),
@@ -98,7 +101,7 @@ pub fn layouts(disks: &[&Disk]) -> Vec<Layout> {
     let Some(shared) = no_protection(disks) else {
         return layout::options(&sizes);
     };
-    let stripe = layout::make(Kind::Stripe, &sizes).ok().into_iter();
+    let stripe = layout::make(WantedLayout::Stripe, &sizes).ok().into_iter();
     stripe
         .map(|layout| Layout {
             reason: format!("{shared}."),
@@ -176,60 +179,4 @@ fn refuse_disk(
         }
     };
     refusals.extend(consent::to_erase(machine, disk, &contents, erase, confirmation));
-}
-
-/// The rules of `zpool create` (zpool-create(8), `pool_namecheck`), without the space and without two names that
-/// would be misleading.
-pub(super) fn name(name: &str) -> Result<(), String> {
-    const BEGINNINGS: [&str; 4] = ["mirror", "raidz", "draid", "spare"];
-    const NAMES: [&str; 4] = ["log", "cache", "special", "dedup"];
-    let mut letters = name.chars();
-    let good = letters.next().is_some_and(|first| first.is_ascii_alphabetic())
-        && letters.all(|letter| letter.is_ascii_alphanumeric() || "_.:-".contains(letter));
-    if !good || name.len() > 64 {
-        return Err(format!(
-            "'{name}' is not a name for a pool: begin with a letter, followed by letters, digits and _ . : -, at most 64 in all"
-        ));
-    }
-    let lower = name.to_ascii_lowercase();
-    let like_a_disk =
-        lower.starts_with('c') && lower[1..].starts_with(|second: char| second.is_ascii_digit());
-    if like_a_disk || BEGINNINGS.iter().any(|word| lower.starts_with(word)) || NAMES.contains(&lower.as_str())
-    {
-        return Err(format!(
-            "'{name}' means something else to ZFS: take another name, such as 'tank'"
-        ));
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::name;
-
-    #[test]
-    fn names_follow_the_rules_of_zpool() {
-        for good in ["tank", "a", "Data_1", "a.b:c-d", "logs", "cold", &"a".repeat(64)] {
-            assert_eq!(name(good), Ok(()), "{good}");
-        }
-        for bad in [
-            "",
-            "1tank",
-            "-a",
-            "a b",
-            "a/b",
-            "tänk",
-            "mirror",
-            "mirrored",
-            "raidz2",
-            "draid",
-            "spares",
-            "log",
-            "Cache",
-            "c0",
-            &"a".repeat(65),
-        ] {
-            assert!(name(bad).is_err(), "{bad}");
-        }
-    }
 }

@@ -1,8 +1,9 @@
+use sigmavault_types::storage::WantedLayout;
+
 use super::*;
 use crate::answers::*;
 use crate::credentials::accounts::Accounts;
 use crate::keyboard::KnownLetters;
-use crate::layout::Kind;
 use crate::machine::{Contents, Disk, Firmware, InUse, Installed, KeyboardLayout, Machine, Source};
 use crate::select::Selector;
 use crate::size::Size;

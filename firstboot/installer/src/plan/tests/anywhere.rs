@@ -28,7 +28,7 @@ fn everything_that_needs_no_machine_is_checked() {
         answers.system.state_size = Some(Size(GIB));
         answers.pool = Some(Pool {
             name: "mirror 1".to_owned(),
-            layout: Some(Kind::Mirror),
+            layout: Some(WantedLayout::Mirror),
             encrypt: None,
             disks: vec![by_serial("D1")],
             erase: Vec::new(),

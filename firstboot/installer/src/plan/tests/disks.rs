@@ -227,18 +227,24 @@ fn a_pool_takes_the_empty_disks() {
         (pool.name.as_str(), pool.mountpoint.as_str()),
         ("tank", "/srv/sigmavault/tank")
     );
-    assert_eq!((pool.layout.kind, pool.layout.may_fail), (Kind::Mirror, 1));
+    assert_eq!(
+        (pool.layout.kind, pool.layout.may_fail),
+        (WantedLayout::Mirror, 1)
+    );
 }
 
 #[test]
 fn a_pool_of_chosen_disks() {
     let mut answers = answers();
     let mut wanted = pool(&["D2", "D1"]);
-    wanted.layout = Some(Kind::Stripe);
+    wanted.layout = Some(WantedLayout::Stripe);
     answers.pool = Some(wanted);
     let made = plan(&machine(), &answers).pool.expect("a pool");
     let names: Vec<&str> = made.disks.iter().map(|disk| disk.name.as_str()).collect();
-    assert_eq!((names, made.layout.kind), (vec!["sdc", "sdb"], Kind::Stripe));
+    assert_eq!(
+        (names, made.layout.kind),
+        (vec!["sdc", "sdb"], WantedLayout::Stripe)
+    );
 }
 
 #[test]
@@ -249,7 +255,7 @@ fn a_pool_that_cannot_be() {
         answers
     };
     let mut layout = pool(&["D1", "D2"]);
-    layout.layout = Some(Kind::Raidz2);
+    layout.layout = Some(WantedLayout::Raidz2);
     let mut named = pool(&["D1"]);
     named.name = "mirror".to_owned();
     for (wanted, start) in [
@@ -284,7 +290,7 @@ fn a_pool_that_cannot_be() {
     agreed.erase = vec!["OLD".to_owned()];
     assert_eq!(
         plan(&machine(), &with(agreed)).pool.expect("a pool").layout.kind,
-        Kind::Single
+        WantedLayout::Single
     );
 
     let mut machine = machine();
@@ -329,7 +335,7 @@ fn namespaces_of_one_drive_never_protect_each_other() {
     let reason = "pool.disks: sdb and sdc are namespaces of one drive (D1): when it fails, both do, and neither \
                   protects the other; name one of them, or say layout = \"stripe\", which protects nothing";
     assert_eq!(refused(&machine, &answers), [reason]);
-    for kind in [Kind::Mirror, Kind::Raidz1] {
+    for kind in [WantedLayout::Mirror, WantedLayout::Raidz1] {
         answers.pool = Some(Pool {
             layout: Some(kind),
             ..pool(&["D1", "D2", "OLD"])
@@ -337,15 +343,18 @@ fn namespaces_of_one_drive_never_protect_each_other() {
         assert_eq!(refused(&machine, &answers), [reason], "{kind:?}");
     }
     answers.pool = Some(Pool {
-        layout: Some(Kind::Stripe),
+        layout: Some(WantedLayout::Stripe),
         ..pool(&["D1", "D2"])
     });
     let made = plan(&machine, &answers).pool.expect("a pool");
-    assert_eq!((made.layout.kind, made.layout.may_fail), (Kind::Stripe, 0));
+    assert_eq!(
+        (made.layout.kind, made.layout.may_fail),
+        (WantedLayout::Stripe, 0)
+    );
     answers.pool = Some(pool(&["D1", "OLD"]));
     assert_eq!(
         plan(&machine, &answers).pool.expect("a pool").layout.kind,
-        Kind::Mirror
+        WantedLayout::Mirror
     );
 }
 
@@ -356,7 +365,10 @@ fn a_pool_of_what_is_left_takes_one_namespace_of_a_drive() {
     answers.pool = Some(pool(&[]));
     let made = plan(&machine, &answers).pool.expect("a pool");
     let names: Vec<&str> = made.disks.iter().map(|disk| disk.name.as_str()).collect();
-    assert_eq!((names, made.layout.kind), (vec!["sdb", "sdd"], Kind::Mirror));
+    assert_eq!(
+        (names, made.layout.kind),
+        (vec!["sdb", "sdd"], WantedLayout::Mirror)
+    );
 }
 
 #[test]
@@ -364,8 +376,8 @@ fn layouts_offered_for_one_drive_promise_nothing() {
     let machine = with_namespaces();
     let members: Vec<&Disk> = machine.disks[1..4].iter().collect();
     let offered = layouts(&members);
-    let kinds: Vec<Kind> = offered.iter().map(|layout| layout.kind).collect();
-    assert_eq!(kinds, [Kind::Stripe]);
+    let kinds: Vec<WantedLayout> = offered.iter().map(|layout| layout.kind).collect();
+    assert_eq!(kinds, [WantedLayout::Stripe]);
     assert!(
         offered[0]
             .reason
@@ -373,11 +385,11 @@ fn layouts_offered_for_one_drive_promise_nothing() {
         "{}",
         offered[0].reason
     );
-    let kinds: Vec<Kind> = layouts(&[members[0], members[2]])
+    let kinds: Vec<WantedLayout> = layouts(&[members[0], members[2]])
         .iter()
         .map(|layout| layout.kind)
         .collect();
-    assert_eq!(kinds, [Kind::Mirror, Kind::Stripe]);
+    assert_eq!(kinds, [WantedLayout::Mirror, WantedLayout::Stripe]);
 }
 
 /// A machine whose data disks are behind a dock that gives both its own serial number.
@@ -402,7 +414,7 @@ fn one_serial_number_does_not_give_two_disks_away() {
     let with = |erase: &[&str]| {
         let mut answers = answers();
         answers.pool = Some(Pool {
-            layout: Some(Kind::Stripe),
+            layout: Some(WantedLayout::Stripe),
             disks: ["/dev/sdb", "/dev/sdc"]
                 .map(|path| Selector {
                     path: Some(path.to_owned()),

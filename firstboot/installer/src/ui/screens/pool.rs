@@ -8,12 +8,12 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
+use sigmavault_storage_core::layout::Layout;
 
 use super::intro::intro;
 use crate::answers::Pool;
 use crate::draft::{Draft, selector};
 use crate::identity;
-use crate::layout::Layout;
 use crate::machine::{Contents, Disk, decimal};
 use crate::plan::{self, Refusal};
 use crate::show;
