@@ -75,8 +75,6 @@ settle
 status damaged
 record damaged-status-names zpool status -j --json-int -p -P -v tank </dev/null
 record damaged-status-names-in-c env LC_ALL=C zpool status -j --json-int -p -P -v tank </dev/null
-rm $'/run/tank/photos/latin \xe4.raw'
-zpool sync tank
 record damaged-status-names-in-utf-8 zpool status -j --json-int -p -P -v tank </dev/null
 record damaged-status-text zpool status -v -P tank </dev/null
 zpool scrub -e tank

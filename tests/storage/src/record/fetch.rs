@@ -13,7 +13,7 @@ use crate::error::Error;
 /// Packs what was recorded, and says how many characters of base64 that is.
 const PACK: &str =
     "tar -C /run/zfs-record -czf - . | base64 -w0 >/run/zfs-record.base64; stat -c %s /run/zfs-record.base64";
-/// Characters of one piece; the agent passes on 20000.
+/// Characters of one piece; the agent passes on 20000. What tail says of a closed pipe is not one of them.
 const PIECE: usize = 19_000;
 
 /// Brings the recordings into a folder.
@@ -23,7 +23,7 @@ pub fn recordings(boot: &mut Boot<'_>, out: &Path) -> Result<(), Error> {
     while text.len() < size {
         let from = text.len() + 1;
         let piece = boot.run(&format!(
-            "tail -c +{from} /run/zfs-record.base64 | head -c {PIECE}"
+            "tail -c +{from} /run/zfs-record.base64 2>/dev/null | head -c {PIECE}"
         ))?;
         if piece.output.is_empty() {
             break;

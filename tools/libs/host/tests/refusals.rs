@@ -9,8 +9,8 @@ use sigmavault_host::{zfs, zpool};
 fn of_pools() {
     use zpool::Refusal::{
         Busy, CheckpointExists, Exists, InvalidName, InvalidProperty, MixedRedundancy, NoReplicas,
-        NoSuchDevice, NoSuchPool, NothingToEnd, OutOfSpace, SameDevice, Scanning, TooFewDevices, TooSmall,
-        Unavailable,
+        NoSuchDevice, NoSuchPool, NothingToEnd, OutOfSpace, SameDevice, Scanning, Suspended, TooFewDevices,
+        TooSmall, Unavailable,
     };
     for (name, expected) in [
         ("refused-no-such-pool", NoSuchPool),
@@ -48,6 +48,9 @@ fn of_pools() {
         ("refused-busy-export", Busy),
         ("refused-busy-destroy-pool", Busy),
         ("scrub-twice", Scanning),
+        ("suspended-set", Suspended),
+        ("suspended-export", Suspended),
+        ("suspended-export-force", Suspended),
     ] {
         let complaint = recorded(&format!("{name}.stderr"));
         assert_eq!(zpool::Refusal::of(&complaint), expected, "{name}: {complaint}");
@@ -93,7 +96,7 @@ fn of_datasets() {
     use zfs::Refusal::{
         Busy, Exists, Held, HoldExists, InvalidKey, InvalidName, InvalidProperty, KeyLoaded, KeyNotLoaded,
         LessThanUsed, Mounted, NoKeyFile, NoSuchDataset, NoSuchHold, NoSuchParent, NotAClone,
-        NotAnEncryptionRoot, OutOfSpace, ReadOnly, WrongKey,
+        NotAnEncryptionRoot, OutOfSpace, ReadOnly, Suspended, WrongKey,
     };
     for (name, expected) in [
         ("refused-no-such-dataset", NoSuchDataset),
@@ -133,6 +136,9 @@ fn of_datasets() {
         ("key-change-inherit", NotAnEncryptionRoot),
         ("key-create-below-locked", KeyNotLoaded),
         ("key-unload-busy", Busy),
+        ("suspended-create-again", Suspended),
+        ("suspended-datasets", Suspended),
+        ("suspended-snapshot", Suspended),
     ] {
         let complaint = recorded(&format!("{name}.stderr"));
         assert_eq!(zfs::Refusal::of(&complaint), expected, "{name}: {complaint}");

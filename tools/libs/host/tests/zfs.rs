@@ -217,7 +217,7 @@ fn differences() {
         ),
         ("new file", What::Added, 'F'),
         ("tab\there", What::Added, 'F'),
-        ("ä → b", What::Added, 'F'),
+        ("sub → b", What::Added, 'F'),
         ("folder", What::Added, '/'),
         ("link", What::Added, '@'),
     ] {

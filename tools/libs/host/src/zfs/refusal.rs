@@ -92,13 +92,17 @@ const WORDS: &[(&str, Refusal)] = &[
     ("Hex key too", Refusal::InvalidKey),
     ("Invalid hex", Refusal::InvalidKey),
     ("Failed to open key material file", Refusal::NoKeyFile),
+    ("key is not loaded", Refusal::KeyNotLoaded),
     ("is not encrypted", Refusal::NotAnEncryptionRoot),
     ("Dataset not encrypted", Refusal::NotAnEncryptionRoot),
     (
         "Keys must be loaded for encryption root",
         Refusal::NotAnEncryptionRoot,
     ),
-    ("ncryption root", Refusal::NotAnEncryptionRoot),
+    (
+        "only be performed on encryption roots",
+        Refusal::NotAnEncryptionRoot,
+    ),
     ("ncryption key not loaded", Refusal::KeyNotLoaded),
     ("ey must be loaded", Refusal::KeyNotLoaded),
     ("key not loaded", Refusal::KeyNotLoaded),

@@ -52,24 +52,20 @@ impl Event {
             .map(|(_, value)| value.as_str())
     }
 
-    /// A number by its name; one with a meaning behind it (`0x6 [FAULTED]`) too.
+    /// A number by its name; one with a meaning behind it (`0x4 [SCRUB]`) too.
     pub fn number(&self, name: &str) -> Option<u64> {
         number(self.value(name)?.split(' ').next()?)
     }
 
     /// Takes one value.
     fn take(&mut self, name: String, value: &str) {
-        let text = value
-            .strip_prefix('"')
-            .map(|text| text.strip_suffix('"').unwrap_or(text));
+        let text = value.strip_prefix('"').map(without_end);
         let owned = || text.unwrap_or(value).to_owned();
         match name.as_str() {
             "class" => self.class = owned(),
             "pool" => self.pool = Some(owned()),
             "vdev_path" => self.vdev_path = Some(owned()),
-            "vdev_state_str" | "vdev_state" if self.vdev_state.is_none() || text.is_some() => {
-                self.vdev_state = Some(meaning(value).map_or_else(owned, str::to_owned));
-            }
+            "vdev_state" => self.vdev_state = Some(owned()),
             "pool_guid" => self.pool_guid = number(value),
             "vdev_guid" => self.vdev_guid = number(value),
             "eid" => self.id = number(value).unwrap_or(0),
@@ -95,9 +91,13 @@ fn number(text: &str) -> Option<u64> {
     }
 }
 
-/// The word behind a number, as in `0x6 [FAULTED]`.
-fn meaning(value: &str) -> Option<&str> {
-    value.split_once('[')?.1.strip_suffix(']')
+/// A text without its last quote and the number that may follow it, as in `"REMOVED" (0x3)`.
+fn without_end(text: &str) -> &str {
+    let named = text.strip_suffix(')').and_then(|text| text.rsplit_once("\" (0x"));
+    match named {
+        Some((text, _)) => text,
+        None => text.strip_suffix('"').unwrap_or(text),
+    }
 }
 
 /// Reads events from bytes that come in any pieces. It keeps one line and one event at most, both of limited size.

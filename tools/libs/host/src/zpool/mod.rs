@@ -7,6 +7,9 @@
 //!
 //! A name stands behind `--` in every call, so that none is taken for an option: zpool(8) looks for options behind names too.
 //! `zpool set` knows no `--`; there the property stands first, and what follows it is not looked at.
+//!
+//! A suspended pool answers `list`, `status` and `get`, and refuses most changes; but a scrub of it, and whatever was being written
+//! when it was suspended, hang where no signal reaches them. So its health is looked at before.
 
 mod basic;
 pub mod change;

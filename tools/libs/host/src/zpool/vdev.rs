@@ -40,7 +40,7 @@ impl From<String> for Health {
             "DEGRADED" => Self::Degraded,
             "FAULTED" => Self::Faulted,
             "OFFLINE" => Self::Offline,
-            "UNAVAIL" => Self::Unavailable,
+            "UNAVAIL" | "CANT_OPEN" => Self::Unavailable,
             "REMOVED" => Self::Removed,
             "SUSPENDED" => Self::Suspended,
             "AVAIL" => Self::Available,
@@ -153,7 +153,8 @@ impl PassState {
     reason = "facts that do not depend on each other"
 )]
 pub struct Vdev {
-    /// Name: that of its kind with a number, or a path. zpool(8) takes it as the name of the vdev.
+    /// Name: that of its kind with a number, a path, or the number of a device that is missing. zpool(8) takes it as the name of
+    /// the vdev.
     pub name: String,
     /// What it is made of.
     pub kind: Kind,
@@ -323,6 +324,25 @@ impl From<Printed> for Vdev {
                 time: printed.init_time,
             },
             children: printed.vdevs,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_of_a_pass() {
+        for (word, state) in [
+            ("UNTRIMMED", PassState::Never),
+            ("UNINITIALIZED", PassState::Never),
+            ("ACTIVE", PassState::Running),
+            ("SUSPENDED", PassState::Suspended),
+            ("CANCELED", PassState::Cancelled),
+            ("COMPLETE", PassState::Done),
+        ] {
+            assert_eq!(PassState::of(word), state, "{word}");
         }
     }
 }
