@@ -13,26 +13,31 @@ pub fn may_fail(vdevs: &[Vdev]) -> Option<u32> {
     u32::try_from(least).ok()
 }
 
-/// Devices of a group that may fail now; none when it is lost.
+/// Devices of a group that may fail now; none when data of it is lost. A device that is being resilvered is no copy yet.
 pub fn group_tolerance(vdev: &Vdev) -> Option<usize> {
+    left(vdev, Vdev::complete)
+}
+
+/// Whether a group can be read at all. A device that is being resilvered gives what it has.
+pub fn group_readable(vdev: &Vdev) -> bool {
+    left(vdev, |device| device.state.readable()).is_some()
+}
+
+/// Devices of a group that may fail when those that are not good have.
+fn left(vdev: &Vdev, good: fn(&Vdev) -> bool) -> Option<usize> {
     if vdev.children.is_empty() {
-        return vdev.state.readable().then_some(0);
+        return good(vdev).then_some(0);
     }
-    let lost = vdev.children.iter().filter(|child| !readable(child)).count();
-    // A replacement that holds nothing yet is no second copy, so a child that is being replaced counts as one.
+    let lost = vdev.children.iter().filter(|child| !gives(child, good)).count();
+    // A device and its replacement count as one.
     vdev.kind.tolerance(vdev.children.len()).checked_sub(lost)
 }
 
-/// Whether the data of a group can be read.
-pub fn group_readable(vdev: &Vdev) -> bool {
-    group_tolerance(vdev).is_some()
-}
-
 /// Whether a child of a group gives its data.
-fn readable(child: &Vdev) -> bool {
+fn gives(child: &Vdev, good: fn(&Vdev) -> bool) -> bool {
     match child.kind {
-        VdevKind::Replacing | VdevKind::Spare => child.children.iter().any(readable),
-        _ => child.state.readable(),
+        VdevKind::Replacing | VdevKind::Spare => child.children.iter().any(|inner| gives(inner, good)),
+        _ => good(child),
     }
 }
 
@@ -51,6 +56,7 @@ mod tests {
             state,
             bytes: 0,
             errors: Errors::default(),
+            resilvering: false,
             expansions: 0,
             disk: None,
             children,
@@ -104,7 +110,10 @@ mod tests {
         let mut mirror = vdev(VdevKind::Mirror, &[DeviceState::Online; 2]);
         mirror.children[1] = vdev(VdevKind::Replacing, &[DeviceState::Removed, DeviceState::Online]);
         assert_eq!(may_fail(&[mirror.clone()]), Some(1));
+        mirror.children[1].children[1].resilvering = true;
+        assert_eq!(may_fail(&[mirror.clone()]), Some(0), "it holds nothing yet");
         mirror.children[0].state = DeviceState::Removed;
-        assert_eq!(may_fail(&[mirror]), Some(0));
+        assert_eq!(may_fail(&[mirror.clone()]), None);
+        assert!(group_readable(&mirror));
     }
 }

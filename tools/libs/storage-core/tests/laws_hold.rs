@@ -21,7 +21,8 @@ fn used_machine(dice: &mut Dice) -> Simulator {
     for _ in 0..60 {
         let wanted = request(dice, &machine.world.clone());
         if let Ok(made) = plan(&wanted, &machine.world, &setting(true)) {
-            execute(&made, &mut machine, Some(&passphrase()), |_| {}).unwrap();
+            let done = execute(&made, &mut machine, Some(&passphrase()), |_| {});
+            assert!(done.is_ok(), "{done:?}: {:#?}", made.request);
         }
         let names: Vec<String> = machine
             .world
@@ -358,7 +359,8 @@ fn somebody_else(dice: &mut Dice, machine: &mut Simulator) {
     for _ in 0..4 {
         let wanted = request(dice, &machine.world.clone());
         if let Ok(made) = plan(&wanted, &machine.world, &setting(true)) {
-            execute(&made, machine, Some(&passphrase()), |_| {}).unwrap();
+            let done = execute(&made, machine, Some(&passphrase()), |_| {});
+            assert!(done.is_ok(), "{done:?}: {:#?}", made.request);
         }
     }
     machine.settle();

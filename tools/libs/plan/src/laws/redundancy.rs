@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sigmavault_types::storage::{Action, Guid, Plan, Resource, VdevClass, VdevKind, World};
+use sigmavault_types::storage::{Action, Guid, Plan, Resource, Vdev, VdevClass, VdevKind, World};
 
 use super::parts::{actions, group_of, pool_resource};
 use crate::redundancy::group_tolerance;
@@ -40,7 +40,7 @@ fn allowed(world: &World, pool: Guid, device: Guid, detached: bool, touched: &mu
     if let Some(parent) = parent.filter(|parent| matches!(parent.kind, VdevKind::Replacing | VdevKind::Spare))
     {
         let mut others = parent.children.iter().filter(|child| child.id != device);
-        return others.any(|other| other.state.readable());
+        return others.any(Vdev::complete);
     }
     if detached && group.children.len() <= 2 {
         return false;

@@ -37,6 +37,7 @@ fn device(id: u64, name: &str) -> Vdev {
         state: DeviceState::Online,
         bytes: GIB,
         errors: Errors::default(),
+        resilvering: false,
         expansions: 0,
         disk: Some(DiskId::from(name)),
         children: Vec::new(),
@@ -256,6 +257,21 @@ fn redundancy() {
             (Law::Redundancy, "tank".to_owned()),
             (Law::OneChange, "tank".to_owned())
         ]
+    );
+    // The old device of a replacement that does not hold everything yet.
+    let mut replacing = world.clone();
+    let mirror = &mut replacing.pools[1].vdevs[0];
+    let old = mirror.children[0].clone();
+    mirror.children[0].kind = VdevKind::Replacing;
+    mirror.children[0].children = vec![old, device(299, "free")];
+    mirror.children[0].id = Guid(298);
+    keeps(&plan(vec![detach(2, 201)], &[]), &replacing);
+    replacing.pools[1].vdevs[0].children[0].children[1].resilvering = true;
+    breaks(
+        &plan(vec![detach(2, 201)], &[]),
+        &replacing,
+        Law::Redundancy,
+        "ice",
     );
     // The last one that works.
     world.pools[1].vdevs[0].children[0].state = DeviceState::Faulted;

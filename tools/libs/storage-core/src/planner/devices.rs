@@ -22,6 +22,7 @@ pub(super) fn remove(draft: &mut Draft<'_>, id: Guid, vdev: Guid) -> Result<(), 
         .cloned()
         .collect();
     if found.class.vital() {
+        idle(pool)?;
         let raidz = |vdev: &Vdev| matches!(vdev.kind, VdevKind::Raidz { .. } | VdevKind::Draid { .. });
         if pool.vdevs.iter().any(raidz) {
             let why = "a pool with raidz or draid cannot give a vdev of data back: copy its data to a new pool instead";
@@ -173,7 +174,7 @@ pub(super) fn detach(draft: &mut Draft<'_>, id: Guid, device: Guid) -> Result<()
     if !parent
         .children
         .iter()
-        .any(|child| child.id != device && child.state.readable())
+        .any(|child| child.id != device && child.complete())
     {
         return Err(Refusal::state(
             &vdev.name,

@@ -10,6 +10,12 @@ use super::refusal::Refusal;
 
 /// What differs in a pool with these vdevs: space, redundancy and state.
 pub(super) fn becomes(draft: &mut Draft<'_>, pool: &Pool, after: &[Vdev]) {
+    // When what runs is done, every device holds everything.
+    let mut settled = after.to_vec();
+    for vdev in &mut settled {
+        visit(vdev, &mut |device| device.resilvering = false);
+    }
+    let after = &settled[..];
     let (before, then) = (super::pools::space_of(pool), {
         let mut changed = pool.clone();
         changed.vdevs = after.to_vec();

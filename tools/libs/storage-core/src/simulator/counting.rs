@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sigmavault_plan::{group_tolerance, may_fail, usable};
+use sigmavault_plan::{group_readable, may_fail, usable};
 use sigmavault_types::storage::{DeviceState, DiskId, DiskUse, Guid, Pool, Vdev, VdevClass, VdevKind};
 
 use super::Simulator;
@@ -17,8 +17,12 @@ impl Simulator {
     }
 
     fn count_pools(&mut self) {
+        let stale = &self.stale;
         for pool in &mut self.world.pools {
             for vdev in &mut pool.vdevs {
+                each(vdev, &mut |device| {
+                    device.resilvering = stale.contains(&device.id);
+                });
                 count_group(vdev);
             }
             pool.may_fail = may_fail(&pool.vdevs);
@@ -151,7 +155,7 @@ fn count_group(vdev: &mut Vdev) {
         .all(|child| child.state == DeviceState::Online);
     let readable = match vdev.kind {
         VdevKind::Replacing | VdevKind::Spare => vdev.children.iter().any(|child| child.state.readable()),
-        _ => group_tolerance(vdev).is_some(),
+        _ => group_readable(vdev),
     };
     vdev.state = match (readable, whole) {
         (true, true) => DeviceState::Online,

@@ -245,7 +245,7 @@ impl Simulator {
         if !found {
             return Err(EngineError::Missing(format!("device {device}")));
         }
-        let lost = |vdev: &Vdev| vdev.class.vital() && !sigmavault_plan::group_readable(vdev);
+        let lost = |vdev: &Vdev| vdev.class.vital() && sigmavault_plan::group_tolerance(vdev).is_none();
         if pool.vdevs.iter().any(lost) && !reckless {
             pool.vdevs = before;
             return Err(EngineError::NoReplicas(name));
@@ -313,6 +313,7 @@ fn around(id: Guid, kind: VdevKind, inner: &Vdev) -> Vdev {
         state: DeviceState::Online,
         bytes: inner.bytes,
         errors: Errors::default(),
+        resilvering: false,
         expansions: 0,
         disk: None,
         children: Vec::new(),
@@ -336,10 +337,14 @@ fn smallest(group: &Vdev) -> u64 {
     children.min().unwrap_or(group.bytes)
 }
 
+/// Whether no data is written anew or moved.
 fn idle(pool: &Pool) -> Result<(), EngineError> {
-    let busy = pool
-        .scan
-        .is_some_and(|scan| scan.state == ScanState::Running && scan.kind != ScanKind::Scrub);
+    let busy = pool.scan.is_some_and(|scan| {
+        matches!(
+            scan.kind,
+            ScanKind::Resilver | ScanKind::Expansion | ScanKind::Removal
+        ) && scan.state == ScanState::Running
+    });
     if busy {
         return Err(EngineError::Busy(pool.name.clone()));
     }

@@ -92,6 +92,7 @@ fn device(vdev: &vdev::Vdev, class: VdevClass, disks: &[Disk]) -> Vdev {
             write: vdev.write_errors,
             checksum: vdev.checksum_errors,
         },
+        resilvering: vdev.resilvering,
         expansions: 0,
         disk: (kind == VdevKind::Disk).then(|| disk_of(path, disks)).flatten(),
         children: vdev

@@ -139,6 +139,9 @@ pub struct Vdev {
     pub bytes: u64,
     /// Its errors.
     pub errors: Errors,
+    /// Whether it does not hold everything yet: it was attached, replaced another one or came back, and is being written.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub resilvering: bool,
     /// Disks by which a raidz was widened. ZFS goes on counting its space by the parity of the width that it began with.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub expansions: u32,
@@ -151,6 +154,11 @@ pub struct Vdev {
 }
 
 impl Vdev {
+    /// Whether everything can be read from it.
+    pub const fn complete(&self) -> bool {
+        self.state.readable() && !self.resilvering
+    }
+
     /// This vdev and everything below it.
     pub fn with_descendants(&self) -> Vec<&Self> {
         let below = self.children.iter().flat_map(Self::with_descendants);
@@ -168,6 +176,11 @@ impl Vdev {
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 const fn is_zero(number: &u32) -> bool {
     *number == 0
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// What goes over a pool's data.
