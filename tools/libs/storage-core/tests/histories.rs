@@ -175,6 +175,8 @@ fn what_a_plan_says_is_what_happens() {
             *planned.entry(operation).or_default() += count;
         }
     }
+    let all: usize = planned.values().sum();
+    println!("{all} plans carried out: {planned:?}");
     assert_eq!(
         planned.len(),
         OPERATIONS,
