@@ -40,11 +40,7 @@ fn newer(world: &World, snapshot: &str) -> Vec<String> {
     let Some(from) = world.snapshot(snapshot) else {
         return Vec::new();
     };
-    let newer = world.snapshots_of(from.dataset());
-    newer
-        .filter(|other| other.transaction > from.transaction)
-        .map(|other| other.name.clone())
-        .collect()
+    world.newer_than(from).map(|other| other.name.clone()).collect()
 }
 
 /// Whether a volume gets smaller.

@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sigmavault_types::storage::{
-    Change, Dataset, DiskId, Guid, Pool, Snapshot, Source, Vdev, VdevClass, World,
-};
+use sigmavault_types::storage::{Change, Dataset, DiskId, Guid, Pool, Snapshot, Vdev, VdevClass, World};
 
 /// What differs between two worlds, sorted. Pools, datasets and snapshots are followed by their ids, so that a new name is no loss.
 pub fn diff(before: &World, after: &World) -> Vec<Change> {
@@ -238,7 +236,7 @@ fn datasets(before: &Contents<'_>, after: &Contents<'_>, changes: &mut Vec<Chang
 /// Properties that were set at the dataset itself.
 fn local(dataset: &Dataset) -> BTreeMap<String, String> {
     let set = dataset.properties.iter();
-    set.filter(|(_, property)| matches!(property.source, Source::Local | Source::Received))
+    set.filter(|(_, property)| property.is_set_here())
         .map(|(name, property)| (name.clone(), property.value.clone()))
         .collect()
 }

@@ -23,4 +23,4 @@ pub use laws::{LAWS, Law, Violation, verify};
 pub use preconditions::{Broken, check};
 pub use redundancy::{group_readable, group_tolerance, may_fail};
 pub use risk::risk;
-pub use space::{after_slop, group_space, usable};
+pub use space::{after_slop, data_space, group_space, usable};

@@ -101,12 +101,7 @@ pub fn check(precondition: &Precondition, world: &World) -> Result<(), Broken> {
             let Some(from) = world.snapshot(snapshot) else {
                 return Err(Broken::Changed(snapshot.clone()));
             };
-            let later = |other: &&Snapshot| other.transaction > from.transaction;
-            let found: BTreeSet<Guid> = world
-                .snapshots_of(from.dataset())
-                .filter(later)
-                .map(|other| other.id)
-                .collect();
+            let found: BTreeSet<Guid> = world.newer_than(from).map(|other| other.id).collect();
             holds(found == newer.iter().copied().collect(), || {
                 Broken::ContentsChanged(from.dataset().to_owned())
             })

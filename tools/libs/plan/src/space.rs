@@ -11,11 +11,14 @@ const SECTORS: u128 = (128 << 10) / (4 << 10);
 
 /// Bytes that the datasets of a pool can hold in all.
 pub fn usable(vdevs: &[Vdev]) -> u64 {
+    u64::try_from(after_slop(data_space(vdevs))).unwrap_or(u64::MAX)
+}
+
+/// Bytes that the data vdevs of a pool give, before what ZFS keeps to itself.
+pub fn data_space(vdevs: &[Vdev]) -> u128 {
     let data = vdevs.iter().filter(|vdev| vdev.class == VdevClass::Data);
-    let space = data
-        .map(|vdev| group_space(vdev.kind, &sizes(vdev), vdev.expansions))
-        .sum();
-    u64::try_from(after_slop(space)).unwrap_or(u64::MAX)
+    data.map(|vdev| group_space(vdev.kind, &sizes(vdev), vdev.expansions))
+        .sum()
 }
 
 /// Bytes of each child of a group.

@@ -1,6 +1,6 @@
 //! Locked and held snapshots stay.
 
-use sigmavault_types::storage::{Plan, Resource, Snapshot, World};
+use sigmavault_types::storage::{Plan, Resource, Snapshot, World, is_within};
 
 use super::parts::actions;
 use crate::destroyed::destroyed;
@@ -24,10 +24,7 @@ pub(super) fn violations(plan: &Plan, world: &World) -> Vec<Resource> {
 fn holds(lost: &Resource, snapshot: &Snapshot) -> bool {
     match lost {
         Resource::Pool(name) => snapshot.pool() == name,
-        Resource::Dataset(name) => {
-            let below = snapshot.dataset().strip_prefix(name.as_str());
-            below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        }
+        Resource::Dataset(name) => is_within(snapshot.dataset(), name),
         Resource::Snapshot(name) => snapshot.name == *name,
         Resource::Disk(_) | Resource::Changes(_) | Resource::Policy(_) => false,
     }

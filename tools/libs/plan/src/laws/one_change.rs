@@ -2,28 +2,28 @@
 
 use sigmavault_types::storage::{Action, Plan, Resource, World};
 
-use super::parts::{actions, pool_resource};
+use super::parts::{actions, subject};
 
 pub(super) fn violations(plan: &Plan, world: &World) -> Vec<Resource> {
-    let changes = actions(plan).filter_map(|action| changed(action, world));
-    changes.skip(1).collect()
+    let changes = actions(plan).filter(|action| is_structural(action));
+    changes.skip(1).map(|action| subject(action, world)).collect()
 }
 
-/// The pool whose structure an action changes.
-fn changed(action: &Action, world: &World) -> Option<Resource> {
-    match action {
-        Action::CreatePool { name, .. } => Some(Resource::Pool(name.clone())),
-        Action::ImportPool { pool, .. }
-        | Action::ExportPool { pool }
-        | Action::DestroyPool { pool }
-        | Action::AddVdevs { pool, .. }
-        | Action::RemoveVdev { pool, .. }
-        | Action::ExpandRaidz { pool, .. }
-        | Action::AttachDisk { pool, .. }
-        | Action::DetachDevice { pool, .. }
-        | Action::ReplaceDevice { pool, .. }
-        | Action::OfflineDevice { pool, .. }
-        | Action::UpgradePool { pool } => Some(pool_resource(world, *pool)),
-        _ => None,
-    }
+/// Whether an action changes what a pool is made of, or whether it is there.
+const fn is_structural(action: &Action) -> bool {
+    matches!(
+        action,
+        Action::CreatePool { .. }
+            | Action::ImportPool { .. }
+            | Action::ExportPool { .. }
+            | Action::DestroyPool { .. }
+            | Action::AddVdevs { .. }
+            | Action::RemoveVdev { .. }
+            | Action::ExpandRaidz { .. }
+            | Action::AttachDisk { .. }
+            | Action::DetachDevice { .. }
+            | Action::ReplaceDevice { .. }
+            | Action::OfflineDevice { .. }
+            | Action::UpgradePool { .. }
+    )
 }

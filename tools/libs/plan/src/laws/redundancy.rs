@@ -33,10 +33,7 @@ fn allowed(world: &World, pool: Guid, device: Guid, detached: bool, touched: &mu
         return true;
     }
     // The parent: a device that is replaced, or that a spare stands in for, may go when the other one has everything.
-    let all = group.with_descendants();
-    let parent = all
-        .iter()
-        .find(|outer| outer.children.iter().any(|child| child.id == device));
+    let parent = group.parent_of(device);
     if let Some(parent) = parent.filter(|parent| matches!(parent.kind, VdevKind::Replacing | VdevKind::Spare))
     {
         let mut others = parent.children.iter().filter(|child| child.id != device);

@@ -27,18 +27,13 @@ fn disturbs(action: &Action, world: &World) -> Option<Guid> {
             let vdev = found.vdev(*device)?;
             // What does not work may go; so may the old device once its replacement works.
             let replaced = group_of(found, *device).is_some_and(|group| {
-                let all = group.with_descendants();
-                all.iter()
-                    .any(|outer| outer.children.len() == 2 && outer.id != group.id && holds(outer, *device))
+                let parent = group.parent_of(*device);
+                parent.is_some_and(|parent| parent.children.len() == 2 && parent.id != group.id)
             });
             (vdev.state.readable() && !replaced).then_some(*pool)
         }
         _ => None,
     }
-}
-
-fn holds(outer: &sigmavault_types::storage::Vdev, device: Guid) -> bool {
-    outer.children.iter().any(|child| child.id == device)
 }
 
 /// Whether a pool lacks a device that it should have, or writes one anew.

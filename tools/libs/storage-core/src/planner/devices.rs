@@ -157,10 +157,7 @@ pub(super) fn attach(
 pub(super) fn detach(draft: &mut Draft<'_>, id: Guid, device: Guid) -> Result<(), Refusal> {
     let pool = find::writable(draft.world, id)?;
     let (vdev, group) = find::device(pool, device)?;
-    let all = group.with_descendants();
-    let parent = all
-        .iter()
-        .find(|outer| outer.children.iter().any(|child| child.id == device));
+    let parent = group.parent_of(device);
     let pair = parent.is_some_and(|parent| {
         matches!(
             parent.kind,

@@ -1,6 +1,6 @@
 //! What a change of vdevs means for their pool.
 
-use sigmavault_plan::{after_slop, may_fail};
+use sigmavault_plan::{after_slop, data_space, may_fail};
 use sigmavault_types::storage::{
     Change, DeviceState, DiskId, Guid, Pool, Precondition, ScanKind, ScanState, Vdev, VdevClass, VdevKind,
 };
@@ -16,11 +16,7 @@ pub(super) fn becomes(draft: &mut Draft<'_>, pool: &Pool, after: &[Vdev]) {
         visit(vdev, &mut |device| device.resilvering = false);
     }
     let after = &settled[..];
-    let (before, then) = (super::pools::space_of(pool), {
-        let mut changed = pool.clone();
-        changed.vdevs = after.to_vec();
-        super::pools::space_of(&changed)
-    });
+    let (before, then) = (data_space(&pool.vdevs), data_space(after));
     let usable = i128::from(pool.usable) + signed(after_slop(then)) - signed(after_slop(before));
     draft.pool_becomes(pool, u64::try_from(usable).unwrap_or(0), may_fail(after));
     let state = state_of(after);

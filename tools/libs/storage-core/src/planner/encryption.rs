@@ -26,15 +26,10 @@ pub(super) fn unlock(draft: &mut Draft<'_>, name: &str, key: &KeySource) -> Resu
         Vec::new(),
     );
     draft.touch(Resource::Dataset(name.to_owned()));
-    // As it is with the key.
-    let mut after = world.clone();
-    let keys = after.datasets.iter_mut().filter_map(|set| set.key.as_mut());
-    keys.filter(|key| key.root == name)
-        .for_each(|key| key.loaded = true);
     changes(draft, name, true);
     for one in world
         .tree(name)
-        .filter(|one| !one.mounted && mounting::mounts(&after, &one.name))
+        .filter(|one| !one.mounted && mounting::mounts_with(world, &one.name, Some(name)))
     {
         draft.changes.push(Change::DatasetMounted {
             dataset: one.name.clone(),

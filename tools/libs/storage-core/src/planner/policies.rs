@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use sigmavault_types::storage::{
-    Action, Change, Guid, Keep, Precondition, Resource, Snapshot, SnapshotPolicy, Warning, World,
+    Action, Change, Guid, Keep, Precondition, Resource, Snapshot, SnapshotPolicy, Warning, World, is_within,
 };
 
 use super::draft::{Draft, same_snapshot};
@@ -115,19 +115,15 @@ pub(super) fn run(draft: &mut Draft<'_>, name: &str, zone: &TimeZone) -> Result<
 
 /// The datasets of a policy that are there.
 fn covered<'a>(policy: &SnapshotPolicy, world: &'a World) -> BTreeSet<&'a str> {
-    let within = |name: &str, above: &str| {
-        let rest = name.strip_prefix(above);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
     let wanted = |name: &str| {
         policy
             .datasets
             .iter()
-            .any(|top| *top == *name || (policy.recursive && within(name, top)))
+            .any(|top| *top == *name || (policy.recursive && is_within(name, top)))
     };
     let names = world.datasets.iter().map(|set| set.name.as_str());
     names
-        .filter(|name| wanted(name) && !policy.except.iter().any(|left_out| within(name, left_out)))
+        .filter(|name| wanted(name) && !policy.except.iter().any(|left_out| is_within(name, left_out)))
         .collect()
 }
 

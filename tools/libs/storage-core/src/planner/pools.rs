@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sigmavault_plan::{after_slop, group_space, group_tolerance};
+use sigmavault_plan::{after_slop, data_space, group_space, group_tolerance};
 use sigmavault_types::storage::{
     Action, Change, DeviceState, Encryption, Guid, KeySource, NewVdev, Pool, Precondition, Resource, Space,
     VdevClass, VdevKind, WantedLayout, Warning,
@@ -326,7 +326,7 @@ fn after_adding(draft: &Draft<'_>, pool: &Pool, new: &[NewVdev]) -> (u64, Option
             kind => group_space(kind, &sizes(vdev), 0),
         })
         .sum();
-    let before = space_of(pool);
+    let before = data_space(&pool.vdevs);
     let growth = after_slop(before + more) - after_slop(before);
     let usable = pool
         .usable
@@ -336,19 +336,4 @@ fn after_adding(draft: &Draft<'_>, pool: &Pool, new: &[NewVdev]) -> (u64, Option
         .filter(|vdev| vdev.class.vital())
         .filter_map(|vdev| u32::try_from(vdev.kind.tolerance(vdev.disks.len())).ok());
     (usable, pool.may_fail.map(|now| tolerance.fold(now, u32::min)))
-}
-
-/// Bytes that the groups of a pool give, before what ZFS keeps to itself.
-pub(super) fn space_of(pool: &Pool) -> u128 {
-    let data = pool.of_class(VdevClass::Data);
-    data.map(|vdev| {
-        let children: Vec<u64> = vdev.children.iter().map(|child| child.bytes).collect();
-        let sizes = if children.is_empty() {
-            vec![vdev.bytes]
-        } else {
-            children
-        };
-        group_space(vdev.kind, &sizes, vdev.expansions)
-    })
-    .sum()
 }

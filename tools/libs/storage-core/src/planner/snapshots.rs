@@ -133,10 +133,7 @@ pub(super) fn rollback(draft: &mut Draft<'_>, name: &str) -> Result<(), Refusal>
             "its key is not loaded: unlock it first",
         ));
     }
-    let newer: Vec<&Snapshot> = world
-        .snapshots_of(&set.name)
-        .filter(|other| other.transaction > snapshot.transaction)
-        .collect();
+    let newer: Vec<&Snapshot> = world.newer_than(snapshot).collect();
     for other in &newer {
         free(other, |_| false)?;
     }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use sigmavault_plan::{group_readable, may_fail, usable};
-use sigmavault_types::storage::{DeviceState, DiskId, DiskUse, Guid, Pool, Vdev, VdevClass, VdevKind};
+use sigmavault_types::storage::{
+    DeviceState, DiskId, DiskUse, Guid, Pool, Vdev, VdevClass, VdevKind, is_within,
+};
 
 use super::Simulator;
 
@@ -52,13 +54,9 @@ impl Simulator {
             })
             .collect();
         for set in &mut self.world.datasets {
-            let below = |name: &str| {
-                name.strip_prefix(set.name.as_str())
-                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-            };
             set.used = own
                 .iter()
-                .filter(|(name, _)| below(name))
+                .filter(|(name, _)| is_within(name, &set.name))
                 .map(|(_, used)| used)
                 .sum();
         }

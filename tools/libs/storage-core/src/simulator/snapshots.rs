@@ -97,11 +97,8 @@ impl Simulator {
     pub(super) fn rollback(&mut self, name: &str) -> Result<(), EngineError> {
         self.writable_by_name(name)?;
         let to = self.find_snapshot(name)?.clone();
-        let newer = self
-            .world
-            .snapshots_of(to.dataset())
-            .filter(|other| other.transaction > to.transaction);
-        let newer: Vec<String> = newer.map(|other| other.name.clone()).collect();
+        let newer = self.world.newer_than(&to).map(|other| other.name.clone());
+        let newer: Vec<String> = newer.collect();
         self.can_go(&newer)?;
         self.world
             .snapshots

@@ -49,6 +49,13 @@ pub struct Property {
     pub source: Source,
 }
 
+impl Property {
+    /// Whether it was set at the dataset itself.
+    pub const fn is_set_here(&self) -> bool {
+        matches!(self.source, Source::Local | Source::Received)
+    }
+}
+
 /// The key of an encrypted dataset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -108,6 +115,11 @@ pub(super) fn pool_of(name: &str) -> &str {
 }
 
 /// Whether a dataset is below another one.
-pub(super) fn is_below(name: &str, other: &str) -> bool {
+fn is_below(name: &str, other: &str) -> bool {
     name.strip_prefix(other).is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// Whether a dataset is another one, or below it.
+pub fn is_within(name: &str, top: &str) -> bool {
+    name == top || is_below(name, top)
 }

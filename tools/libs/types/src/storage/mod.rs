@@ -22,7 +22,7 @@ mod world;
 
 pub use action::{Action, KeySource, NewVdev, Owner, Scrub, Trim};
 pub use change::{Change, StorageEvent};
-pub use dataset::{Dataset, DatasetKind, Key, Property, Source};
+pub use dataset::{Dataset, DatasetKind, Key, Property, Source, is_within};
 pub use disk::{Disk, DiskUse};
 pub use id::{DiskId, Guid, ParseGuidError};
 pub use plan::{Loss, Plan, Precondition, Resource, Risk, Space, Step, Warning};

@@ -165,6 +165,12 @@ impl Vdev {
         std::iter::once(self).chain(below).collect()
     }
 
+    /// The vdev, this one or one below it, that has a child with this id.
+    pub fn parent_of(&self, id: Guid) -> Option<&Self> {
+        let mut all = self.with_descendants().into_iter();
+        all.find(|outer| outer.children.iter().any(|child| child.id == id))
+    }
+
     /// The devices of this vdev: disks and files.
     pub fn devices(&self) -> Vec<&Self> {
         let mut all = self.with_descendants();

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::dataset::{Dataset, is_below};
+use super::dataset::{Dataset, is_within};
 use super::disk::Disk;
 use super::id::{DiskId, Guid};
 use super::policy::{Care, SnapshotPolicy};
@@ -58,8 +58,9 @@ impl World {
 
     /// A dataset and everything below it.
     pub fn tree<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Dataset> {
-        let within = move |dataset: &&Dataset| dataset.name == name || is_below(&dataset.name, name);
-        self.datasets.iter().filter(within)
+        self.datasets
+            .iter()
+            .filter(move |dataset| is_within(&dataset.name, name))
     }
 
     /// Snapshots of one dataset, in the order in which they are listed.
@@ -67,5 +68,11 @@ impl World {
         self.snapshots
             .iter()
             .filter(move |snapshot| snapshot.dataset() == dataset)
+    }
+
+    /// Snapshots of the same dataset that were made after this one.
+    pub fn newer_than<'a>(&'a self, snapshot: &'a Snapshot) -> impl Iterator<Item = &'a Snapshot> {
+        self.snapshots_of(snapshot.dataset())
+            .filter(move |other| other.transaction > snapshot.transaction)
     }
 }
