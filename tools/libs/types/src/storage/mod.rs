@@ -5,6 +5,7 @@
 //! - [`SnapshotPolicy`], [`Care`]: what is done again and again, approved once
 //! - [`Request`]: a change that somebody wants; [`Plan`]: what it takes, costs and destroys
 //! - [`Change`]: a difference between two worlds; [`StorageEvent`]: one that happened
+//! - [`State`]: what the storage service tells; [`Planned`], [`Job`]: plans that it keeps and work under way
 //!
 //! Terms are those of zpoolconcepts(7), zfsconcepts(7), zpoolprops(7) and zfsprops(7).
 
@@ -18,6 +19,7 @@ mod policy;
 mod pool;
 mod request;
 mod snapshot;
+mod state;
 mod world;
 
 pub use action::{Action, KeySource, NewVdev, Owner, Scrub, Trim};
@@ -30,4 +32,5 @@ pub use policy::{Care, Keep, Schedule, SnapshotPolicy};
 pub use pool::{DeviceState, Errors, Pool, Scan, ScanKind, ScanState, Vdev, VdevClass, VdevKind};
 pub use request::{Encryption, Request, WantedLayout};
 pub use snapshot::Snapshot;
+pub use state::{Job, JobState, Planned, Stale, State, Work};
 pub use world::World;
