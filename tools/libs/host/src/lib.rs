@@ -5,7 +5,7 @@
 //!   [`mount`], [`mdadm`], [`dmsetup`]
 //! - encryption: [`cryptsetup`], [`systemd_cryptenroll`]
 //! - pools: [`zpool`], [`zfs`], [`zdb`] for labels, [`property`] for the properties of both
-//! - starting: [`bootctl`], [`systemctl`], [`journalctl`]
+//! - starting: [`bootctl`], [`systemctl`], [`systemd_run`], [`journalctl`]
 //! - users, language and time: [`accounts`], [`localectl`], [`timedatectl`], [`wall`]
 //! - keyboards: [`ckbcomp`], [`loadkeys`], [`setupcon`], [`gsettings`]
 //! - the program itself, as a process of fewer rights: [`oneself`]
@@ -39,6 +39,7 @@ pub mod sshd;
 pub mod systemctl;
 pub mod systemd_cryptenroll;
 pub mod systemd_repart;
+pub mod systemd_run;
 pub mod timedatectl;
 pub mod udevadm;
 pub mod visudo;

@@ -23,8 +23,10 @@ pub enum Column {
     Ro,
     Rm,
     LogSec,
+    PhySec,
     Fstype,
     Label,
+    Uuid,
     Partlabel,
     Parttypename,
     Parttype,
@@ -52,8 +54,10 @@ impl Column {
             Self::Ro => "RO",
             Self::Rm => "RM",
             Self::LogSec => "LOG-SEC",
+            Self::PhySec => "PHY-SEC",
             Self::Fstype => "FSTYPE",
             Self::Label => "LABEL",
+            Self::Uuid => "UUID",
             Self::Partlabel => "PARTLABEL",
             Self::Parttypename => "PARTTYPENAME",
             Self::Parttype => "PARTTYPE",
@@ -139,10 +143,15 @@ pub struct Device {
     /// Bytes of a logical sector.
     #[serde(rename = "log-sec", deserialize_with = "number")]
     pub logical_sector: u64,
+    /// Bytes of a physical sector.
+    #[serde(rename = "phy-sec", deserialize_with = "number")]
+    pub physical_sector: u64,
     /// Kind of file system, or of membership.
     pub fstype: Option<String>,
     /// Its label.
     pub label: Option<String>,
+    /// Its UUID; of a device of ZFS, the number of the pool.
+    pub uuid: Option<String>,
     /// GPT name of a partition.
     pub partlabel: Option<String>,
     /// Kind of a partition, for a person.

@@ -16,3 +16,8 @@ pub fn look_again(device: &str) -> Invocation {
 pub fn settle_within(seconds: u32) -> Invocation {
     settle().arg(format!("--timeout={seconds}"))
 }
+
+/// Prints a line for each event of a block device that udev has handled, until it is ended.
+pub fn watch_disks() -> Invocation {
+    Invocation::new("udevadm").args(["monitor", "--udev", "--subsystem-match=block"])
+}

@@ -10,8 +10,14 @@
 //! - [`manager`]: messages to the service manager: ready, alive, stopping
 //! - [`watchdog`]: liveness for the service manager
 //! - [`program`]: options, threads, signals
+//!
+//! With the feature `bus`:
+//!
+//! - [`authority`]: authorisation of callers on the system bus
 
 pub mod ask;
+#[cfg(feature = "bus")]
+pub mod authority;
 #[cfg(feature = "daemon")]
 pub mod logging;
 #[cfg(feature = "daemon")]

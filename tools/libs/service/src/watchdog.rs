@@ -12,13 +12,18 @@ use crate::manager::{NotifyState, notify};
 /// Bytes of an answer's body that are read; a longer one proves life as well.
 const BODY: u64 = 8192;
 
+/// How often the service manager wants to hear of life; none when it does not.
+pub fn period() -> Option<Duration> {
+    sd_notify::watchdog_enabled()
+}
+
 /// Starts a thread that asks the service itself for `path`, as any client would, three times in each period of the
 /// watchdog, and tells the service manager each time the status is 200. Does nothing when the service manager runs no
 /// watchdog.
 ///
 /// The thread is its own, so that blocked threads of the service do not keep it from asking.
 pub fn start(endpoint: Endpoint, path: &'static str) -> io::Result<()> {
-    let Some(period) = sd_notify::watchdog_enabled() else {
+    let Some(period) = period() else {
         return Ok(());
     };
     let interval = period / 3;

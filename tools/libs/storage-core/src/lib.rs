@@ -4,7 +4,7 @@
 //! - [`execute()`]: carries a plan out on an [`Engine`], and reads what must be so again before each step
 //! - [`Simulator`]: an engine in memory, with disks that fail
 //! - [`commands`]: the commands of ZFS for an action
-//! - [`zfs`]: what ZFS prints, as a world
+//! - [`zfs`]: an engine that runs these commands, and what ZFS prints as a world
 //! - [`layout`]: which arrangement suits which disks
 //! - [`schedule`], [`retention`]: when something is due, and which snapshots are kept
 //! - [`names`], [`mounting`]: rules that both sides need

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use sigmavault_host::zfs::{list as datasets, snapshot};
-use sigmavault_host::zpool::{list, status};
+use sigmavault_host::zpool::{import, list, status};
 use sigmavault_storage_core::zfs;
 use sigmavault_types::storage::{
     DatasetKind, DeviceState, Disk, DiskId, DiskUse, Pool, ScanKind, ScanState, Source, Vdev, VdevClass,
@@ -174,4 +174,46 @@ fn holds_but_for_the_lock() {
     let tags = zfs::tags(&holds);
     assert_eq!(tags.len(), 1);
     assert_eq!(tags["tank@a"].iter().collect::<Vec<_>>(), ["keep"]);
+}
+
+#[test]
+fn pools_that_could_be_imported() {
+    let found = import::parse(&recorded("importable.txt"));
+    let pools: Vec<Pool> = found.iter().map(|one| zfs::importable(one, &disks())).collect();
+    let shapes: Vec<_> = pools
+        .iter()
+        .map(|pool| (pool.name.as_str(), pool.imported, pool.may_fail, kinds(pool)))
+        .collect();
+    let raidz = VdevKind::Raidz { parity: 1 };
+    let single = (VdevClass::Data, VdevKind::Disk, 0);
+    assert_eq!(
+        shapes,
+        [
+            ("lost", false, Some(0), vec![single, single]),
+            (
+                "big pool",
+                false,
+                Some(1),
+                vec![(VdevClass::Data, raidz, 3), (VdevClass::Spare, VdevKind::Disk, 0)]
+            ),
+            (
+                "tank",
+                false,
+                Some(1),
+                vec![(VdevClass::Data, VdevKind::Mirror, 2)]
+            ),
+        ]
+    );
+    assert_eq!(
+        pools[1].vdevs[0].children[2].disk,
+        Some(DiskId::from("SV-DISK-05"))
+    );
+    assert_eq!(pools[1].vdevs[1].state, DeviceState::Available);
+
+    let found = import::parse(&recorded("import-one-missing.txt"));
+    let pool = zfs::importable(&found[0], &disks());
+    let mirror = &pool.vdevs[0];
+    assert_eq!((pool.state, pool.may_fail), (DeviceState::Degraded, Some(0)));
+    assert_eq!(mirror.children[1].state, DeviceState::Unavailable);
+    assert_eq!(mirror.children[1].disk, Some(DiskId::from("SV-DISK-11")));
 }

@@ -28,8 +28,10 @@ pub struct Seen {
     pub beside_caches: u64,
     /// Their requests.
     pub requests: usize,
-    /// The slowest answer to a client that asked for 8 tokens once a second.
+    /// The slowest answer to a client of the same user that asked for 8 tokens once a second, and again when it was refused.
     pub slowest: Duration,
+    /// How often that client was refused, because the user had enough requests waiting.
+    pub refused: usize,
 }
 
 /// Lets them go on.
@@ -61,14 +63,14 @@ fn watch(daemon: &Daemon) -> anyhow::Result<Seen> {
     let began = Instant::now();
     std::thread::scope(|scope| {
         let honest = scope.spawn(|| {
-            let mut slowest = Duration::ZERO;
+            let (mut slowest, mut refused) = (Duration::ZERO, 0);
             while began.elapsed() < TIME {
                 let asked = Instant::now();
-                daemon.chat(&conversation::question("Hello", 8))?;
+                refused += daemon.chat_until_taken(&conversation::question("Hello", 8))?;
                 slowest = slowest.max(asked.elapsed());
                 std::thread::sleep(Duration::from_secs(1));
             }
-            anyhow::Ok(slowest)
+            anyhow::Ok((slowest, refused))
         });
         while began.elapsed() < TIME {
             let status = daemon.status()?;
@@ -78,7 +80,7 @@ fn watch(daemon: &Daemon) -> anyhow::Result<Seen> {
             std::thread::sleep(Duration::from_millis(200));
         }
         match honest.join() {
-            Ok(slowest) => seen.slowest = slowest?,
+            Ok(answered) => (seen.slowest, seen.refused) = answered?,
             Err(panic) => std::panic::resume_unwind(panic),
         }
         Ok(seen)

@@ -252,6 +252,7 @@ fn under_attack(daemon: &Daemon, machine: &Machine) -> anyhow::Result<Vec<Measur
             "s",
             seen.slowest.as_secs_f64(),
         ),
+        Measure::free("refusals that it met", "", seen.refused as f64),
     ])
 }
 

@@ -1,10 +1,10 @@
-//! Authorisation by polkit. The subject is the caller's unique name on the bus, which is never reused.
+//! Who may load and unload models.
 
 use std::collections::HashMap;
 
+use sigmavault_service::authority::{self, Interaction, NotAuthorized};
 use zbus::Connection;
 use zbus::message::Header;
-use zbus_polkit::policykit1::{AuthorityProxy, CheckAuthorizationFlags, Subject};
 
 use super::error::BusError;
 
@@ -17,24 +17,7 @@ pub const UNLOAD: &str = "org.sigmavault.ryzan.unload-model";
 /// Asks polkit, which may prompt the user. The dialog shows `model`, so it must be the real name of a model, not what a
 /// caller wrote.
 pub async fn check(bus: &Connection, header: &Header<'_>, action: &str, model: &str) -> Result<(), BusError> {
-    let subject = Subject::new_for_message_header(header)
-        .map_err(|error| BusError::NotAuthorized(format!("the caller has no name on the bus: {error}")))?;
-    let authority = AuthorityProxy::new(bus).await?;
-    let answer = authority
-        .check_authorization(
-            &subject,
-            action,
-            &HashMap::from([("model", model)]),
-            CheckAuthorizationFlags::ALLOW_USER_INTERACTION,
-            "",
-        )
-        .await
-        .map_err(|error| BusError::NotAuthorized(format!("polkit does not answer: {error}")))?;
-    if answer.is_authorized {
-        Ok(())
-    } else {
-        Err(BusError::NotAuthorized(format!(
-            "polkit does not allow {action} for you; an administrator may"
-        )))
-    }
+    let details = HashMap::from([("model", model)]);
+    let checked = authority::check(bus, header, action, &details, Interaction::Allowed).await;
+    checked.map_err(|NotAuthorized(why)| BusError::NotAuthorized(why))
 }

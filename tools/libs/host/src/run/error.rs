@@ -25,6 +25,13 @@ pub enum RunError {
         /// How it ended, and what it printed.
         output: Output,
     },
+    /// The program did not end in time. It was told to, and may hang on in the kernel.
+    Late {
+        /// What was run.
+        invocation: Box<Invocation>,
+        /// Seconds that it had.
+        seconds: u64,
+    },
     /// A replayed transcript holds something else at this place.
     Differs {
         /// What was run.
@@ -42,6 +49,7 @@ impl RunError {
         match self {
             Self::Start { invocation, .. }
             | Self::Ended { invocation, .. }
+            | Self::Late { invocation, .. }
             | Self::Differs { invocation, .. } => invocation,
         }
     }
@@ -50,7 +58,7 @@ impl RunError {
     pub fn status(&self) -> Option<ExitStatus> {
         match self {
             Self::Ended { output, .. } => Some(output.status),
-            Self::Start { .. } | Self::Differs { .. } => None,
+            Self::Start { .. } | Self::Late { .. } | Self::Differs { .. } => None,
         }
     }
 
@@ -59,7 +67,7 @@ impl RunError {
         match self {
             Self::Start { source, .. } => source.to_string(),
             Self::Ended { output, .. } => output.last_words(),
-            Self::Differs { .. } => self.to_string(),
+            Self::Late { .. } | Self::Differs { .. } => self.to_string(),
         }
     }
 }
@@ -75,6 +83,9 @@ impl fmt::Display for RunError {
                 let complaint = output.complaint();
                 let colon = if complaint.is_empty() { "" } else { ": " };
                 write!(f, "{invocation} ended with {}{colon}{complaint}", output.status)
+            }
+            Self::Late { invocation, seconds } => {
+                write!(f, "{invocation} did not end within {seconds} s")
             }
             Self::Differs {
                 invocation,

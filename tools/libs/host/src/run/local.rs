@@ -28,23 +28,38 @@ impl Local {
         command.stdin(Stdio::null()).stderr(Stdio::piped());
         command.spawn().map_err(|error| not_started(invocation, error))
     }
+
+    /// Starts a program whose output is read as it comes: its standard output is a pipe, its standard error that of this process.
+    pub fn listen(&self, invocation: &Invocation) -> Result<Child, RunError> {
+        let mut command = Command::new(invocation.program());
+        command.env("LC_ALL", "C.UTF-8");
+        surround(&mut command, invocation);
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        command.spawn().map_err(|error| not_started(invocation, error))
+    }
 }
 
 impl Run for Local {
     fn run(&self, invocation: &Invocation) -> Result<Output, RunError> {
-        captured(invocation).map_err(|error| not_started(invocation, error))
+        captured(invocation, |_| {}).map_err(|error| not_started(invocation, error))
     }
 }
 
-fn captured(invocation: &Invocation) -> io::Result<Output> {
+/// Runs a program to its end; `started` is told its process id.
+pub(super) fn captured(invocation: &Invocation, started: impl FnOnce(u32)) -> io::Result<Output> {
     let mut command = Command::new(invocation.program());
     command.env("LC_ALL", "C.UTF-8");
     surround(&mut command, invocation);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let output = match invocation.standard_input() {
-        Input::Empty => command.stdin(Stdio::null()).spawn()?.wait_with_output()?,
+        Input::Empty => {
+            let child = command.stdin(Stdio::null()).spawn()?;
+            started(child.id());
+            child.wait_with_output()?
+        }
         Input::Plain(bytes) | Input::Secret(bytes) => {
             let mut child = command.stdin(Stdio::piped()).spawn()?;
+            started(child.id());
             let stdin = child.stdin.take();
             std::thread::scope(|scope| {
                 // A program may print more than a pipe holds before it reads, and may end without reading.
@@ -70,7 +85,7 @@ fn surround(command: &mut Command, invocation: &Invocation) {
     }
 }
 
-fn not_started(invocation: &Invocation, source: io::Error) -> RunError {
+pub(super) fn not_started(invocation: &Invocation, source: io::Error) -> RunError {
     RunError::Start {
         invocation: Box::new(invocation.clone()),
         source,

@@ -2,7 +2,8 @@
 
 use sigmavault_types::storage::{Action, Plan, Resource, World};
 
-use super::parts::{actions, subject};
+use super::parts::actions;
+use crate::subject::subject;
 
 pub(super) fn violations(plan: &Plan, world: &World) -> Vec<Resource> {
     let changes = actions(plan).filter(|action| is_structural(action));

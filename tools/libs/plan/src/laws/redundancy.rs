@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use sigmavault_types::storage::{Action, Guid, Plan, Resource, Vdev, VdevClass, VdevKind, World};
 
-use super::parts::{actions, group_of, pool_resource};
+use super::parts::{actions, group_of};
 use crate::redundancy::group_tolerance;
+use crate::subject::pool_resource;
 
 pub(super) fn violations(plan: &Plan, world: &World) -> Vec<Resource> {
     let mut touched = BTreeSet::new();

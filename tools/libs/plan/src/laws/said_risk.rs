@@ -2,8 +2,8 @@
 
 use sigmavault_types::storage::{Plan, Resource, World};
 
-use super::parts::subject;
 use crate::risk::risk;
+use crate::subject::subject;
 
 pub(super) fn violations(plan: &Plan, world: &World) -> Vec<Resource> {
     let low = plan

@@ -8,6 +8,7 @@ mod datasets;
 mod devices;
 mod fault;
 mod faults;
+mod file;
 mod pools;
 mod scans;
 mod snapshots;
@@ -20,6 +21,7 @@ use sigmavault_types::storage::{Action, Dataset, Disk, Guid, Snapshot, World};
 use crate::engine::{Engine, EngineError, Secret};
 
 pub use fault::Fault;
+pub use file::{SimulatorFile, SimulatorFileError};
 
 /// The machine.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

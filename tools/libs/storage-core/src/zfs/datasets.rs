@@ -31,13 +31,14 @@ const FACTS: [&str; 14] = [
 pub const PROPERTIES: [&str; 1] = ["all"];
 
 /// What to ask for of snapshots.
-pub const SNAPSHOT_PROPERTIES: [&str; 8] = [
+pub const SNAPSHOT_PROPERTIES: [&str; 9] = [
     "guid",
     "createtxg",
     "creation",
     "used",
     "referenced",
     "clones",
+    "userrefs",
     POLICY,
     LOCKED_UNTIL,
 ];

@@ -104,7 +104,7 @@ fn device(vdev: &vdev::Vdev, class: VdevClass, disks: &[Disk]) -> Vdev {
 }
 
 /// The disk that a path leads to, or to a partition of.
-fn disk_of(path: &str, disks: &[Disk]) -> Option<DiskId> {
+pub(super) fn disk_of(path: &str, disks: &[Disk]) -> Option<DiskId> {
     let is_of = |disk: &&Disk| {
         let by_link = part_of(path, &disk.device, "-part");
         let kernel = format!("/dev/{}", disk.name);
@@ -143,6 +143,24 @@ fn kind(vdev: &vdev::Vdev) -> VdevKind {
     }
 }
 
+/// How a vdev of this name is made, for lists that tell nothing else.
+pub(super) fn kind_named(name: &str) -> VdevKind {
+    let word = name
+        .split(|letter: char| letter.is_ascii_digit() || letter == '-')
+        .next();
+    match word {
+        Some("mirror") => VdevKind::Mirror,
+        Some("raidz") => VdevKind::Raidz {
+            parity: digit(name, "raidz").unwrap_or(1),
+        },
+        Some("draid") => draid(name),
+        Some("replacing") => VdevKind::Replacing,
+        Some("spare") => VdevKind::Spare,
+        Some("indirect" | "missing") => VdevKind::Gone,
+        _ => VdevKind::Disk,
+    }
+}
+
 /// The parity that a name such as `raidz2-0` tells.
 fn digit(name: &str, word: &str) -> Option<u8> {
     let digits = name.strip_prefix(word)?;
@@ -166,7 +184,7 @@ fn draid(name: &str) -> VdevKind {
     }
 }
 
-fn state(health: &Health) -> DeviceState {
+pub(super) fn state(health: &Health) -> DeviceState {
     match health {
         Health::Online => DeviceState::Online,
         Health::Degraded => DeviceState::Degraded,
