@@ -1,107 +1,17 @@
 //! The service on a bus of its own, with the test in polkit's place.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
-// What the macro calls must take what polkit is sent.
-#![allow(clippy::needless_pass_by_value, clippy::used_underscore_binding)]
 
 mod common;
 
 use std::collections::HashMap;
-use std::fs::Permissions;
-use std::io::{BufRead as _, BufReader};
-use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use common::Daemon;
 use futures_util::StreamExt as _;
-use zbus::{Connection, OwnedVariant, connection};
-
-/// A bus that anybody may be on and own names of.
-struct Bus {
-    child: Child,
-    address: String,
-    _folder: tempfile::TempDir,
-}
-
-impl Bus {
-    fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let config = folder.path().join("bus.conf");
-        let text = format!(
-            "<busconfig><type>custom</type><listen>unix:dir={}</listen>\
-             <policy context=\"default\"><allow user=\"*\"/><allow send_destination=\"*\"/><allow receive_sender=\"*\"/><allow own=\"*\"/></policy></busconfig>",
-            folder.path().display()
-        );
-        std::fs::write(&config, text).unwrap();
-        // Programs of other users reach it too.
-        std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
-        let mut child = Command::new("dbus-daemon")
-            .arg("--config-file")
-            .arg(&config)
-            .args(["--nofork", "--print-address"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("this test needs the program dbus-daemon");
-        let mut address = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut address)
-            .unwrap();
-        Self {
-            child,
-            address: address.trim().to_owned(),
-            _folder: folder,
-        }
-    }
-
-    async fn connect(&self) -> Connection {
-        connection::Builder::address(self.address.as_str())
-            .build()
-            .await
-            .unwrap()
-    }
-}
-
-impl Drop for Bus {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Polkit's answer, and what it was asked.
-struct Authority {
-    yes: bool,
-    asked: std::sync::mpsc::Sender<(String, String, String)>,
-}
-
-#[zbus::interface(name = "org.freedesktop.PolicyKit1.Authority")]
-impl Authority {
-    fn check_authorization(
-        &self,
-        subject: (String, HashMap<String, OwnedVariant>),
-        action: &str,
-        details: HashMap<String, String>,
-        _flags: u32,
-        _cancellation: &str,
-    ) -> (bool, bool, HashMap<String, String>) {
-        self.asked
-            .send((subject.0, action.to_owned(), details["model"].clone()))
-            .unwrap();
-        (self.yes, false, HashMap::new())
-    }
-}
-
-async fn polkit(bus: &Bus, yes: bool) -> (Connection, std::sync::mpsc::Receiver<(String, String, String)>) {
-    let (asked, questions) = std::sync::mpsc::channel();
-    let connection = connection::Builder::address(bus.address.as_str())
-        .serve_at("/org/freedesktop/PolicyKit1/Authority", Authority { yes, asked })
-        .name("org.freedesktop.PolicyKit1")
-        .build()
-        .await
-        .unwrap();
-    (connection, questions)
-}
+use sigmavault_private_bus::Bus;
+use zbus::OwnedVariant;
 
 #[zbus::proxy(
     interface = "org.sigmavault.Ryzan",
@@ -305,7 +215,7 @@ async fn on_the_bus_as_over_the_socket_members_of_the_group_ask() {
 async fn polkit_decides_who_may_load() {
     for yes in [true, false] {
         let bus = Bus::start();
-        let (_polkit, questions) = polkit(&bus, yes).await;
+        let polkit = bus.authority(yes).await;
         let daemon = Daemon::start(true, "", &bus.address);
         let connection = bus.connect().await;
         let ryzan = RyzanProxy::new(&connection).await.unwrap();
@@ -317,13 +227,17 @@ async fn polkit_decides_who_may_load() {
         ] {
             assert_eq!(error_name(&error), "org.sigmavault.Ryzan.Error.ModelNotFound");
         }
-        assert!(questions.try_recv().is_err());
+        assert_eq!(polkit.questions(), []);
         let unloaded = ryzan.unload_model("auto").await;
-        let question = questions.recv().unwrap();
+        let question = polkit.questions().remove(0);
         // The dialog shows the model's own name, whatever it was called.
         let expected = ("system-bus-name", "org.sigmavault.ryzan.unload-model", "small");
         assert_eq!(
-            (question.0.as_str(), question.1.as_str(), question.2.as_str()),
+            (
+                question.subject.as_str(),
+                question.action.as_str(),
+                question.details["model"].as_str()
+            ),
             expected
         );
         let loaded = daemon.unix("GET", "/control/status", None).1["loaded"].clone();
