@@ -45,8 +45,11 @@ pub fn carry_out(
         eprint!("{}", plan_sheet::show(&planned, &names, style_of_stderr()));
     }
     let there = somebody_there(as_json);
-    let (input, output) = (&mut io::stdin().lock(), &mut io::stderr());
-    let confirm = consent(&planned.plan, order.consent, there, input, output)?;
+    let confirm = {
+        // A passphrase is read from the same input afterwards.
+        let (input, output) = (&mut io::stdin().lock(), &mut io::stderr());
+        consent(&planned.plan, order.consent, there, input, output)?
+    };
     let secret = match secret::wanted(&order.request) {
         Some(wanted) => Some(secret::read(wanted, order.key_file)?),
         None => None,

@@ -85,13 +85,14 @@ pub fn pool<'a>(world: &'a World, name: &str) -> Result<&'a Pool, NameError> {
     if let Some(pool) = world.imported(name) {
         return Ok(pool);
     }
-    among(world.pools.iter().collect(), name)
+    let pools: Vec<&Pool> = world.pools.iter().collect();
+    among(&pools, name)
 }
 
 /// A pool that is imported.
 pub fn imported<'a>(world: &'a World, name: &str) -> Result<&'a Pool, NameError> {
     let pools: Vec<&Pool> = world.pools.iter().filter(|pool| pool.imported).collect();
-    match among(pools, name) {
+    match among(&pools, name) {
         Err(NameError::Unknown { .. }) if pool(world, name).is_ok_and(|pool| !pool.imported) => {
             Err(NameError::NotImported(name.to_owned()))
         }
@@ -101,10 +102,11 @@ pub fn imported<'a>(world: &'a World, name: &str) -> Result<&'a Pool, NameError>
 
 /// A pool that can be imported.
 pub fn importable<'a>(world: &'a World, name: &str) -> Result<&'a Pool, NameError> {
-    among(world.pools.iter().filter(|pool| !pool.imported).collect(), name)
+    let pools: Vec<&Pool> = world.pools.iter().filter(|pool| !pool.imported).collect();
+    among(&pools, name)
 }
 
-fn among<'a>(pools: Vec<&'a Pool>, name: &str) -> Result<&'a Pool, NameError> {
+fn among<'a>(pools: &[&'a Pool], name: &str) -> Result<&'a Pool, NameError> {
     let all = || pools.iter().map(|pool| pool.name.clone()).collect();
     let mut found: Vec<&Pool> = pools.iter().copied().filter(|pool| pool.name == name).collect();
     if found.is_empty() {

@@ -1,7 +1,7 @@
 //! Passphrases: typed without being shown, or read from a file. They are never arguments, which every process can read.
 
 use std::fs::File;
-use std::io::{self, IsTerminal as _, Read, Write as _};
+use std::io::{self, BufRead, IsTerminal as _, Read, Write as _};
 use std::path::{Path, PathBuf};
 
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
@@ -158,16 +158,15 @@ fn typed(question: &str) -> Result<Vec<u8>, SecretError> {
 }
 
 /// A line of what is typed on a terminal that hands over each character.
-fn line(input: &mut dyn Read) -> Result<Vec<u8>, SecretError> {
+fn line(input: &mut dyn BufRead) -> Result<Vec<u8>, SecretError> {
     let mut line = Vec::new();
     for byte in input.bytes() {
         match byte? {
-            b'\n' | b'\r' => return Ok(line),
             // Ctrl-C, and Ctrl-\.
             3 | 28 => return Err(SecretError::Cancelled),
             // Ctrl-D ends a line, and an empty one ends everything.
             4 if line.is_empty() => return Err(SecretError::Cancelled),
-            4 => return Ok(line),
+            b'\n' | b'\r' | 4 => return Ok(line),
             // Ctrl-U.
             21 => line.clear(),
             // Backspace takes a whole character.

@@ -285,6 +285,6 @@ mod tests {
         let mut storage = Simulated::open(&file).unwrap();
         assert!(!storage.wait(Duration::from_millis(1)).unwrap());
         fs::write(&file, "{}").unwrap();
-        assert!(storage.wait(Duration::from_secs(60)).unwrap());
+        assert!(storage.wait(Duration::from_mins(1)).unwrap());
     }
 }

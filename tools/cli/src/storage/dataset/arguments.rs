@@ -132,7 +132,8 @@ pub(super) enum Change {
     /// Unmount what the key of a dataset opens, and unload it
     Lock(OfDataset),
     /// Set another key; what is there is not encrypted anew
-    ChangeKey {
+    #[command(name = "change-key")]
+    Rekey {
         /// The dataset
         dataset: String,
         /// Where the new key comes from

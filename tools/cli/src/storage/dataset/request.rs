@@ -8,7 +8,7 @@ use super::arguments::Change;
 use crate::storage::change::Order;
 use crate::storage::names::{NameError, dataset};
 use crate::storage::options::{Consent, Key};
-use crate::storage::secret::SecretError;
+use crate::storage::secret::{SecretError, wanted};
 
 /// Why a command asks for no change.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +22,7 @@ pub enum RequestError {
 }
 
 /// The change that a command asks for.
+#[allow(clippy::too_many_lines, reason = "one arm for each command")]
 pub(super) fn order<'a>(change: &'a Change, world: &World) -> Result<Order<'a>, RequestError> {
     let named = |name: &str| dataset(world, name).map(|set| set.name.clone());
     let plain = |request: Request, consent: &'a Consent| Order {
@@ -121,7 +122,7 @@ pub(super) fn order<'a>(change: &'a Change, world: &World) -> Result<Order<'a>, 
             let name = named(&of.dataset)?;
             plain(Request::DatasetLock { name }, &of.consent)
         }
-        Change::ChangeKey {
+        Change::Rekey {
             dataset: name,
             key,
             key_file,
@@ -147,7 +148,7 @@ fn with_key<'a>(
     key_file: Option<&'a Path>,
     name: &str,
 ) -> Result<Order<'a>, SecretError> {
-    if key_file.is_some() && crate::storage::secret::wanted(&request).is_none() {
+    if key_file.is_some() && wanted(&request).is_none() {
         return Err(SecretError::NotWanted(name.to_owned()));
     }
     Ok(Order {

@@ -53,6 +53,10 @@ pub(super) enum Change {
     Run(OfPolicy),
 }
 
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of the command line"
+)]
 #[derive(Debug, Args)]
 pub(super) struct Set {
     /// Its name: letters, digits, - and _

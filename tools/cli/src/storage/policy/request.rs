@@ -54,19 +54,19 @@ fn policy_of(set: &Set, world: &World) -> Result<SnapshotPolicy, RequestError> {
         name: set.policy.clone(),
         missing,
     };
-    let named = |names: &[String]| -> Result<Vec<String>, NameError> {
+    let known = |names: &[String]| -> Result<Vec<String>, NameError> {
         let names = names.iter();
         names
             .map(|name| dataset(world, name).map(|set| set.name.clone()))
             .collect()
     };
     let datasets = match (&set.datasets, now) {
-        (Some(names), _) => named(names)?,
+        (Some(names), _) => known(names)?,
         (None, Some(now)) => now.datasets.clone(),
         (None, None) => return Err(missing("--datasets")),
     };
     let except = match (&set.except, now) {
-        (Some(names), _) => named(names)?,
+        (Some(names), _) => known(names)?,
         (None, now) => now.map_or_else(Vec::new, |now| now.except.clone()),
     };
     let schedule = set.every.or_else(|| now.map(|now| now.schedule));
