@@ -6,6 +6,7 @@
 //! - [`durable`]: files that survive a power cut
 //! - [`status`], [`hardware`], [`slots`], [`model`], [`boot_check`], [`unlock_pools`], [`factory_reset`]: one module per
 //!   subcommand
+//! - [`storage`]: the subcommands for pools, datasets, snapshots, policies and plans
 //! - [`chain`]: what chooses the slot that starts: systemd-boot, or the firmware of a Raspberry Pi
 //! - [`local`], [`output`]: options and output that commands share
 //! - [`generate`]: completions and manual pages
@@ -23,6 +24,7 @@ mod model;
 mod output;
 mod slots;
 mod status;
+mod storage;
 mod systemctl;
 mod unlock_pools;
 
@@ -76,6 +78,16 @@ enum Command {
     },
     /// Get, check and remove the language models of this machine
     Model(model::Arguments),
+    /// Show pools and disks, and change pools
+    Pool(storage::pool::Arguments),
+    /// Show and change datasets: file systems and volumes
+    Dataset(storage::dataset::Arguments),
+    /// List, make, keep and destroy snapshots, and go back to one
+    Snapshot(storage::snapshot::Arguments),
+    /// Show and change policies: snapshots on a schedule
+    Policy(storage::policy::Arguments),
+    /// Show and make plans of storage changes as JSON
+    Plan(storage::plan::Arguments),
     /// Check whether this boot is good, as sigmavault-boot-check.service does on every boot
     ///
     /// Waits for everything that a boot needs: the verified root, a writable state file system, the units listed in
@@ -259,6 +271,11 @@ fn run(command: Command) -> anyhow::Result<Vec<u8>> {
             slots_command(&Files::new(local.root), local.json, action.as_ref())
         }
         Command::Model(arguments) => model::run(&arguments),
+        Command::Pool(arguments) => storage::pool::run(&arguments),
+        Command::Dataset(arguments) => storage::dataset::run(&arguments),
+        Command::Snapshot(arguments) => storage::snapshot::run(&arguments),
+        Command::Policy(arguments) => storage::policy::run(&arguments),
+        Command::Plan(arguments) => storage::plan::run(&arguments),
         Command::BootCheck {
             at_shutdown,
             deadline,

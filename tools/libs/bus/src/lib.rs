@@ -1,5 +1,5 @@
 //! D-Bus interfaces of the `SigmaVault` services, as their clients see them.
 //!
-//! - [`storage`]: `org.sigmavault.Storage1`
+//! - [`storage`]: the interface `org.sigmavault.Storage1`
 
 pub mod storage;

@@ -29,6 +29,7 @@ pub trait Storage1 {
 
     /// Approves a plan by its digest, for the caller's user, for five minutes and one execution. polkit may ask for a password. A plan that
     /// destroys something is approved with what its `confirm` says, typed by a person; others with an empty text.
+    #[zbus(allow_interactive_auth)]
     fn approve(&self, digest: &str, confirm: &str) -> zbus::Result<()>;
 
     /// Carries out a plan that the caller's user approved, and returns the id of the job that does it.
