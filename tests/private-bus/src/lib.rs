@@ -1,6 +1,11 @@
 //! For tests: a message bus of one's own, and an authority on it in polkit's place.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc, reason = "a test ends when it has no bus")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "a test ends when it has no bus"
+)]
 
 use std::collections::HashMap;
 use std::fs::Permissions;
@@ -127,7 +132,11 @@ struct Object {
 }
 
 #[zbus::interface(name = "org.freedesktop.PolicyKit1.Authority")]
-#[allow(clippy::needless_pass_by_value, clippy::used_underscore_binding, reason = "so the macro hands it over")]
+#[allow(
+    clippy::needless_pass_by_value,
+    clippy::used_underscore_binding,
+    reason = "so the macro hands it over"
+)]
 impl Object {
     fn check_authorization(
         &self,

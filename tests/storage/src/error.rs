@@ -1,4 +1,4 @@
-//! What can end a recording.
+//! What can end a run.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use sigmavault_image_builder::pipeline::error::Problem;
 use sigmavault_image_builder::smoke::ImageError;
 use sigmavault_image_builder::source;
 
-/// What ended a recording, or kept it from starting.
+/// What ended a run, or kept it from starting.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The machine could not be started, ended early, or took too long.
@@ -23,6 +23,12 @@ pub enum Error {
     /// There is no tools tree.
     #[error(transparent)]
     NoTools(#[from] Problem),
+    /// There is no such scenario.
+    #[error("there is no scenario {0}; see: ci/storage-tests list")]
+    NoScenario(String),
+    /// Scenarios failed.
+    #[error("failed: {}", .0.join(", "))]
+    Failed(Vec<&'static str>),
     /// A file operation failed.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {

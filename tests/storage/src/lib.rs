@@ -1,5 +1,11 @@
-//! Runs ZFS in virtual machines: [`record`] keeps what its programs print, for the tests of crate `host`.
+//! Runs ZFS in virtual machines.
+//!
+//! - [`record`] keeps what its programs print, for the tests of crate `host`
+//! - [`scenario`] does what administrators do, by the storage service, on real pools
+//! - [`machine`]: the machine that both run in
 
 pub mod error;
+pub mod machine;
 pub mod options;
 pub mod record;
+pub mod scenario;

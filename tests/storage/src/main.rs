@@ -6,7 +6,7 @@ use clap::Parser;
 use sigmavault_image_builder::source;
 use sigmavault_storage_tests::error::Error;
 use sigmavault_storage_tests::options::{Command, Options};
-use sigmavault_storage_tests::record;
+use sigmavault_storage_tests::{record, scenario};
 
 fn main() -> ExitCode {
     match run(&Options::parse()) {
@@ -22,5 +22,10 @@ fn run(options: &Options) -> Result<(), Error> {
     let tree = source::find(options.source.as_deref())?;
     match &options.command {
         Command::Record(asked) => record::run(asked, &tree),
+        Command::Run(asked) => scenario::run(asked, &tree),
+        Command::List => {
+            scenario::list();
+            Ok(())
+        }
     }
 }

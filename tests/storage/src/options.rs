@@ -26,20 +26,46 @@ pub struct Options {
 pub enum Command {
     /// Record what zpool, zfs and zdb print
     Record(Record),
+    /// Run scenarios: what administrators do, by the storage service, on real pools
+    Run(Run),
+    /// List the scenarios
+    List,
+}
+
+/// Where the machine comes from, and where what it writes is kept.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Place {
+    /// ISO of profile vm-test [default: out/sigmavault-vm-test-amd64.iso in the source tree]
+    #[arg(long)]
+    pub iso: Option<PathBuf>,
+    /// Folder for logs and disk images [default: a temporary one]
+    #[arg(long, value_name = "DIR")]
+    pub work: Option<PathBuf>,
+}
+
+/// Which scenarios.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Run {
+    /// Where.
+    #[command(flatten)]
+    pub place: Place,
+    /// The short form, for every change of the source: at most 5 minutes
+    #[arg(long, conflicts_with = "scenarios")]
+    pub short: bool,
+    /// Only these [default: all]
+    #[arg(value_name = "SCENARIO")]
+    pub scenarios: Vec<String>,
 }
 
 /// What to record, and where.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Record {
-    /// ISO of profile vm-test [default: out/sigmavault-vm-test-amd64.iso in the source tree]
-    #[arg(long)]
-    pub iso: Option<PathBuf>,
+    /// Where.
+    #[command(flatten)]
+    pub place: Place,
     /// Folder for the recordings
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// Folder for logs and disk images [default: a temporary one]
-    #[arg(long, value_name = "DIR")]
-    pub work: Option<PathBuf>,
     /// Record only these parts; the first makes the partitions that the others use [default: all]
     #[arg(long = "part", value_name = "PART", value_parser = PARTS)]
     pub parts: Vec<String>,
@@ -52,14 +78,20 @@ mod tests {
     #[test]
     fn command_lines() {
         let parse = |line: &str| Options::try_parse_from(line.split_whitespace());
-        let Command::Record(record) = parse("storage-tests record --out here --part keys")
+        match parse("storage-tests record --out here --part keys")
             .unwrap()
-            .command;
-        assert_eq!((record.parts, record.iso), (vec!["keys".to_owned()], None));
+            .command
+        {
+            Command::Record(record) => {
+                assert_eq!((record.parts, record.place.iso), (vec!["keys".to_owned()], None));
+            }
+            other => panic!("{other:?}"),
+        }
         for line in [
             "storage-tests",
             "storage-tests record",
             "storage-tests record --out here --part lunch",
+            "storage-tests run --short mirror",
         ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
         }

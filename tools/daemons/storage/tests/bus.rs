@@ -27,9 +27,15 @@ async fn from_a_request_to_a_pool() {
     let before = daemon.bytes();
     let planned = plan(&storage, &mirror("tank")).await.unwrap();
     assert_eq!(planned.plan.risk, Risk::Disruptive);
-    assert_eq!(planned.digest, sigmavault_plan::digest(&planned.plan).unwrap().to_string());
+    assert_eq!(
+        planned.digest,
+        sigmavault_plan::digest(&planned.plan).unwrap().to_string()
+    );
     assert_eq!(authority.questions(), [], "planning asks nobody");
-    assert_eq!(error_name(&storage.execute(&planned.digest).await.unwrap_err()), "NotApproved");
+    assert_eq!(
+        error_name(&storage.execute(&planned.digest).await.unwrap_err()),
+        "NotApproved"
+    );
     assert_eq!(daemon.bytes(), before);
 
     storage.approve(&planned.digest, "").await.unwrap();
@@ -56,14 +62,30 @@ async fn from_a_request_to_a_pool() {
         tokio::time::sleep(Duration::from_millis(20)).await;
         objects = manager.get_managed_objects().await.unwrap();
     }
-    let object = objects.iter().find(|(known, _)| known.as_str() == path).unwrap().1;
+    let object = objects
+        .iter()
+        .find(|(known, _)| known.as_str() == path)
+        .unwrap()
+        .1;
     let properties = object.get("org.sigmavault.Storage1.Pool").unwrap();
-    assert_eq!(String::try_from(properties["Name"].try_clone().unwrap()).unwrap(), "tank");
-    assert_eq!(i32::try_from(properties["MayFail"].try_clone().unwrap()).unwrap(), 1);
-    let disks = objects.keys().filter(|path| path.as_str().contains("/disks/")).count();
+    assert_eq!(
+        String::try_from(properties["Name"].try_clone().unwrap()).unwrap(),
+        "tank"
+    );
+    assert_eq!(
+        i32::try_from(properties["MayFail"].try_clone().unwrap()).unwrap(),
+        1
+    );
+    let disks = objects
+        .keys()
+        .filter(|path| path.as_str().contains("/disks/"))
+        .count();
     assert_eq!(disks, 4);
 
-    let event = tokio::time::timeout(Duration::from_secs(5), changes.next()).await.unwrap().unwrap();
+    let event = tokio::time::timeout(Duration::from_secs(5), changes.next())
+        .await
+        .unwrap()
+        .unwrap();
     let event: StorageEvent = serde_json::from_str(event.args().unwrap().event_json()).unwrap();
     assert!(planned.plan.changes.contains(&event.change), "{event:?}");
 
@@ -85,7 +107,13 @@ async fn what_destroys_is_confirmed_by_its_name() {
     let connection = bus.connect().await;
     let storage = Storage1Proxy::new(&connection).await.unwrap();
     assert_eq!(change(&storage, &mirror("tank")).await.state, JobState::Succeeded);
-    let pool = state_of(&connection).await.unwrap().world.imported("tank").unwrap().id;
+    let pool = state_of(&connection)
+        .await
+        .unwrap()
+        .world
+        .imported("tank")
+        .unwrap()
+        .id;
     let planned = plan(&storage, &Request::PoolDestroy { pool }).await.unwrap();
     assert_eq!(planned.plan.confirm.as_deref(), Some("tank"));
     let before = daemon.bytes();
@@ -96,10 +124,20 @@ async fn what_destroys_is_confirmed_by_its_name() {
     authority.answers(false);
     let error = storage.approve(&planned.digest, "tank").await.unwrap_err();
     assert_eq!(error_name(&error), "NotAuthorized");
-    assert_eq!(authority.questions().last().unwrap().action, "org.sigmavault.storage.destructive");
-    assert_eq!(error_name(&storage.execute(&planned.digest).await.unwrap_err()), "NotApproved");
+    assert_eq!(
+        authority.questions().last().unwrap().action,
+        "org.sigmavault.storage.destructive"
+    );
+    assert_eq!(
+        error_name(&storage.execute(&planned.digest).await.unwrap_err()),
+        "NotApproved"
+    );
     assert_eq!(daemon.bytes(), before);
-    let refused = daemon.audit().iter().filter(|line| line["what"] == "refused").count();
+    let refused = daemon
+        .audit()
+        .iter()
+        .filter(|line| line["what"] == "refused")
+        .count();
     assert_eq!(refused, 1);
 }
 
@@ -113,7 +151,10 @@ async fn of_two_clients_one_executes() {
         let first = Storage1Proxy::new(&connections[0]).await.unwrap();
         let second = Storage1Proxy::new(&connections[1]).await.unwrap();
         let planned = plan(&first, &mirror("tank")).await.unwrap();
-        let (one, two) = tokio::join!(first.approve(&planned.digest, ""), second.approve(&planned.digest, ""));
+        let (one, two) = tokio::join!(
+            first.approve(&planned.digest, ""),
+            second.approve(&planned.digest, "")
+        );
         one.and(two).unwrap();
         let (one, two) = tokio::join!(first.execute(&planned.digest), second.execute(&planned.digest));
         let (done, refused) = match (one, two) {
@@ -122,10 +163,20 @@ async fn of_two_clients_one_executes() {
         };
         assert_eq!(error_name(&refused), "NotFound");
         assert_eq!(ended(&first, &done).await.state, JobState::Succeeded);
-        let pool = state_of(&connections[0]).await.unwrap().world.imported("tank").unwrap().id;
+        let pool = state_of(&connections[0])
+            .await
+            .unwrap()
+            .world
+            .imported("tank")
+            .unwrap()
+            .id;
         change(&first, &Request::PoolDestroy { pool }).await;
     }
-    let began = daemon.audit().iter().filter(|line| line["what"] == "began").count();
+    let began = daemon
+        .audit()
+        .iter()
+        .filter(|line| line["what"] == "began")
+        .count();
     assert_eq!(began, 40);
 }
 
@@ -141,7 +192,10 @@ async fn approvals_die_with_a_restart() {
     let before = daemon.bytes();
     drop(daemon);
     let daemon = Daemon::start(folder.path(), &bus.address, four_disks).await;
-    assert_eq!(error_name(&storage.execute(&planned.digest).await.unwrap_err()), "NotFound");
+    assert_eq!(
+        error_name(&storage.execute(&planned.digest).await.unwrap_err()),
+        "NotFound"
+    );
     assert_eq!(daemon.bytes(), before);
 }
 
@@ -160,7 +214,10 @@ async fn a_plan_that_the_world_left_behind_is_stopped() {
     assert_eq!((job.state, job.done), (JobState::Failed, 0));
     assert!(job.error.unwrap().starts_with("step 1 of "));
     let pools = state_of(&connection).await.unwrap().world.pools;
-    assert_eq!(pools.iter().map(|pool| pool.name.as_str()).collect::<Vec<_>>(), ["tank"]);
+    assert_eq!(
+        pools.iter().map(|pool| pool.name.as_str()).collect::<Vec<_>>(),
+        ["tank"]
+    );
 }
 
 /// A method of an interface, with the types of what it takes.
@@ -223,8 +280,17 @@ async fn no_method_changes_anything_without_an_approval() {
     let connection = bus.connect().await;
     let storage = Storage1Proxy::new(&connection).await.unwrap();
     change(&storage, &mirror("tank")).await;
-    let pool = state_of(&connection).await.unwrap().world.imported("tank").unwrap().id;
-    let waiting = plan(&storage, &Request::PoolDestroy { pool }).await.unwrap().digest;
+    let pool = state_of(&connection)
+        .await
+        .unwrap()
+        .world
+        .imported("tank")
+        .unwrap()
+        .id;
+    let waiting = plan(&storage, &Request::PoolDestroy { pool })
+        .await
+        .unwrap()
+        .digest;
     tokio::time::sleep(Duration::from_millis(300)).await;
     authority.answers(false);
     let (before, audited) = (daemon.bytes(), daemon.audit().len());
@@ -232,13 +298,20 @@ async fn no_method_changes_anything_without_an_approval() {
     let (methods, writable) = introspect(&connection, PATH).await;
     assert_eq!(writable, [""; 0]);
     let ours = |method: &&Method| method.interface.starts_with("org.sigmavault.");
-    let names: BTreeSet<&str> = methods.iter().filter(ours).map(|method| method.name.as_str()).collect();
+    let names: BTreeSet<&str> = methods
+        .iter()
+        .filter(ours)
+        .map(|method| method.name.as_str())
+        .collect();
     // A method that is added here is either one that reads, or one that needs an approval.
     let reading = ["GetJob", "GetSnapshots", "GetState", "Plan", "Refresh"];
     let changing = ["Approve", "Execute", "ExecuteWithKey"];
     assert_eq!(names, reading.into_iter().chain(changing).collect());
     let pool_object = format!("{PATH}/pools/{pool}");
-    assert!(methods.iter().any(|method| method.path == pool_object), "objects below are looked at");
+    assert!(
+        methods.iter().any(|method| method.path == pool_object),
+        "objects below are looked at"
+    );
 
     let request = serde_json::to_string(&Request::PoolDestroy { pool }).unwrap();
     for method in methods.iter().filter(ours) {
@@ -250,7 +323,10 @@ async fn no_method_changes_anything_without_an_approval() {
         }
     }
     assert_eq!(daemon.bytes(), before);
-    let began = daemon.audit()[audited..].iter().filter(|line| line["what"] != "refused").count();
+    let began = daemon.audit()[audited..]
+        .iter()
+        .filter(|line| line["what"] != "refused")
+        .count();
     assert_eq!(began, 0);
 }
 
@@ -263,11 +339,21 @@ async fn call(connection: &Connection, method: &Method, text: &str) -> bool {
     let reply = match takes.as_slice() {
         [] => connection.call_method(to, path, interface, name, &()).await,
         ["s"] => connection.call_method(to, path, interface, name, &(text,)).await,
-        ["s", "s"] => connection.call_method(to, path, interface, name, &(text, text)).await,
-        ["s", "b"] => connection.call_method(to, path, interface, name, &(text, true)).await,
+        ["s", "s"] => {
+            connection
+                .call_method(to, path, interface, name, &(text, text))
+                .await
+        }
+        ["s", "b"] => {
+            connection
+                .call_method(to, path, interface, name, &(text, true))
+                .await
+        }
         ["s", "h"] => {
             let key = zbus::Fd::from(&null);
-            connection.call_method(to, path, interface, name, &(text, key)).await
+            connection
+                .call_method(to, path, interface, name, &(text, key))
+                .await
         }
         other => panic!("{name} takes {other:?}, which this test does not know"),
     };

@@ -17,7 +17,7 @@ pub struct Check {
 }
 
 /// All of them, in the order of the report.
-pub const REGISTRY: [Check; 11] = [
+pub const REGISTRY: [Check; 12] = [
     Check {
         name: "firmware-to-kernel",
         judge: judge::firmware_to_kernel,
@@ -45,6 +45,10 @@ pub const REGISTRY: [Check; 11] = [
     Check {
         name: "api-ready",
         judge: judge::api_ready,
+    },
+    Check {
+        name: "storage",
+        judge: judge::storage,
     },
     Check {
         name: "zfs-mirror",

@@ -157,6 +157,18 @@ check_api-ready() {
     if [[ $answer != "HTTP/1.1 200"* ]]; then unit_fact sigmavault-api.service; fi
 }
 
+# The service's answer over D-Bus; it may still be reading for the first time.
+check_storage() {
+    local answer= tries name=org.sigmavault.Storage1 path=/org/sigmavault/Storage1
+    for ((tries = 0; tries < 30; tries++)); do
+        answer=$(busctl --json=short call $name $path $name GetState 2>&1)
+        [[ $answer == '{'* && $answer != *'"stale'* ]] && break
+        sleep 1
+    done
+    fact answer "$answer"
+    if [[ $answer != '{'* ]]; then unit_fact sigmavault-storage.service; fi
+}
+
 check_zfs-mirror() {
     local pool=svsmoke dir=/run/svsmoke first second written
     step "modprobe zfs" modprobe zfs
@@ -287,6 +299,7 @@ run verity-root 60
 run boot-target $((SMOKE_BOOT_LIMIT + 60))
 run detector-tier 30
 run api-ready 120
+run storage 90
 run zfs-mirror 180
 run wireguard 60
 run samba 120

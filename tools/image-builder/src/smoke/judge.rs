@@ -277,6 +277,28 @@ pub fn api_ready(section: &Section, _: &Expected) -> Judgement {
     Judgement::of(status, "HTTP/1.1 200 OK", &complaints)
 }
 
+/// The storage service tells what disks there are, and that it could read them.
+pub fn storage(section: &Section, _: &Expected) -> Judgement {
+    let answer = fact(section, "answer");
+    let state = serde_json::from_str::<serde_json::Value>(answer)
+        .ok()
+        .and_then(|answer| serde_json::from_str::<serde_json::Value>(answer["data"][0].as_str()?).ok());
+    let Some(state) = state else {
+        let unit = fact(section, "unit").replace('\n', "\n  ");
+        let complaint = format!("no state over D-Bus ({answer}); sigmavault-storage.service is {unit}");
+        return Judgement::of("", "disks", &[complaint]);
+    };
+    let disks = state["world"]["disks"].as_array().map_or(0, Vec::len);
+    let mut complaints = Vec::new();
+    if let Some(reason) = state["stale"]["reason"].as_str() {
+        complaints.push(format!("the pools cannot be read: {reason}"));
+    }
+    if disks == 0 {
+        complaints.push("it knows no disk".to_owned());
+    }
+    Judgement::of(&format!("{disks} disks"), "disks", &complaints)
+}
+
 /// A mirror was created, written, read back from the disks, scrubbed without errors and destroyed.
 pub fn zfs_mirror(section: &Section, expected: &Expected) -> Judgement {
     let status = fact(section, "status");

@@ -295,6 +295,26 @@ fn api() {
     );
 }
 
+#[test]
+fn storage_service() {
+    table(
+        storage,
+        &[(
+            "answer",
+            r#"{"type":"s","data":["{\"world\":{\"disks\":[{},{}]},\"jobs\":[]}"]}"#,
+        )],
+        &[
+            ("answer", "Call failed: no such name", "no state over D-Bus (Call failed"),
+            ("answer", r#"{"type":"s","data":["{\"world\":{\"disks\":[]}}"]}"#, "it knows no disk"),
+            (
+                "answer",
+                r#"{"type":"s","data":["{\"world\":{\"disks\":[{}]},\"stale\":{\"since\":1,\"reason\":\"zpool hangs\"}}"]}"#,
+                "the pools cannot be read: zpool hangs",
+            ),
+        ],
+    );
+}
+
 const STATUS: &str = "  pool: svsmoke
  state: ONLINE
   scan: scrub repaired 0B in 00:00:01 with 0 errors on Fri Nov 20 10:21:15 2026

@@ -55,7 +55,9 @@ pub async fn may_approve(bus: &Connection, header: &Header<'_>, plan: &Plan) -> 
 /// What a plan is about, for a dialog: what it destroys, or what it touches; a pool or dataset rather than the disks of it.
 fn target(plan: &Plan) -> String {
     let mut touches = plan.touches.iter();
-    let touched = touches.find(|one| !matches!(one, Resource::Disk(_))).or(plan.touches.first());
+    let touched = touches
+        .find(|one| !matches!(one, Resource::Disk(_)))
+        .or(plan.touches.first());
     let touched = plan.loses.first().map(|loss| &loss.resource).or(touched);
     let name = match (&plan.confirm, touched) {
         (Some(name), _) => name.clone(),

@@ -40,7 +40,11 @@ impl Daemon {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let daemon = Self { child, state, machine };
+        let daemon = Self {
+            child,
+            state,
+            machine,
+        };
         let connection = zbus::connection::Builder::address(bus).build().await.unwrap();
         let began = Instant::now();
         loop {
@@ -48,7 +52,10 @@ impl Daemon {
             if state.is_ok_and(|state| state.stale.is_none()) {
                 return daemon;
             }
-            assert!(began.elapsed() < Duration::from_secs(30), "the service does not come up");
+            assert!(
+                began.elapsed() < Duration::from_secs(30),
+                "the service does not come up"
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -66,7 +73,9 @@ impl Daemon {
     /// The lines of the audit outbox.
     pub fn audit(&self) -> Vec<serde_json::Value> {
         let text = std::fs::read_to_string(self.state.join("audit-outbox.jsonl")).unwrap_or_default();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     }
 }
 
