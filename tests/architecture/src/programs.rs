@@ -4,10 +4,11 @@ use std::path::Path;
 
 use crate::modules::Module;
 
-/// Rooms that start programs: the library of tools, the library of virtual machines, and the image builder's pipeline.
-pub const ROOMS: [&str; 3] = [
+/// Rooms that start programs: the libraries of tools, of virtual machines and of tests' buses, and the image builder's pipeline.
+pub const ROOMS: [&str; 4] = [
     "tools/libs/host/",
     "tools/libs/vm/",
+    "tests/private-bus/",
     "tools/image-builder/src/pipeline/",
 ];
 

@@ -1,7 +1,7 @@
 //! Pools, datasets and snapshots as a service.
 //!
 //! - [`board`]: what there is, as it was read last; every answer comes from here
-//! - [`reader`], [`writer`]: the two threads that run ZFS, one to read and one to change
+//! - [`reader`], [`writer`]: the two threads that run ZFS, one to read and one to change; [`waker`] and [`queue`] are how they are reached
 //! - [`watchers`]: events of ZFS and of disks, which wake the reader
 //! - [`plans`]: plans that wait, and who approved them
 //! - [`jobs`]: work under way
@@ -19,7 +19,9 @@ pub mod jobs;
 pub mod machine;
 pub mod orders;
 pub mod plans;
+pub mod queue;
 pub mod reader;
 pub mod service;
+pub mod waker;
 pub mod watchers;
 pub mod writer;

@@ -14,7 +14,7 @@ use sigmavault_service::program::{self, Options, StartError, Stop};
 use sigmavault_storage::config::Config;
 use sigmavault_storage::machine::Machine;
 use sigmavault_storage::service::Service;
-use sigmavault_storage::{bus, orders, reader, watchers, writer};
+use sigmavault_storage::{bus, orders, queue, reader, waker, watchers, writer};
 use tokio::sync::mpsc::unbounded_channel;
 use zbus::connection;
 
@@ -59,10 +59,10 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
 
 async fn serve(config: Config, machine: Machine) -> anyhow::Result<()> {
     let stop = Stop::listen()?;
-    let (waker, woken) = reader::waker();
-    let (queue, queued) = writer::queue();
+    let (wake, woken) = waker::waker();
+    let (sender, queued) = queue::queue();
     let (news, told) = unbounded_channel();
-    let service = Arc::new(Service::new(config, waker, queue, news));
+    let service = Arc::new(Service::new(config, wake, sender, news));
     let serving = bus::serve(Arc::clone(&service), connection::Builder::system(), told).await?;
     info!("on the system bus as {NAME}");
     reader::start(Arc::clone(&service), machine.engine(), woken).map_err(StartError::Threads)?;

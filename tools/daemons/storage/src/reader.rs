@@ -1,7 +1,7 @@
 //! The thread that reads how things are.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
@@ -16,24 +16,6 @@ const TOGETHER: Duration = Duration::from_millis(100);
 const PROGRESS: Duration = Duration::from_secs(5);
 /// How long it waits after it could not read.
 const AFTER_FAILURE: Duration = Duration::from_secs(15);
-
-/// Wakes the reader.
-#[derive(Debug, Clone)]
-pub struct Waker(Sender<()>);
-
-impl Waker {
-    /// Has everything read again, soon.
-    pub fn wake(&self) {
-        // Without a reader the service is ending.
-        let _ = self.0.send(());
-    }
-}
-
-/// What wakes a reader, and what it waits on.
-pub fn waker() -> (Waker, Receiver<()>) {
-    let (sender, receiver) = channel();
-    (Waker(sender), receiver)
-}
 
 /// Starts the thread. It reads at once, when it is woken, and now and then.
 pub fn start(

@@ -18,8 +18,8 @@ use crate::config::Config;
 use crate::jobs::Jobs;
 use crate::machine::now;
 use crate::plans::{PlanError, Plans};
-use crate::reader::Waker;
-use crate::writer::Order;
+use crate::queue::Order;
+use crate::waker::Waker;
 
 /// Why a request of a caller is refused.
 #[derive(Debug, thiserror::Error)]

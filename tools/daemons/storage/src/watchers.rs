@@ -9,7 +9,7 @@ use log::{debug, warn};
 use sigmavault_host::run::{Invocation, Local};
 use sigmavault_host::{udevadm, zpool};
 
-use crate::reader::Waker;
+use crate::waker::Waker;
 
 /// How long a tool that ended is left alone before it is started again.
 const AGAIN: Duration = Duration::from_secs(10);

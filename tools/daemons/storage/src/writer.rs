@@ -1,36 +1,15 @@
 //! The thread that carries plans out, one after another.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::Receiver;
 use std::thread;
 
 use log::{error, info};
-use sigmavault_plan::Digest;
-use sigmavault_storage_core::{Engine, Secret, execute};
-use sigmavault_types::storage::Plan;
+use sigmavault_storage_core::{Engine, execute};
 
-use crate::audit::{Actor, Happened};
+use crate::audit::Happened;
+use crate::queue::Order;
 use crate::service::Service;
-
-/// A plan to be carried out.
-#[derive(Debug)]
-pub struct Order {
-    /// Its job.
-    pub job: String,
-    /// Its digest.
-    pub digest: Digest,
-    /// The plan.
-    pub plan: Plan,
-    /// Who asked for it.
-    pub actor: Actor,
-    /// The key or passphrase that it takes.
-    pub secret: Option<Secret>,
-}
-
-/// A queue of plans.
-pub fn queue() -> (Sender<Order>, Receiver<Order>) {
-    channel()
-}
 
 /// Starts the thread.
 pub fn start(

@@ -304,8 +304,16 @@ fn storage_service() {
             r#"{"type":"s","data":["{\"world\":{\"disks\":[{},{}]},\"jobs\":[]}"]}"#,
         )],
         &[
-            ("answer", "Call failed: no such name", "no state over D-Bus (Call failed"),
-            ("answer", r#"{"type":"s","data":["{\"world\":{\"disks\":[]}}"]}"#, "it knows no disk"),
+            (
+                "answer",
+                "Call failed: no such name",
+                "no state over D-Bus (Call failed",
+            ),
+            (
+                "answer",
+                r#"{"type":"s","data":["{\"world\":{\"disks\":[]}}"]}"#,
+                "it knows no disk",
+            ),
             (
                 "answer",
                 r#"{"type":"s","data":["{\"world\":{\"disks\":[{}]},\"stale\":{\"since\":1,\"reason\":\"zpool hangs\"}}"]}"#,

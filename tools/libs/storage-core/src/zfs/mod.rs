@@ -13,9 +13,11 @@ mod pools;
 mod read;
 mod refused;
 mod standing;
+mod surface;
 
 pub use datasets::{PROPERTIES, SNAPSHOT_PROPERTIES, dataset, snapshot, tags};
 pub use disks::{COLUMNS, Surroundings, claim, disks};
-pub use engine::{Surface, Zfs};
+pub use engine::Zfs;
 pub use importable::importable;
 pub use pools::pool;
+pub use surface::Surface;

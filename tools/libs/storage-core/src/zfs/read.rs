@@ -12,7 +12,7 @@ use sigmavault_host::zpool::vdev::Health;
 use sigmavault_host::zpool::{import, list, status};
 use sigmavault_types::storage::{Dataset, DeviceState, Disk, DiskUse, Guid, Pool, Snapshot, World};
 
-use super::engine::Surface;
+use super::surface::Surface;
 use crate::engine::EngineError;
 
 /// Snapshots whose holds are asked for at once: a command line has a limit.
