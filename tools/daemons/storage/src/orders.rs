@@ -82,9 +82,7 @@ impl Orders {
     /// What is due now, by the name of its order.
     fn due(&mut self, world: &World, now: i64, zone: &TimeZone) -> Vec<(String, Request)> {
         let before = self.runs.clone();
-        let mut at_now = world.clone();
-        at_now.time = now;
-        let mut found: Vec<(String, Request)> = due(&at_now, zone)
+        let mut found: Vec<(String, Request)> = due(world, now, zone)
             .into_iter()
             .map(|name| (format!("policy {name}"), Request::PolicyRun { name }))
             .collect();

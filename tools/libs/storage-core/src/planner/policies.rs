@@ -179,8 +179,8 @@ fn expire(draft: &mut Draft<'_>, policy: &SnapshotPolicy, dataset: &str, zone: &
     }
 }
 
-/// The policies that are due and were not run since, by name.
-pub fn due(world: &World, zone: &TimeZone) -> Vec<String> {
+/// The policies that are due by now and were not run since, by name.
+pub fn due(world: &World, now: i64, zone: &TimeZone) -> Vec<String> {
     let last = |policy: &SnapshotPolicy| {
         let made = world
             .snapshots
@@ -189,7 +189,7 @@ pub fn due(world: &World, zone: &TimeZone) -> Vec<String> {
         made.map(|one| one.created).max()
     };
     let waits = |policy: &&SnapshotPolicy| {
-        !policy.paused && schedule::is_due(policy.schedule, last(policy), world.time, zone)
+        !policy.paused && schedule::is_due(policy.schedule, last(policy), now, zone)
     };
     world
         .policies
