@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use sigmavault_facts::show::size;
 use sigmavault_facts::time::timestamp;
 use sigmavault_types::storage::{
-    DeviceState, DiskUse, Errors, Keep, Pool, Resource, Risk, Scan, ScanKind, ScanState, Snapshot, VdevClass,
+    DeviceState, DiskId, DiskUse, Errors, Keep, Pool, Risk, Scan, ScanKind, ScanState, Snapshot, VdevClass,
     VdevKind, Warning, World,
 };
 
@@ -219,32 +219,8 @@ pub const fn risk(risk: Risk) -> &'static str {
     }
 }
 
-/// One thing that a plan touches.
-pub fn resource(resource: &Resource) -> String {
-    match resource {
-        Resource::Disk(id) => format!("everything on disk {id}"),
-        Resource::Pool(name) => format!("pool {name} with everything in it"),
-        Resource::Dataset(name) => format!("dataset {name} with what is below it and all snapshots"),
-        Resource::Changes(name) => format!("what was written to {name} since the snapshot"),
-        Resource::Snapshot(name) => format!("snapshot {name}"),
-        Resource::Policy(name) => format!("policy {name}"),
-    }
-}
-
-/// The same in a few words, where nothing is lost.
-pub fn touched(resource: &Resource) -> String {
-    match resource {
-        Resource::Disk(id) => format!("disk {id}"),
-        Resource::Pool(name) => format!("pool {name}"),
-        Resource::Dataset(name) => format!("dataset {name}"),
-        Resource::Changes(name) => format!("changes of {name}"),
-        Resource::Snapshot(name) => format!("snapshot {name}"),
-        Resource::Policy(name) => format!("policy {name}"),
-    }
-}
-
 /// What somebody who approves should know.
-pub fn warning(warning: &Warning) -> String {
+pub fn warning(warning: &Warning, disk: impl Fn(&DiskId) -> String) -> String {
     match warning {
         Warning::NoRedundancy { pool } => {
             format!("one failed disk loses everything in {pool}")
@@ -258,7 +234,7 @@ pub fn warning(warning: &Warning) -> String {
         }
         Warning::OlderSystems { pool } => format!("older systems cannot import {pool} any more"),
         Warning::Rebuild { pool, bytes } => format!(
-            "{} of {pool} are rebuilt: it takes long, and fewer disks may fail until then",
+            "{pool} is rebuilt, {}: it takes long, and fewer disks may fail until then",
             size(*bytes)
         ),
         Warning::CannotBeUndone => "it cannot be stopped or taken back".to_owned(),
@@ -279,8 +255,11 @@ pub fn warning(warning: &Warning) -> String {
         Warning::ClockDoubt { dataset } => {
             format!("the clock jumped: no snapshot of {dataset} expires")
         }
-        Warning::UsbDisk { disk } => {
-            format!("disk {disk} is attached by USB, which loses disks more often than SATA or SAS")
+        Warning::UsbDisk { disk: id } => {
+            format!(
+                "disk {} is attached by USB, which loses disks more often than SATA or SAS",
+                disk(id)
+            )
         }
     }
 }
