@@ -296,7 +296,7 @@ fn what_destroys_takes_the_name_and_never_yes() {
     assert_eq!(
         machine.refused(&["snapshot", "rollback", "tank/a@x", "--yes"]),
         "sigmavault: nothing was changed: this destroys data, and nobody is there to type 'tank/a'; approve it with \
-         --confirm 'tank/a', or look at it with --dry-run"
+         --confirm tank/a, or look at it with --dry-run"
     );
     assert_eq!(
         machine.refused(&["pool", "destroy", "tank", "--confirm", "tnk"]),
@@ -356,7 +356,7 @@ fn names_that_are_unknown_or_ambiguous_give_choices() {
         ),
         (
             &["pool", "import", "tank", "--yes"],
-            "there is no pool 'tank'; there is none",
+            "there is no pool to import 'tank'; there is none",
         ),
         (
             &["pool", "create", "ice", "sdx", "--yes"],
@@ -364,7 +364,7 @@ fn names_that_are_unknown_or_ambiguous_give_choices() {
         ),
         (
             &["pool", "offline", "tank", "sdc", "--yes"],
-            "there is no device 'sdc'; there are: /dev/disk/by-id/ata-sda, /dev/disk/by-id/ata-sdb",
+            "there is no device 'sdc'; there are: sda, sdb",
         ),
         (
             &["dataset", "show", "tank/a"],
@@ -453,7 +453,10 @@ fn names_do_not_act_on_the_terminal() {
         assert!(!shown.contains(deceptive), "{arguments:?}: {shown}");
     }
     let error = machine.refused(&["pool", "show", "x\u{1b}[2J"]);
-    assert!(!error.contains(deceptive), "{error}");
+    assert_eq!(
+        error,
+        "sigmavault: there is no pool 'x\\u{1b}[2J'; there are: t\\u{202e}\\n"
+    );
 }
 
 #[test]
@@ -464,7 +467,7 @@ fn disks_come_and_go() {
     assert_eq!(
         machine.refused(&[&erase[..], &["--yes"]].concat()),
         "sigmavault: nothing was changed: this destroys data, and nobody is there to type 'tank'; approve it with --confirm \
-         'tank', or look at it with --dry-run"
+         tank, or look at it with --dry-run"
     );
     machine.done(&[&erase[..], &["--confirm", "tank"]].concat());
     let kernel_names = |pool: &Pool| -> Vec<String> {

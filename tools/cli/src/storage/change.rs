@@ -84,8 +84,9 @@ fn done(plan: &Plan, after: &World) -> String {
             // Writing to a String cannot fail.
             let _ = writeln!(
                 text,
-                "The {} of {pool} goes on in the background; watch it with: sigmavault pool show {pool} --watch",
-                words::scan_kind(*scan)
+                "The {} of {pool} goes on in the background; watch it with: sigmavault pool show {} --watch",
+                words::scan_kind(*scan),
+                words::quoted(pool)
             );
         }
     }
@@ -102,7 +103,7 @@ fn look(plan: &Plan) -> String {
         Resource::Disk(_) | Resource::Policy(_) => None,
     });
     match pool {
-        Some(pool) => format!("sigmavault pool show {pool} --watch"),
+        Some(pool) => format!("sigmavault pool show {} --watch", words::quoted(pool)),
         None => "sigmavault pool list --watch".to_owned(),
     }
 }

@@ -28,7 +28,7 @@ pub enum FollowError {
         look: String,
     },
     /// It failed.
-    #[error("{0}")]
+    #[error("{}", printable(.0))]
     Failed(String),
     /// Somebody ended it.
     #[error("the change was cancelled after {done} of {total} steps")]

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use sigmavault_facts::show::size;
+use sigmavault_facts::terminal::printable;
 use sigmavault_facts::time::timestamp;
 use sigmavault_types::storage::{
     DeviceState, DiskId, DiskUse, Errors, Keep, Pool, Risk, Scan, ScanKind, ScanState, Snapshot, VdevClass,
@@ -12,6 +13,16 @@ use sigmavault_types::storage::{
 /// A number of things.
 pub fn count(number: u64, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}
+
+/// A name as a word of a command that somebody may copy into a shell: names come from disks.
+pub fn quoted(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-.:/@".contains(c);
+    if !name.is_empty() && name.chars().all(plain) {
+        name.to_owned()
+    } else {
+        format!("'{}'", printable(name).replace('\'', "'\\''"))
+    }
 }
 
 /// A time in seconds since 1970.
@@ -312,6 +323,20 @@ mod tests {
         one.total = 0;
         one.done = 0;
         assert_eq!(scan(&one), "scrub paused: 0 B of 0 B (100 %), no errors");
+    }
+
+    #[test]
+    fn a_copied_command_does_nothing_else() {
+        for (name, expected) in [
+            ("tank/a-b", "tank/a-b"),
+            ("tank/a b", "'tank/a b'"),
+            ("", "''"),
+            ("x; reboot", "'x; reboot'"),
+            ("it's", "'it'\\''s'"),
+            ("a\nb", "'a\\nb'"),
+        ] {
+            assert_eq!(quoted(name), expected);
+        }
     }
 
     #[test]

@@ -29,6 +29,11 @@ struct Fake {
 const JOB: &str = r#"{"id": "job_1", "work": "plan", "digest": "d1", "state": "running", "done": 1, "total": 2, "rate": null,
     "seconds_left": null, "began": 1, "ended": null, "error": null}"#;
 
+#[allow(
+    clippy::unused_self,
+    clippy::unnecessary_wraps,
+    reason = "the shape of an interface"
+)]
 #[zbus::interface(name = "org.sigmavault.Storage1")]
 impl Fake {
     fn get_state(&self) -> String {
@@ -55,11 +60,13 @@ impl Fake {
         Err(Refused::NotApproved("type tank to approve it".to_owned()))
     }
 
-    fn execute(&self, _digest: &str) -> Result<String, Refused> {
+    fn execute(&self, digest: &str) -> Result<String, Refused> {
+        assert_eq!(digest, "d1");
         Ok("job_1".to_owned())
     }
 
-    fn execute_with_key(&mut self, _digest: &str, key: zbus::OwnedFd) -> Result<String, Refused> {
+    fn execute_with_key(&mut self, digest: &str, key: zbus::OwnedFd) -> Result<String, Refused> {
+        assert_eq!(digest, "d1");
         let key = OwnedFd::from(key);
         let read = File::from(key).read_to_end(&mut self.key);
         read.map_err(|error| Refused::NotApproved(error.to_string()))?;
@@ -69,8 +76,9 @@ impl Fake {
     async fn get_job(
         &self,
         #[zbus(signal_emitter)] emitter: SignalEmitter<'_>,
-        _id: &str,
+        id: &str,
     ) -> Result<String, Refused> {
+        assert_eq!(id, "job_1");
         emitter.job_changed(JOB).await?;
         emitter.job_changed(JOB).await?;
         Ok(JOB.to_owned())

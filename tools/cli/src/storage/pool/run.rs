@@ -1,7 +1,8 @@
 //! Carrying out `sigmavault pool`.
 
+use serde::Serialize;
 use sigmavault_facts::show::Style;
-use sigmavault_types::storage::World;
+use sigmavault_types::storage::{Care, Pool, World};
 
 use super::arguments::{Action, Arguments, View};
 use super::request::{care, order};
@@ -45,8 +46,17 @@ fn listed(world: &World) -> anyhow::Result<Page> {
     Page::new(&world.pools, list::show(world, Style::of_stdout()))
 }
 
+/// A pool, and when it is scrubbed and trimmed.
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    pool: &'a Pool,
+    care: Care,
+}
+
 fn shown(world: &World, name: &str) -> anyhow::Result<Page> {
     let pool = pool(world, name)?;
     let care = care(world, pool);
-    Page::new(pool, show::show(pool, care, world, Style::of_stdout()))
+    let sheet = show::show(pool, care, world, Style::of_stdout());
+    Page::new(&Shown { pool, care }, sheet)
 }

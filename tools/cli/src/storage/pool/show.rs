@@ -22,7 +22,7 @@ pub(super) fn show(pool: &Pool, care: Care, world: &World, style: Style) -> Stri
     if !pool.imported {
         let next = format!(
             "not imported; import it with: sigmavault pool import {}",
-            pool.name
+            words::quoted(&pool.name)
         );
         sheet.line("", &style.bad(&next));
     }
@@ -71,7 +71,7 @@ pub(super) fn show(pool: &Pool, care: Care, world: &World, style: Style) -> Stri
     if pool.upgradable {
         let next = format!(
             "new features can be enabled with: sigmavault pool upgrade {}",
-            pool.name
+            words::quoted(&pool.name)
         );
         sheet.line("Upgrade", &next);
     }
@@ -164,9 +164,10 @@ fn damaged(sheet: &mut Sheet, pool: &Pool, style: Style) {
         rows.push(vec![style.bad(&format!("and {more} more; all are in: --json"))]);
     }
     if !rows.is_empty() {
-        rows.push(vec![
-            "restore them from a snapshot or a backup, then run: sigmavault pool scrub --errors".to_owned(),
-        ]);
+        rows.push(vec![format!(
+            "restore them from a snapshot or a backup, then run: sigmavault pool scrub {} --errors",
+            words::quoted(&pool.name)
+        )]);
     }
     sheet.table("Damaged", &rows);
 }
