@@ -2,55 +2,17 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::fs::{self, File};
+mod simulated;
+
+use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use nix::pty::openpty;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use sigmavault_storage_core::Simulator;
-use sigmavault_types::storage::{Disk, DiskId, DiskUse, Pool};
-
-fn machine(folder: &Path) -> PathBuf {
-    let disk = |name: &str| Disk {
-        id: DiskId::from(name),
-        name: name.to_owned(),
-        device: format!("/dev/disk/by-id/{name}"),
-        bytes: 10 << 30,
-        model: None,
-        serial: None,
-        wwn: None,
-        transport: None,
-        sector: 4096,
-        rotational: false,
-        drive: name.to_owned(),
-        in_use: DiskUse::Free,
-    };
-    let mut simulator = Simulator::with_disks(vec![disk("sda"), disk("sdb")]);
-    // 2100-01-01, ahead of the clock of this machine.
-    simulator.world.time = 4_102_444_800;
-    let file = folder.join("machine.json");
-    fs::write(&file, serde_json::to_vec(&simulator).unwrap()).unwrap();
-    file
-}
-
-fn sigmavault(file: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sigmavault"));
-    command.args(arguments).arg("--simulate").arg(file);
-    command
-}
-
-fn with_mirror(folder: &Path) -> PathBuf {
-    let file = machine(folder);
-    let created = sigmavault(&file, &["pool", "create", "tank", "sda", "sdb", "--yes"])
-        .stderr(Stdio::null())
-        .stdout(Stdio::null())
-        .status();
-    assert!(created.unwrap().success());
-    file
-}
+use sigmavault_types::storage::Pool;
+use simulated::Machine;
 
 /// Answers questions as a person does on a terminal: what the program showed, and how it ended.
 fn answered(mut command: Command, dialogue: &[(&str, &str)]) -> (String, ExitStatus) {
@@ -86,17 +48,12 @@ fn answered(mut command: Command, dialogue: &[(&str, &str)]) -> (String, ExitSta
     (String::from_utf8(seen).unwrap(), child.wait().unwrap())
 }
 
-fn read(file: &Path) -> Simulator {
-    serde_json::from_slice(&fs::read(file).unwrap()).unwrap()
-}
-
 #[test]
 fn the_name_is_typed_before_something_is_destroyed() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = with_mirror(folder.path());
+    let machine = Machine::with_mirror();
     let question = "This destroys data. Type tank to go on: ";
     let (seen, status) = answered(
-        sigmavault(&file, &["pool", "destroy", "tank", "--yes"]),
+        machine.command(&["pool", "destroy", "tank", "--yes"]),
         &[(question, "yes\n")],
     );
     assert_eq!(status.code(), Some(1));
@@ -104,34 +61,32 @@ fn the_name_is_typed_before_something_is_destroyed() {
         seen.contains("sigmavault: nothing was changed: 'yes' is not 'tank'"),
         "{seen}"
     );
-    assert_eq!(read(&file).world.pools.len(), 1);
+    assert_eq!(machine.read().world.pools.len(), 1);
     let (seen, status) = answered(
-        sigmavault(&file, &["pool", "destroy", "tank"]),
+        machine.command(&["pool", "destroy", "tank"]),
         &[(question, "tank\n")],
     );
     assert_eq!(status.code(), Some(0), "{seen}");
     assert!(seen.ends_with("Done.\r\n"), "{seen}");
-    assert_eq!(read(&file).world.pools, []);
+    assert_eq!(machine.read().world.pools, []);
 }
 
 #[test]
 fn below_r4_yes_is_typed() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = with_mirror(folder.path());
+    let machine = Machine::with_mirror();
     for (answer, expected, datasets) in [("no\n", 1, 1), ("yes\n", 0, 2)] {
         let (seen, status) = answered(
-            sigmavault(&file, &["dataset", "create", "tank/a"]),
+            machine.command(&["dataset", "create", "tank/a"]),
             &[("Carry this out? Type yes to go on: ", answer)],
         );
         assert_eq!(status.code(), Some(expected), "{seen}");
-        assert_eq!(read(&file).world.datasets.len(), datasets);
+        assert_eq!(machine.read().world.datasets.len(), datasets);
     }
 }
 
 #[test]
 fn a_passphrase_is_typed_twice_and_never_shown() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = with_mirror(folder.path());
+    let machine = Machine::with_mirror();
     let create = ["dataset", "create", "tank/p", "--encrypt", "passphrase"];
     let go_on = ("Carry this out? Type yes to go on: ", "yes\n");
     for (second, code, end) in [
@@ -145,7 +100,7 @@ fn a_passphrase_is_typed_twice_and_never_shown() {
         ("wrong\u{15}correct horse\n", 0, "Done.\r\n"),
     ] {
         let (seen, status) = answered(
-            sigmavault(&file, &create),
+            machine.command(&create),
             &[
                 go_on,
                 ("Passphrase: ", "correct horse\n"),
@@ -155,7 +110,7 @@ fn a_passphrase_is_typed_twice_and_never_shown() {
         assert_eq!(status.code(), Some(code), "{seen}");
         assert!(seen.ends_with(end), "{seen}");
         assert!(!seen.contains("horse") && !seen.contains("house"), "{seen}");
-        let made = read(&file).world.dataset("tank/p").is_some();
+        let made = machine.read().world.dataset("tank/p").is_some();
         assert_eq!(made, code == 0, "{seen}");
     }
 }
@@ -168,9 +123,9 @@ fn end(child: &mut Child) -> Option<i32> {
 
 #[test]
 fn a_watched_list_is_drawn_again_on_every_change() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = machine(folder.path());
-    let mut child = sigmavault(&file, &["pool", "list", "--watch", "--json"])
+    let machine = Machine::new();
+    let mut child = machine
+        .command(&["pool", "list", "--watch", "--json"])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -178,20 +133,21 @@ fn a_watched_list_is_drawn_again_on_every_change() {
     let mut next = || -> Vec<Pool> { serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap() };
     assert_eq!(next(), []);
     let create = ["pool", "create", "tank", "sda", "sdb", "--yes", "--json"];
-    let created = sigmavault(&file, &create).stdout(Stdio::null()).status();
-    assert!(created.unwrap().success());
-    assert_eq!(next(), read(&file).world.pools);
+    let created = machine.run(&create).status;
+    assert!(created.success());
+    assert_eq!(next(), machine.read().world.pools);
     assert_eq!(end(&mut child), Some(0));
 
-    let mut child = sigmavault(&file, &["pool", "show", "tank", "--watch"])
+    let mut child = machine
+        .command(&["pool", "show", "tank", "--watch"])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     assert_eq!(lines.next().unwrap().unwrap(), "Pool        tank");
     let offline = ["pool", "offline", "tank", "sda", "--yes", "--json"];
-    let changed = sigmavault(&file, &offline).stdout(Stdio::null()).status();
-    assert!(changed.unwrap().success());
+    let changed = machine.run(&offline).status;
+    assert!(changed.success());
     let again = lines
         .map(Result::unwrap)
         .find(|line| line.starts_with("State       degraded"));

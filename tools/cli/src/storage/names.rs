@@ -230,3 +230,7 @@ pub fn policy<'a>(world: &'a World, name: &str) -> Result<&'a SnapshotPolicy, Na
     let found = world.policies.iter().find(|one| one.name == name);
     found.ok_or_else(|| unknown("policy", name, all()))
 }
+
+#[cfg(test)]
+#[path = "names_tests.rs"]
+mod tests;
