@@ -56,8 +56,9 @@ pub fn carry_out(
         Some(wanted) => Some(secret::read(wanted, order.key_file)?),
         None => None,
     };
-    let stop = Stop::new()?;
     storage.approve(&planned.digest, &confirm)?;
+    // Until here Ctrl-C ends everything, also while somebody is asked for a password.
+    let stop = Stop::new()?;
     let id = storage.execute(&planned.digest, secret.as_ref())?;
     let steps = steps::words(&planned.plan, &names);
     let job = follow(storage, &stop, &id, &steps, &look(&planned.plan))?;

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, SystemTime};
 
-use sigmavault_facts::show::size;
+use sigmavault_facts::show::{duration, size};
 use sigmavault_facts::terminal::printable;
 use sigmavault_facts::time::timestamp;
 use sigmavault_types::storage::{
-    DeviceState, DiskId, DiskUse, Errors, Keep, Pool, Risk, Scan, ScanKind, ScanState, Snapshot, VdevClass,
-    VdevKind, Warning, World,
+    DeviceState, DiskId, DiskUse, Errors, Job, Keep, Pool, Risk, Scan, ScanKind, ScanState, Snapshot,
+    VdevClass, VdevKind, Warning, World,
 };
 
 /// A number of things.
@@ -162,6 +162,17 @@ pub fn scan(scan: &Scan) -> String {
     }
 }
 
+/// How fast work goes on and how long it still takes, as far as that is known.
+pub fn pace(job: &Job) -> String {
+    let rate = job.rate.map(|rate| format!("{}/s", size(rate)));
+    let left = job.seconds_left.map(|seconds| {
+        let seconds = u32::try_from(seconds).map_or(f64::MAX, f64::from);
+        format!("{} left", duration(seconds))
+    });
+    let known: Vec<String> = [rate, left].into_iter().flatten().collect();
+    known.join(", ")
+}
+
 /// What goes over a pool's data.
 pub const fn scan_kind(kind: ScanKind) -> &'static str {
     match kind {
@@ -277,6 +288,8 @@ pub fn warning(warning: &Warning, disk: impl Fn(&DiskId) -> String) -> String {
 
 #[cfg(test)]
 mod tests {
+    use sigmavault_types::storage::{Guid, JobState, Work};
+
     use super::*;
 
     #[test]
@@ -323,6 +336,28 @@ mod tests {
         one.total = 0;
         one.done = 0;
         assert_eq!(scan(&one), "scrub paused: 0 B of 0 B (100 %), no errors");
+    }
+
+    #[test]
+    fn how_fast_work_goes_on() {
+        let mut job = Job {
+            id: "a".to_owned(),
+            work: Work::Scan {
+                pool: Guid(1),
+                scan: ScanKind::Scrub,
+            },
+            state: JobState::Running,
+            done: 1,
+            total: 2,
+            rate: Some(200 << 20),
+            seconds_left: Some(3700),
+            began: 0,
+            ended: None,
+            error: None,
+        };
+        assert_eq!(pace(&job), "200 MiB/s, 1 h 1 min left");
+        (job.rate, job.seconds_left) = (None, None);
+        assert_eq!(pace(&job), "");
     }
 
     #[test]

@@ -1,15 +1,15 @@
 //! `sigmavault pool show`.
 
 use sigmavault_facts::show::{Sheet, Style, disk_size, size};
-use sigmavault_types::storage::{Care, Disk, Pool, Schedule, Vdev, VdevClass, VdevKind, World};
+use sigmavault_types::storage::{Care, Disk, Job, Pool, Schedule, Vdev, VdevClass, VdevKind, World};
 
 use crate::storage::{schedule, words};
 
 /// Damaged files that are listed; of more the others are counted.
 const LISTED: usize = 20;
 
-/// A pool for a person.
-pub(super) fn show(pool: &Pool, care: Care, world: &World, style: Style) -> String {
+/// A pool for a person. A job tells how fast its scan goes on.
+pub(super) fn show(pool: &Pool, care: Care, job: Option<&Job>, world: &World, style: Style) -> String {
     let mut sheet = Sheet::new(style);
     sheet.line("Pool", &pool.name);
     sheet.line("GUID", &pool.id.to_string());
@@ -59,6 +59,10 @@ pub(super) fn show(pool: &Pool, care: Care, world: &World, style: Style) -> Stri
         } else {
             sheet.line("Scan", &said);
         }
+    }
+    let pace = job.map(words::pace).filter(|pace| !pace.is_empty());
+    if let Some(pace) = pace {
+        sheet.line("", &pace);
     }
     if pool.trimming {
         sheet.line("Trim", "under way");
