@@ -6,6 +6,7 @@ use sigmavault_facts::terminal::printable;
 use sigmavault_types::storage::{Plan, Risk};
 
 use super::options::Consent;
+use super::words::quoted;
 
 /// Why a change was not approved.
 #[derive(Debug, thiserror::Error)]
@@ -17,15 +18,17 @@ pub enum ConsentError {
     NobodyThere,
     /// Nobody can be asked, and something is destroyed.
     #[error(
-        "nothing was changed: this destroys data, and nobody is there to type '{0}'; approve it with --confirm '{0}', or look at it \
-         with --dry-run"
+        "nothing was changed: this destroys data, and nobody is there to type '{}'; approve it with --confirm {}, or look at it \
+         with --dry-run",
+        printable(.0),
+        quoted(.0)
     )]
     NobodyTypes(String),
     /// The answer was not yes.
     #[error("nothing was changed: the answer was not yes")]
     NotYes,
     /// Another name was typed.
-    #[error("nothing was changed: '{typed}' is not '{name}'")]
+    #[error("nothing was changed: '{}' is not '{}'", printable(.typed), printable(.name))]
     OtherName {
         /// What was typed.
         typed: String,

@@ -1,9 +1,11 @@
 //! A change, from the request to its end: its plan is shown, approved and carried out.
 
+use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _};
 use std::path::Path;
 
 use sigmavault_facts::show::Style;
+use sigmavault_facts::terminal::printable_lines;
 use sigmavault_types::storage::{Change, Plan, Request, Resource, ScanState, World};
 
 use super::access::Storage;
@@ -54,12 +56,15 @@ pub fn carry_out(
         Some(wanted) => Some(secret::read(wanted, order.key_file)?),
         None => None,
     };
-    let stop = Stop::new()?;
     storage.approve(&planned.digest, &confirm)?;
+    // Until here Ctrl-C ends everything, also while somebody is asked for a password.
+    let stop = Stop::new()?;
     let id = storage.execute(&planned.digest, secret.as_ref())?;
     let steps = steps::words(&planned.plan, &names);
     let job = follow(storage, &stop, &id, &steps, &look(&planned.plan))?;
-    Page::new(&job, done(&planned.plan))?.bytes(as_json)
+    // It is done, whether or not the storage still answers.
+    let after = storage.state().map(|state| state.world).unwrap_or_default();
+    Page::new(&job, done(&planned.plan, &after))?.bytes(as_json)
 }
 
 /// Colours when standard error is a terminal too.
@@ -69,20 +74,24 @@ fn style_of_stderr() -> Style {
 }
 
 /// What is said when everything was carried out.
-fn done(plan: &Plan) -> String {
-    let scans = plan.changes.iter().filter_map(|change| match change {
-        Change::PoolScan {
-            pool,
-            scan,
-            state: ScanState::Finished,
-        } => Some(format!(
-            "A {} of {pool} goes on in the background; watch it with: sigmavault pool show {pool} --watch\n",
-            words::scan_kind(*scan)
-        )),
-        _ => None,
-    });
-    let text: String = std::iter::once("Done.\n".to_owned()).chain(scans).collect();
-    sigmavault_facts::terminal::printable_lines(&text)
+fn done(plan: &Plan, after: &World) -> String {
+    let mut text = "Done.\n".to_owned();
+    for change in &plan.changes {
+        let Change::PoolScan { pool, scan, .. } = change else {
+            continue;
+        };
+        let now = after.imported(pool).and_then(|pool| pool.scan);
+        if now.is_some_and(|now| now.kind == *scan && now.state == ScanState::Running) {
+            // Writing to a String cannot fail.
+            let _ = writeln!(
+                text,
+                "The {} of {pool} goes on in the background; watch it with: sigmavault pool show {} --watch",
+                words::scan_kind(*scan),
+                words::quoted(pool)
+            );
+        }
+    }
+    printable_lines(&text)
 }
 
 /// The command that shows how a change goes on.
@@ -95,7 +104,7 @@ fn look(plan: &Plan) -> String {
         Resource::Disk(_) | Resource::Policy(_) => None,
     });
     match pool {
-        Some(pool) => format!("sigmavault pool show {pool} --watch"),
+        Some(pool) => format!("sigmavault pool show {} --watch", words::quoted(pool)),
         None => "sigmavault pool list --watch".to_owned(),
     }
 }

@@ -28,7 +28,7 @@ pub enum FollowError {
         look: String,
     },
     /// It failed.
-    #[error("{0}")]
+    #[error("{}", printable(.0))]
     Failed(String),
     /// Somebody ended it.
     #[error("the change was cancelled after {done} of {total} steps")]
@@ -133,7 +133,10 @@ fn message(job: &Job, steps: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use sigmavault_types::storage::Work;
+    use std::path::Path;
+
+    use sigmavault_storage_core::Secret;
+    use sigmavault_types::storage::{Planned, Request, Snapshot, State, Work};
 
     use super::*;
 
@@ -178,6 +181,58 @@ mod tests {
         ] {
             assert_eq!(ended(job(state, error)).unwrap_err().to_string(), expected);
         }
+    }
+
+    /// Has one job that never ends.
+    struct Endless;
+
+    impl Storage for Endless {
+        fn state(&mut self) -> Result<State, AccessError> {
+            Ok(State::default())
+        }
+
+        fn snapshots(&mut self, _: &str, _: bool) -> Result<Vec<Snapshot>, AccessError> {
+            Ok(Vec::new())
+        }
+
+        fn plan(&mut self, _: &Request) -> Result<Planned, AccessError> {
+            Err(AccessError::Silent)
+        }
+
+        fn approve(&mut self, _: &str, _: &str) -> Result<(), AccessError> {
+            Ok(())
+        }
+
+        fn execute(&mut self, _: &str, _: Option<&Secret>) -> Result<String, AccessError> {
+            Ok("a1".to_owned())
+        }
+
+        fn job(&mut self, _: &str) -> Result<Job, AccessError> {
+            Ok(job(JobState::Running, None))
+        }
+
+        fn wait(&mut self, _: Duration) -> Result<bool, AccessError> {
+            Ok(false)
+        }
+
+        fn kernel_name(&self, _: &Path) -> Option<String> {
+            None
+        }
+    }
+
+    #[test]
+    fn who_stops_waiting_learns_how_to_look() {
+        let left = follow(
+            &mut Endless,
+            &Stop::at_once(),
+            "a1",
+            &[],
+            "sigmavault pool show tank --watch",
+        );
+        assert_eq!(
+            left.unwrap_err().to_string(),
+            "the work goes on in the storage service; look at it with: sigmavault pool show tank --watch"
+        );
     }
 
     #[test]

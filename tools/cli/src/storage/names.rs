@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use sigmavault_facts::terminal::printable;
 use sigmavault_types::storage::{Dataset, Disk, DiskId, Pool, Snapshot, SnapshotPolicy, Vdev, World};
 
 use super::access::Storage;
+use super::words::quoted;
 
 /// Choices that are listed at most.
 const LISTED: usize = 10;
@@ -13,7 +15,7 @@ const LISTED: usize = 10;
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// There is nothing with this name.
-    #[error("there is no {kind} '{name}'; {}", known(.choices))]
+    #[error("there is no {kind} '{}'; {}", printable(.name), known(.choices))]
     Unknown {
         /// What kind of thing.
         kind: &'static str,
@@ -23,7 +25,7 @@ pub enum NameError {
         choices: Vec<String>,
     },
     /// There are several.
-    #[error("'{name}' can mean several things; name one of: {}", choices.join(", "))]
+    #[error("'{}' can mean several things; name one of: {}", printable(.name), printable(&choices.join(", ")))]
     Ambiguous {
         /// The name.
         name: String,
@@ -31,7 +33,7 @@ pub enum NameError {
         choices: Vec<String>,
     },
     /// The pool is not imported.
-    #[error("pool {0} is not imported; import it with: sigmavault pool import {0}")]
+    #[error("pool {} is not imported; import it with: sigmavault pool import {}", printable(.0), quoted(.0))]
     NotImported(String),
 }
 
@@ -46,7 +48,7 @@ fn known(choices: &[String]) -> String {
         } else {
             String::new()
         };
-        format!("there are: {}{rest}", listed.join(", "))
+        format!("there are: {}{rest}", printable(&listed.join(", ")))
     }
 }
 
@@ -86,13 +88,13 @@ pub fn pool<'a>(world: &'a World, name: &str) -> Result<&'a Pool, NameError> {
         return Ok(pool);
     }
     let pools: Vec<&Pool> = world.pools.iter().collect();
-    among(&pools, name)
+    among(&pools, "pool", name)
 }
 
 /// A pool that is imported.
 pub fn imported<'a>(world: &'a World, name: &str) -> Result<&'a Pool, NameError> {
     let pools: Vec<&Pool> = world.pools.iter().filter(|pool| pool.imported).collect();
-    match among(&pools, name) {
+    match among(&pools, "pool", name) {
         Err(NameError::Unknown { .. }) if pool(world, name).is_ok_and(|pool| !pool.imported) => {
             Err(NameError::NotImported(name.to_owned()))
         }
@@ -103,10 +105,10 @@ pub fn imported<'a>(world: &'a World, name: &str) -> Result<&'a Pool, NameError>
 /// A pool that can be imported.
 pub fn importable<'a>(world: &'a World, name: &str) -> Result<&'a Pool, NameError> {
     let pools: Vec<&Pool> = world.pools.iter().filter(|pool| !pool.imported).collect();
-    among(&pools, name)
+    among(&pools, "pool to import", name)
 }
 
-fn among<'a>(pools: &[&'a Pool], name: &str) -> Result<&'a Pool, NameError> {
+fn among<'a>(pools: &[&'a Pool], kind: &'static str, name: &str) -> Result<&'a Pool, NameError> {
     let all = || pools.iter().map(|pool| pool.name.clone()).collect();
     let mut found: Vec<&Pool> = pools.iter().copied().filter(|pool| pool.name == name).collect();
     if found.is_empty() {
@@ -114,7 +116,7 @@ fn among<'a>(pools: &[&'a Pool], name: &str) -> Result<&'a Pool, NameError> {
         found = pools.iter().copied().filter(with_id).collect();
     }
     let choice = |pool: &Pool| format!("{} (a pool {})", pool.id, pool.name);
-    only("pool", name, &found, choice, all)
+    only(kind, name, &found, choice, all)
 }
 
 /// Which vdevs of a pool are meant.
@@ -166,8 +168,14 @@ pub fn vdev<'a>(
         name,
         &found,
         |vdev| format!("{} ({})", vdev.id, vdev.name),
-        || all.iter().map(|vdev| vdev.name.clone()).collect(),
+        || all.iter().map(|vdev| known_as(vdev, world).to_owned()).collect(),
     )
+}
+
+/// The kernel's name of its disk, or the name in the tools.
+fn known_as<'a>(vdev: &'a Vdev, world: &'a World) -> &'a str {
+    let disk = vdev.disk.as_ref().and_then(|id| world.disk(id));
+    disk.map_or(&vdev.name, |disk| &disk.name)
 }
 
 /// A disk: by its id, its name in the kernel, a path below `/dev`, or its link.
@@ -222,3 +230,7 @@ pub fn policy<'a>(world: &'a World, name: &str) -> Result<&'a SnapshotPolicy, Na
     let found = world.policies.iter().find(|one| one.name == name);
     found.ok_or_else(|| unknown("policy", name, all()))
 }
+
+#[cfg(test)]
+#[path = "names_tests.rs"]
+mod tests;

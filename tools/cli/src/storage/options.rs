@@ -11,10 +11,10 @@ use super::size::size;
 #[derive(Debug, Args)]
 pub struct Look {
     /// Print JSON
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 200)]
     pub json: bool,
     /// Work on the simulated machine in this file instead of this machine; no rights are needed
-    #[arg(long, value_name = "FILE", global = true)]
+    #[arg(long, value_name = "FILE", global = true, display_order = 201)]
     pub simulate: Option<PathBuf>,
 }
 

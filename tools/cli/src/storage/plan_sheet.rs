@@ -23,13 +23,16 @@ pub fn show(planned: &Planned, names: &Names, style: Style) -> String {
     let commands = plan.steps.iter().flat_map(|step| step.commands.clone());
     sheet.table("Commands", &capped(commands.collect()));
     let lost = |resource: &Resource| plan.loses.iter().any(|loss| loss.resource == *resource);
-    let touched = plan.touches.iter().filter(|resource| !lost(resource));
-    sheet.table("Touches", &capped(touched.map(words::touched).collect()));
+    let others = plan.touches.iter().filter(|resource| !lost(resource));
+    sheet.table(
+        "Touches",
+        &capped(others.map(|one| touched_words(one, names)).collect()),
+    );
     let loses = plan.loses.iter().map(|loss| {
         let bytes = loss
             .bytes
             .map_or_else(String::new, |bytes| format!(", {}", size(bytes)));
-        style.bad(&format!("{}{bytes}", words::resource(&loss.resource)))
+        style.bad(&format!("{}{bytes}", lost_words(&loss.resource, names)))
     });
     sheet.table("LOST", &capped(loses.collect()));
     for space in &plan.space {
@@ -40,7 +43,7 @@ pub fn show(planned: &Planned, names: &Names, style: Style) -> String {
     let warnings = plan
         .warnings
         .iter()
-        .map(|warning| style.bad(&words::warning(warning)));
+        .map(|warning| style.bad(&words::warning(warning, |disk| names.whole_disk(disk))));
     sheet.table("Warnings", &capped(warnings.collect()));
     let risk = words::risk(plan.risk);
     if plan.risk >= Risk::Destroys {
@@ -48,8 +51,33 @@ pub fn show(planned: &Planned, names: &Names, style: Style) -> String {
     } else {
         sheet.line("Risk", risk);
     }
+    if let Some(name) = plan.confirm.as_ref().filter(|_| plan.risk >= Risk::Destroys) {
+        sheet.line("Confirm", &format!("type {name}"));
+    }
     sheet.line("Digest", &planned.digest);
     sheet.finish()
+}
+
+/// Something that is lost, with what goes with it.
+fn lost_words(resource: &Resource, names: &Names) -> String {
+    match resource {
+        Resource::Disk(id) => format!("everything on disk {}", names.whole_disk(id)),
+        Resource::Pool(name) => format!("pool {name} with everything in it"),
+        Resource::Dataset(name) => format!("dataset {name} with what is below it and all snapshots"),
+        Resource::Changes(name) => format!("what was written to {name} since the snapshot"),
+        Resource::Snapshot(_) | Resource::Policy(_) => touched_words(resource, names),
+    }
+}
+
+fn touched_words(resource: &Resource, names: &Names) -> String {
+    match resource {
+        Resource::Disk(id) => format!("disk {}", names.whole_disk(id)),
+        Resource::Pool(name) => format!("pool {name}"),
+        Resource::Dataset(name) => format!("dataset {name}"),
+        Resource::Changes(name) => format!("contents of {name}"),
+        Resource::Snapshot(name) => format!("snapshot {name}"),
+        Resource::Policy(name) => format!("policy {name}"),
+    }
 }
 
 fn before_and_after(space: &Space) -> (String, String) {

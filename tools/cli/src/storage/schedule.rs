@@ -111,7 +111,20 @@ fn capital(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_possible_schedule_or_refused(
+            text in r"\PC*|(hour|day|week|month)(:[a-z0-9]{0,6})?(@[0-9:]{0,5})?"
+        ) {
+            if let Ok(possible) = schedule(&text) {
+                prop_assert_eq!(check(possible), Ok(()));
+            }
+        }
+    }
 
     #[test]
     fn schedules() {

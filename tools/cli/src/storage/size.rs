@@ -53,7 +53,27 @@ pub fn limit(text: &str) -> Result<u64, String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_size_or_refused(text in r"\PC*|[0-9.]{0,30}[kKmMgGtTpPiIbB]{0,3}") {
+            let _ = size(&text);
+        }
+
+        #[test]
+        fn bytes_are_themselves(bytes: u64) {
+            prop_assert_eq!(size(&bytes.to_string()), Ok(bytes));
+        }
+
+        #[test]
+        fn a_fraction_lies_between_whole_numbers(whole in 0_u64..1000, fraction in "[0-9]{1,18}") {
+            let between = size(&format!("{whole}.{fraction}G")).unwrap();
+            prop_assert!(between >= whole << 30 && between < (whole + 1) << 30);
+        }
+    }
 
     #[test]
     fn units_are_binary() {

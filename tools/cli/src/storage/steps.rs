@@ -10,9 +10,13 @@ use sigmavault_types::storage::{
 
 use super::words;
 
-/// Names of pools and devices by their ids.
+/// Names of pools, devices and disks by their ids.
 #[derive(Debug, Default)]
-pub struct Names(BTreeMap<Guid, String>);
+pub struct Names {
+    things: BTreeMap<Guid, String>,
+    /// Names in the kernel.
+    disks: BTreeMap<DiskId, String>,
+}
 
 impl Names {
     /// What a plan itself says.
@@ -22,22 +26,43 @@ impl Names {
             Precondition::Pool { pool, name, .. } => Some((*pool, name.clone())),
             _ => None,
         });
-        Self(pools.collect())
+        Self {
+            things: pools.collect(),
+            disks: BTreeMap::new(),
+        }
     }
 
     /// With what there is.
     pub fn with(mut self, world: &World) -> Self {
         for pool in &world.pools {
-            self.0.insert(pool.id, pool.name.clone());
-            let vdevs = pool.all_vdevs();
-            self.0
-                .extend(vdevs.into_iter().map(|vdev| (vdev.id, vdev.name.clone())));
+            self.things.insert(pool.id, pool.name.clone());
+            for vdev in pool.all_vdevs() {
+                let disk = vdev.disk.as_ref().and_then(|id| world.disk(id));
+                let name = disk.map_or(&vdev.name, |disk| &disk.name);
+                self.things.insert(vdev.id, name.clone());
+            }
         }
+        let disks = world.disks.iter();
+        self.disks
+            .extend(disks.map(|disk| (disk.id.clone(), disk.name.clone())));
         self
     }
 
     fn of(&self, id: Guid) -> String {
-        self.0.get(&id).cloned().unwrap_or_else(|| id.to_string())
+        self.things.get(&id).cloned().unwrap_or_else(|| id.to_string())
+    }
+
+    /// A disk in a few words: its name in the kernel, or its id.
+    fn disk(&self, id: &DiskId) -> String {
+        self.disks.get(id).cloned().unwrap_or_else(|| id.to_string())
+    }
+
+    /// A disk by its name in the kernel and its id.
+    pub fn whole_disk(&self, id: &DiskId) -> String {
+        match self.disks.get(id) {
+            Some(name) => format!("{name} ({id})"),
+            None => id.to_string(),
+        }
     }
 }
 
@@ -51,11 +76,11 @@ pub fn words(plan: &Plan, names: &Names) -> Vec<String> {
 fn action(action: &Action, names: &Names) -> String {
     let of = |id: &Guid| names.of(*id);
     match action {
-        Action::EraseDisk { disk } => format!("erase disk {disk}"),
+        Action::EraseDisk { disk } => format!("erase disk {}", names.disk(disk)),
         Action::CreatePool { name, vdevs, key, .. } => {
             format!(
                 "create pool {name} of {}{}",
-                groups(vdevs),
+                groups(vdevs, names),
                 encrypted(key.as_ref())
             )
         }
@@ -76,15 +101,27 @@ fn action(action: &Action, names: &Names) -> String {
         }
         Action::ExportPool { pool } => format!("export pool {}", of(pool)),
         Action::DestroyPool { pool } => format!("destroy pool {}", of(pool)),
-        Action::AddVdevs { pool, vdevs } => format!("add {} to {}", groups(vdevs), of(pool)),
+        Action::AddVdevs { pool, vdevs } => format!("add {} to {}", groups(vdevs, names), of(pool)),
         Action::RemoveVdev { pool, vdev } => format!("remove {} from {}", of(vdev), of(pool)),
         Action::ExpandRaidz { pool, vdev, disk } => {
-            format!("make {} of {} wider by disk {disk}", of(vdev), of(pool))
+            format!(
+                "make {} of {} wider by disk {}",
+                of(vdev),
+                of(pool),
+                names.disk(disk)
+            )
         }
-        Action::AttachDisk { pool, to, disk } => format!("attach disk {disk} to {} of {}", of(to), of(pool)),
+        Action::AttachDisk { pool, to, disk } => {
+            format!("attach disk {} to {} of {}", names.disk(disk), of(to), of(pool))
+        }
         Action::DetachDevice { pool, device } => format!("detach {} from {}", of(device), of(pool)),
         Action::ReplaceDevice { pool, device, disk } => {
-            format!("replace {} of {} by disk {disk}", of(device), of(pool))
+            format!(
+                "replace {} of {} by disk {}",
+                of(device),
+                of(pool),
+                names.disk(disk)
+            )
         }
         Action::OfflineDevice { pool, device } => format!("take {} of {} out of use", of(device), of(pool)),
         Action::OnlineDevice { pool, device } => format!("take {} of {} back into use", of(device), of(pool)),
@@ -197,22 +234,22 @@ fn pairs(properties: &BTreeMap<String, String>) -> String {
 }
 
 /// Vdevs to be made, such as `mirror of a and b; spare c`.
-fn groups(vdevs: &[NewVdev]) -> String {
+fn groups(vdevs: &[NewVdev], names: &Names) -> String {
     let group = |vdev: &NewVdev| {
         let class = match vdev.class {
             VdevClass::Data => String::new(),
             class => format!("{} ", words::class(class)),
         };
         match vdev.kind {
-            VdevKind::Disk => format!("{class}{}", disks(&vdev.disks)),
-            kind => format!("{class}{} of {}", words::kind(kind), disks(&vdev.disks)),
+            VdevKind::Disk => format!("{class}{}", disks(&vdev.disks, names)),
+            kind => format!("{class}{} of {}", words::kind(kind), disks(&vdev.disks, names)),
         }
     };
     vdevs.iter().map(group).collect::<Vec<_>>().join("; ")
 }
 
-fn disks(ids: &[DiskId]) -> String {
-    let ids: Vec<&str> = ids.iter().map(|id| id.0.as_str()).collect();
+fn disks(ids: &[DiskId], names: &Names) -> String {
+    let ids: Vec<String> = ids.iter().map(|id| names.disk(id)).collect();
     match ids.split_last() {
         Some((last, before @ [_, ..])) => format!("{} and {last}", before.join(", ")),
         _ => ids.join(", "),
@@ -225,16 +262,16 @@ mod tests {
 
     #[test]
     fn pools_and_devices_have_names() {
-        let names = Names(BTreeMap::from([
-            (Guid(1), "tank".to_owned()),
-            (Guid(2), "sda".to_owned()),
-        ]));
+        let names = Names {
+            things: BTreeMap::from([(Guid(1), "tank".to_owned()), (Guid(2), "sda".to_owned())]),
+            disks: BTreeMap::from([(DiskId::from("b"), "sdb".to_owned())]),
+        };
         let replace = Action::ReplaceDevice {
             pool: Guid(1),
             device: Guid(2),
             disk: DiskId::from("b"),
         };
-        assert_eq!(action(&replace, &names), "replace sda of tank by disk b");
+        assert_eq!(action(&replace, &names), "replace sda of tank by disk sdb");
         let unknown = Action::ExportPool { pool: Guid(3) };
         assert_eq!(action(&unknown, &names), "export pool 3");
         let new = |kind, class, disks: &[&str]| NewVdev {
@@ -255,7 +292,7 @@ mod tests {
         };
         assert_eq!(
             action(&add, &names),
-            "add raidz2 of a, b, c and d; spare e to tank"
+            "add raidz2 of a, sdb, c and d; spare e to tank"
         );
     }
 }

@@ -26,6 +26,12 @@ impl Stop {
         Ok(Self(stop))
     }
 
+    /// Somebody asks to stop from the beginning.
+    #[cfg(test)]
+    pub fn at_once() -> Self {
+        Self(Arc::new(AtomicBool::new(true)))
+    }
+
     pub fn is_wanted(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }

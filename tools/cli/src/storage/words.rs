@@ -2,16 +2,27 @@
 
 use std::time::{Duration, SystemTime};
 
-use sigmavault_facts::show::size;
+use sigmavault_facts::show::{duration, size};
+use sigmavault_facts::terminal::printable;
 use sigmavault_facts::time::timestamp;
 use sigmavault_types::storage::{
-    DeviceState, DiskUse, Errors, Keep, Pool, Resource, Risk, Scan, ScanKind, ScanState, Snapshot, VdevClass,
-    VdevKind, Warning, World,
+    DeviceState, DiskId, DiskUse, Errors, Job, Keep, Pool, Risk, Scan, ScanKind, ScanState, Snapshot,
+    VdevClass, VdevKind, Warning, World,
 };
 
 /// A number of things.
 pub fn count(number: u64, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}
+
+/// A name as a word of a command that somebody may copy into a shell: names come from disks.
+pub fn quoted(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-.:/@".contains(c);
+    if !name.is_empty() && name.chars().all(plain) {
+        name.to_owned()
+    } else {
+        format!("'{}'", printable(name).replace('\'', "'\\''"))
+    }
 }
 
 /// A time in seconds since 1970.
@@ -151,6 +162,17 @@ pub fn scan(scan: &Scan) -> String {
     }
 }
 
+/// How fast work goes on and how long it still takes, as far as that is known.
+pub fn pace(job: &Job) -> String {
+    let rate = job.rate.map(|rate| format!("{}/s", size(rate)));
+    let left = job.seconds_left.map(|seconds| {
+        let seconds = u32::try_from(seconds).map_or(f64::MAX, f64::from);
+        format!("{} left", duration(seconds))
+    });
+    let known: Vec<String> = [rate, left].into_iter().flatten().collect();
+    known.join(", ")
+}
+
 /// What goes over a pool's data.
 pub const fn scan_kind(kind: ScanKind) -> &'static str {
     match kind {
@@ -219,32 +241,8 @@ pub const fn risk(risk: Risk) -> &'static str {
     }
 }
 
-/// One thing that a plan touches.
-pub fn resource(resource: &Resource) -> String {
-    match resource {
-        Resource::Disk(id) => format!("everything on disk {id}"),
-        Resource::Pool(name) => format!("pool {name} with everything in it"),
-        Resource::Dataset(name) => format!("dataset {name} with what is below it and all snapshots"),
-        Resource::Changes(name) => format!("what was written to {name} since the snapshot"),
-        Resource::Snapshot(name) => format!("snapshot {name}"),
-        Resource::Policy(name) => format!("policy {name}"),
-    }
-}
-
-/// The same in a few words, where nothing is lost.
-pub fn touched(resource: &Resource) -> String {
-    match resource {
-        Resource::Disk(id) => format!("disk {id}"),
-        Resource::Pool(name) => format!("pool {name}"),
-        Resource::Dataset(name) => format!("dataset {name}"),
-        Resource::Changes(name) => format!("changes of {name}"),
-        Resource::Snapshot(name) => format!("snapshot {name}"),
-        Resource::Policy(name) => format!("policy {name}"),
-    }
-}
-
 /// What somebody who approves should know.
-pub fn warning(warning: &Warning) -> String {
+pub fn warning(warning: &Warning, disk: impl Fn(&DiskId) -> String) -> String {
     match warning {
         Warning::NoRedundancy { pool } => {
             format!("one failed disk loses everything in {pool}")
@@ -258,7 +256,7 @@ pub fn warning(warning: &Warning) -> String {
         }
         Warning::OlderSystems { pool } => format!("older systems cannot import {pool} any more"),
         Warning::Rebuild { pool, bytes } => format!(
-            "{} of {pool} are rebuilt: it takes long, and fewer disks may fail until then",
+            "{pool} is rebuilt, {}: it takes long, and fewer disks may fail until then",
             size(*bytes)
         ),
         Warning::CannotBeUndone => "it cannot be stopped or taken back".to_owned(),
@@ -279,14 +277,19 @@ pub fn warning(warning: &Warning) -> String {
         Warning::ClockDoubt { dataset } => {
             format!("the clock jumped: no snapshot of {dataset} expires")
         }
-        Warning::UsbDisk { disk } => {
-            format!("disk {disk} is attached by USB, which loses disks more often than SATA or SAS")
+        Warning::UsbDisk { disk: id } => {
+            format!(
+                "disk {} is attached by USB, which loses disks more often than SATA or SAS",
+                disk(id)
+            )
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use sigmavault_types::storage::{Guid, JobState, Work};
+
     use super::*;
 
     #[test]
@@ -333,6 +336,42 @@ mod tests {
         one.total = 0;
         one.done = 0;
         assert_eq!(scan(&one), "scrub paused: 0 B of 0 B (100 %), no errors");
+    }
+
+    #[test]
+    fn how_fast_work_goes_on() {
+        let mut job = Job {
+            id: "a".to_owned(),
+            work: Work::Scan {
+                pool: Guid(1),
+                scan: ScanKind::Scrub,
+            },
+            state: JobState::Running,
+            done: 1,
+            total: 2,
+            rate: Some(200 << 20),
+            seconds_left: Some(3700),
+            began: 0,
+            ended: None,
+            error: None,
+        };
+        assert_eq!(pace(&job), "200 MiB/s, 1 h 1 min left");
+        (job.rate, job.seconds_left) = (None, None);
+        assert_eq!(pace(&job), "");
+    }
+
+    #[test]
+    fn a_copied_command_does_nothing_else() {
+        for (name, expected) in [
+            ("tank/a-b", "tank/a-b"),
+            ("tank/a b", "'tank/a b'"),
+            ("", "''"),
+            ("x; reboot", "'x; reboot'"),
+            ("it's", "'it'\\''s'"),
+            ("a\nb", "'a\\nb'"),
+        ] {
+            assert_eq!(quoted(name), expected);
+        }
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use sigmavault_facts::terminal::printable;
+
 use crate::durable::WriteError;
 
 /// Why pools could not be read or changed.
@@ -21,7 +23,7 @@ pub enum AccessError {
     #[error("this user may not do that ({0}); try: sudo sigmavault ...")]
     NotAuthorised(String),
     /// It was refused, with a text for people.
-    #[error("{0}")]
+    #[error("{}", printable(.0))]
     Refused(String),
     /// The service speaks otherwise.
     #[error(

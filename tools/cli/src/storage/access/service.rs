@@ -35,10 +35,15 @@ impl Service {
     pub fn connect() -> Result<Self, AccessError> {
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| AccessError::NoBus(error.to_string()))?;
-        let connected = runtime.block_on(async {
-            let connection = Connection::system().await?;
-            Storage1Proxy::new(&connection).await
-        });
+        Self::over(runtime, Connection::system())
+    }
+
+    /// Speaks over this connection.
+    fn over(
+        runtime: Runtime,
+        connection: impl Future<Output = zbus::Result<Connection>>,
+    ) -> Result<Self, AccessError> {
+        let connected = runtime.block_on(async { Storage1Proxy::new(&connection.await?).await });
         let proxy = connected.map_err(|error| AccessError::NoBus(error.to_string()))?;
         Ok(Self {
             changes: None,
@@ -174,48 +179,5 @@ fn by_name(name: &str, text: String) -> AccessError {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::Read as _;
-
-    use super::*;
-
-    #[test]
-    fn errors_say_what_to_do() {
-        let text = "there is no pool tank".to_owned();
-        for (name, expected) in [
-            ("org.sigmavault.Storage1.Error.Refused", "there is no pool tank"),
-            (
-                "org.sigmavault.Storage1.Error.NotAuthorized",
-                "this user may not do that (there is no pool tank); try: sudo sigmavault ...",
-            ),
-            (
-                "org.freedesktop.systemd1.NoSuchUnit",
-                "the storage service does not run (there is no pool tank); see: systemctl status sigmavault-storage.service",
-            ),
-            (
-                "org.example.Error",
-                "the storage service's answer is not understood (org.example.Error: there is no pool tank); after an update, \
-                 restart it: systemctl restart sigmavault-storage.service",
-            ),
-        ] {
-            assert_eq!(by_name(name, text.clone()).to_string(), expected);
-        }
-        let error = fdo::Error::ServiceUnknown("no such name".to_owned());
-        assert_eq!(
-            described(zbus::Error::FDO(Box::new(error))).to_string(),
-            "the storage service does not run (no such name); see: systemctl status sigmavault-storage.service"
-        );
-        assert_eq!(
-            by_name("org.sigmavault.Storage1.Error.Busy", String::new()).to_string(),
-            "the storage service refuses that (Busy)"
-        );
-    }
-
-    #[test]
-    fn a_key_is_read_to_its_end() {
-        let pipe = pipe_of(&Secret(b"correct horse".to_vec())).unwrap();
-        let mut key = Vec::new();
-        fs::File::from(pipe).read_to_end(&mut key).unwrap();
-        assert_eq!(key, b"correct horse");
-    }
-}
+#[path = "service_tests.rs"]
+mod tests;

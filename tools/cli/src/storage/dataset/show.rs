@@ -3,6 +3,8 @@
 use sigmavault_facts::show::{Sheet, Style, size};
 use sigmavault_types::storage::{Dataset, DatasetKind, Source};
 
+use crate::storage::words::quoted;
+
 /// Properties whose values are bytes.
 const BYTES: [&str; 6] = [
     "quota",
@@ -93,7 +95,10 @@ fn key(sheet: &mut Sheet, set: &Dataset, style: Style) {
     if key.loaded {
         sheet.line("Encryption", &style.good("unlocked"));
     } else {
-        let next = format!("locked; unlock it with: sigmavault dataset unlock {}", key.root);
+        let next = format!(
+            "locked; unlock it with: sigmavault dataset unlock {}",
+            quoted(&key.root)
+        );
         sheet.line("Encryption", &style.bad(&next));
     }
     let kept = if key.automatic {

@@ -1,7 +1,8 @@
 //! Carrying out `sigmavault pool`.
 
+use serde::Serialize;
 use sigmavault_facts::show::Style;
-use sigmavault_types::storage::World;
+use sigmavault_types::storage::{Care, Job, Pool, State, Work};
 
 use super::arguments::{Action, Arguments, View};
 use super::request::{care, order};
@@ -10,7 +11,7 @@ use crate::storage::access::{Storage, open};
 use crate::storage::change::carry_out;
 use crate::storage::names::pool;
 use crate::storage::page::Page;
-use crate::storage::reading::world;
+use crate::storage::reading::{note, world};
 use crate::storage::watch::watch;
 
 /// Carries out a command; what it prints.
@@ -30,10 +31,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Vec<u8>> {
 
 fn seen(storage: &mut dyn Storage, view: &View, as_json: bool) -> anyhow::Result<Vec<u8>> {
     match view {
-        View::List { watch: true } => watch(storage, as_json, |storage| listed(&world(storage)?)),
-        View::List { watch: false } => listed(&world(storage)?)?.bytes(as_json),
-        View::Show { pool, watch: true } => watch(storage, as_json, |storage| shown(&world(storage)?, pool)),
-        View::Show { pool, watch: false } => shown(&world(storage)?, pool)?.bytes(as_json),
+        View::List { watch: true } => watch(storage, as_json, |storage| listed(&storage.state()?)),
+        View::List { watch: false } => listed(&storage.state()?)?.bytes(as_json),
+        View::Show { pool, watch: true } => watch(storage, as_json, |storage| shown(&storage.state()?, pool)),
+        View::Show { pool, watch: false } => shown(&storage.state()?, pool)?.bytes(as_json),
         View::Disks => {
             let world = world(storage)?;
             Page::new(&world.disks, disks::show(&world, Style::of_stdout()))?.bytes(as_json)
@@ -41,12 +42,25 @@ fn seen(storage: &mut dyn Storage, view: &View, as_json: bool) -> anyhow::Result
     }
 }
 
-fn listed(world: &World) -> anyhow::Result<Page> {
-    Page::new(&world.pools, list::show(world, Style::of_stdout()))
+fn listed(state: &State) -> anyhow::Result<Page> {
+    let sheet = list::show(&state.world, Style::of_stdout());
+    Ok(Page::new(&state.world.pools, sheet)?.with_note(note(state)))
 }
 
-fn shown(world: &World, name: &str) -> anyhow::Result<Page> {
+/// A pool, and when it is scrubbed and trimmed.
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    pool: &'a Pool,
+    care: Care,
+}
+
+fn shown(state: &State, name: &str) -> anyhow::Result<Page> {
+    let world = &state.world;
     let pool = pool(world, name)?;
     let care = care(world, pool);
-    Page::new(pool, show::show(pool, care, world, Style::of_stdout()))
+    let of_pool = |job: &&Job| matches!(job.work, Work::Scan { pool: id, .. } if id == pool.id);
+    let job = state.jobs.iter().filter(of_pool).find(|job| !job.state.is_over());
+    let sheet = show::show(pool, care, job, world, Style::of_stdout());
+    Ok(Page::new(&Shown { pool, care }, sheet)?.with_note(note(state)))
 }

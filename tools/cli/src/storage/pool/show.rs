@@ -1,15 +1,15 @@
 //! `sigmavault pool show`.
 
 use sigmavault_facts::show::{Sheet, Style, disk_size, size};
-use sigmavault_types::storage::{Care, Disk, Pool, Schedule, Vdev, VdevClass, VdevKind, World};
+use sigmavault_types::storage::{Care, Disk, Job, Pool, Schedule, Vdev, VdevClass, VdevKind, World};
 
 use crate::storage::{schedule, words};
 
 /// Damaged files that are listed; of more the others are counted.
 const LISTED: usize = 20;
 
-/// A pool for a person.
-pub(super) fn show(pool: &Pool, care: Care, world: &World, style: Style) -> String {
+/// A pool for a person. A job tells how fast its scan goes on.
+pub(super) fn show(pool: &Pool, care: Care, job: Option<&Job>, world: &World, style: Style) -> String {
     let mut sheet = Sheet::new(style);
     sheet.line("Pool", &pool.name);
     sheet.line("GUID", &pool.id.to_string());
@@ -22,7 +22,7 @@ pub(super) fn show(pool: &Pool, care: Care, world: &World, style: Style) -> Stri
     if !pool.imported {
         let next = format!(
             "not imported; import it with: sigmavault pool import {}",
-            pool.name
+            words::quoted(&pool.name)
         );
         sheet.line("", &style.bad(&next));
     }
@@ -60,6 +60,10 @@ pub(super) fn show(pool: &Pool, care: Care, world: &World, style: Style) -> Stri
             sheet.line("Scan", &said);
         }
     }
+    let pace = job.map(words::pace).filter(|pace| !pace.is_empty());
+    if let Some(pace) = pace {
+        sheet.line("", &pace);
+    }
     if pool.trimming {
         sheet.line("Trim", "under way");
     }
@@ -71,7 +75,7 @@ pub(super) fn show(pool: &Pool, care: Care, world: &World, style: Style) -> Stri
     if pool.upgradable {
         let next = format!(
             "new features can be enabled with: sigmavault pool upgrade {}",
-            pool.name
+            words::quoted(&pool.name)
         );
         sheet.line("Upgrade", &next);
     }
@@ -164,9 +168,10 @@ fn damaged(sheet: &mut Sheet, pool: &Pool, style: Style) {
         rows.push(vec![style.bad(&format!("and {more} more; all are in: --json"))]);
     }
     if !rows.is_empty() {
-        rows.push(vec![
-            "restore them from a snapshot or a backup, then run: sigmavault pool scrub --errors".to_owned(),
-        ]);
+        rows.push(vec![format!(
+            "restore them from a snapshot or a backup, then run: sigmavault pool scrub {} --errors",
+            words::quoted(&pool.name)
+        )]);
     }
     sheet.table("Damaged", &rows);
 }

@@ -9,7 +9,7 @@ use crate::storage::access::{Storage, open};
 use crate::storage::change::carry_out;
 use crate::storage::names::dataset;
 use crate::storage::page::Page;
-use crate::storage::reading::world;
+use crate::storage::reading::{note, world};
 use crate::storage::watch::watch;
 
 /// Carries out a command; what it prints.
@@ -39,10 +39,12 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Vec<u8>> {
 }
 
 fn listed(storage: &mut dyn Storage, name: Option<&str>, recursive: bool) -> anyhow::Result<Page> {
-    let world = world(storage)?;
+    let state = storage.state()?;
+    let world = &state.world;
     let snapshots = match name {
-        Some(name) => storage.snapshots(&dataset(&world, name)?.name, recursive)?,
+        Some(name) => storage.snapshots(&dataset(world, name)?.name, recursive)?,
         None => storage.snapshots("", true)?,
     };
-    Page::new(&snapshots, list::show(&snapshots, world.time, Style::of_stdout()))
+    let sheet = list::show(&snapshots, world.time, Style::of_stdout());
+    Ok(Page::new(&snapshots, sheet)?.with_note(note(&state)))
 }
