@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use sigmavault_plan::Digest;
-use sigmavault_types::storage::Plan;
+use sigmavault_types::storage::{Plan, Risk};
 
 /// How long a plan is kept.
 pub const KEPT: Duration = Duration::from_hours(1);
@@ -78,9 +78,7 @@ impl Plans {
     /// Records that a user approved a plan and typed this.
     pub fn approve(&mut self, digest: Digest, uid: u32, typed: &str, now: Instant) -> Result<(), PlanError> {
         let waiting = self.find(digest, now)?;
-        if let Some(wanted) = waiting.plan.confirm.as_ref().filter(|wanted| *wanted != typed) {
-            return Err(PlanError::Confirmation(wanted.clone()));
-        }
+        confirmed(&waiting.plan, typed)?;
         waiting.approvals.retain(|(who, _)| *who != uid);
         waiting.approvals.push((uid, now));
         Ok(())
@@ -117,9 +115,18 @@ impl Plans {
     }
 }
 
+/// Whether what was typed confirms a plan: one that destroys something asks for a name.
+pub fn confirmed(plan: &Plan, typed: &str) -> Result<(), PlanError> {
+    let wanted = plan.confirm.as_ref().filter(|_| plan.risk == Risk::Destroys);
+    match wanted {
+        Some(wanted) if wanted != typed => Err(PlanError::Confirmation(wanted.clone())),
+        _ => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use sigmavault_types::storage::{Request, Risk};
+    use sigmavault_types::storage::Request;
 
     use super::*;
 

@@ -17,7 +17,7 @@ use crate::board::Board;
 use crate::config::Config;
 use crate::jobs::Jobs;
 use crate::machine::now;
-use crate::plans::{PlanError, Plans};
+use crate::plans::{PlanError, Plans, confirmed};
 use crate::queue::Order;
 use crate::waker::Waker;
 
@@ -157,13 +157,11 @@ impl Service {
     /// Records that a user approved a plan, whom polkit let do so.
     pub fn approve(&self, digest: Digest, actor: &Actor, uid: u32, typed: &str) -> Result<(), ServiceError> {
         let plan = self.waiting(digest)?;
+        confirmed(&plan, typed)?;
         let approved = Happened::Approved {
             request: Box::new(plan.request),
             risk: plan.risk,
         };
-        if let Some(wanted) = plan.confirm.filter(|wanted| wanted != typed) {
-            return Err(PlanError::Confirmation(wanted).into());
-        }
         self.record(digest, actor, approved)?;
         self.plans().approve(digest, uid, typed, Instant::now())?;
         Ok(())

@@ -40,12 +40,18 @@ fn what_keeps_it_from_starting_is_said() {
             vec!["--state", state, "--simulate", "/nowhere/machine.json"],
             "cannot read /nowhere/machine.json: ",
         ),
-        (vec!["--state", state, "--simulate", file], "holds no simulated machine: "),
+        (
+            vec!["--state", state, "--simulate", file],
+            "holds no simulated machine: ",
+        ),
     ] {
         let output = storage(&arguments, "unix:path=/nowhere/bus");
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{said}");
-        assert!(said.starts_with("sigmavault-storage: ") && said.contains(expected), "{said}");
+        assert!(
+            said.starts_with("sigmavault-storage: ") && said.contains(expected),
+            "{said}"
+        );
     }
 }
 

@@ -20,6 +20,10 @@ pub const PATH: &str = "/org/sigmavault/Ryzan";
 pub async fn serve(service: Arc<Service>, builder: connection::Builder<'_>) -> zbus::Result<Connection> {
     let streams = Streams::default();
     let object = Ryzan::new(service, streams.clone());
+    // Another program of the service's user could take the name otherwise, and with it what is asked.
+    let builder = builder
+        .allow_name_replacements(false)
+        .replace_existing_names(false);
     let bus = builder.serve_at(PATH, object).name(NAME).build().await?;
     watch::start(&bus, streams).await?;
     Ok(bus)

@@ -33,6 +33,9 @@ pub async fn serve(
         .serve_at(PATH, fdo::ObjectManager)
         .serve_at(PATH, Storage::new(Arc::clone(&service)))
         .name(NAME)
+        // Of two services one would be wrong about what was approved: the second does not start.
+        .allow_name_replacements(false)
+        .replace_existing_names(false)
         .build()
         .await?;
     let object = bus.object_server().interface::<_, Storage>(PATH).await?;
