@@ -36,7 +36,9 @@ impl fmt::Debug for Machine {
 impl Machine {
     /// The machine in a file.
     pub fn simulated(file: &Path) -> Result<Self, SimulatorFileError> {
-        Ok(Self::Simulated(Arc::new(Mutex::new(SimulatorFile::open(file)?))))
+        Ok(Self::Simulated(Arc::new(Mutex::new(SimulatorFile::open(
+            file, now,
+        )?))))
     }
 
     /// Whether it is a simulated one.

@@ -63,7 +63,14 @@ async fn serve(config: Config, machine: Machine) -> anyhow::Result<()> {
     let (sender, queued) = queue::queue();
     let (news, told) = unbounded_channel();
     let service = Arc::new(Service::new(config, wake, sender, news));
-    let serving = bus::serve(Arc::clone(&service), connection::Builder::system(), told).await?;
+    let serving = bus::serve(Arc::clone(&service), connection::Builder::system(), told)
+        .await
+        .map_err(|error| match error {
+            zbus::Error::NameTaken => anyhow::anyhow!(
+                "another {NAME} is on the bus; see: systemctl status sigmavault-storage.service"
+            ),
+            error => anyhow::anyhow!("the system bus cannot be used: {error}; see: systemctl status dbus.service"),
+        })?;
     info!("on the system bus as {NAME}");
     reader::start(Arc::clone(&service), machine.engine(), woken).map_err(StartError::Threads)?;
     writer::start(Arc::clone(&service), machine.engine(), queued).map_err(StartError::Threads)?;

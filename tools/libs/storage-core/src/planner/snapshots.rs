@@ -62,6 +62,12 @@ pub(super) fn destroy(draft: &mut Draft<'_>, snapshots: &[String]) -> Result<(),
     let Some(first) = snapshots.first() else {
         return Err(Refusal::Nothing("no snapshot is named: everything".to_owned()));
     };
+    // One name stands for all that goes: that of the snapshot, of its dataset when there are several, of the pool when these are of several.
+    let confirm = match (snapshots.len(), by_dataset.len()) {
+        (1, _) => first.clone(),
+        (_, 1) => first.split('@').next().unwrap_or_default().to_owned(),
+        _ => first.split(['/', '@']).next().unwrap_or_default().to_owned(),
+    };
     for (dataset, snapshots) in by_dataset {
         let action = Action::DestroySnapshots {
             dataset: dataset.to_owned(),
@@ -82,7 +88,7 @@ pub(super) fn destroy(draft: &mut Draft<'_>, snapshots: &[String]) -> Result<(),
         }
     }
     draft.warn(Warning::CannotBeUndone);
-    draft.confirm = Some(first.clone());
+    draft.confirm = Some(confirm);
     Ok(())
 }
 

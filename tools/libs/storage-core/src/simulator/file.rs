@@ -29,17 +29,18 @@ pub enum SimulatorFileError {
     },
 }
 
-/// A simulator that is written back to its file after each change.
+/// A simulator that is written back to its file after each change. Its time is that of a clock.
 #[derive(Debug)]
 pub struct SimulatorFile {
     path: PathBuf,
+    now: fn() -> i64,
     /// The machine.
     pub simulator: Simulator,
 }
 
 impl SimulatorFile {
-    /// Reads a file.
-    pub fn open(path: &Path) -> Result<Self, SimulatorFileError> {
+    /// Reads a file; the clock tells seconds since 1970 (UTC).
+    pub fn open(path: &Path, now: fn() -> i64) -> Result<Self, SimulatorFileError> {
         let bytes = std::fs::read(path).map_err(|source| SimulatorFileError::Read {
             path: path.to_owned(),
             source,
@@ -50,6 +51,7 @@ impl SimulatorFile {
         })?;
         Ok(Self {
             path: path.to_owned(),
+            now,
             simulator,
         })
     }
@@ -62,6 +64,9 @@ impl SimulatorFile {
 
 impl Engine for SimulatorFile {
     fn world(&mut self) -> Result<World, EngineError> {
+        let gone = (self.now)().saturating_sub(self.simulator.world.time);
+        // A file that is ahead of the clock stands still.
+        self.simulator.advance(u64::try_from(gone).unwrap_or(0));
         self.simulator.world()
     }
 
