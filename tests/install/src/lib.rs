@@ -18,7 +18,6 @@ pub mod lab;
 pub mod live;
 pub mod options;
 pub mod play;
-pub mod random;
 pub mod results;
 pub mod scenario;
 mod scenarios;

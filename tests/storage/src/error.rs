@@ -29,6 +29,17 @@ pub enum Error {
     /// Scenarios failed.
     #[error("failed: {}", .0.join(", "))]
     Failed(Vec<&'static str>),
+    /// A change that is to be cut off fails without a cut.
+    #[error("`{change}` failed: {said}")]
+    Change {
+        /// The change.
+        change: &'static str,
+        /// What it said.
+        said: String,
+    },
+    /// Cuts left what is neither before nor after a change.
+    #[error("{0} of the cuts left something else than is there before or after a change")]
+    Cuts(usize),
     /// A file operation failed.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {

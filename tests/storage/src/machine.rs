@@ -26,6 +26,17 @@ pub fn with(
     disks: usize,
     work: impl FnOnce(&mut Boot<'_>) -> Result<(), Error>,
 ) -> Result<(), Error> {
+    with_rig(place, tree, disks, |rig, _| Ok(rig), |boot, _| work(boot))
+}
+
+/// The same with a rig that is changed before; both are told the folder of the disk images.
+pub fn with_rig(
+    place: &Place,
+    tree: &Path,
+    disks: usize,
+    change: impl FnOnce(Rig, &Path) -> Result<Rig, Error>,
+    work: impl FnOnce(&mut Boot<'_>, &Path) -> Result<(), Error>,
+) -> Result<(), Error> {
     let iso = place.iso.clone();
     let image = TestImage::open(&iso.unwrap_or_else(|| tree.join("out/sigmavault-vm-test-amd64.iso")))?;
     let tools = ToolsTree {
@@ -40,6 +51,7 @@ pub fn with(
         let disk = Image::create(folder.join(format!("disk-{number:02}.raw")), GIB)?;
         rig = rig.drive(&disk, &format!("SV-DISK-{number:02}"), Bus::Virtio);
     }
+    let rig = change(rig, &folder)?;
     let sockets = folder_in(&std::env::temp_dir())?;
     let interrupted = interrupt_flag().map_err(Error::io("listen for signals in", Path::new(".")))?;
     let logs = Logs::new(&folder);
@@ -51,7 +63,7 @@ pub fn with(
     boot.wait_for_system(START_LIMIT)?;
     boot.run(SETTLED)?;
     eprintln!("== started after {} s", boot.elapsed().as_secs());
-    work(&mut boot)
+    work(&mut boot, &folder)
 }
 
 /// A folder that is gone after the run. The path of a socket has at most 107 bytes, and this one is short.

@@ -6,7 +6,7 @@ use clap::Parser;
 use sigmavault_image_builder::source;
 use sigmavault_storage_tests::error::Error;
 use sigmavault_storage_tests::options::{Command, Options};
-use sigmavault_storage_tests::{record, scenario};
+use sigmavault_storage_tests::{cuts, record, scenario};
 
 fn main() -> ExitCode {
     match run(&Options::parse()) {
@@ -27,5 +27,6 @@ fn run(options: &Options) -> Result<(), Error> {
             scenario::list();
             Ok(())
         }
+        Command::Cuts(asked) => cuts::run(asked, &tree),
     }
 }

@@ -30,6 +30,22 @@ pub enum Command {
     Run(Run),
     /// List the scenarios
     List,
+    /// Cut the power during changes: the pool imports, and each change is done or not done
+    Cuts(Cuts),
+}
+
+/// How often the power is cut.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Cuts {
+    /// Where; the disk images of the cuts go there too.
+    #[command(flatten)]
+    pub place: Place,
+    /// Number of cuts
+    #[arg(long, default_value_t = 30)]
+    pub cuts: usize,
+    /// Seed of the random numbers that say where, and what the disk's cache loses
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
 }
 
 /// Where the machine comes from, and where what it writes is kept.

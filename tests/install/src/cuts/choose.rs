@@ -6,7 +6,7 @@ use std::ops::Range;
 use sigmavault_vm::{Cache, Entry, Kind, PowerCut, WriteLog};
 
 use crate::disk::Extent;
-use crate::random::Random;
+use sigmavault_vm::Random;
 
 /// Writes of more bytes than this copy files or whole file systems.
 const BULK: u64 = 64 << 10;

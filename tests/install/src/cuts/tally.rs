@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::bench::Bench;
 use crate::error::Error;
-use crate::random::Random;
+use sigmavault_vm::Random;
 
 /// What became of the cuts of one recording.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -12,8 +12,8 @@ use crate::bench::{Bench, Installed, SYSTEM_BYTES};
 use crate::cuts::{self, Sound, Stratum, Tally, choose, is_tried};
 use crate::disk::SYSTEM;
 use crate::error::Error;
-use crate::random::Random;
 use crate::scenarios::{checks, keep_data};
+use sigmavault_vm::Random;
 
 /// Runs the scenario.
 pub fn run(bench: &mut Bench<'_>) -> Result<(), Error> {

@@ -21,8 +21,8 @@ use crate::cuts::{self, Judged, Looks, Sound, Stratum, Tally, choose, is_tried, 
 use crate::disk::{Extent, SYSTEM};
 use crate::error::Error;
 use crate::installer::Verdict;
-use crate::random::Random;
 use crate::scenarios::checks;
+use sigmavault_vm::Random;
 
 /// How long a machine is left alone with a disk that does not start.
 const ALONE: Duration = Duration::from_secs(75);

@@ -13,8 +13,8 @@ use crate::bench::{Bench, Installed};
 use crate::cuts::{self, Judged, Sound, Stratum, Tally, choose, is_tried};
 use crate::disk::SYSTEM;
 use crate::error::Error;
-use crate::random::Random;
 use crate::scenarios::checks;
+use sigmavault_vm::Random;
 
 /// Longest the running slot may take to count as good.
 const GOOD_LIMIT: Duration = Duration::from_mins(3);

@@ -69,7 +69,9 @@ async fn serve(config: Config, machine: Machine) -> anyhow::Result<()> {
             zbus::Error::NameTaken => anyhow::anyhow!(
                 "another {NAME} is on the bus; see: systemctl status sigmavault-storage.service"
             ),
-            error => anyhow::anyhow!("the system bus cannot be used: {error}; see: systemctl status dbus.service"),
+            error => {
+                anyhow::anyhow!("the system bus cannot be used: {error}; see: systemctl status dbus.service")
+            }
         })?;
     info!("on the system bus as {NAME}");
     reader::start(Arc::clone(&service), machine.engine(), woken).map_err(StartError::Threads)?;
