@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use sigmavault_facts::{Files, kernel};
+use sigmavault_facts::{Files, slots};
 use sigmavault_host::lsblk;
 use sigmavault_host::run::Invocation;
 use sigmavault_host::zfs::list::{self as datasets, Scope, Type};
@@ -169,9 +169,7 @@ fn read_importable(surface: &Surface, disks: &[Disk], last: &World) -> Result<Ve
 /// What of the disks lsblk does not know.
 fn surroundings(files: &Files) -> super::Surroundings {
     let mut around = super::Surroundings {
-        live: files.text("/proc/cmdline").is_ok_and(|cmdline| {
-            kernel::argument(&cmdline, "sigmavault.live").is_some() || has_word(&cmdline)
-        }),
+        live: slots::is_live(files),
         ..super::Surroundings::default()
     };
     for folder in LINKS {
@@ -189,10 +187,6 @@ fn surroundings(files: &Files) -> super::Surroundings {
             .extend(partition.and_then(|name| disk_of(files, &name)));
     }
     around
-}
-
-fn has_word(cmdline: &str) -> bool {
-    cmdline.split_whitespace().any(|word| word == "sigmavault.live")
 }
 
 /// The name in the kernel of the device that a link leads to.
