@@ -68,6 +68,9 @@ pub struct Run {
     /// The short form, for every change of the source: at most 5 minutes
     #[arg(long, conflicts_with = "scenarios")]
     pub short: bool,
+    /// Run this script in the machine, after what stands before each scenario, and print what it says
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["short", "scenarios"])]
+    pub script: Option<PathBuf>,
     /// Only these [default: all]
     #[arg(value_name = "SCENARIO")]
     pub scenarios: Vec<String>,

@@ -73,6 +73,10 @@ pub fn run(asked: &Run, tree: &Path) -> Result<(), Error> {
     {
         return Err(Error::NoScenario(unknown.clone()));
     }
+    if let Some(file) = &asked.script {
+        let script = std::fs::read_to_string(file).map_err(Error::io("read", file))?;
+        return machine::with(&asked.place, tree, DISKS, |boot| one_of_your_own(boot, &script));
+    }
     let began = Instant::now();
     let wanted = |one: &&Scenario| {
         let named = asked.scenarios.iter().any(|name| name == one.name);
@@ -85,6 +89,12 @@ pub fn run(asked: &Run, tree: &Path) -> Result<(), Error> {
         wanted.len(),
         began.elapsed().as_secs()
     );
+    Ok(())
+}
+
+fn one_of_your_own(boot: &mut Boot<'_>, script: &str) -> Result<(), Error> {
+    let answer = boot.run_for(&format!("{PRELUDE}\n{script}"), SCENARIO_LIMIT)?;
+    println!("{}\nended with {} after {} s", answer.output, answer.status, answer.took.as_secs());
     Ok(())
 }
 

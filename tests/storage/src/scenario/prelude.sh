@@ -73,11 +73,12 @@ push() {
 for pool in $(zpool list -H -o name); do zpool destroy -f "$pool"; done
 for number in 1 2 3 4 5 6; do
     for part in "$(disk "$number")"-part*; do
-        [[ -e $part ]] && zpool labelclear -f "$part" &>/dev/null
+        if [[ -e $part ]]; then zpool labelclear -f "$part" &>/dev/null || true; fi
     done
     wipefs --all --force --quiet "$(disk "$number")" || true
 done
 rm -f /etc/sigmavault/keys/*
 udevadm settle
 busctl --quiet call org.sigmavault.Storage1 /org/sigmavault/Storage1 org.sigmavault.Storage1 Refresh
-sleep 2
+all_free() { (($(sigmavault pool disks | grep -c 'SV-DISK-0[1-6].*free$') == 6)); }
+until_true 60 all_free
