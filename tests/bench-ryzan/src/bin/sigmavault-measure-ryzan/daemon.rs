@@ -207,6 +207,11 @@ impl Daemon {
         http::post(self.tcp()?, "/v1/chat/completions", body)
     }
 
+    /// An answer from a service that may have enough to do. Says how often it refused before.
+    pub fn chat_until_taken(&self, body: &Value) -> anyhow::Result<usize> {
+        http::post_until_taken(self.tcp()?, "/v1/chat/completions", body)
+    }
+
     /// Time until the first text of an answer.
     pub fn first_text(&self, body: &Value) -> anyhow::Result<Duration> {
         let mut body = body.clone();

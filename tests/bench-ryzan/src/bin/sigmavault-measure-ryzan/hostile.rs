@@ -28,8 +28,10 @@ pub struct Seen {
     pub beside_caches: u64,
     /// Their requests.
     pub requests: usize,
-    /// The slowest answer to a client that asked for 8 tokens once a second.
+    /// The slowest answer to a client of the same user that asked for 8 tokens once a second, and again when it was refused.
     pub slowest: Duration,
+    /// How often that client was refused, because the user had enough requests waiting.
+    pub refused: usize,
 }
 
 /// Lets them go on.
@@ -61,14 +63,14 @@ fn watch(daemon: &Daemon) -> anyhow::Result<Seen> {
     let began = Instant::now();
     std::thread::scope(|scope| {
         let honest = scope.spawn(|| {
-            let mut slowest = Duration::ZERO;
+            let (mut slowest, mut refused) = (Duration::ZERO, 0);
             while began.elapsed() < TIME {
                 let asked = Instant::now();
-                daemon.chat(&conversation::question("Hello", 8))?;
+                refused += daemon.chat_until_taken(&conversation::question("Hello", 8))?;
                 slowest = slowest.max(asked.elapsed());
                 std::thread::sleep(Duration::from_secs(1));
             }
-            anyhow::Ok(slowest)
+            anyhow::Ok((slowest, refused))
         });
         while began.elapsed() < TIME {
             let status = daemon.status()?;
@@ -78,7 +80,7 @@ fn watch(daemon: &Daemon) -> anyhow::Result<Seen> {
             std::thread::sleep(Duration::from_millis(200));
         }
         match honest.join() {
-            Ok(slowest) => seen.slowest = slowest?,
+            Ok(answered) => (seen.slowest, seen.refused) = answered?,
             Err(panic) => std::panic::resume_unwind(panic),
         }
         Ok(seen)
@@ -143,15 +145,19 @@ fn bodies() -> Vec<Attack> {
     };
     let minute = Duration::from_mins(1);
     let user = |text: String| json!({"messages": [{"role": "user", "content": text}]});
-    let properties: Map<String, Value> = (0..3000)
-        .map(|n| {
-            (
-                format!("name{n}"),
-                json!({"type": "string", "pattern": format!("^[a-z]{{1,{}}}$", n % 50 + 1)}),
-            )
-        })
-        .collect();
-    let tool = json!({"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": properties}}});
+    let schema = |patterns: usize| {
+        let properties: Map<String, Value> = (0..patterns)
+            .map(|n| {
+                (
+                    format!("name{n}"),
+                    json!({"type": "string", "pattern": format!("^[a-z]{{1,{}}}$", n % 50 + 1)}),
+                )
+            })
+            .collect();
+        json!({"type": "object", "properties": properties})
+    };
+    let tool = json!({"type": "function", "function": {"name": "f", "parameters": schema(3000)}});
+    let format = json!({"type": "json_schema", "json_schema": {"name": "f", "schema": schema(1200)}});
     let many: Vec<String> = (0..128).map(|n| format!("Text number {n}")).collect();
     let mut half = Attack::new(
         "/v1/completions",
@@ -177,6 +183,12 @@ fn bodies() -> Vec<Attack> {
         ),
         Attack::new("/tokenize", &json!({"content": "x".repeat(LARGE)}), minute),
         Attack::new("/v1/chat/completions", &chat(json!({"tools": [tool]})), minute),
+        // No prompt has it, so that it is compiled.
+        Attack::new(
+            "/v1/chat/completions",
+            &chat(json!({"response_format": format})),
+            minute,
+        ),
         Attack::new(
             "/v1/completions",
             &json!({"model": "auto", "prompt": many, "max_tokens": 2}),

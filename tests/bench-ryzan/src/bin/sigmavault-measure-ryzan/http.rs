@@ -36,6 +36,22 @@ pub fn post(client: &Client, path: &str, body: &Value) -> anyhow::Result<Value> 
     json(client.post(path, body.to_string().as_bytes()), path)
 }
 
+/// Sends a request with a body until it is taken: a service that has enough to do says so with status 429. Says how often it did.
+pub fn post_until_taken(client: &Client, path: &str, body: &Value) -> anyhow::Result<usize> {
+    let body = body.to_string();
+    let mut refused = 0;
+    loop {
+        let answer = client.post(path, body.as_bytes());
+        match &answer {
+            Ok(answer) if answer.status() == 429 => {
+                refused += 1;
+                std::thread::sleep(Duration::from_millis(200));
+            }
+            _ => return json(answer, path).map(|_| refused),
+        }
+    }
+}
+
 /// Time until the first text of a streamed answer.
 pub fn first_text(client: &Client, path: &str, body: &Value) -> anyhow::Result<Duration> {
     let body = body.to_string();
