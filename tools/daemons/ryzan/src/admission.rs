@@ -1,18 +1,20 @@
 //! Work on a request before the engine has it: templates, tokens and grammars.
 //!
 //! It takes time and memory in proportion to the request's length, so requests of more than [`LARGE`] bytes are prepared one at a
-//! time, and work that nobody waits for any more is told to stop.
+//! time, of each user and of all, and work that nobody waits for any more is told to stop.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
+use crate::caller::Caller;
+use crate::memory::{self, Freed};
 use crate::openai::error::ApiError;
+use crate::users::PerUser;
 
 /// Size of text, in bytes, from which requests are prepared one at a time.
-pub const LARGE: usize = 256 << 10;
+pub const LARGE: usize = 64 << 10;
 
 /// Whether the client has gone.
 #[derive(Debug, Clone, Default)]
@@ -34,42 +36,31 @@ impl Drop for OnDrop {
     }
 }
 
-/// Large bodies in memory at a time, each as it was sent and as it was read.
-const BODIES: usize = 2;
-
 /// Where requests are prepared.
 #[derive(Debug)]
 pub struct Admission {
     large: Arc<Semaphore>,
-    bodies: Arc<Semaphore>,
+    /// Each user has one large request that waits with those of others; the rest waits for that one.
+    own: PerUser,
+    freed: Freed,
 }
 
 impl Default for Admission {
     fn default() -> Self {
         Self {
             large: Arc::new(Semaphore::new(1)),
-            bodies: Arc::new(Semaphore::new(BODIES)),
+            own: PerUser::new(1),
+            freed: Freed::default(),
         }
     }
 }
 
 impl Admission {
-    /// A place for a body of more than [`LARGE`] bytes, once there is one.
-    ///
-    /// # Errors
-    /// [`ApiError::Busy`] when others keep theirs for too long.
-    pub async fn place(&self, patience: Duration) -> Result<OwnedSemaphorePermit, ApiError> {
-        let place = Arc::clone(&self.bodies).acquire_owned();
-        match tokio::time::timeout(patience, place).await {
-            Ok(Ok(place)) => Ok(place),
-            _ => Err(ApiError::Busy { waiting: BODIES }),
-        }
-    }
-
     /// Runs work on a thread for blocking tasks, for a request with this many bytes of text. Work on a large request keeps its place
     /// until it has really ended, also when the client has gone.
     pub async fn run<T: Send + 'static>(
         &self,
+        caller: Caller,
         bytes: usize,
         work: impl FnOnce(&Gone) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
@@ -77,27 +68,39 @@ impl Admission {
             reason: format!("the request could not be prepared: {why}"),
         };
         let turn = if bytes > LARGE {
+            let own = self.own.of(caller).acquire_owned().await;
             let turn = Arc::clone(&self.large).acquire_owned().await;
-            Some(turn.map_err(|error| failed(error.to_string()))?)
+            Some(
+                own.and_then(|own| Ok((own, turn?)))
+                    .map_err(|error| failed(error.to_string()))?,
+            )
         } else {
             None
         };
         let gone = Gone::default();
         let _on_drop = OnDrop(gone.clone());
-        tokio::task::spawn_blocking(move || {
+        let done = tokio::task::spawn_blocking(move || {
             let done = work(&gone);
             drop(turn);
             done
         })
         .await
-        .unwrap_or_else(|error| Err(failed(error.to_string())))
+        .unwrap_or_else(|error| Err(failed(error.to_string())));
+        if self.freed.is_due() {
+            tokio::task::spawn_blocking(memory::give_back);
+        }
+        done
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::sync::atomic::AtomicUsize;
+    use std::time::Duration;
+
+    use super::*;
+
+    const ME: Caller = Caller { uid: 1 };
 
     #[tokio::test]
     async fn large_requests_are_prepared_one_at_a_time() {
@@ -105,7 +108,7 @@ mod tests {
         let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let work = || {
             let (now, most) = (Arc::clone(&now), Arc::clone(&most));
-            admission.run(LARGE + 1, move |_| {
+            admission.run(ME, LARGE + 1, move |_| {
                 most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                 std::thread::sleep(Duration::from_millis(5));
                 now.fetch_sub(1, Ordering::SeqCst);
@@ -125,14 +128,14 @@ mod tests {
             let admission = Arc::clone(&admission);
             async move {
                 admission
-                    .run(LARGE + 1, move |_| {
+                    .run(ME, LARGE + 1, move |_| {
                         wait.recv().unwrap();
                         Ok(())
                     })
                     .await
             }
         });
-        assert!(matches!(admission.run(LARGE, |_| Ok(7)).await, Ok(7)));
+        assert!(matches!(admission.run(ME, LARGE, |_| Ok(7)).await, Ok(7)));
         go.send(()).unwrap();
         assert!(large.await.unwrap().is_ok());
     }
@@ -141,7 +144,7 @@ mod tests {
     async fn work_is_told_when_the_client_goes() {
         let admission = Admission::default();
         let (ended, end) = std::sync::mpsc::channel();
-        let work = admission.run(1, move |gone: &Gone| {
+        let work = admission.run(ME, 1, move |gone: &Gone| {
             while !gone.is() {
                 std::thread::sleep(Duration::from_millis(1));
             }

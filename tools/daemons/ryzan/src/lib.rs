@@ -13,6 +13,9 @@
 //! - [`routes`]: handlers, one module per part of the interface
 //! - [`sse`]: streamed answers
 //! - [`turns`]: the work of each user
+//! - [`room`]: memory for the bodies of requests
+//! - [`memory`]: freed memory goes back to the kernel
+//! - [`users`]: what each user has of something
 //! - [`layers`]: layers around every handler
 //! - [`cors`]: pages of other origins
 //! - [`body`]: reading JSON bodies
@@ -27,12 +30,15 @@ pub mod caller;
 pub mod config;
 pub mod cors;
 pub mod layers;
+pub mod memory;
 pub mod meters;
 pub mod models;
 pub mod ollama;
 pub mod openai;
+pub mod room;
 pub mod routes;
 pub mod sse;
 pub mod state;
 pub mod turns;
+pub mod users;
 pub mod yielding;

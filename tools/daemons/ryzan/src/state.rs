@@ -7,10 +7,16 @@ use sigmavault_facts::Files;
 use sigmavault_service::serve::Members;
 
 use crate::admission::Admission;
+use crate::answer::{COMPILED, SCHEMAS};
+use crate::body;
 use crate::config::Config;
 use crate::meters::Meters;
 use crate::models::Models;
+use crate::room::Room;
 use crate::turns::Turns;
+
+/// Bytes of the constraints of one user's answers under way: of one with the largest schemas, or of several.
+const CONSTRAINTS: usize = SCHEMAS * COMPILED;
 
 /// The service as a handler's argument.
 pub type Shared = State<Arc<Service>>;
@@ -30,6 +36,10 @@ pub struct Service {
     pub admission: Admission,
     /// The work of each user.
     pub turns: Turns,
+    /// Memory for bodies of requests.
+    pub room: Room,
+    /// Memory for the constraints of answers under way.
+    pub constraints: Room,
     members: Arc<Members>,
 }
 
@@ -38,6 +48,8 @@ impl Service {
     pub fn new(config: Config, files: Files, models: Arc<Models>) -> Self {
         Self {
             turns: Turns::new(config.engine.user_requests, config.queue_timeout()),
+            constraints: Room::new(CONSTRAINTS, config.queue_timeout()),
+            room: Room::new(body::largest(config.body_limit_bytes), config.queue_timeout()),
             members: Arc::new(Members::of(&config.socket_group)),
             meters: Meters::default(),
             admission: Admission::default(),

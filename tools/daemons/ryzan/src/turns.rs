@@ -3,14 +3,13 @@
 //! A machine's own programs ask as often as they like. What is limited is how much of one user's work is under way: the
 //! rest waits, so that one user's programs do not keep those of others from the models.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::caller::Caller;
 use crate::openai::error::ApiError;
+use crate::users::PerUser;
 
 /// Requests under way, by user.
 #[derive(Debug)]
@@ -19,7 +18,7 @@ pub struct Turns {
     limit: usize,
     /// How long further ones wait.
     patience: Duration,
-    users: Mutex<HashMap<u32, Arc<Semaphore>>>,
+    users: PerUser,
 }
 
 /// A request under way. Dropping it lets the next one begin.
@@ -34,7 +33,7 @@ impl Turns {
         Self {
             limit,
             patience,
-            users: Mutex::default(),
+            users: PerUser::new(limit),
         }
     }
 
@@ -43,14 +42,8 @@ impl Turns {
     /// # Errors
     /// [`ApiError::TooManyRequests`] when too many requests of this user are under way for too long.
     pub async fn take(&self, caller: Caller) -> Result<Turn, ApiError> {
-        let semaphore = {
-            let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
-            // A semaphore that nobody else holds has all its permits.
-            users.retain(|_, semaphore| Arc::strong_count(semaphore) > 1);
-            let new = || Arc::new(Semaphore::new(self.limit));
-            Arc::clone(users.entry(caller.uid).or_insert_with(new))
-        };
-        match tokio::time::timeout(self.patience, semaphore.acquire_owned()).await {
+        let turn = self.users.of(caller).acquire_owned();
+        match tokio::time::timeout(self.patience, turn).await {
             Ok(Ok(permit)) => Ok(Turn { _permit: permit }),
             _ => Err(ApiError::TooManyRequests {
                 limit: self.limit,
@@ -79,7 +72,5 @@ mod tests {
         drop(first);
         let third = waiting.await.unwrap();
         drop((second, third, theirs));
-        drop(turns.take(me).await.unwrap());
-        assert_eq!(turns.users.lock().unwrap().len(), 1);
     }
 }

@@ -1,5 +1,7 @@
 //! Inference as the engine and the models see it: the state of a sequence, and a forward pass over a batch of them.
 
+use std::io::{self, Read, Write};
+
 /// The properties of a model that the engine plans with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape {
@@ -90,8 +92,8 @@ pub trait State: Sized + Send + 'static {
     fn fork(&self) -> Self;
     /// Forgets all but the first `len` tokens.
     fn truncate(&mut self, len: usize) -> Result<(), CannotRewind>;
-    /// Serialises it for the disk; see [`Forward::restore`].
-    fn to_bytes(&self) -> Vec<u8>;
+    /// Writes it, for [`Forward::restore`]. It has hundreds of megabytes, so that no second copy of it may be made on the way.
+    fn save(&self, out: &mut dyn Write) -> io::Result<()>;
 }
 
 /// Which rows of logits a step returns.
@@ -126,8 +128,9 @@ pub trait Forward: Send + Sync + 'static {
     fn shape(&self) -> Shape;
     /// An empty state.
     fn sequence(&self) -> Self::Sequence;
-    /// Restores a state from [`State::to_bytes`]. The error is the reason why the bytes are not a state of this model.
-    fn restore(&self, bytes: &[u8]) -> Result<Self::Sequence, String>;
+    /// Restores a state that [`State::save`] wrote, and reads to the end. The error is the reason why the bytes are not a state of this
+    /// model.
+    fn restore(&self, bytes: &mut dyn Read) -> Result<Self::Sequence, String>;
     /// Runs all steps in one pass. A row of logits depends only on its own sequence.
     fn forward(&self, batch: &mut [Step<'_, Self::Sequence>]) -> Result<(), ForwardError>;
     /// Sets the number of threads for the following passes; at least one.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,8 +34,8 @@ impl State for Count {
         Ok(())
     }
 
-    fn to_bytes(&self) -> Vec<u8> {
-        self.0.to_le_bytes().to_vec()
+    fn save(&self, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(&self.0.to_le_bytes())
     }
 }
 
@@ -55,11 +56,11 @@ impl Forward for Counter {
         Count(0)
     }
 
-    fn restore(&self, bytes: &[u8]) -> Result<Count, String> {
-        bytes
-            .try_into()
-            .map(|b| Count(usize::from_le_bytes(b)))
-            .map_err(|_| "no number".into())
+    fn restore(&self, bytes: &mut dyn Read) -> Result<Count, String> {
+        let mut number = [0; size_of::<usize>()];
+        let read = bytes.read_exact(&mut number);
+        read.map(|()| Count(usize::from_le_bytes(number)))
+            .map_err(|error| error.to_string())
     }
 
     fn forward(&self, batch: &mut [Step<'_, Count>]) -> Result<(), ForwardError> {

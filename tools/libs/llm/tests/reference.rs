@@ -153,7 +153,9 @@ fn a_fork_goes_its_own_way() {
             Wanted::None,
             &pool,
         );
-        let mut saved = model.restore(&trunk.to_bytes()).unwrap();
+        let mut bytes = Vec::new();
+        trunk.save(&mut bytes).unwrap();
+        let mut saved = model.restore(&mut bytes.as_slice()).unwrap();
         let next = expected.greedy[0];
         let after = run(&model, &mut trunk, &[next], Wanted::Last, &pool);
         let restored = run(&model, &mut saved, &[next], Wanted::Last, &pool);

@@ -145,15 +145,19 @@ fn bodies() -> Vec<Attack> {
     };
     let minute = Duration::from_mins(1);
     let user = |text: String| json!({"messages": [{"role": "user", "content": text}]});
-    let properties: Map<String, Value> = (0..3000)
-        .map(|n| {
-            (
-                format!("name{n}"),
-                json!({"type": "string", "pattern": format!("^[a-z]{{1,{}}}$", n % 50 + 1)}),
-            )
-        })
-        .collect();
-    let tool = json!({"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": properties}}});
+    let schema = |patterns: usize| {
+        let properties: Map<String, Value> = (0..patterns)
+            .map(|n| {
+                (
+                    format!("name{n}"),
+                    json!({"type": "string", "pattern": format!("^[a-z]{{1,{}}}$", n % 50 + 1)}),
+                )
+            })
+            .collect();
+        json!({"type": "object", "properties": properties})
+    };
+    let tool = json!({"type": "function", "function": {"name": "f", "parameters": schema(3000)}});
+    let format = json!({"type": "json_schema", "json_schema": {"name": "f", "schema": schema(1200)}});
     let many: Vec<String> = (0..128).map(|n| format!("Text number {n}")).collect();
     let mut half = Attack::new(
         "/v1/completions",
@@ -179,6 +183,12 @@ fn bodies() -> Vec<Attack> {
         ),
         Attack::new("/tokenize", &json!({"content": "x".repeat(LARGE)}), minute),
         Attack::new("/v1/chat/completions", &chat(json!({"tools": [tool]})), minute),
+        // No prompt has it, so that it is compiled.
+        Attack::new(
+            "/v1/chat/completions",
+            &chat(json!({"response_format": format})),
+            minute,
+        ),
         Attack::new(
             "/v1/completions",
             &json!({"model": "auto", "prompt": many, "max_tokens": 2}),

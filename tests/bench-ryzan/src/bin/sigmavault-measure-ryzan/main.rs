@@ -1,5 +1,5 @@
-//! The numbers that the service must hold, measured on the running program: memory, also under attack, rest, swapping, first token,
-//! second turn, restart.
+//! The numbers that the service must hold, measured on the running program: memory, rest, first token, second turn, restart, swapping,
+//! and last, since it leaves nothing as it was, memory under attack.
 //!
 //! `ci/measure-ryzan` builds the service and runs this program. Models have realistic shapes and random weights, which does
 //! not affect these numbers: computation and memory do not depend on the values of the weights.
@@ -55,6 +55,10 @@ struct Options {
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
 
+    /// Measure this part alone
+    #[arg(long, value_enum, value_name = "PART")]
+    only: Option<Part>,
+
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -69,6 +73,15 @@ enum Size {
     /// 2048 wide, 28 layers.
     #[value(name = "1.7b")]
     B1_7,
+}
+
+/// What can be measured alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Everything but the attack.
+    Peace,
+    /// Memory with hostile clients.
+    Attack,
 }
 
 fn main() -> ExitCode {
@@ -117,7 +130,18 @@ fn measure(options: &Options, machine: &Machine) -> anyhow::Result<Vec<Measure>>
         daemon.load(&model.id)?;
     }
     daemon.stop()?;
+    if options.only != Some(Part::Attack) {
+        measures.extend(in_peace(options, machine)?);
+    }
+    if options.only != Some(Part::Peace) {
+        measures.extend(under_attack(options, machine)?);
+    }
+    Ok(measures)
+}
 
+/// Everything that is measured without hostile clients.
+fn in_peace(options: &Options, machine: &Machine) -> anyhow::Result<Vec<Measure>> {
+    let mut measures = Vec::new();
     let daemon = Daemon::start(&options.daemon, machine)?;
     measures.push(Measure::free(
         "start until the model is ready",
@@ -132,7 +156,6 @@ fn measure(options: &Options, machine: &Machine) -> anyhow::Result<Vec<Measure>>
     let (turns, second) = second_turn(&daemon)?;
     measures.extend(turns);
     measures.extend(memory(&daemon, machine)?);
-    measures.extend(under_attack(&daemon, machine)?);
     daemon.stop()?;
 
     let daemon = Daemon::start(&options.daemon, machine)?;
@@ -235,9 +258,14 @@ fn memory(daemon: &Daemon, machine: &Machine) -> anyhow::Result<Vec<Measure>> {
     ])
 }
 
-/// Memory while hostile clients want as much as they can get.
-fn under_attack(daemon: &Daemon, machine: &Machine) -> anyhow::Result<Vec<Measure>> {
-    let seen = hostile::run(daemon)?;
+/// Memory while hostile clients want as much as they can get, of a service that keeps as many prefixes as it may.
+fn under_attack(options: &Options, machine: &Machine) -> anyhow::Result<Vec<Measure>> {
+    machine.forget_prefixes()?;
+    let daemon = Daemon::start(&options.daemon, machine)?;
+    daemon.chat(&conversation::with_tools("Is everything well?"))?;
+    daemon.chat(&conversation::long(2000))?;
+    let seen = hostile::run(&daemon)?;
+    daemon.stop()?;
     let beside = seen.beside_caches.saturating_sub(machine.models[0].bytes);
     Ok(vec![
         Measure::at_most(

@@ -26,10 +26,12 @@ use crate::openai::chat::ChatRequest;
 use crate::openai::completions::CompletionRequest;
 use crate::openai::error::ApiError;
 use crate::openai::messages::Call;
+use crate::room::Share;
 use crate::state::Service;
 use crate::turns::Turn;
 use pieces::{Part, Pieces};
 use prepare::Prepared;
+pub use prepare::{COMPILED, SCHEMAS};
 
 /// Why an answer ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,7 +151,8 @@ pub struct Answer {
     pub why: Option<String>,
     /// Tokens of the prompt.
     pub prompt_tokens: usize,
-    _turn: Turn,
+    /// Its turn, and its share of the memory for constraints.
+    _held: (Turn, Share),
     began: Began,
     first_token: Option<Instant>,
     service: Arc<Service>,
@@ -166,10 +169,19 @@ pub struct Answer {
     ended: bool,
 }
 
-/// Begins an answer in a conversation.
-pub async fn chat(service: &Arc<Service>, caller: Caller, request: ChatRequest) -> Result<Answer, ApiError> {
+/// Begins an answer in a conversation. The share of its body is given back once it is prepared.
+pub async fn chat(
+    service: &Arc<Service>,
+    caller: Caller,
+    request: ChatRequest,
+    share: Share,
+) -> Result<Answer, ApiError> {
     let turn = service.turns.take(caller).await?;
     let at = Instant::now();
+    let constraint = service
+        .constraints
+        .take(caller, prepare::constraint_bytes(&request)?)
+        .await?;
     let ask = prepare::ask(&request);
     let (resident, why) = service.models.acquire(&request.model, ask).await?;
     let began = Began {
@@ -179,35 +191,54 @@ pub async fn chat(service: &Arc<Service>, caller: Caller, request: ChatRequest) 
     let default_tokens = service.config.engine.default_max_tokens;
     let model = Arc::clone(&resident);
     let bytes = prepare::bytes(&request);
-    let prepare = move |gone: &Gone| prepare::chat(&model, &request, default_tokens, gone);
-    let mut prepared = service.admission.run(bytes, prepare).await?;
+    let prepare = move |gone: &Gone| {
+        let prepared = prepare::chat(&model, &request, default_tokens, gone);
+        drop((request, share));
+        prepared
+    };
+    let mut prepared = service.admission.run(caller, bytes, prepare).await?;
     prepared.request.owner = caller.uid;
     if prepared.calls {
         let (opening, closing) = pieces::CALL;
         prepared.request.stop_exempt = Some((opening.to_owned(), closing.to_owned()));
     }
     let pieces = Pieces::new(prepared.thinking, prepared.calls);
-    begin(service, turn, began, (resident, why), prepared, Some(pieces))
+    let held = (turn, constraint);
+    begin(service, held, began, (resident, why), prepared, Some(pieces))
 }
 
 /// The number of tokens of the prompt that a conversation makes.
-pub async fn count(service: &Arc<Service>, caller: Caller, request: ChatRequest) -> Result<usize, ApiError> {
+pub async fn count(
+    service: &Arc<Service>,
+    caller: Caller,
+    request: ChatRequest,
+    share: Share,
+) -> Result<usize, ApiError> {
     let _turn = service.turns.take(caller).await?;
+    let _constraint = service
+        .constraints
+        .take(caller, prepare::constraint_bytes(&request)?)
+        .await?;
     let (resident, _) = service
         .models
         .acquire(&request.model, prepare::ask(&request))
         .await?;
     let bytes = prepare::bytes(&request);
-    let prepare = move |gone: &Gone| prepare::chat(&resident, &request, 1, gone);
-    let prepared = service.admission.run(bytes, prepare).await?;
+    let prepare = move |gone: &Gone| {
+        let prepared = prepare::chat(&resident, &request, 1, gone);
+        drop((request, share));
+        prepared
+    };
+    let prepared = service.admission.run(caller, bytes, prepare).await?;
     Ok(prepared.request.prompt.len())
 }
 
-/// Begins the continuation of a text.
+/// Begins the continuation of a text. The share of its body is given back once it is prepared.
 pub async fn completion(
     service: &Arc<Service>,
     caller: Caller,
     request: CompletionRequest,
+    share: Share,
 ) -> Result<Answer, ApiError> {
     let turn = service.turns.take(caller).await?;
     let at = Instant::now();
@@ -219,15 +250,20 @@ pub async fn completion(
     };
     let model = Arc::clone(&resident);
     let bytes = prepare::bytes_of_text(&request);
-    let prepare = move |gone: &Gone| prepare::completion(&model, &request, gone);
-    let mut prepared = service.admission.run(bytes, prepare).await?;
+    let prepare = move |gone: &Gone| {
+        let prepared = prepare::completion(&model, &request, gone);
+        drop((request, share));
+        prepared
+    };
+    let mut prepared = service.admission.run(caller, bytes, prepare).await?;
     prepared.request.owner = caller.uid;
-    begin(service, turn, began, (resident, why), prepared, None)
+    let held = (turn, Share::default());
+    begin(service, held, began, (resident, why), prepared, None)
 }
 
 fn begin(
     service: &Arc<Service>,
-    turn: Turn,
+    held: (Turn, Share),
     began: Began,
     (resident, why): (Arc<Resident>, Option<String>),
     prepared: Prepared,
@@ -247,7 +283,7 @@ fn begin(
         resident,
         why,
         prompt_tokens,
-        _turn: turn,
+        _held: held,
         began,
         first_token: None,
         service: Arc::clone(service),

@@ -112,14 +112,20 @@ pub fn chat(
         prompt.extend(encode(begun, Controls::Nowhere)?);
     }
     let constraint = match &request.format {
-        Format::Schema { schema, strict } => Some(schema_constraint(resident, schema, *strict)?),
-        Format::Object => Some(schema_constraint(resident, &json!({"type": "object"}), true)?),
+        Format::Schema { schema, strict } => Some(schema_constraint(resident, schema, *strict, gone)?),
+        Format::Object => Some(schema_constraint(
+            resident,
+            &json!({"type": "object"}),
+            true,
+            gone,
+        )?),
         Format::Text if callable.is_empty() => None,
         Format::Text => Some(calls_constraint(
             resident,
             &callable,
             forced,
             request.tools.parallel,
+            gone,
         )?),
     };
     Ok(Prepared {
@@ -223,7 +229,62 @@ pub fn bytes(request: &ChatRequest) -> usize {
         let description = function.description.as_ref().map_or(0, String::len);
         description + length(&function.parameters)
     });
-    messages.chain(tools).sum()
+    let format = match &request.format {
+        Format::Schema { schema, .. } => length(schema),
+        Format::Text | Format::Object => 0,
+    };
+    messages.chain(tools).sum::<usize>() + format
+}
+
+/// The largest schemas of a request, all together, in bytes without descriptions.
+pub const SCHEMAS: usize = 48_000;
+
+/// How many times as much memory as its text a compiled schema takes, about: measured with one pattern in 40 bytes.
+pub const COMPILED: usize = 340;
+
+/// Approximate length of a schema without what says nothing about values, in bytes.
+fn weight(schema: &Value) -> usize {
+    match schema {
+        Value::Array(items) => items.iter().map(weight).sum(),
+        Value::Object(fields) => fields
+            .iter()
+            .filter(|(name, value)| {
+                !(value.is_string() && matches!(name.as_str(), "description" | "title" | "$comment"))
+            })
+            .map(|(name, value)| name.len() + weight(value))
+            .sum(),
+        value => length(value),
+    }
+}
+
+/// Bytes of the schemas that the answer must follow.
+fn schemas(request: &ChatRequest) -> usize {
+    match &request.format {
+        Format::Schema { schema, .. } => weight(schema),
+        Format::Object => 0,
+        Format::Text => {
+            let callable = request.tools.callable();
+            callable.iter().map(|function| weight(&function.parameters)).sum()
+        }
+    }
+}
+
+/// Bytes of memory that the answer's constraint takes, about.
+pub fn constraint_bytes(request: &ChatRequest) -> Result<usize, ApiError> {
+    let bytes = schemas(request);
+    if bytes > SCHEMAS {
+        let param = match request.format {
+            Format::Text => "tools",
+            Format::Schema { .. } | Format::Object => "response_format",
+        };
+        return Err(ApiError::invalid(
+            param,
+            format!(
+                "the schemas of {param} have {bytes} bytes without their descriptions and may have {SCHEMAS}"
+            ),
+        ));
+    }
+    Ok(bytes * COMPILED)
 }
 
 /// Approximate length of a JSON value, in bytes.
@@ -279,8 +340,15 @@ fn refused(error: TemplateError, model: &str) -> ApiError {
     }
 }
 
-fn schema_constraint(resident: &Resident, schema: &Value, strict: bool) -> Result<Constraint, ApiError> {
-    resident.constraint(&json!([strict, schema]).to_string(), || {
+fn schema_constraint(
+    resident: &Resident,
+    schema: &Value,
+    strict: bool,
+    gone: &Gone,
+) -> Result<Constraint, ApiError> {
+    let key = json!([strict, schema]).to_string();
+    resident.constraint(&key, weight(schema), || {
+        awaited(gone, "response_format")?;
         Schema::read(schema, strict)
             .map_err(ConstraintError::from)
             .and_then(|mut schema| Constraint::of_schema(&mut schema, &resident.tokenizer))
@@ -293,15 +361,26 @@ fn calls_constraint(
     callable: &[&Function],
     forced: bool,
     parallel: bool,
+    gone: &Gone,
 ) -> Result<Constraint, ApiError> {
     let named: Vec<(&str, &Value, bool)> = callable
         .iter()
         .map(|f| (f.name.as_str(), &f.parameters, f.strict))
         .collect();
     let key = json!([forced, parallel, named]).to_string();
-    resident.constraint(&key, || {
+    let bytes = callable.iter().map(|function| weight(&function.parameters)).sum();
+    resident.constraint(&key, bytes, || {
+        awaited(gone, "tools")?;
         grammar::calls(callable, forced, parallel, &resident.tokenizer)
     })
+}
+
+/// Compiling takes seconds, after a wait for others.
+fn awaited(gone: &Gone, param: &str) -> Result<(), ApiError> {
+    if gone.is() {
+        return Err(ApiError::invalid(param, TokenizerError::Cancelled.to_string()));
+    }
+    Ok(())
 }
 
 /// Sampling parameters. Absent ones are neutral if the request sets any of the main ones, else moderate.

@@ -16,9 +16,11 @@ use super::stream::{self, Signals};
 use super::streams::Streams;
 use super::text::sendable;
 use crate::answer::{self, Event};
+use crate::body;
 use crate::caller::Caller;
 use crate::openai::chat::ChatRequest;
 use crate::openai::error::ApiError;
+use crate::room::Share;
 use crate::state::Service;
 
 /// The object.
@@ -63,10 +65,10 @@ impl Ryzan {
     ) -> Result<String, BusError> {
         let owner = sender(&header)?;
         let caller = self.member(bus, &owner).await?;
-        let request = request(model, messages_json)?;
         let (handle, mut stopped) = self.streams.begin(owner, caller)?;
         let text = async {
-            let mut answer = answer::chat(&self.service, caller, request).await?;
+            let (request, share) = request(&self.service, caller, model, messages_json).await?;
+            let mut answer = answer::chat(&self.service, caller, request, share).await?;
             let mut text = String::new();
             while let Some(event) = answer.next().await {
                 if let Event::Content { text: more, .. } = event? {
@@ -95,7 +97,7 @@ impl Ryzan {
     ) -> Result<u64, BusError> {
         let owner = sender(&header)?;
         let caller = self.member(bus, &owner).await?;
-        let request = request(model, messages_json)?;
+        let (request, share) = request(&self.service, caller, model, messages_json).await?;
         let (handle, stopped) = self.streams.begin(owner.clone(), caller)?;
         let receiver = Receiver {
             emitter: emitter.into_owned().set_destination(BusName::Unique(owner)),
@@ -103,7 +105,7 @@ impl Ryzan {
         };
         let (service, streams) = (Arc::clone(&self.service), self.streams.clone());
         tokio::spawn(async move {
-            stream::run(&service, caller, request, handle, &receiver, stopped).await;
+            stream::run(&service, caller, (request, share), handle, &receiver, stopped).await;
             streams.end(handle);
         });
         Ok(handle)
@@ -204,9 +206,20 @@ impl Signals for Receiver {
     }
 }
 
-fn request(model: &str, messages_json: &str) -> Result<ChatRequest, ApiError> {
-    let value: Value = serde_json::from_str(messages_json)
-        .map_err(|error| ApiError::invalid("messages_json", format!("messages_json is not JSON: {error}")))?;
+async fn request(
+    service: &Service,
+    caller: Caller,
+    model: &str,
+    messages_json: &str,
+) -> Result<(ChatRequest, Share), ApiError> {
+    let (value, share) = body::parse(service, caller, messages_json)
+        .await
+        .map_err(|error| match error {
+            ApiError::Invalid { message, .. } => {
+                ApiError::invalid("messages_json", format!("messages_json: {message}"))
+            }
+            error => error,
+        })?;
     let mut body = match value {
         Value::Array(messages) => json!({ "messages": messages }),
         other => other,
@@ -216,7 +229,7 @@ fn request(model: &str, messages_json: &str) -> Result<ChatRequest, ApiError> {
         body.insert("model".to_owned(), json!(model));
         body.remove("stream");
     }
-    ChatRequest::read(body)
+    ChatRequest::read(body).map(|request| (request, share))
 }
 
 fn sender(header: &Header<'_>) -> Result<UniqueName<'static>, BusError> {

@@ -15,6 +15,7 @@ use crate::answer::{self, Answer, Event};
 use crate::caller::Caller;
 use crate::openai::chat::ChatRequest;
 use crate::openai::error::ApiError;
+use crate::room::Share;
 use crate::state::Service;
 
 /// Text within this time is combined into one signal, to spare the shared bus.
@@ -44,14 +45,14 @@ enum Broken {
 pub async fn run(
     service: &Arc<Service>,
     caller: Caller,
-    request: ChatRequest,
+    (request, share): (ChatRequest, Share),
     handle: u64,
     signals: &impl Signals,
     mut stopped: oneshot::Receiver<()>,
 ) {
     let started = tokio::select! {
         _ = &mut stopped => Err(Broken::Stopped),
-        answer = answer::chat(service, caller, request) => answer.map_err(Broken::Answer),
+        answer = answer::chat(service, caller, request, share) => answer.map_err(Broken::Answer),
     };
     let done = match started {
         Ok(answer) => tell(answer, signals, &mut stopped).await,

@@ -1,6 +1,7 @@
 //! The model as the engine drives it: with its own threads.
 
 use std::fmt::Debug;
+use std::io::Read;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -81,7 +82,7 @@ impl Forward for Driven {
         self.model.sequence()
     }
 
-    fn restore(&self, bytes: &[u8]) -> Result<Sequence, String> {
+    fn restore(&self, bytes: &mut dyn Read) -> Result<Sequence, String> {
         self.model.restore(bytes).map_err(|error| error.to_string())
     }
 

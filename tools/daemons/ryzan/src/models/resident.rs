@@ -28,11 +28,17 @@ use crate::config::EngineConfig;
 /// Number of compiled constraints kept.
 const CONSTRAINTS: usize = 8;
 
+/// Size of the schemas whose constraints are kept, all together, in bytes; in memory they take some hundred times as much.
+const KEPT_CONSTRAINTS: usize = 24 << 10;
+
+/// Size of the longest text by which a constraint is found, in bytes.
+const LARGEST_CONSTRAINT: usize = 128 << 10;
+
+/// Size of a schema, in bytes, from which constraints are compiled one at a time.
+const LARGE_CONSTRAINT: usize = 4 << 10;
+
 /// Bytes that packed weights leave free on their file system.
 const KEEP_FREE: u64 = 512 << 20;
-
-/// Size of the largest schema or grammar whose constraint is kept, in bytes.
-const LARGEST_CONSTRAINT: usize = 64 << 10;
 
 /// The reason why a model could not be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +49,15 @@ pub enum ResidentError {
     /// The engine's thread could not be started.
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
+}
+
+/// A constraint that was compiled.
+#[derive(Debug)]
+struct Known {
+    text: String,
+    /// Size of its schemas.
+    bytes: usize,
+    constraint: Constraint,
 }
 
 /// A model in memory, with everything needed to answer requests.
@@ -56,7 +71,9 @@ pub struct Resident {
     pub tokenizer: Arc<Tokenizer>,
     template: Result<ChatTemplate, String>,
     /// Recently used schemas and grammars, compiled; the most recent last.
-    constraints: Mutex<Vec<(String, Constraint)>>,
+    constraints: Mutex<Vec<Known>>,
+    /// Held while a large constraint is compiled.
+    compiling: Mutex<()>,
     engine: Engine,
     model: Weak<Driven>,
     threads: usize,
@@ -114,6 +131,7 @@ impl Resident {
             tokenizer,
             template,
             constraints: Mutex::default(),
+            compiling: Mutex::default(),
             engine,
             model,
             threads,
@@ -131,30 +149,39 @@ impl Resident {
         })
     }
 
-    /// The constraint for this schema or grammar, from the cache if possible: every turn of a conversation repeats the same
-    /// functions.
+    /// The constraint for this schema or grammar, whose schemas have this many bytes, from the cache if possible: every turn of a
+    /// conversation repeats the same functions.
     pub fn constraint<E>(
         &self,
         text: &str,
+        bytes: usize,
         compile: impl FnOnce() -> Result<Constraint, E>,
     ) -> Result<Constraint, E> {
         {
             let mut known = self.constraints.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(at) = known.iter().position(|(key, _)| key == text) {
+            if let Some(at) = known.iter().position(|known| known.text == text) {
                 let latest = known.remove(at);
-                let constraint = latest.1.fork();
+                let constraint = latest.constraint.fork();
                 known.push(latest);
                 return Ok(constraint);
             }
         }
+        let alone = (bytes >= LARGE_CONSTRAINT)
+            .then(|| self.compiling.lock().unwrap_or_else(PoisonError::into_inner));
         let constraint = compile()?;
-        // A schema of a megabyte is hardly ever used twice.
-        if text.len() <= LARGEST_CONSTRAINT {
+        drop(alone);
+        // A schema of that size is hardly ever used twice.
+        if bytes <= KEPT_CONSTRAINTS && text.len() <= LARGEST_CONSTRAINT {
             let mut known = self.constraints.lock().unwrap_or_else(PoisonError::into_inner);
-            if known.len() >= CONSTRAINTS {
-                known.remove(0);
+            known.push(Known {
+                text: text.to_owned(),
+                bytes,
+                constraint: constraint.fork(),
+            });
+            let mut sum: usize = known.iter().map(|known| known.bytes).sum();
+            while known.len() > CONSTRAINTS || sum > KEPT_CONSTRAINTS {
+                sum -= known.remove(0).bytes;
             }
-            known.push((text.to_owned(), constraint.fork()));
         }
         Ok(constraint)
     }

@@ -65,9 +65,22 @@ impl Stream {
     }
 }
 
+/// The longest name of a model, in bytes. Errors repeat it, and every prompt of a request has it.
+const NAME: usize = 1000;
+
 /// The model; `auto` when the request names none.
 pub fn model(fields: &mut Fields) -> Result<String, ApiError> {
-    Ok(fields.text("model")?.unwrap_or_else(|| "auto".to_owned()))
+    let name = fields.text("model")?.unwrap_or_else(|| "auto".to_owned());
+    if name.len() > NAME {
+        return Err(ApiError::invalid(
+            "model",
+            format!(
+                "model has {} bytes, and the name of a model has at most {NAME}",
+                name.len()
+            ),
+        ));
+    }
+    Ok(name)
 }
 
 /// Fields without effect here: labels for accounts, caches and abuse reports, and hints about speed.

@@ -66,6 +66,12 @@ pub enum ApiError {
         /// Seconds that this one has waited.
         waited: u64,
     },
+    /// The memory for bodies is taken.
+    #[error("your large requests wait for each other, and this one has waited {waited} s; try again later")]
+    NoRoom {
+        /// Seconds that this one has waited.
+        waited: u64,
+    },
     /// The Host header names another machine.
     #[error(
         "this service does not answer for the host {host:?}; call it by its address, or add the name to allowed-hosts"
@@ -163,7 +169,7 @@ impl ApiError {
                 "requests",
                 Some("engine_overloaded"),
             ),
-            Self::TooManyRequests { .. } => (
+            Self::TooManyRequests { .. } | Self::NoRoom { .. } => (
                 StatusCode::TOO_MANY_REQUESTS,
                 "requests",
                 Some("rate_limit_exceeded"),
@@ -224,7 +230,7 @@ impl From<ModelsError> for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = (self.status(), Json(self.body())).into_response();
-        if matches!(self, Self::TooManyRequests { .. } | Self::Busy { .. }) {
+        if self.status() == StatusCode::TOO_MANY_REQUESTS {
             response
                 .headers_mut()
                 .insert(header::RETRY_AFTER, HeaderValue::from_static("2"));

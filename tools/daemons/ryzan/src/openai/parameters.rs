@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 use super::error::ApiError;
 use super::fields::{Fields, kind};
 
+/// Maximum length of a stop text, in bytes. Every prompt of a request has a copy.
+const STOP: usize = 4096;
+
 /// Maximum number of stop texts.
 const STOPS: usize = 4;
 
@@ -81,6 +84,12 @@ fn stops(fields: &mut Fields) -> Result<Vec<String>, ApiError> {
         return Err(ApiError::invalid(
             "stop",
             format!("stop has {} texts and may have {STOPS}", stops.len()),
+        ));
+    }
+    if let Some(long) = stops.iter().find(|stop| stop.len() > STOP) {
+        return Err(ApiError::invalid(
+            "stop",
+            format!("a text of stop has {} bytes and may have {STOP}", long.len()),
         ));
     }
     if stops.iter().any(String::is_empty) {
@@ -235,6 +244,10 @@ mod tests {
                 "stop has 5 texts and may have 4",
             ),
             (json!({"stop": [""]}), "stop must not have an empty text"),
+            (
+                json!({"stop": ["x".repeat(4097)]}),
+                "a text of stop has 4097 bytes and may have 4096",
+            ),
             (json!({"stop": 1}), "stop must be a string or an array of strings"),
             (
                 json!({"logit_bias": {"the": 1}}),

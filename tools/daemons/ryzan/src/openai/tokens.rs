@@ -1,7 +1,11 @@
 //! `POST /tokenize` and `POST /detokenize`, as llama.cpp's server has them.
 
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::ser::{SerializeStruct as _, Serializer};
 use serde_json::{Value, json};
-use sigmavault_llm::tokenizer::{Bounds, Controls, Tokenizer};
+use sigmavault_llm::tokenizer::{Bounds, Controls, Tokenizer, TokenizerError};
 
 use super::chat;
 use super::error::ApiError;
@@ -38,20 +42,27 @@ impl TokenizeRequest {
         Ok(request)
     }
 
-    /// The tokens.
-    pub fn answer(&self, tokenizer: &Tokenizer, gone: &Gone) -> Result<Value, ApiError> {
+    /// The tokens, at most [`TOKENS`].
+    pub fn answer(&self, tokenizer: Arc<Tokenizer>, gone: &Gone) -> Result<Tokenized, ApiError> {
         let controls = if self.parse_special {
             Controls::Everywhere
         } else {
             Controls::Nowhere
         };
         let bounds = Bounds {
+            tokens: TOKENS,
             cancelled: &|| gone.is(),
-            ..Bounds::NONE
         };
         let mut ids = tokenizer
             .encode_within(&self.content, controls, &bounds)
-            .map_err(|error| ApiError::invalid("content", error.to_string()))?;
+            .map_err(|error| match error {
+                TokenizerError::TooLong { .. } => ApiError::Invalid {
+                    message: format!("content has more than {TOKENS} tokens; send it in parts"),
+                    param: Some("content".to_owned()),
+                    code: Some("too_many_tokens"),
+                },
+                error => ApiError::invalid("content", error.to_string()),
+            })?;
         let roles = tokenizer.roles();
         if self.add_special
             && roles.add_bos
@@ -59,17 +70,61 @@ impl TokenizeRequest {
         {
             ids.insert(0, begin);
         }
-        if !self.with_pieces {
-            return Ok(json!({ "tokens": ids }));
-        }
-        let piece = |id: &u32| {
-            let bytes = tokenizer.bytes(*id);
-            // A part of a character is no text.
-            let piece = std::str::from_utf8(bytes).map_or_else(|_| json!(bytes), |text| json!(text));
-            json!({"id": id, "piece": piece})
-        };
-        Ok(json!({ "tokens": ids.iter().map(piece).collect::<Vec<Value>>() }))
+        Ok(Tokenized {
+            ids,
+            pieces: self.with_pieces.then_some(tokenizer),
+        })
     }
+}
+
+/// The most tokens of an answer; [`DetokenizeRequest`] takes as many.
+const TOKENS: usize = 150_000;
+
+/// The tokens of a text. They are written one by one: as JSON values they would take many times as much memory.
+#[derive(Debug)]
+pub struct Tokenized {
+    ids: Vec<u32>,
+    /// Where the texts of tokens are found, if they are told.
+    pieces: Option<Arc<Tokenizer>>,
+}
+
+impl Serialize for Tokenized {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut answer = serializer.serialize_struct("Tokenized", 1)?;
+        match &self.pieces {
+            None => answer.serialize_field("tokens", &self.ids)?,
+            Some(tokenizer) => answer.serialize_field("tokens", &Pieces(&self.ids, tokenizer))?,
+        }
+        answer.end()
+    }
+}
+
+/// Tokens with their texts.
+struct Pieces<'a>(&'a [u32], &'a Tokenizer);
+
+impl Serialize for Pieces<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let piece = |id: &u32| {
+            let bytes = self.1.bytes(*id);
+            // A part of a character is no text.
+            let piece = std::str::from_utf8(bytes).map_or(Piece::Bytes(bytes), Piece::Text);
+            Token { id: *id, piece }
+        };
+        serializer.collect_seq(self.0.iter().map(piece))
+    }
+}
+
+#[derive(Serialize)]
+struct Token<'a> {
+    id: u32,
+    piece: Piece<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Piece<'a> {
+    Text(&'a str),
+    Bytes(&'a [u8]),
 }
 
 /// A request to join tokens.

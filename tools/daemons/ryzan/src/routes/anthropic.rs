@@ -21,12 +21,12 @@ pub async fn messages(
     State(service): Shared,
     caller: Caller,
     headers: HeaderMap,
-    JsonBody(body, _place): JsonBody,
+    JsonBody(body, share): JsonBody,
 ) -> Result<Response, ApiError> {
     check_version(&headers)?;
     let request = read(body, Purpose::Answer)?;
     let stream = request.stream.on;
-    let answer = answer::chat(&service, caller, request).await?;
+    let answer = answer::chat(&service, caller, request, share).await?;
     let (id, model) = (answer::id("msg"), answer.resident.found.id.clone());
     if stream {
         let prompt = answer.prompt_tokens;
@@ -40,10 +40,10 @@ pub async fn count_tokens(
     State(service): Shared,
     caller: Caller,
     headers: HeaderMap,
-    JsonBody(body, _place): JsonBody,
+    JsonBody(body, share): JsonBody,
 ) -> Result<Json<Value>, ApiError> {
     check_version(&headers)?;
     let request = read(body, Purpose::Count)?;
-    let tokens = answer::count(&service, caller, request).await?;
+    let tokens = answer::count(&service, caller, request, share).await?;
     Ok(Json(json!({ "input_tokens": tokens })))
 }

@@ -21,11 +21,11 @@ use crate::state::Shared;
 pub async fn chat(
     State(service): Shared,
     caller: Caller,
-    JsonBody(body, _place): JsonBody,
+    JsonBody(body, share): JsonBody,
 ) -> Result<Response, ApiError> {
     let request = ChatRequest::read(body)?;
     let (stream, logprobs) = (request.stream, request.logprobs.is_some());
-    let answer = answer::chat(&service, caller, request).await?;
+    let answer = answer::chat(&service, caller, request, share).await?;
     let model = answer.resident.found.id.clone();
     let why = answer.why.clone();
     if stream.on {

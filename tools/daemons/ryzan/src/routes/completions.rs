@@ -17,6 +17,7 @@ use crate::caller::Caller;
 use crate::models::Input;
 use crate::openai::completions::CompletionRequest;
 use crate::openai::error::ApiError;
+use crate::room::Share;
 use crate::sse::{self, Encode, Frame};
 use crate::state::{Service, Shared};
 
@@ -30,17 +31,17 @@ const FRAMES: usize = 16;
 pub async fn complete(
     State(service): Shared,
     caller: Caller,
-    JsonBody(body, _place): JsonBody,
+    JsonBody(body, share): JsonBody,
 ) -> Result<Response, ApiError> {
     let mut requests = CompletionRequest::read(body)?;
     match requests.pop() {
-        Some(only) if requests.is_empty() => one(&service, caller, only).await,
+        Some(only) if requests.is_empty() => one(&service, caller, only, share).await,
         last => {
             requests.extend(last);
             if requests.iter().any(|request| request.stream.on) {
-                return Ok(streamed(&service, caller, requests));
+                return Ok(streamed(&service, caller, requests, share));
             }
-            several(&service, caller, requests).await
+            several(&service, caller, requests, share).await
         }
     }
 }
@@ -49,9 +50,10 @@ async fn one(
     service: &Arc<Service>,
     caller: Caller,
     request: CompletionRequest,
+    share: Share,
 ) -> Result<Response, ApiError> {
     let stream = request.stream;
-    let (answer, mut chunks) = begin(service, caller, request, &Place::only()).await?;
+    let (answer, mut chunks) = begin(service, caller, request, share, &Place::only()).await?;
     if stream.on {
         return Ok(sse::response(answer, chunks));
     }
@@ -66,19 +68,21 @@ async fn several(
     service: &Arc<Service>,
     caller: Caller,
     requests: Vec<CompletionRequest>,
+    share: Share,
 ) -> Result<Response, ApiError> {
     let mut under_way = JoinSet::new();
     let first = Place::only();
     for (index, request) in requests.into_iter().enumerate() {
-        let (service, place) = (Arc::clone(service), first.number(index));
+        let (service, place, share) = (Arc::clone(service), first.number(index), share.clone());
         under_way.spawn(async move {
-            let (answer, mut chunks) = begin(&service, caller, request, &place).await?;
+            let (answer, mut chunks) = begin(&service, caller, request, share, &place).await?;
             let whole = answer.whole().await?;
             let mut body = chunks.whole(&whole);
             let choice = body["choices"][0].take();
             Ok::<_, ApiError>((index, choice, body, whole.usage))
         });
     }
+    drop(share);
     let mut done = Vec::new();
     while let Some(ended) = under_way.join_next().await {
         let ended = ended.map_err(|error| ApiError::Failed {
@@ -101,7 +105,12 @@ async fn several(
 }
 
 /// Streams the continuations of several texts, as they come. Dropping the stream stops all of them.
-fn streamed(service: &Arc<Service>, caller: Caller, requests: Vec<CompletionRequest>) -> Response {
+fn streamed(
+    service: &Arc<Service>,
+    caller: Caller,
+    requests: Vec<CompletionRequest>,
+    share: Share,
+) -> Response {
     let (sender, frames) = mpsc::channel(FRAMES);
     let service = Arc::clone(service);
     let all = async move {
@@ -110,8 +119,10 @@ fn streamed(service: &Arc<Service>, caller: Caller, requests: Vec<CompletionRequ
         let mut last = None;
         for (index, request) in requests.into_iter().enumerate() {
             let (service, place, sender) = (Arc::clone(&service), first.number(index), sender.clone());
-            under_way.spawn(async move { stream(&service, caller, request, &place, &sender).await });
+            let share = share.clone();
+            under_way.spawn(async move { stream(&service, caller, request, share, &place, &sender).await });
         }
+        drop(share);
         let mut sum = Usage::default();
         while let Some(ended) = under_way.join_next().await {
             if let Ok(Some((chunks, usage))) = ended {
@@ -132,10 +143,11 @@ async fn stream(
     service: &Arc<Service>,
     caller: Caller,
     request: CompletionRequest,
+    share: Share,
     place: &Place,
     frames: &mpsc::Sender<Frame>,
 ) -> Option<(Chunks, Usage)> {
-    let begun = begin(service, caller, request, place).await;
+    let begun = begin(service, caller, request, share, place).await;
     let (mut answer, mut chunks) = match begun {
         Ok(begun) => begun,
         Err(error) => {
@@ -197,11 +209,12 @@ async fn begin(
     service: &Arc<Service>,
     caller: Caller,
     request: CompletionRequest,
+    share: Share,
     place: &Place,
 ) -> Result<(Answer, Chunks), ApiError> {
     let (stream, logprobs) = (request.stream, request.logprobs.is_some());
     let echo = request.echo.then(|| request.prompt.clone());
-    let answer = answer::completion(service, caller, request).await?;
+    let answer = answer::completion(service, caller, request, share).await?;
     let echo = echo.map(|prompt| match prompt {
         Input::Text(text) => text,
         Input::Tokens(ids) => answer.resident.tokenizer.decode(&ids, true),

@@ -21,7 +21,7 @@ pub async fn status(State(service): Shared) -> Json<Status> {
 pub async fn load(
     State(service): Shared,
     Extension(peer): Extension<Peer>,
-    JsonBody(body, _place): JsonBody,
+    JsonBody(body, _share): JsonBody,
 ) -> Result<Json<Value>, ApiError> {
     let model = asked(&service, peer, body)?;
     let resolved = service.models.load(&model).await?;
@@ -32,7 +32,7 @@ pub async fn load(
 pub async fn unload(
     State(service): Shared,
     Extension(peer): Extension<Peer>,
-    JsonBody(body, _place): JsonBody,
+    JsonBody(body, _share): JsonBody,
 ) -> Result<Json<Value>, ApiError> {
     let model = asked(&service, peer, body)?;
     let resolved = service.models.unload(&model)?;
@@ -43,7 +43,7 @@ pub async fn unload(
 pub async fn pin(
     State(service): Shared,
     Extension(peer): Extension<Peer>,
-    JsonBody(body, _place): JsonBody,
+    JsonBody(body, _share): JsonBody,
 ) -> Result<Json<Value>, ApiError> {
     allowed(&service, peer)?;
     let mut fields = Fields::of(body, "")?;

@@ -19,7 +19,7 @@ use crate::state::Shared;
 pub async fn embed(
     State(service): Shared,
     caller: Caller,
-    JsonBody(body, _place): JsonBody,
+    JsonBody(body, _share): JsonBody,
 ) -> Result<Json<Value>, ApiError> {
     let request = EmbeddingRequest::read(body)?;
     let _turn = service.turns.take(caller).await?;
@@ -35,13 +35,14 @@ pub async fn embed(
         ));
     }
     let (encoding, model) = (request.encoding, embedding.found.id.clone());
-    let (vectors, tokens) = vectors(&service.admission, embedding, request.inputs, false).await?;
+    let (vectors, tokens) = vectors(&service.admission, caller, embedding, request.inputs, false).await?;
     Ok(Json(answer(&model, &vectors, encoding, tokens)))
 }
 
 /// Computes vectors on a thread for blocking tasks, and counts the tokens of their texts.
 pub async fn vectors(
     admission: &Admission,
+    caller: Caller,
     embedding: Arc<Embedding>,
     inputs: Vec<Input>,
     truncate: bool,
@@ -52,5 +53,5 @@ pub async fn vectors(
     };
     let bytes = inputs.iter().map(length).sum();
     let embed = move |gone: &Gone| embedding.embed(&inputs, truncate, gone).map_err(ApiError::from);
-    admission.run(bytes, embed).await
+    admission.run(caller, bytes, embed).await
 }

@@ -19,6 +19,7 @@ use crate::ollama::wire::{VERSION, model_name};
 use crate::ollama::{about, embed};
 use crate::openai::error::ApiError;
 use crate::openai::fields::Fields;
+use crate::room::Share;
 use crate::sse;
 use crate::state::{Service, Shared};
 
@@ -42,7 +43,7 @@ pub async fn tags(State(service): Shared) -> Json<Value> {
 }
 
 /// Everything about a model.
-pub async fn show(State(service): Shared, JsonBody(body, _place): JsonBody) -> Result<Json<Value>, ApiError> {
+pub async fn show(State(service): Shared, JsonBody(body, _share): JsonBody) -> Result<Json<Value>, ApiError> {
     let mut fields = Fields::of(body, "")?;
     let older = fields.text("name")?;
     let name = match fields.text("model")?.or(older) {
@@ -59,24 +60,25 @@ pub async fn show(State(service): Shared, JsonBody(body, _place): JsonBody) -> R
 pub async fn chat(
     State(service): Shared,
     caller: Caller,
-    JsonBody(body, _place): JsonBody,
+    JsonBody(body, share): JsonBody,
 ) -> Result<Response, ApiError> {
-    respond(&service, caller, Request::chat(body)?, Shape::Chat).await
+    respond(&service, caller, Request::chat(body)?, share, Shape::Chat).await
 }
 
 /// The continuation of a text.
 pub async fn generate(
     State(service): Shared,
     caller: Caller,
-    JsonBody(body, _place): JsonBody,
+    JsonBody(body, share): JsonBody,
 ) -> Result<Response, ApiError> {
-    respond(&service, caller, Request::generate(body)?, Shape::Generate).await
+    respond(&service, caller, Request::generate(body)?, share, Shape::Generate).await
 }
 
 async fn respond(
     service: &std::sync::Arc<Service>,
     caller: Caller,
     request: Request,
+    room: Share,
     shape: Shape,
 ) -> Result<Response, ApiError> {
     let lines = Lines {
@@ -89,11 +91,11 @@ async fn respond(
             service.models.acquire(&lines.model, Wish::ANY).await?;
             return Ok(Json(lines.loaded()).into_response());
         }
-        Ask::Chat(chat) => answer::chat(service, caller, *chat).await?,
+        Ask::Chat(chat) => answer::chat(service, caller, *chat, room).await?,
         Ask::Raw(mut raw) => {
             let length = &mut raw.parameters.max_tokens;
             length.get_or_insert(service.config.engine.default_max_tokens);
-            answer::completion(service, caller, *raw).await?
+            answer::completion(service, caller, *raw, room).await?
         }
     };
     if request.stream {
@@ -106,7 +108,7 @@ async fn respond(
 pub async fn embed(
     State(service): Shared,
     caller: Caller,
-    JsonBody(body, _place): JsonBody,
+    JsonBody(body, _share): JsonBody,
 ) -> Result<Json<Value>, ApiError> {
     let request = EmbedRequest::read(body)?;
     let began = Instant::now();
@@ -120,7 +122,14 @@ pub async fn embed(
             format!("the vectors have {width} dimensions and cannot be shortened"),
         ));
     }
-    let (vectors, tokens) = vectors(&service.admission, embedding, request.inputs, request.truncate).await?;
+    let (vectors, tokens) = vectors(
+        &service.admission,
+        caller,
+        embedding,
+        request.inputs,
+        request.truncate,
+    )
+    .await?;
     let answer = embed::answer(&request.model, &vectors, tokens, load, began.elapsed());
     Ok(Json(answer))
 }

@@ -16,13 +16,13 @@ use crate::state::Shared;
 pub async fn rerank(
     State(service): Shared,
     caller: Caller,
-    JsonBody(body, _place): JsonBody,
+    JsonBody(body, _share): JsonBody,
 ) -> Result<Json<Value>, ApiError> {
     let request = RerankRequest::read(body)?;
     let _turn = service.turns.take(caller).await?;
     let embedding = service.models.acquire_embedding(&request.model).await?;
     let model = embedding.found.id.clone();
-    let (vectors, tokens) = vectors(&service.admission, embedding, request.inputs(), true).await?;
+    let (vectors, tokens) = vectors(&service.admission, caller, embedding, request.inputs(), true).await?;
     Ok(Json(request.answer(
         &answer::id("rerank"),
         &model,

@@ -20,11 +20,11 @@ use crate::state::Shared;
 pub async fn respond(
     State(service): Shared,
     caller: Caller,
-    JsonBody(body, _place): JsonBody,
+    JsonBody(body, share): JsonBody,
 ) -> Result<Response, ApiError> {
     let request = ResponseRequest::read(body)?;
     let stream = request.chat.stream.on;
-    let answer = answer::chat(&service, caller, request.chat).await?;
+    let answer = answer::chat(&service, caller, request.chat, share).await?;
     let mut repeated = request.repeated;
     if let Some(why) = &answer.why {
         repeated.insert("resolved_reason".to_owned(), json!(why));

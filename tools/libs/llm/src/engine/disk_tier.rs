@@ -8,7 +8,7 @@
 
 use std::collections::VecDeque;
 use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -19,6 +19,8 @@ use crate::inference::State;
 
 const MAGIC: [u8; 8] = *b"RYZPFX2\n";
 const SUFFIX: &str = "prefix";
+/// Bytes of the checksum.
+const SUM: u64 = 4;
 
 /// Options of the disk tier.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,12 +80,95 @@ pub(super) struct Written {
     pub(super) bytes: io::Result<u64>,
 }
 
-/// A loaded prefix.
+/// A kept prefix.
 pub(super) enum Kept<S> {
     /// It was still in the queue.
     State(S),
-    /// It was read from its file.
-    Bytes(Vec<u8>),
+    /// Its file.
+    File(Saved),
+}
+
+/// The file of a prefix, at the beginning of its state.
+#[derive(Debug)]
+pub(super) struct Saved {
+    /// What is before its checksum.
+    rest: io::Take<Summed<BufReader<fs::File>>>,
+}
+
+/// Passes bytes on and computes their checksum.
+#[derive(Debug)]
+struct Summed<T> {
+    inner: T,
+    sum: crc32fast::Hasher,
+    bytes: u64,
+}
+
+impl<T> Summed<T> {
+    fn new(inner: T) -> Self {
+        Summed {
+            inner,
+            sum: crc32fast::Hasher::new(),
+            bytes: 0,
+        }
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        self.sum.update(bytes);
+        self.bytes += bytes.len() as u64;
+    }
+}
+
+impl<T: Read> Read for Summed<T> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(bytes)?;
+        self.add(&bytes[..count]);
+        Ok(count)
+    }
+}
+
+impl<T: Write> Write for Summed<T> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.inner.write(bytes)?;
+        self.add(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+impl Saved {
+    fn open(path: &Path, key: &[u32]) -> io::Result<Self> {
+        let file = fs::File::open(path)?;
+        let before_sum = file.metadata()?.len().checked_sub(SUM);
+        let before_sum = before_sum.ok_or(io::ErrorKind::UnexpectedEof)?;
+        let mut rest = Summed::new(BufReader::new(file)).take(before_sum);
+        // The name of the file is the hash of its key.
+        let head = 12 + key.len() as u64 * 4;
+        if io::copy(&mut (&mut rest).take(head), &mut io::sink())? < head {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(Self { rest })
+    }
+
+    /// What `restore` reads from it, without a copy of the whole; `None` if it is damaged.
+    pub(super) fn restore<S>(
+        mut self,
+        restore: impl FnOnce(&mut dyn Read) -> Result<S, String>,
+    ) -> Option<S> {
+        let restored = restore(&mut self.rest);
+        let unread = self.rest.limit() > 0;
+        let Summed { mut inner, sum, .. } = self.rest.into_inner();
+        let mut expected = [0; 4];
+        inner.read_exact(&mut expected).ok()?;
+        if unread || sum.finalize().to_le_bytes() != expected {
+            return None;
+        }
+        restored
+            .inspect_err(|reason| log::warn!("cannot use a kept prefix: {reason}"))
+            .ok()
+    }
 }
 
 /// A prefix found in the folder.
@@ -171,7 +256,7 @@ impl<S: State> DiskTier<S> {
         self.shared.changed.notify_all();
     }
 
-    /// Loads a prefix; `None` if its file is damaged or missing.
+    /// A kept prefix; `None` if its file is missing or too short.
     pub(super) fn load(&self, key: &[u32]) -> Option<Kept<S>> {
         let queue = self.shared.lock();
         match queue.tasks.iter().rfind(|task| task.key() == key) {
@@ -179,13 +264,7 @@ impl<S: State> DiskTier<S> {
             Some(Task::Delete { .. }) => return None,
             None => drop(queue),
         }
-        let mut bytes = fs::read(self.options.path(key)).ok()?;
-        let sum = bytes.split_off(bytes.len().checked_sub(4)?);
-        let head = 12 + key.len() * 4;
-        if bytes.len() < head || crc32fast::hash(&bytes).to_le_bytes() != sum[..] {
-            return None;
-        }
-        Some(Kept::Bytes(bytes.split_off(head)))
+        Saved::open(&self.options.path(key), key).ok().map(Kept::File)
     }
 
     pub(super) fn delete(&self, key: &[u32]) {
@@ -232,7 +311,7 @@ fn run_tasks<S: State>(folder: &DiskTierOptions, shared: &Shared<S>) {
         };
         drop(queue);
         let written = match &state {
-            Some(state) => Some(folder.write(&key, &state.to_bytes())),
+            Some(state) => Some(folder.write(&key, state)),
             None => {
                 remove(&folder.path(&key));
                 None
@@ -249,42 +328,36 @@ fn run_tasks<S: State>(folder: &DiskTierOptions, shared: &Shared<S>) {
 }
 
 impl DiskTierOptions {
-    /// Writes a prefix. Returns its size.
-    fn write(&self, key: &[u32], state: &[u8]) -> io::Result<u64> {
+    /// Writes a prefix, without a copy of its state. Returns its size.
+    fn write(&self, key: &[u32], state: &impl State) -> io::Result<u64> {
         let path = self.path(key);
         let part = path.with_extension("part");
         let mut head = Vec::with_capacity(12 + key.len() * 4);
         head.extend(MAGIC);
         head.extend(u32::try_from(key.len()).map_err(io::Error::other)?.to_le_bytes());
         head.extend(key.iter().flat_map(|element| element.to_le_bytes()));
-        let bytes = (head.len() + state.len() + 4) as u64;
-        if bytes > self.bytes {
-            return Err(io::Error::other(format!(
-                "it has {bytes} bytes and {} may lie there",
-                self.bytes
-            )));
-        }
-        let mut sum = crc32fast::Hasher::new();
-        sum.update(&head);
-        sum.update(state);
         let write = || {
-            let mut file = OpenOptions::new()
+            let file = OpenOptions::new()
                 .write(true)
                 .create(true)
                 .truncate(true)
                 .mode(0o600)
                 .open(&part)?;
-            file.write_all(&head)?;
-            file.write_all(state)?;
-            file.write_all(&sum.clone().finalize().to_le_bytes())?;
-            drop(file);
-            fs::rename(&part, &path)
+            let room = Limited {
+                inner: BufWriter::with_capacity(64 << 10, file),
+                limit: self.bytes,
+                left: self.bytes,
+            };
+            let mut out = Summed::new(room);
+            out.write_all(&head)?;
+            state.save(&mut out)?;
+            let sum = out.sum.clone().finalize();
+            out.write_all(&sum.to_le_bytes())?;
+            out.flush()?;
+            fs::rename(&part, &path)?;
+            Ok(out.bytes)
         };
-        if let Err(error) = write() {
-            remove(&part);
-            return Err(error);
-        }
-        Ok(bytes)
+        write().inspect_err(|_| remove(&part))
     }
 
     fn path(&self, key: &[u32]) -> PathBuf {
@@ -299,6 +372,28 @@ impl DiskTierOptions {
             .map(|b| format!("{b:02x}"))
             .collect();
         self.folder.join(name).with_extension(SUFFIX)
+    }
+}
+
+/// Fails when more is written than may lie there.
+#[derive(Debug)]
+struct Limited<T> {
+    inner: T,
+    limit: u64,
+    left: u64,
+}
+
+impl<T: Write> Write for Limited<T> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let limit = self.limit;
+        let left = self.left.checked_sub(bytes.len() as u64);
+        self.left = left.ok_or_else(|| io::Error::other(format!("it has more than {limit} bytes")))?;
+        self.inner.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
     }
 }
 

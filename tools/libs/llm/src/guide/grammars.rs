@@ -4,9 +4,16 @@ use std::fmt;
 use std::sync::Arc;
 
 use llguidance::ParserFactory;
-use llguidance::toktrie::{TokEnv, TokRxInfo, TokTrie, TokenId, TokenizerEnv};
+use llguidance::toktrie::{InferenceCapabilities, TokEnv, TokRxInfo, TokTrie, TokenId, TokenizerEnv};
 
 use super::numbers::Words;
+
+/// Tokens that are allowed or forbidden together: those within a JSON string. Each further slice would take two more tries, several
+/// megabytes each.
+const SLICES: [&str; 1] = [r#"[^"\\\x00-\x1F\x7F]+"#];
+
+/// The most states of a lexer. Each takes one or two kilobytes, and a short pattern can have any number of them.
+const LEXER_STATES: usize = 20_000;
 
 /// A vocabulary, as constraints need it.
 pub(crate) trait Lexicon: Send + Sync + 'static {
@@ -77,8 +84,14 @@ impl Grammars {
         let info = TokRxInfo::new(count, end);
         let trie = TokTrie::from(&info, &words).with_eos_tokens(&ends);
         let environment: TokEnv = Arc::new(Vocabulary { lexicon, trie });
-        let mut factory = ParserFactory::new_simple(&environment).map_err(|e| e.to_string())?;
+        let mut factory = ParserFactory::new(
+            &environment,
+            InferenceCapabilities::default(),
+            &SLICES.map(str::to_owned),
+        )
+        .map_err(|e| e.to_string())?;
         factory.quiet();
+        factory.limits_mut().max_lexer_states = LEXER_STATES;
         factory.limits_mut().verbose_errors = false;
         let numbers = Words::of(environment.tok_trie());
         Ok(Grammars { factory, numbers })

@@ -1,6 +1,6 @@
 //! A model and its forward pass over a batch of sequences.
 
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -88,9 +88,9 @@ impl Model {
         Sequence::new(self.network.memory())
     }
 
-    /// Restores a sequence from the bytes of [`Sequence::to_bytes`].
-    pub fn restore(&self, bytes: &[u8]) -> Result<Sequence, BadSave> {
-        Sequence::from_bytes(self.network.memory(), self.info.context, bytes)
+    /// Restores a sequence from what [`State::save`] wrote.
+    pub fn restore(&self, bytes: &mut dyn Read) -> Result<Sequence, BadSave> {
+        Sequence::read(self.network.memory(), self.info.context, bytes)
     }
 
     /// Appends each step's tokens to its sequence and computes the requested logits. The result for a sequence does not depend on the

@@ -3,13 +3,12 @@
 //! Within a page, each layer and head has its own run: keys as `[element][token]`, so that the scores of 32 tokens are one vector that
 //! accumulates a product per element, and values as `[token][element]`, so that the weighted sum is a vector too.
 
+use std::io::{self, Read, Write};
 use std::sync::Arc;
 
 use half::f16;
 use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
 use sigmavault_ternary::Rows;
-
-use super::error::BadSave;
 
 /// Tokens in a page.
 pub const PAGE: usize = 32;
@@ -108,33 +107,56 @@ impl Cells {
         }
     }
 
-    fn to_bytes(&self, out: &mut Vec<u8>) {
+    fn save(&self, out: &mut dyn Write) -> io::Result<()> {
         match self {
-            Self::Half(cells) => out.extend(cells.iter().flat_map(|c| c.to_le_bytes())),
-            Self::Single(cells) => out.extend(cells.iter().flat_map(|c| c.to_le_bytes())),
+            Self::Half(cells) => write_each(cells, u16::to_le_bytes, out),
+            Self::Single(cells) => write_each(cells, f32::to_le_bytes, out),
         }
     }
 
-    fn from_bytes(kind: KvKind, bytes: &[u8]) -> Self {
-        match kind {
-            KvKind::F16 => Self::Half(
-                bytes
-                    .as_chunks()
-                    .0
-                    .iter()
-                    .map(|b| u16::from_le_bytes(*b))
-                    .collect(),
-            ),
-            KvKind::F32 => Self::Single(
-                bytes
-                    .as_chunks()
-                    .0
-                    .iter()
-                    .map(|b| f32::from_le_bytes(*b))
-                    .collect(),
-            ),
+    fn read(kind: KvKind, count: usize, bytes: &mut dyn Read) -> io::Result<Self> {
+        let mut cells = Self::new(kind, count);
+        match &mut cells {
+            Self::Half(cells) => read_each(cells, u16::from_le_bytes, bytes)?,
+            Self::Single(cells) => read_each(cells, f32::from_le_bytes, bytes)?,
+        }
+        Ok(cells)
+    }
+}
+
+/// Numbers that are written or read at a time.
+const AT_A_TIME: usize = 4096;
+
+/// Writes numbers without a copy of all of them.
+pub(super) fn write_each<T: Copy, const N: usize>(
+    numbers: &[T],
+    bytes: impl Fn(T) -> [u8; N],
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut some = Vec::with_capacity(AT_A_TIME * N);
+    for numbers in numbers.chunks(AT_A_TIME) {
+        some.clear();
+        some.extend(numbers.iter().flat_map(|number| bytes(*number)));
+        out.write_all(&some)?;
+    }
+    Ok(())
+}
+
+/// Reads as many numbers as there is room for.
+pub(super) fn read_each<T, const N: usize>(
+    numbers: &mut [T],
+    number: impl Fn([u8; N]) -> T,
+    bytes: &mut dyn Read,
+) -> io::Result<()> {
+    let mut some = vec![0; AT_A_TIME.min(numbers.len()) * N];
+    for numbers in numbers.chunks_mut(AT_A_TIME) {
+        let some = &mut some[..numbers.len() * N];
+        bytes.read_exact(some)?;
+        for (place, bytes) in numbers.iter_mut().zip(some.as_chunks().0) {
+            *place = number(*bytes);
         }
     }
+    Ok(())
 }
 
 #[derive(Debug, Clone)]
@@ -232,30 +254,25 @@ impl Pages {
         }
     }
 
-    /// Serialises the pages of the first `length` tokens, for [`Pages::from_bytes`].
-    pub fn to_bytes(&self, length: usize, out: &mut Vec<u8>) {
+    /// Writes the pages of the first `length` tokens, for [`Pages::read`].
+    pub fn save(&self, length: usize, out: &mut dyn Write) -> io::Result<()> {
         for page in &self.pages[..length.div_ceil(PAGE)] {
-            page.keys.to_bytes(out);
-            page.values.to_bytes(out);
+            page.keys.save(out)?;
+            page.values.save(out)?;
         }
+        Ok(())
     }
 
-    /// Deserialises the pages of a sequence of `length` tokens.
-    pub fn from_bytes(shape: Shape, length: usize, bytes: &[u8]) -> Result<Self, BadSave> {
-        let whole = shape.page_bytes();
-        if length.div_ceil(PAGE).checked_mul(whole) != Some(bytes.len()) {
-            return Err(BadSave("its pages are cut short or of another model"));
+    /// Reads the pages of a sequence of `length` tokens.
+    pub fn read(shape: Shape, length: usize, bytes: &mut dyn Read) -> io::Result<Self> {
+        let count = shape.page_elements();
+        let mut pages = Vec::new();
+        for _ in 0..length.div_ceil(PAGE) {
+            pages.push(Arc::new(Page {
+                keys: Cells::read(shape.kind, count, bytes)?,
+                values: Cells::read(shape.kind, count, bytes)?,
+            }));
         }
-        let pages = bytes
-            .chunks_exact(whole.max(1))
-            .map(|page| {
-                let (keys, values) = page.split_at(whole / 2);
-                Arc::new(Page {
-                    keys: Cells::from_bytes(shape.kind, keys),
-                    values: Cells::from_bytes(shape.kind, values),
-                })
-            })
-            .collect();
         Ok(Self { shape, pages })
     }
 }
@@ -320,11 +337,11 @@ mod tests {
     fn bytes_bring_back_the_same_pages() {
         let pages = written(40);
         let mut bytes = Vec::new();
-        pages.to_bytes(40, &mut bytes);
+        pages.save(40, &mut bytes).unwrap();
         assert_eq!(bytes.len(), 2 * SHAPE.page_bytes());
-        let back = Pages::from_bytes(SHAPE, 40, &bytes).unwrap();
+        let back = Pages::read(SHAPE, 40, &mut bytes.as_slice()).unwrap();
         assert_eq!(read(&back, 1), read(&pages, 1));
-        assert!(Pages::from_bytes(SHAPE, 80, &bytes).is_err());
-        assert!(Pages::from_bytes(SHAPE, 40, &bytes[1..]).is_err());
+        assert!(Pages::read(SHAPE, 80, &mut bytes.as_slice()).is_err());
+        assert!(Pages::read(SHAPE, 40, &mut &bytes[1..]).is_err());
     }
 }

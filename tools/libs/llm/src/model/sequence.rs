@@ -1,7 +1,9 @@
 //! The state of a sequence: keys and values for attention, and a state of fixed size for recurrent layers.
 
+use std::io::{self, ErrorKind, Read, Write};
+
 use super::error::BadSave;
-use super::pages::{Pages, Shape};
+use super::pages::{Pages, Shape, read_each, write_each};
 use crate::inference::{CannotRewind, Part, State};
 
 /// The first bytes of a saved sequence; the digit is the version of the format.
@@ -45,37 +47,30 @@ impl Sequence {
         }
     }
 
-    /// Deserialises the result of [`Sequence::to_bytes`].
-    pub(super) fn from_bytes(memory: Memory, context: usize, bytes: &[u8]) -> Result<Self, BadSave> {
-        let rest = bytes
-            .strip_prefix(&MAGIC)
-            .ok_or(BadSave("it is no saved sequence of this version"))?;
-        let (head, rest) = rest.split_at_checked(48).ok_or(BadSave("it is cut short"))?;
-        let numbers: Vec<u64> = head
-            .as_chunks()
-            .0
-            .iter()
-            .map(|b| u64::from_le_bytes(*b))
-            .collect();
-        if numbers[..5] != memory.signature() {
+    /// Reads what [`State::save`] wrote.
+    pub(super) fn read(memory: Memory, context: usize, bytes: &mut dyn Read) -> Result<Self, BadSave> {
+        let mut magic = [0; MAGIC.len()];
+        bytes.read_exact(&mut magic).map_err(unread)?;
+        if magic != MAGIC {
+            return Err(BadSave("it is no saved sequence of this version"));
+        }
+        let mut numbers = [0; 6];
+        read_each(&mut numbers, u64::from_le_bytes, bytes).map_err(unread)?;
+        let [signature @ .., length] = numbers;
+        if signature != memory.signature() {
             return Err(BadSave("it was saved by another model"));
         }
-        let length = usize::try_from(numbers[5]).ok().filter(|n| *n <= context);
+        let length = usize::try_from(length).ok().filter(|n| *n <= context);
         let length = length.ok_or(BadSave("it is longer than the model's context"))?;
-        let (state, rest) = rest
-            .split_at_checked(memory.recurrent * 4)
-            .ok_or(BadSave("it is cut short"))?;
-        let pages = match memory.attention {
-            Some(shape) => Some(Pages::from_bytes(shape, length, rest)?),
-            None if rest.is_empty() => None,
-            None => return Err(BadSave("bytes are left over")),
-        };
-        let state = state
-            .as_chunks()
-            .0
-            .iter()
-            .map(|b| f32::from_le_bytes(*b))
-            .collect();
+        let mut state = vec![0.0; memory.recurrent];
+        read_each(&mut state, f32::from_le_bytes, bytes).map_err(unread)?;
+        let pages = memory
+            .attention
+            .map(|shape| Pages::read(shape, length, bytes).map_err(unread))
+            .transpose()?;
+        if bytes.read(&mut [0]).map_err(unread)? > 0 {
+            return Err(BadSave("bytes are left over"));
+        }
         Ok(Self {
             memory,
             length,
@@ -83,6 +78,14 @@ impl Sequence {
             state,
         })
     }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn unread(error: io::Error) -> BadSave {
+    BadSave(match error.kind() {
+        ErrorKind::UnexpectedEof => "it is cut short",
+        _ => "it cannot be read",
+    })
 }
 
 /// Pages are shared with forks until one of the two writes; recurrent state is copied. Bytes are little-endian, for the same model only.
@@ -125,18 +128,15 @@ impl State for Sequence {
         Ok(())
     }
 
-    fn to_bytes(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(56 + self.bytes());
-        out.extend(MAGIC);
-        for number in self.memory.signature() {
-            out.extend(number.to_le_bytes());
+    fn save(&self, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(&MAGIC)?;
+        write_each(&self.memory.signature(), u64::to_le_bytes, out)?;
+        write_each(&[self.length as u64], u64::to_le_bytes, out)?;
+        write_each(&self.state, f32::to_le_bytes, out)?;
+        match &self.pages {
+            Some(pages) => pages.save(self.length, out),
+            None => Ok(()),
         }
-        out.extend((self.length as u64).to_le_bytes());
-        out.extend(self.state.iter().flat_map(|v| v.to_le_bytes()));
-        if let Some(pages) = &self.pages {
-            pages.to_bytes(self.length, &mut out);
-        }
-        out
     }
 }
 
@@ -186,11 +186,12 @@ mod tests {
         let mut sequence = Sequence::new(RECURRENT);
         sequence.length = 9;
         sequence.state = vec![1.0, 2.0, 3.0];
-        let bytes = sequence.to_bytes();
-        let back = Sequence::from_bytes(RECURRENT, 10, &bytes).unwrap();
+        let mut bytes = Vec::new();
+        sequence.save(&mut bytes).unwrap();
+        let back = Sequence::read(RECURRENT, 10, &mut bytes.as_slice()).unwrap();
         assert_eq!((back.len(), back.state), (9, vec![1.0, 2.0, 3.0]));
         let error =
-            |memory, context, bytes: &[u8]| Sequence::from_bytes(memory, context, bytes).unwrap_err().0;
+            |memory, context, mut bytes: &[u8]| Sequence::read(memory, context, &mut bytes).unwrap_err().0;
         assert_eq!(
             error(RECURRENT, 8, &bytes),
             "it is longer than the model's context"
@@ -201,5 +202,7 @@ mod tests {
             error(RECURRENT, 10, &bytes[1..]),
             "it is no saved sequence of this version"
         );
+        bytes.push(0);
+        assert_eq!(error(RECURRENT, 10, &bytes), "bytes are left over");
     }
 }

@@ -10,7 +10,7 @@ use super::added::{Added, AddedTokens};
 use super::codec::Algorithm;
 use super::error::TokenizerError;
 use super::handle::Tokenizer;
-use super::pipeline::{Pipeline, damaged};
+use super::pipeline::{CACHED_WORDS, Pipeline, damaged};
 use super::roles::{READ_TAGS, Roles, TURN_ENDS};
 use super::table::{TokenTable, byte_level, sentence_piece};
 
@@ -104,10 +104,12 @@ impl Tokenizer {
             || description["decoder"]["prepend_scheme"] == "always";
         // From text, which the library parses by code that is compiled in it.
         let parsed: tokenizers::Tokenizer = description.to_string().parse().map_err(damaged)?;
+        let mut model = parsed.get_model().clone();
+        model.resize_cache(CACHED_WORDS);
         let pipeline = Pipeline {
             normalizer: parsed.get_normalizer().cloned(),
             words: parsed.get_pre_tokenizer().cloned(),
-            model: parsed.get_model().clone(),
+            model,
             leading_space,
             known_words: false,
         };

@@ -89,6 +89,9 @@ const WORDS: [Words; 7] = [
     },
 ];
 
+/// Words whose tokens the library keeps, in each thread that ever encoded a text. A word may take eight kilobytes.
+pub(super) const CACHED_WORDS: usize = 512;
+
 const SUPPORTED: &str = "llama-bpe, qwen2, dbrx, gpt-2, olmo, mpt, refact, smollm, starcoder, command-r, default and their aliases";
 
 impl Pipeline {
@@ -124,6 +127,7 @@ impl Pipeline {
         let model = BPE::builder()
             .vocab_and_merges(vocabulary, merges)
             .ignore_merges(rule.take_whole)
+            .cache_capacity(CACHED_WORDS)
             .build()
             .map_err(damaged)?;
         Ok(Pipeline {

@@ -31,6 +31,9 @@ use super::slots::{Slot, Slots};
 /// How long a connection that makes room for others may take to end.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// The most bytes of a connection in memory that nobody has read yet, and so of a header.
+const BUFFER: usize = 32 << 10;
+
 /// What answers requests, and the connections that they come over.
 pub(super) struct Connections {
     router: TowerToHyperService<Router>,
@@ -122,6 +125,7 @@ async fn run<Stream>(
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.headers)
+        .max_buf_size(BUFFER)
         .serve_connection(TokioIo::new(stream), answer);
     let mut connection = std::pin::pin!(connection);
     let (mut stopping, mut retired) = (*stop.borrow(), None);

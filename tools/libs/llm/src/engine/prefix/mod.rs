@@ -9,13 +9,15 @@
 
 mod tree;
 
+use std::io::Read;
+
 use self::tree::{ROOT, Tree};
 use super::disk_tier::{DiskTier, Kept, Written};
 use super::held::Held;
 use crate::inference::State;
 
 /// Restores a state from its bytes.
-type Restore<S> = Box<dyn Fn(&[u8]) -> Result<S, String> + Send>;
+type Restore<S> = Box<dyn Fn(&mut dyn Read) -> Result<S, String> + Send>;
 
 /// The tree.
 pub(super) struct PrefixCache<S> {
@@ -28,6 +30,9 @@ pub(super) struct PrefixCache<S> {
     disk_tier: Option<(DiskTier<S>, Restore<S>)>,
     disk_bytes: u64,
 }
+
+/// A state is read from disk for at least one of so many of its tokens.
+const WORTH: usize = 32;
 
 /// The elements of a key before its tokens: the owner.
 const OWNER: usize = 1;
@@ -105,10 +110,17 @@ impl<S: State> PrefixCache<S> {
             } else {
                 self.tree.nearest_above(&place)?
             };
-            self.touch(found);
-            if self.tree.nodes[found].state.is_none() && !self.load(found) {
-                continue;
+            if self.tree.nodes[found].state.is_none() {
+                // A few tokens are computed sooner than a long state is read.
+                if depth * WORTH < self.tree.path(found).len() - OWNER {
+                    return None;
+                }
+                self.touch(found);
+                if !self.load(found) {
+                    continue;
+                }
             }
+            self.touch(found);
             let mut state = self.tree.nodes[found].state.as_ref()?.fork();
             self.shrink(Some(found));
             if state.len() > depth && state.truncate(depth).is_err() {
@@ -227,6 +239,9 @@ impl<S: State> PrefixCache<S> {
 
     /// Loads a state from disk. Returns whether that succeeded; otherwise the entry is dropped.
     fn load(&mut self, node: usize) -> bool {
+        // Room first, so that there is never more in memory than there may be.
+        let bytes = usize::try_from(self.tree.nodes[node].disk.unwrap_or(0)).unwrap_or(usize::MAX);
+        self.evict(self.limit.saturating_sub(bytes), Some(node));
         let key = self.tree.path(node);
         let tokens = key.len().saturating_sub(OWNER);
         let state = self
@@ -234,9 +249,7 @@ impl<S: State> PrefixCache<S> {
             .as_ref()
             .and_then(|(disk_tier, restore)| match disk_tier.load(&key)? {
                 Kept::State(state) => Some(state),
-                Kept::Bytes(bytes) => restore(&bytes)
-                    .inspect_err(|reason| log::warn!("cannot use a kept prefix: {reason}"))
-                    .ok(),
+                Kept::File(file) => file.restore(restore),
             });
         match state.filter(|s| s.len() == tokens) {
             Some(state) => {
@@ -264,7 +277,14 @@ impl<S: State> PrefixCache<S> {
 
     /// Evicts the least recently used states until the rest fits; `spared` goes last.
     fn shrink(&mut self, spared: Option<usize>) {
-        while self.held.bytes() > self.limit {
+        self.evict(self.limit, spared);
+        self.settle();
+        self.shrink_disk();
+    }
+
+    /// Evicts the least recently used states until the rest has at most this many bytes.
+    fn evict(&mut self, limit: usize, spared: Option<usize>) {
+        while self.held.bytes() > limit {
             let in_memory = |n: &usize| self.tree.nodes[*n].state.is_some();
             let oldest = (0..self.tree.nodes.len())
                 .filter(in_memory)
@@ -275,8 +295,6 @@ impl<S: State> PrefixCache<S> {
             }
             self.tree.tidy(oldest);
         }
-        self.settle();
-        self.shrink_disk();
     }
 
     fn shrink_disk(&mut self) {

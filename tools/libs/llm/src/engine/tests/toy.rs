@@ -1,6 +1,7 @@
 //! Two minimal models that behave like the two families: the state of one is a list of tokens that can be truncated, that of the other a
 //! hash of all tokens. Both choose the next token by the last few, so their texts repeat themselves.
 
+use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex};
@@ -149,8 +150,8 @@ impl State for Seen {
         Ok(())
     }
 
-    fn to_bytes(&self) -> Vec<u8> {
-        self.0.iter().flat_map(|t| t.to_le_bytes()).collect()
+    fn save(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.0.iter().try_for_each(|t| out.write_all(&t.to_le_bytes()))
     }
 }
 
@@ -171,10 +172,11 @@ impl Forward for Attention {
         Seen(Vec::new())
     }
 
-    fn restore(&self, bytes: &[u8]) -> Result<Seen, String> {
+    fn restore(&self, bytes: &mut dyn Read) -> Result<Seen, String> {
+        let mut all = Vec::new();
+        bytes.read_to_end(&mut all).map_err(|e| e.to_string())?;
         Ok(Seen(
-            bytes
-                .chunks_exact(4)
+            all.chunks_exact(4)
                 .map(|c| u32::from_le_bytes(c.try_into().unwrap()))
                 .collect(),
         ))
@@ -243,8 +245,9 @@ impl State for Number {
         }
     }
 
-    fn to_bytes(&self) -> Vec<u8> {
-        [self.0.to_le_bytes(), (self.1 as u64).to_le_bytes()].concat()
+    fn save(&self, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(&self.0.to_le_bytes())?;
+        out.write_all(&(self.1 as u64).to_le_bytes())
     }
 }
 
@@ -265,17 +268,15 @@ impl Forward for Recurrent {
         Number(0, 0)
     }
 
-    fn restore(&self, bytes: &[u8]) -> Result<Number, String> {
-        let (a, b) = bytes.split_at_checked(8).ok_or("too short")?;
-        let number = |b: &[u8]| {
-            b.try_into()
-                .map(u64::from_le_bytes)
-                .map_err(|_| "too short".to_owned())
+    fn restore(&self, bytes: &mut dyn Read) -> Result<Number, String> {
+        let mut number = || {
+            let mut number = [0; 8];
+            let read = bytes.read_exact(&mut number);
+            read.map(|()| u64::from_le_bytes(number))
+                .map_err(|e| e.to_string())
         };
-        Ok(Number(
-            number(a)?,
-            usize::try_from(number(b)?).map_err(|e| e.to_string())?,
-        ))
+        let (last, count) = (number()?, number()?);
+        Ok(Number(last, usize::try_from(count).map_err(|e| e.to_string())?))
     }
 
     fn forward(&self, batch: &mut [Step<'_, Number>]) -> Result<(), ForwardError> {
@@ -409,7 +410,9 @@ impl State for Paged {
         Ok(())
     }
 
-    fn to_bytes(&self) -> Vec<u8> {
-        self.tokens().iter().flat_map(|t| t.to_le_bytes()).collect()
+    fn save(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.tokens()
+            .iter()
+            .try_for_each(|t| out.write_all(&t.to_le_bytes()))
     }
 }
