@@ -26,8 +26,9 @@ struct Scenario {
 }
 
 /// The scenarios, in the order in which they run. The last one leaves a pool that waits for a disk, and nothing can follow it.
-const SCENARIOS: [Scenario; 13] = [
+const SCENARIOS: [Scenario; 14] = [
     scenario("mirror", include_str!("mirror.sh"), true),
+    scenario("erased", include_str!("erased.sh"), false),
     scenario("rest", include_str!("rest.sh"), false),
     scenario("pulled", include_str!("pulled.sh"), true),
     scenario("spare", include_str!("spare.sh"), false),
@@ -94,7 +95,12 @@ pub fn run(asked: &Run, tree: &Path) -> Result<(), Error> {
 
 fn one_of_your_own(boot: &mut Boot<'_>, script: &str) -> Result<(), Error> {
     let answer = boot.run_for(&format!("{PRELUDE}\n{script}"), SCENARIO_LIMIT)?;
-    println!("{}\nended with {} after {} s", answer.output, answer.status, answer.took.as_secs());
+    println!(
+        "{}\nended with {} after {} s",
+        answer.output,
+        answer.status,
+        answer.took.as_secs()
+    );
     Ok(())
 }
 

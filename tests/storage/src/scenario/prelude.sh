@@ -75,7 +75,8 @@ for number in 1 2 3 4 5 6; do
     for part in "$(disk "$number")"-part*; do
         if [[ -e $part ]]; then zpool labelclear -f "$part" &>/dev/null || true; fi
     done
-    wipefs --all --force --quiet "$(disk "$number")" || true
+    wipefs --all --force --quiet "$(disk "$number")"
+    blockdev --rereadpt "$(disk "$number")"
 done
 rm -f /etc/sigmavault/keys/*
 udevadm settle

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use sigmavault_host::run::Invocation;
-use sigmavault_host::wipefs;
 use sigmavault_host::zfs::key::Key;
 use sigmavault_host::zfs::{self, change, snapshot};
 use sigmavault_host::zpool::create::{Creation, Group, Purpose, Redundancy, add, create_pool};
 use sigmavault_host::zpool::import::{Import, import};
 use sigmavault_host::zpool::{self, work};
+use sigmavault_host::{blockdev, wipefs};
 use sigmavault_types::storage::{
     Action, DatasetKind, DiskId, Guid, KeySource, NewVdev, Owner, Scrub, Trim, VdevClass, VdevKind, World,
 };
@@ -48,7 +48,11 @@ pub fn invocations(action: &Action, world: &World, secret: Option<&Secret>) -> V
     match action {
         Action::EraseDisk { disk } => {
             let device = device(disk);
-            vec![wipefs::erase_all(&device)]
+            // By itself, wipefs lets the kernel go on with the partitions that were there.
+            vec![
+                wipefs::erase_all(&device),
+                blockdev::reread_partition_table(&device),
+            ]
         }
         Action::CreatePool {
             name,
