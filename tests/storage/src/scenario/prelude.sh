@@ -2,6 +2,8 @@
 
 set -Eeuo pipefail
 trap 'echo "line $LINENO: \`$BASH_COMMAND\` ended with $?"' ERR
+# What runs beside a scenario ends with it.
+trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
 export LC_ALL=C.UTF-8
 
 # disk N: the link to a disk.
@@ -70,13 +72,14 @@ push() {
 }
 
 # What an earlier scenario has left is not this one's.
+push
 for pool in $(zpool list -H -o name); do zpool destroy -f "$pool"; done
 for number in 1 2 3 4 5 6; do
     for part in "$(disk "$number")"-part*; do
         if [[ -e $part ]]; then zpool labelclear -f "$part" &>/dev/null || true; fi
     done
     wipefs --all --force --quiet "$(disk "$number")"
-    blockdev --rereadpt "$(disk "$number")"
+    until_true 30 blockdev --rereadpt "$(disk "$number")"
 done
 rm -f /etc/sigmavault/keys/*
 udevadm settle

@@ -2,7 +2,7 @@
 change pool create waits "$(disk 6)" --layout single --accept-no-redundancy
 change pool create tank "$(disk 1)" "$(disk 2)" --layout mirror
 pull 6
-(echo x >/srv/sigmavault/waits/file; zpool sync waits) &
+(echo x >/srv/sigmavault/waits/file; zpool sync waits) >/dev/null 2>&1 </dev/null &
 until_true 60 bash -c '[[ $(zpool list -H -o health waits) == SUSPENDED ]]'
 until_true 30 bash -c 'sigmavault pool show waits | grep -qi suspended'
 slowest=0

@@ -25,19 +25,20 @@ pub async fn check(
     bus: &Connection,
     header: &Header<'_>,
     action: &str,
-    details: &HashMap<&str, &str>,
+    details: &[(&str, &str)],
     interaction: Interaction,
 ) -> Result<(), NotAuthorized> {
     let subject = Subject::new_for_message_header(header)
         .map_err(|error| NotAuthorized(format!("the caller has no name on the bus: {error}")))?;
     let silent = |error: zbus::Error| NotAuthorized(format!("polkit does not answer: {error}"));
+    let details: HashMap<&str, &str> = details.iter().copied().collect();
     let authority = AuthorityProxy::new(bus).await.map_err(silent)?;
     let flags = match interaction {
         Interaction::Allowed => CheckAuthorizationFlags::ALLOW_USER_INTERACTION,
         Interaction::None => CheckAuthorizationFlags::empty(),
     };
     let answer = authority
-        .check_authorization(&subject, action, details, flags, "")
+        .check_authorization(&subject, action, &details, flags, "")
         .await
         .map_err(silent)?;
     if answer.is_authorized {

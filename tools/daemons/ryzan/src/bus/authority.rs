@@ -1,7 +1,5 @@
 //! Who may load and unload models.
 
-use std::collections::HashMap;
-
 use sigmavault_service::authority::{self, Interaction, NotAuthorized};
 use zbus::Connection;
 use zbus::message::Header;
@@ -17,7 +15,6 @@ pub const UNLOAD: &str = "org.sigmavault.ryzan.unload-model";
 /// Asks polkit, which may prompt the user. The dialog shows `model`, so it must be the real name of a model, not what a
 /// caller wrote.
 pub async fn check(bus: &Connection, header: &Header<'_>, action: &str, model: &str) -> Result<(), BusError> {
-    let details = HashMap::from([("model", model)]);
-    let checked = authority::check(bus, header, action, &details, Interaction::Allowed).await;
+    let checked = authority::check(bus, header, action, &[("model", model)], Interaction::Allowed).await;
     checked.map_err(|NotAuthorized(why)| BusError::NotAuthorized(why))
 }

@@ -1,7 +1,5 @@
 //! Who calls, and what polkit lets them do.
 
-use std::collections::HashMap;
-
 use sigmavault_facts::terminal::single_line;
 use sigmavault_service::authority::{self, Interaction, NotAuthorized};
 use sigmavault_types::storage::{Plan, Resource, Risk};
@@ -48,7 +46,7 @@ pub async fn may_approve(bus: &Connection, header: &Header<'_>, plan: &Plan) -> 
         Risk::Destroys => "org.sigmavault.storage.destructive",
     };
     let target = target(plan);
-    let details = HashMap::from([("target", target.as_str())]);
+    let details = [("target", target.as_str())];
     authority::check(bus, header, action, &details, Interaction::Allowed).await
 }
 
@@ -89,7 +87,7 @@ pub async fn at_console(bus: &Connection, header: &Header<'_>, uid: u32) -> bool
     if uid == 0 {
         return root_at_console(bus, header).await.unwrap_or(false);
     }
-    authority::check(bus, header, CONSOLE, &HashMap::new(), Interaction::None)
+    authority::check(bus, header, CONSOLE, &[], Interaction::None)
         .await
         .is_ok()
 }

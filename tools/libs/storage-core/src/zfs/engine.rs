@@ -46,7 +46,7 @@ impl Zfs {
         if !takes_disks(action) || !refused::may_be_early(&error) {
             return Err(refused::error(action, &self.last, &error));
         }
-        // udev shows a new partition too late on a machine with much to do; a second try finds it.
+        // On a machine with much to do, udev shows a new partition too late, or still looks at one that is to go: a second try succeeds.
         self.settle();
         let again = self.surface.writer.succeed(invocation);
         again
@@ -98,7 +98,7 @@ impl Engine for Zfs {
             }
             ran?;
         }
-        if matches!(action, Action::EraseDisk { .. } | Action::DestroyPool { .. }) || takes_disks(action) {
+        if takes_disks(action) || matches!(action, Action::DestroyPool { .. }) {
             self.settle();
         }
         keys.retire(action, &self.last);
@@ -126,11 +126,12 @@ const fn needs_the_manager(action: &Action) -> bool {
     )
 }
 
-/// Whether ZFS puts partitions on disks for it.
+/// Whether partitions of disks come or go for it.
 const fn takes_disks(action: &Action) -> bool {
     matches!(
         action,
-        Action::CreatePool { .. }
+        Action::EraseDisk { .. }
+            | Action::CreatePool { .. }
             | Action::AddVdevs { .. }
             | Action::AttachDisk { .. }
             | Action::ReplaceDevice { .. }

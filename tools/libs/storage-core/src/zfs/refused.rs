@@ -36,12 +36,15 @@ pub(super) fn error(action: &Action, world: &World, error: &RunError) -> EngineE
     }
 }
 
-/// Whether a second try may find a partition that udev had not shown yet.
+/// Whether a second try may succeed, because udev had not shown a partition yet, or looked at one.
 pub(super) fn may_be_early(error: &RunError) -> bool {
     use zpool::Refusal;
     let RunError::Ended { output, .. } = error else {
         return false;
     };
+    if error.invocation().program() == "blockdev" {
+        return true;
+    }
     let refusal = Refusal::of(&String::from_utf8_lossy(&output.stderr));
     matches!(refusal, Refusal::NoSuchDevice | Refusal::Unavailable)
 }
