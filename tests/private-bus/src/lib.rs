@@ -6,6 +6,8 @@
     clippy::missing_panics_doc,
     reason = "a test ends when it has no bus"
 )]
+// What the macro calls must take what polkit is sent.
+#![allow(clippy::needless_pass_by_value, clippy::used_underscore_binding)]
 
 use std::collections::HashMap;
 use std::fs::Permissions;
@@ -132,11 +134,6 @@ struct Object {
 }
 
 #[zbus::interface(name = "org.freedesktop.PolicyKit1.Authority")]
-#[allow(
-    clippy::needless_pass_by_value,
-    clippy::used_underscore_binding,
-    reason = "so the macro hands it over"
-)]
 impl Object {
     fn check_authorization(
         &self,

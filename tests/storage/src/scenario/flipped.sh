@@ -4,7 +4,7 @@ change dataset create tank/photos -o compression=off
 head -c 16M /dev/zero | tr '\0' x >"/srv/sigmavault/tank/photos/my holiday.jpg"
 change pool export tank
 part=$(disk 1)-part1
-at=$(LC_ALL=C grep -obUaP -m 1 'x{4096}' "$part" | head -n 1 | cut -d: -f1)
+at=$({ grep -obUaP 'x{4096}' "$part" || true; } 2>/dev/null | head -n 1 | cut -d: -f1)
 printf y | dd of="$part" bs=1 seek=$((at + 2000)) conv=notrunc,fsync status=none
 until_true 30 sigmavault pool show tank
 change pool import tank

@@ -9,13 +9,13 @@ busctl monitor --json=short --match "type='signal',interface='org.sigmavault.Sto
 sleep 1
 began=$(now_ms)
 pull 2
-until_true 30 grep -qE 'disk-disappeared|device-state' $told
-first=$(grep -m 1 -E 'disk-disappeared|device-state' $told | cut -d' ' -f1)
+until_true 30 grep -qE 'disk-disappeared|pool-state' $told
+first=$(grep -m 1 -E 'disk-disappeared|pool-state' $told | cut -d' ' -f1)
 echo "measured: failure to signal $((first - began)) ms"
 # ZFS itself sees it when it writes.
 echo more >/srv/sigmavault/tank/more
 zpool sync tank
-until_true 60 grep -q device-state $told
+until_true 60 grep -q pool-state $told
 pkill busctl || true
 holds "the pool" "$(sigmavault pool show tank)" egraded
 change pool replace tank "$(zpool status -P tank | grep -oE '/dev/disk/by-id/virtio-SV-DISK-02[^ ]*' | head -n 1)" "$(disk 3)"

@@ -8,8 +8,9 @@
 //! - [`orders`]: policies and schedules that are due
 //! - [`audit`]: who asked for what, and what came of it
 //! - [`service`]: all of them together
-//! - [`bus`]: `org.sigmavault.Storage1`
-//! - [`config`]: settings
+//! - [`machine`]: ZFS, or a simulated machine
+//! - [`bus`]: the interface `org.sigmavault.Storage1`
+//! - [`config`]: the settings
 
 pub mod audit;
 pub mod board;

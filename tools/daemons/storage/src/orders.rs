@@ -43,7 +43,7 @@ pub fn start(service: Arc<Service>) -> std::io::Result<()> {
             for (name, request) in orders.due(&known.world, crate::machine::now(), &TimeZone::system()) {
                 info!("{name} is due");
                 if let Err(error) =
-                    service.carry_out_order(Actor::StandingOrder { name: name.clone() }, request)
+                    service.carry_out_order(Actor::StandingOrder { name: name.clone() }, &request)
                 {
                     warn!("{name} is due and was not carried out: {error}");
                 }

@@ -100,6 +100,12 @@ impl Service {
         let _ = self.news.send(news);
     }
 
+    fn tell_job(&self, job: Option<Job>) {
+        if let Some(job) = job {
+            self.tell(News::Job(job));
+        }
+    }
+
     /// Everything but snapshots.
     pub fn state(&self) -> State {
         let known = self.board.known();
@@ -188,8 +194,8 @@ impl Service {
     }
 
     /// Carries out a standing order, which was approved when it was given.
-    pub fn carry_out_order(&self, actor: Actor, request: Request) -> Result<String, ServiceError> {
-        let (digest, plan) = self.make(&request, false)?;
+    pub fn carry_out_order(&self, actor: Actor, request: &Request) -> Result<String, ServiceError> {
+        let (digest, plan) = self.make(request, false)?;
         self.give(digest, plan, actor, None)
     }
 
@@ -230,13 +236,13 @@ impl Service {
     /// Says that so many steps of a job are done.
     pub fn job_goes_on(&self, id: &str, done: usize) {
         let job = self.jobs().step(id, done);
-        job.into_iter().for_each(|job| self.tell(News::Job(job)));
+        self.tell_job(job);
     }
 
     /// Says how a job ended.
     pub fn job_ended(&self, id: &str, done: usize, error: Option<String>) {
         let job = self.jobs().end(id, done, error, now());
-        job.into_iter().for_each(|job| self.tell(News::Job(job)));
+        self.tell_job(job);
     }
 
     /// Writes an audit record.
@@ -256,7 +262,9 @@ impl Service {
         let changes = self.board.put(world);
         let events = changes.into_iter().map(|change| StorageEvent { time, change });
         self.tell(News::Changed(events.collect()));
-        jobs.into_iter().for_each(|job| self.tell(News::Job(job)));
+        for job in jobs {
+            self.tell(News::Job(job));
+        }
     }
 
     /// Tells that what is known is stale.

@@ -43,7 +43,7 @@ fn listen(name: &'static str, invocation: Invocation, waker: Waker) -> std::io::
 }
 
 fn wake_at_each(mut output: ChildStdout, waker: &Waker) {
-    let mut piece = [0; 64 << 10];
+    let mut piece = [0; 8192];
     loop {
         match output.read(&mut piece) {
             Ok(0) => return,

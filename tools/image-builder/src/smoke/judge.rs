@@ -296,7 +296,7 @@ pub fn storage(section: &Section, _: &Expected) -> Judgement {
     if disks == 0 {
         complaints.push("it knows no disk".to_owned());
     }
-    Judgement::of(&format!("{disks} disks"), "disks", &complaints)
+    Judgement::of(format!("{disks} disks"), "disks", &complaints)
 }
 
 /// A mirror was created, written, read back from the disks, scrubbed without errors and destroyed.

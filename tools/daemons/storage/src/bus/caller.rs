@@ -2,7 +2,7 @@
 
 use sigmavault_facts::terminal::single_line;
 use sigmavault_service::authority::{self, Interaction, NotAuthorized};
-use sigmavault_types::storage::{Plan, Resource, Risk};
+use sigmavault_types::storage::{DiskId, Plan, Resource, Risk};
 use zbus::Connection;
 use zbus::OwnedObjectPath;
 use zbus::fdo::DBusProxy;
@@ -52,27 +52,27 @@ pub async fn may_approve(bus: &Connection, header: &Header<'_>, plan: &Plan) -> 
 
 /// What a plan is about, for a dialog: what it destroys, or what it touches; a pool or dataset rather than the disks of it.
 fn target(plan: &Plan) -> String {
-    let mut touches = plan.touches.iter();
-    let touched = touches
-        .find(|one| !matches!(one, Resource::Disk(_)))
+    let first_lost = plan.loses.first().map(|loss| &loss.resource);
+    let is_disk = |one: &&Resource| matches!(one, Resource::Disk(_));
+    let subject = first_lost
+        .or_else(|| plan.touches.iter().find(|one| !is_disk(one)))
         .or(plan.touches.first());
-    let touched = plan.loses.first().map(|loss| &loss.resource).or(touched);
-    let name = match (&plan.confirm, touched) {
-        (Some(name), _) => name.clone(),
-        (None, Some(Resource::Disk(disk))) => disk.0.clone(),
-        (
+    let name = match (&plan.confirm, subject) {
+        (Some(name), _)
+        | (
             None,
             Some(
-                Resource::Pool(name)
+                Resource::Disk(DiskId(name))
+                | Resource::Pool(name)
                 | Resource::Dataset(name)
                 | Resource::Changes(name)
                 | Resource::Snapshot(name)
                 | Resource::Policy(name),
             ),
-        ) => name.clone(),
-        (None, None) => "storage".to_owned(),
+        ) => name.as_str(),
+        (None, None) => "storage",
     };
-    let line = single_line(&name);
+    let line = single_line(name);
     if line.chars().count() > SHOWN {
         let start: String = line.chars().take(SHOWN).collect();
         format!("{start}...")

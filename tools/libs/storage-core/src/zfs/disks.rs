@@ -182,12 +182,10 @@ fn used_for(disk: &Device, around: &Surroundings) -> DiskUse {
             by: "it is write-protected".to_owned(),
         };
     }
-    let member = all
+    let mut members = all
         .iter()
         .filter(|device| device.fstype.as_deref() == Some("zfs_member"));
-    let pool = member
-        .filter_map(|device| Some((device.label.clone()?, device.uuid.as_ref()?.parse().ok()?)))
-        .next();
+    let pool = members.find_map(|device| Some((device.label.clone()?, device.uuid.as_ref()?.parse().ok()?)));
     if let Some((name, pool)) = pool {
         return DiskUse::ExportedPool {
             name,

@@ -94,7 +94,7 @@ impl Engine for Zfs {
         for invocation in commands::invocations(action, &self.last, secret) {
             let ran = self.run(action, &invocation);
             if let (Err(_), Some(made)) = (&ran, &made) {
-                keys.take_back(made);
+                Keys::take_back(made);
             }
             ran?;
         }

@@ -24,22 +24,22 @@ impl<'a> Keys<'a> {
     /// Makes the key that an action needs, before the action, and says where it is. A key that is there already is never overwritten: it may
     /// be the only one of a pool that is not imported.
     pub(super) fn make_for(&self, action: &Action) -> Result<Option<PathBuf>, EngineError> {
-        let name = match action {
-            Action::CreatePool {
-                name,
-                key: Some(KeySource::Stored),
-                ..
-            }
-            | Action::CreateDataset {
-                name,
-                key: Some(KeySource::Stored),
-                ..
-            }
-            | Action::ChangeKey {
-                name,
-                key: KeySource::Stored,
-            } => name,
-            _ => return Ok(None),
+        let (Action::CreatePool {
+            name,
+            key: Some(KeySource::Stored),
+            ..
+        }
+        | Action::CreateDataset {
+            name,
+            key: Some(KeySource::Stored),
+            ..
+        }
+        | Action::ChangeKey {
+            name,
+            key: KeySource::Stored,
+        }) = action
+        else {
+            return Ok(None);
         };
         let shown = key_file(name);
         let path = self.files.path(&shown);
@@ -64,7 +64,7 @@ impl<'a> Keys<'a> {
     }
 
     /// Removes a key that nothing uses, because the action failed.
-    pub(super) fn take_back(&self, path: &Path) {
+    pub(super) fn take_back(path: &Path) {
         // One that stays is in the way of the next try, which says so.
         let _ = sigmavault_durable::remove(path);
     }
