@@ -96,7 +96,7 @@ async fn alive(bus: zbus::Connection) {
     loop {
         let asked = async {
             let proxy = zbus::fdo::PeerProxy::new(&bus, NAME, sigmavault_bus::storage::PATH).await?;
-            proxy.ping().await.map_err(zbus::Error::from)
+            proxy.ping().await
         };
         match tokio::time::timeout(interval, asked).await {
             Ok(Ok(())) => notify(&[NotifyState::Watchdog]),
