@@ -174,13 +174,13 @@ mod tests {
             Err(PlanError::NotApproved),
             "another plan"
         );
-        let late = now + APPROVED;
+        let (soon, late) = (now + Duration::from_secs(299), now + APPROVED);
         assert_eq!(
             plans.take(one, 1000, late),
             Err(PlanError::NotApproved),
             "too late"
         );
-        assert_eq!(plans.take(one, 1000, late - Duration::from_secs(1)), Ok(plan_one));
+        assert_eq!(plans.take(one, 1000, soon), Ok(plan_one));
         assert_eq!(
             plans.take(one, 1000, now),
             Err(PlanError::Unknown(one)),
