@@ -13,14 +13,11 @@ use tokio::time::Instant;
 
 use crate::caller::Caller;
 use crate::openai::error::ApiError;
-use crate::room::Share;
+use crate::room::{Share, VALUES};
 use crate::state::Service;
 
 /// Bytes of a body that are read without a share of the memory for bodies.
 const FIRST: usize = 64 << 10;
-
-/// The most memory that the values of a body may take beside their text. A prompt of 150 000 token ids fits.
-const VALUES: usize = 12 << 20;
 
 /// The least speed of a body with a share of the memory, in bytes per second, after [`HEAD_START`].
 const SPEED: usize = 1 << 20;
@@ -33,11 +30,6 @@ const WINDOW: Duration = Duration::from_millis(500);
 
 /// See [`WINDOW`].
 const AT_LEAST: usize = 256 << 10;
-
-/// The most memory that a body takes, of as many bytes at most.
-pub const fn largest(bytes: usize) -> usize {
-    2 * bytes + VALUES
-}
 
 /// A JSON body within the limits of size and time. Browsers send this content type to another origin only after a preflight.
 ///

@@ -18,6 +18,14 @@ use crate::users::PerUser;
 /// Bytes of memory that every body has.
 pub const SMALL: usize = 128 << 10;
 
+/// The most memory that the values of a body may take beside their text. A prompt of 150 000 token ids fits.
+pub const VALUES: usize = 12 << 20;
+
+/// The most memory that a body takes, of as many bytes at most.
+pub const fn largest(bytes: usize) -> usize {
+    2 * bytes + VALUES
+}
+
 /// Rooms that may be full at a time, of all users together.
 const USERS: usize = 2;
 

@@ -8,11 +8,10 @@ use sigmavault_service::serve::Members;
 
 use crate::admission::Admission;
 use crate::answer::{COMPILED, SCHEMAS};
-use crate::body;
 use crate::config::Config;
 use crate::meters::Meters;
 use crate::models::Models;
-use crate::room::Room;
+use crate::room::{self, Room};
 use crate::turns::Turns;
 
 /// Bytes of the constraints of one user's answers under way: of one with the largest schemas, or of several.
@@ -49,7 +48,7 @@ impl Service {
         Self {
             turns: Turns::new(config.engine.user_requests, config.queue_timeout()),
             constraints: Room::new(CONSTRAINTS, config.queue_timeout()),
-            room: Room::new(body::largest(config.body_limit_bytes), config.queue_timeout()),
+            room: Room::new(room::largest(config.body_limit_bytes), config.queue_timeout()),
             members: Arc::new(Members::of(&config.socket_group)),
             meters: Meters::default(),
             admission: Admission::default(),
