@@ -44,12 +44,15 @@ pub fn start(
 
 /// Reads once, and says how long the reader may rest.
 fn read(service: &Service, engine: &mut dyn Engine) -> Duration {
+    let seen = service.board.known().changes;
     match engine.world() {
         Ok(world) => {
             if let Some(stale) = service.board.known().stale.filter(|stale| stale.since > 0) {
                 info!("pools can be read again; {}", stale.reason);
             }
-            service.publish(world);
+            if !service.publish(world, seen) {
+                return TOGETHER;
+            }
             if service.scans_run() {
                 PROGRESS
             } else {

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use log::warn;
 use sigmavault_plan::{Digest, DigestError, digest};
 use sigmavault_storage_core::{Refusal, Secret, Setting, plan};
-use sigmavault_types::storage::{Job, Plan, Planned, Request, State, StorageEvent, World};
+use sigmavault_types::storage::{Change, Job, Plan, Planned, Request, State, StorageEvent, World};
 use tokio::sync::mpsc::UnboundedSender;
 use uuid::Uuid;
 
@@ -255,11 +255,28 @@ impl Service {
         })
     }
 
-    /// Puts up what was read, and tells what differs.
-    pub fn publish(&self, world: World) {
+    /// Puts up what there is after a change, and tells what differs.
+    pub fn publish_after_change(&self, world: World) {
         let time = world.time;
         let jobs = self.jobs().look_at(&world);
-        let changes = self.board.put(world);
+        let changes = self.board.put_after_change(world);
+        self.tell_all(time, changes, jobs);
+    }
+
+    /// The same with what was read; `seen` is how many changes had been put up when the reading began. Whether nothing was changed since.
+    pub fn publish(&self, world: World, seen: u64) -> bool {
+        let time = world.time;
+        let jobs = self.jobs().look_at(&world);
+        match self.board.put(world, seen) {
+            Some(changes) => {
+                self.tell_all(time, changes, jobs);
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn tell_all(&self, time: i64, changes: Vec<Change>, jobs: Vec<Job>) {
         let events = changes.into_iter().map(|change| StorageEvent { time, change });
         self.tell(News::Changed(events.collect()));
         for job in jobs {

@@ -46,7 +46,7 @@ fn carry_out(service: &Service, engine: &mut dyn Engine, order: &Order) {
     let happened = match done {
         Ok(world) => {
             info!("plan {} is carried out", order.digest);
-            service.publish(world);
+            service.publish_after_change(world);
             service.job_ended(&order.job, steps, None);
             Happened::Succeeded {
                 job: order.job.clone(),
