@@ -257,26 +257,25 @@ impl Service {
 
     /// Puts up what there is after a change, and tells what differs.
     pub fn publish_after_change(&self, world: World) {
-        let time = world.time;
-        let jobs = self.jobs().look_at(&world);
         let changes = self.board.put_after_change(world);
-        self.tell_all(time, changes, jobs);
+        self.tell_all(changes);
     }
 
     /// The same with what was read; `seen` is how many changes had been put up when the reading began. Whether nothing was changed since.
     pub fn publish(&self, world: World, seen: u64) -> bool {
-        let time = world.time;
-        let jobs = self.jobs().look_at(&world);
-        match self.board.put(world, seen) {
-            Some(changes) => {
-                self.tell_all(time, changes, jobs);
-                true
-            }
-            None => false,
+        let changes = self.board.put(world, seen);
+        let put = changes.is_some();
+        if let Some(changes) = changes {
+            self.tell_all(changes);
         }
+        put
     }
 
-    fn tell_all(&self, time: i64, changes: Vec<Change>, jobs: Vec<Job>) {
+    /// Tells what differs, and which scans have gone on, by what was put up: a reading that was refused says nothing.
+    fn tell_all(&self, changes: Vec<Change>) {
+        let world = self.board.known().world;
+        let jobs = self.jobs().look_at(&world);
+        let time = world.time;
         let events = changes.into_iter().map(|change| StorageEvent { time, change });
         self.tell(News::Changed(events.collect()));
         for job in jobs {
